@@ -1,0 +1,59 @@
+# What `make` alone prints. Everything is installed below this folder: .venv (what runs) and .uv (what installs it).
+.DEFAULT_GOAL := help
+.PHONY: help serve install install-dev test check format bench docs lock clean
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# Two processes, and the tests of one file in one of them, so that a file's servers start once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+# What `make serve` passes on: make serve ARGS="--port 9000"
+ARGS ?=
+
+help:
+	@echo "make serve    install what is missing and start the service"
+	@echo "make test     install what is missing and run the tests"
+	@echo "make check    formatting, lint, types, layers and docs"
+	@echo "make format   format the code and mend what lint can mend"
+	@echo "make bench    measure the service against its baselines"
+	@echo "make docs     the documentation on http://127.0.0.1:8100"
+	@echo "make lock     choose new versions of the dependencies (requirements/*.lock)"
+	@echo "make clean    remove what was installed and built here; your data in .moorings stays"
+
+serve:
+	@sh scripts/install.sh serve
+	@exec $(BIN)/moorings serve $(ARGS)
+
+install:
+	@sh scripts/install.sh serve
+
+install-dev:
+	@sh scripts/install.sh dev
+
+test: install-dev
+	@sh scripts/engines.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install-dev
+	@sh scripts/engines.sh
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: install-dev
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100
+
+lock:
+	@sh scripts/lock.sh
+
+clean:
+	rm -rf .venv .uv site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

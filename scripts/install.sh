@@ -1,0 +1,22 @@
+#!/bin/sh
+# install.sh serve|dev: brings .venv to what requirements/<name>.lock says; does nothing when it is there already.
+set -eu
+cd "$(dirname "$0")/.."
+
+wanted=$1
+# dev.lock holds everything of serve.lock: a checkout that runs the tests keeps what they need when it serves.
+if [ "$wanted" = serve ] && [ -e .venv/installed-dev ]; then wanted=dev; fi
+stamp=.venv/installed-$wanted
+state=$(cat "requirements/$wanted.lock" pyproject.toml scripts/install.sh | cksum)
+if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$state $PWD" ]; then exit 0; fi
+
+. scripts/uv.sh
+need_uv
+echo "Installing what Moorings needs into .venv (once) ..." >&2
+[ -x .venv/bin/python ] || "$uv" venv --quiet --python "$(find_python)" .venv
+export VIRTUAL_ENV="$PWD/.venv"
+rm -f .venv/installed-serve .venv/installed-dev
+# Bytecode now: the first start would otherwise take three seconds longer.
+"$uv" pip sync --quiet --compile-bytecode --require-hashes "requirements/$wanted.lock"
+"$uv" pip install --quiet --no-deps --editable .
+echo "$state $PWD" >"$stamp"
