@@ -1,0 +1,53 @@
+"""What an installation needs before it serves: its organization, its keyset, a first key."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import service
+from moorings.access.models import Installation
+from moorings.errors import OperatorError
+from moorings.secrets import Keyset
+from moorings.settings import Settings
+
+
+async def keyset(session: AsyncSession, settings: Settings) -> Keyset:
+    """The master keyset of this database, made at the very first start.
+
+    Raises OperatorError when the file is gone although the database is bound to a keyset, or is another one: a new one
+    would never open what is already sealed.
+    """
+    stored = await session.get(Installation, "keyset")
+    path = settings.keyset_path
+    if stored is None:
+        made = Keyset.read(path) if path.exists() else Keyset.make(path)
+        session.add(Installation(key="keyset", value=str(made.primary_key_id)))
+        await session.flush()
+        return made
+    if not path.exists():
+        raise OperatorError(
+            f"the keyset {path} is missing, and this database is sealed with it: "
+            "restore the file, or name its place in MOORINGS_KEYSET"
+        )
+    return checked(Keyset.read(path), int(stored.value))
+
+
+def checked(given: Keyset, stored_id: int) -> Keyset:
+    """The given keyset; raises OperatorError unless it is the one with this primary key id."""
+    if given.primary_key_id != stored_id:
+        raise OperatorError(
+            f"this database is sealed with keyset {stored_id}, not {given.primary_key_id}: "
+            "give every replica the same keyset file"
+        )
+    return given
+
+
+async def first_key(session: AsyncSession, settings: Settings) -> str | None:
+    """See that a key exists: the operator's own, or a new one, whose token is returned (once, and only if made now)."""
+    organization_id = await service.the_organization(session)
+    if settings.bootstrap_token is not None:
+        await service.set_bootstrap_key(session, organization_id, settings.bootstrap_token.get_secret_value())
+        return None
+    if await service.has_keys(session):
+        return None
+    return await service.create_key(session, organization_id, "First key")

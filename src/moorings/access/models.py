@@ -1,0 +1,95 @@
+"""Stored: the organization, its users, their keys and their roles on connections."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moorings.db import STRICT, Base, Milliseconds
+
+_BOOTSTRAP = text("origin = 'bootstrap'")
+
+
+class Organization(Base):
+    """The owner of everything; one exists today, and every owned row names it."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (STRICT,)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class User(Base):
+    """A person. `organization_role` is MEMBER or ORG_ADMIN."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "email"),
+        CheckConstraint("organization_role IN ('MEMBER', 'ORG_ADMIN')", name="organization_role"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    email: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    organization_role: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    disabled_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class ApiKey(Base):
+    """A key, by the hash of its token. Without a user it is an organization key."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("origin IN ('created', 'bootstrap')", name="origin"),
+        Index(
+            "uq_api_keys_bootstrap",
+            "organization_id",
+            unique=True,
+            sqlite_where=_BOOTSTRAP,
+            postgresql_where=_BOOTSTRAP,
+        ),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(Text, default="created")
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    disabled_at: Mapped[int | None] = mapped_column(Milliseconds)
+    revoked_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class ConnectionRole(Base):
+    """A user's own role on one connection; the connection's base role is its floor."""
+
+    __tablename__ = "connection_roles"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "user_id"),
+        CheckConstraint("role BETWEEN 0 AND 5", name="role"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    role: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class Installation(Base):
+    """A fact about this installation as a whole, by key."""
+
+    __tablename__ = "installation"
+    __table_args__ = (STRICT,)
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,36 @@
+"""Roles and what they permit: one table, asked by every service."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Role(IntEnum):
+    """A role on one connection, from low to high."""
+
+    NO_ACCESS = 0
+    VIEWER = 1
+    RESTRICTED_QUERIER = 2
+    QUERIER = 3
+    MODELER = 4
+    CONNECTION_ADMIN = 5
+
+
+class Permission(StrEnum):
+    """An act on one connection."""
+
+    SEE = "see"
+    READ = "read"
+    TEST = "test"
+    QUERY = "query"
+    CHANGE = "change"
+
+
+LOWEST_ROLE = {
+    Permission.SEE: Role.VIEWER,
+    Permission.READ: Role.RESTRICTED_QUERIER,
+    Permission.TEST: Role.QUERIER,
+    Permission.QUERY: Role.QUERIER,
+    Permission.CHANGE: Role.CONNECTION_ADMIN,
+}
+"""The lowest role that permits each act; creating connections is the organization admin's alone."""

@@ -1,0 +1,205 @@
+"""Who is asking, and what they may do: keys, users and their roles."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets as random_secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.models import ApiKey, ConnectionRole, Organization, User
+from moorings.access.policy import LOWEST_ROLE, Permission, Role
+from moorings.errors import InvalidToken, NotFound, PermissionDenied
+
+ORGANIZATION_PREFIX = "moo_osk_"
+PERSONAL_PREFIX = "moo_pat_"
+
+
+class Guarded(Protocol):
+    """What a role is held on: a connection, as stored or as listed."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def base_role(self) -> int:
+        """The role that everybody in the organization has at least."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who a request acts as: an organization key (admin, no user) or a user."""
+
+    organization_id: str
+    key_id: str
+    user_id: str | None
+    admin: bool
+    roles: Mapping[str, Role]
+    """The user's own roles, by connection id."""
+
+    def role_on(self, connection: Guarded) -> Role:
+        """The highest of base role and own role; an organization admin is admin of every connection."""
+        if self.admin:
+            return Role.CONNECTION_ADMIN
+        return max(Role(connection.base_role), self.roles.get(connection.id, Role.NO_ACCESS))
+
+    def may(self, permission: Permission, connection: Guarded) -> bool:
+        """Whether the role on this connection permits the act."""
+        return self.role_on(connection) >= LOWEST_ROLE[permission]
+
+    def require(self, permission: Permission, connection: Guarded) -> None:
+        """Raise PermissionDenied unless the role on this connection permits the act."""
+        if not self.may(permission, connection):
+            raise PermissionDenied
+
+    def require_admin(self) -> None:
+        """Raise PermissionDenied unless this is an organization admin."""
+        if not self.admin:
+            raise PermissionDenied
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token. 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
+    """The actor behind a token's hash; raises InvalidToken for an unknown, disabled or revoked key or user."""
+    key = (await session.execute(select(ApiKey).where(ApiKey.token_hash == hashed))).scalar_one_or_none()
+    if key is None or not hmac.compare_digest(key.token_hash, hashed) or key.disabled_at or key.revoked_at:
+        raise InvalidToken
+    if key.user_id is None:
+        return Actor(key.organization_id, key.id, None, admin=True, roles={})
+    user = await session.get_one(User, key.user_id)
+    if user.disabled_at:
+        raise InvalidToken
+    return Actor(
+        key.organization_id, key.id, user.id, user.organization_role == "ORG_ADMIN", await _roles(session, user.id)
+    )
+
+
+async def _roles(session: AsyncSession, user_id: str) -> dict[str, Role]:
+    rows = await session.execute(
+        select(ConnectionRole.connection_id, ConnectionRole.role).where(ConnectionRole.user_id == user_id)
+    )
+    return {connection_id: Role(role) for connection_id, role in rows}
+
+
+async def the_organization(session: AsyncSession) -> str:
+    """The id of the one organization, made at the first start."""
+    found = (await session.execute(select(Organization.id).order_by(Organization.created_at).limit(1))).scalar()
+    if found is not None:
+        return found
+    organization = Organization(id=str(uuid.uuid4()), name="Default", created_at=clock.now())
+    session.add(organization)
+    await session.flush()
+    return organization.id
+
+
+async def create_key(session: AsyncSession, organization_id: str, name: str, user_id: str | None = None) -> str:
+    """Make a key and return its token, which is shown once and stored only as a hash."""
+    token = (PERSONAL_PREFIX if user_id else ORGANIZATION_PREFIX) + random_secrets.token_urlsafe(32)
+    session.add(_key(organization_id, name, token, user_id=user_id))
+    await session.flush()
+    return token
+
+
+async def set_bootstrap_key(session: AsyncSession, organization_id: str, token: str) -> None:
+    """Let the operator's token be an organization key; one that it replaces stops working."""
+    hashed = token_hash(token)
+    known = (await session.execute(select(ApiKey).where(ApiKey.origin == "bootstrap"))).scalar_one_or_none()
+    if known is not None and known.token_hash == hashed:
+        return
+    if known is not None:
+        known.origin, known.revoked_at = "created", clock.now()
+        await session.flush()
+    session.add(_key(organization_id, "Bootstrap", token, origin="bootstrap"))
+    await session.flush()
+
+
+def _key(organization_id: str, name: str, token: str, *, user_id: str | None = None, origin: str = "created") -> ApiKey:
+    return ApiKey(
+        id=str(uuid.uuid4()),
+        organization_id=organization_id,
+        user_id=user_id,
+        name=name,
+        origin=origin,
+        token_hash=token_hash(token),
+        created_at=clock.now(),
+    )
+
+
+async def list_keys(session: AsyncSession, organization_id: str) -> list[ApiKey]:
+    """Every key of the organization, oldest first."""
+    rows = await session.scalars(
+        select(ApiKey).where(ApiKey.organization_id == organization_id).order_by(ApiKey.created_at, ApiKey.id)
+    )
+    return list(rows)
+
+
+async def has_keys(session: AsyncSession) -> bool:
+    """Whether any key exists, revoked ones included: none does at the very first start only."""
+    return bool((await session.execute(select(func.count()).select_from(ApiKey))).scalar())
+
+
+async def revoke_key(session: AsyncSession, organization_id: str, key_id: str) -> None:
+    """Make a key invalid for good; raises NotFound."""
+    key = await session.get(ApiKey, key_id)
+    if key is None or key.organization_id != organization_id:
+        raise NotFound(f"There is no key with id {key_id}")
+    key.revoked_at = key.revoked_at or clock.now()
+    await session.flush()
+
+
+async def create_user(
+    session: AsyncSession, organization_id: str, email: str, name: str, *, admin: bool = False
+) -> User:
+    """Add a user. The email is its name at logins, unique in the organization."""
+    user = User(
+        id=str(uuid.uuid4()),
+        organization_id=organization_id,
+        email=email,
+        name=name,
+        organization_role="ORG_ADMIN" if admin else "MEMBER",
+        created_at=clock.now(),
+    )
+    session.add(user)
+    await session.flush()
+    return user
+
+
+async def find_user(session: AsyncSession, organization_id: str, email_or_id: str) -> User:
+    """The user with this email or id; raises NotFound."""
+    named = (User.email == email_or_id) | (User.id == email_or_id)
+    user = (await session.scalars(select(User).where(User.organization_id == organization_id, named))).one_or_none()
+    if user is None:
+        raise NotFound(f"There is no user {email_or_id}")
+    return user
+
+
+async def assign_role(session: AsyncSession, user: User, connection_id: str, role: Role) -> None:
+    """Give a user a role on one connection, in place of the one it had there."""
+    await session.execute(
+        delete(ConnectionRole).where(ConnectionRole.user_id == user.id, ConnectionRole.connection_id == connection_id)
+    )
+    session.add(
+        ConnectionRole(
+            id=str(uuid.uuid4()),
+            organization_id=user.organization_id,
+            connection_id=connection_id,
+            user_id=user.id,
+            role=int(role),
+            updated_at=clock.now(),
+        )
+    )
+    await session.flush()

@@ -1,0 +1,92 @@
+"""The endpoints of `/connection-environments`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorings.api import schemas
+from moorings.api.connections import read_value_list
+from moorings.api.fields import Fields
+from moorings.api.routing import UUID, Call, Route
+from moorings.api.shapes import Done, EnvironmentsCreated, EnvironmentShape, NewEnvironment
+from moorings.environments import service
+from moorings.errors import (
+    Archived,
+    BaseConnectionNotFound,
+    EnvironmentNotFound,
+    NotEnvironments,
+    PermissionDenied,
+    ValueInUse,
+)
+
+INVALID_BASE = "Base connection ID must be a valid UUID"
+INVALID_ENVIRONMENTS = "All environment connection IDs must be valid UUIDs"
+
+
+async def create(call: Call) -> EnvironmentsCreated:
+    """Attach connections to a base connection as its environments."""
+    base_id, connection_ids = _read(call)
+    base = await service.base_connection(call.session, call.actor, base_id)
+    created = await service.attach(call.session, call.actor, base, connection_ids)
+    return EnvironmentsCreated(
+        [NewEnvironment(environment.id, environment.connection_id) for environment in created],
+        [EnvironmentShape(environment.id, base.id, environment.connection_id, []) for environment in created],
+    )
+
+
+def _read(call: Call) -> tuple[str, list[str]]:
+    fields = Fields(call.body, ("baseConnectionId", "environmentConnectionIds"))
+    base_id = fields.string("baseConnectionId", required=True, shortest=0)
+    if isinstance(fields.raw("baseConnectionId"), str) and not UUID.fullmatch(base_id):
+        fields.fault("baseConnectionId", "said", reason=INVALID_BASE)
+    connection_ids = _ids(fields, fields.raw("environmentConnectionIds"))
+    fields.done()
+    return base_id.lower(), [connection_id.lower() for connection_id in connection_ids]
+
+
+def _ids(fields: Fields, sent: Any) -> list[str]:
+    name = "environmentConnectionIds"
+    if not fields.has(name):
+        fields.fault(name, "required")
+        return []
+    listed = [part.strip() for part in sent.split(",")] if isinstance(sent, str) else fields.array(name)
+    if listed is None:
+        return []
+    if not listed or not all(isinstance(part, str) and UUID.fullmatch(part) for part in listed):
+        fields.fault(name, "said", reason=INVALID_ENVIRONMENTS)
+    return listed
+
+
+async def update(call: Call) -> Done:
+    """Say which values of the user attribute mean this environment."""
+    environment, base = await service.find(call.session, call.actor, call.ids["id"])
+    fields = Fields(call.body, ("userAttributeValues",))
+    if not fields.has("userAttributeValues"):
+        fields.fault("userAttributeValues", "required")
+    values = read_value_list(fields, "userAttributeValues")
+    fields.done()
+    await service.set_values(call.session, environment, base, values)
+    return Done()
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/connection-environments",
+        handler=create,
+        summary="Create connection environments",
+        answer=EnvironmentsCreated,
+        status=201,
+        body=schemas.new_environments,
+        errors=(BaseConnectionNotFound, PermissionDenied, Archived, NotEnvironments),
+    ),
+    Route(
+        method="PUT",
+        path="/connection-environments/{id}",
+        handler=update,
+        summary="Update a connection environment",
+        answer=Done,
+        body=schemas.environment_values,
+        errors=(EnvironmentNotFound, PermissionDenied, Archived, ValueInUse),
+    ),
+)

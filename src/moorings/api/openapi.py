@@ -1,0 +1,127 @@
+"""The OpenAPI document, made from the route table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from moorings import __version__, errors
+from moorings.api.problems import Problem, status
+from moorings.api.routing import PREFIX, Route
+
+REF = "#/components/schemas/{name}"
+
+EVERYWHERE = (errors.InvalidMethod, errors.AuthenticationRequired, errors.InvalidToken, errors.RateLimited)
+WITH_ID = (errors.InvalidId, errors.NotFound, errors.PermissionDenied)
+WITH_BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.WrongContentType)
+
+STATUS_WORDS = {
+    400: "The request has faults; the detail names them.",
+    401: "No key was sent.",
+    403: "The key is not good, or does not permit this.",
+    404: "There is no such thing, or it is not for this key to see.",
+    406: "None of the media types in Accept can be produced.",
+    409: "The query was cancelled.",
+    410: "The connection is archived.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body is not application/json.",
+    429: "The key has used up its requests; Retry-After tells when to come back.",
+    500: "Something went wrong inside; the service's log has the rest.",
+    503: "Every session of the connection is in use; Retry-After tells when to come back.",
+    504: "The statement ran into its time limit.",
+}
+"""What each status of an error means, in the document."""
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document, for these routes."""
+    routes = tuple(routes)
+    shapes = {shape for route in routes for shape in [route.answer] if shape is not None}
+    _, components = msgspec.json.schema_components([Problem, *sorted(shapes, key=_name)], ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Moorings",
+            "version": __version__,
+            "summary": "A self-hosted connection service for analytics.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of Moorings."}},
+            "schemas": components,
+        },
+    }
+
+
+def _name(shape: type) -> str:
+    return shape.__name__
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__module__.rpartition(".")[2] + "." + route.handler.__name__,
+        "summary": route.summary,
+        "description": route.handler.__doc__,
+        "parameters": _parameters(route),
+        "responses": {str(route.status): _answer(route)} | _problems(route),
+    }
+    if route.body is not None:
+        content = {"application/json": {"schema": route.body()}}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    ids = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        for name in route.path_parameters
+    ]
+    queries = [
+        {"name": parameter.name, "in": "query", "description": parameter.description, "schema": dict(parameter.schema)}
+        for parameter in route.parameters
+    ]
+    return ids + queries
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    schema: dict[str, Any] = {} if route.answer is None else {"$ref": REF.format(name=route.answer.__name__)}
+    content = {
+        media_type: {"schema": schema if media_type == "application/json" else {}} for media_type in route.media_types
+    }
+    headers = {
+        name: {"description": says, "schema": {"type": "string"}} for name, says in route.headers.items()
+    } | _limit_headers()
+    return {"description": route.summary, "headers": headers, "content": content}
+
+
+def _limit_headers() -> dict[str, Any]:
+    described = {
+        "RateLimit-Limit": "Requests of this key in a window.",
+        "RateLimit-Remaining": "Those left.",
+        "RateLimit-Reset": "Seconds until the window ends.",
+    }
+    return {name: {"description": says, "schema": {"type": "integer"}} for name, says in described.items()}
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    kinds = set(EVERYWHERE) | set(route.errors)
+    if route.path_parameters:
+        kinds |= set(WITH_ID)
+    if route.permission is not None:
+        kinds |= {errors.Archived}
+    if route.admin:
+        kinds |= {errors.PermissionDenied}
+    if route.body is not None:
+        kinds |= set(WITH_BODY)
+    schema = {"$ref": REF.format(name=Problem.__name__)}
+    return {
+        str(code): {"description": STATUS_WORDS[code], "content": {"application/json": {"schema": schema}}}
+        for code in sorted({status(kind) for kind in kinds} | {500})
+    }

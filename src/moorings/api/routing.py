@@ -1,0 +1,284 @@
+"""A route is declared once, and becomes the endpoint that serves it and its entry in the OpenAPI document.
+
+What every request must pass, and in which order, is decided here alone: method, key, rate limit, body, path, visible,
+role, archived. Only then a handler runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
+
+from moorings import clock
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.api import auth, metrics, problems
+from moorings.api.body import decode
+from moorings.api.state import Services
+from moorings.connections import service as connections
+from moorings.connections.models import Connection
+from moorings.errors import BodyTooLarge, InvalidId, InvalidMethod, MooringsError, NotFound, WrongContentType
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "/api/v1"
+BODY_LIMIT = 1024 * 1024
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+JSON = b"application/json"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Reply(Protocol):
+    """What a handler answers with: something that can send itself."""
+
+    status: int
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send the response; `headers` are those that every response to this call carries."""
+        ...
+
+
+@dataclass(slots=True)
+class Rendered:
+    """A whole body, ready to be sent."""
+
+    body: bytes
+    status: int = 200
+    headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    media_type: bytes = JSON
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send status, headers and, but for HEAD, the body."""
+        own = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body))]
+        await call.send({"type": "http.response.start", "status": self.status, "headers": own + self.headers + headers})
+        body = b"" if call.scope["method"] == "HEAD" else self.body
+        await call.send({"type": "http.response.body", "body": body})
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through a route."""
+
+    services: Services
+    scope: Scope
+    receive: Receive
+    send: Send
+    actor: Actor
+    version: Any
+    """The database's version when the request arrived, for what may be kept in memory."""
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    transaction: AsyncSession | None = None
+    subject: Connection | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """The transaction of a plain route; committed before the response is sent."""
+        assert self.transaction is not None, "only plain routes have a transaction of their own"  # noqa: S101
+        return self.transaction
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the path names, of a route that declares a permission."""
+        assert self.subject is not None, "only routes with a permission name a connection"  # noqa: S101
+        return self.subject
+
+    @property
+    def query_string(self) -> bytes:
+        """The query as it was sent."""
+        return self.scope["query_string"]
+
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of a repeated one the last counts."""
+        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+
+    def header(self, name: bytes) -> bytes | None:
+        """A request header, by its name in lower case."""
+        return next((value for key, value in self.scope["headers"] if key == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation.
+
+    `kind` is plain (one transaction around the handler, committed before the response is sent) or free (the handler
+    opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is asked on the connection
+    that the path's last id names; `admin` asks for an organization admin.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    handler: Callable[[Call], Awaitable[Any]]
+    summary: str
+    answer: Any
+    status: int = 200
+    kind: Literal["plain", "free"] = "plain"
+    permission: Permission | None = None
+    admin: bool = False
+    body: Callable[[], dict[str, Any]] | None = None
+    """The JSON Schema of the body; a route without one takes none."""
+    body_optional: bool = False
+    """Zero bytes are a body too: the handler is given an empty object."""
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[type[MooringsError], ...] = ()
+    """What the handler itself may raise, beside what every route may."""
+    media_types: tuple[str, ...] = ("application/json",)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Response header → what it says."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operation may change something."""
+        return self.method != "GET"
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names of the ids in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, as the OpenAPI document tells of it."""
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """Serves one path: all its methods, and an answer for every other one."""
+
+    def __init__(self, services: Services, path: str, routes: Iterable[Route]) -> None:
+        self._services = services
+        self._path = path
+        self._routes = {route.method: route for route in routes}
+        if "GET" in self._routes:
+            self._routes["HEAD"] = self._routes["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        started = clock.monotonic()
+        call = Call(self._services, scope, receive, send, auth.NOBODY, None)
+        headers: Headers = []
+        reply = await self._reply(call, headers)
+        await reply.send(call, headers)
+        metrics.requests.observe(self._path, scope["method"], reply.status, clock.monotonic() - started)
+
+    async def _reply(self, call: Call, headers: Headers) -> Reply:
+        try:
+            return await self._answer(call, headers)
+        except MooringsError as refused:
+            if problems.status(type(refused)) == problems.INTERNAL.status:
+                log.error("request_failed", path=self._path, reason=refused.message)  # noqa: TRY400  # said in one line
+            found = problems.problem(refused)
+            return Rendered(_encode(found), found.status, problems.headers(refused))
+        except Exception:  # the last border: whatever it was, the caller gets the contract's shape
+            log.exception("request_failed", path=self._path, method=call.scope["method"])
+            return Rendered(_encode(problems.INTERNAL), problems.INTERNAL.status)
+
+    async def _answer(self, call: Call, headers: Headers) -> Reply:
+        route = self._routes.get(call.scope["method"])
+        if route is None:
+            raise InvalidMethod
+        await auth.identify(call, headers)
+        if route.body is not None:
+            call.body = await _body(call, route)
+        call.ids = _ids(call.scope.get("path_params", {}), route)
+        async with _guarded(call, route):
+            answer = await route.handler(call)
+        return _as_reply(answer, route)
+
+
+def _as_reply(answer: Any, route: Route) -> Reply:
+    if isinstance(answer, msgspec.Struct):
+        return Rendered(_encode(answer), route.status)
+    if isinstance(answer, bytes):
+        return Rendered(answer, route.status)
+    return answer
+
+
+async def _body(call: Call, route: Route) -> Mapping[str, Any]:
+    length = call.header(b"content-length") or b"0"
+    if length.isdigit() and int(length) > BODY_LIMIT:
+        raise BodyTooLarge
+    received = bytearray()
+    more = True
+    while more:
+        message = await call.receive()
+        received += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(received) > BODY_LIMIT:
+            raise BodyTooLarge
+    media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
+    if media_type != JSON:
+        raise WrongContentType
+    if not received and route.body_optional:
+        return {}
+    return decode(bytes(received))
+
+
+def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
+    """The path's UUIDs in lower case; the wire calls the last one `id`, those before it `connectionId`."""
+    names = route.path_parameters
+    for name in names:
+        if not UUID.fullmatch(path_parameters[name]):
+            raise InvalidId("id" if name == names[-1] else "connectionId")
+    return {name: value.lower() for name, value in path_parameters.items()}
+
+
+@contextlib.asynccontextmanager
+async def _guarded(call: Call, route: Route) -> AsyncIterator[None]:
+    """What the handler runs in: the route's transaction, with its permission checked."""
+    if route.admin:
+        call.actor.require_admin()
+    if route.kind == "free":
+        if route.permission is not None:
+            async with call.services.db.reading() as session:
+                call.subject = await _permitted(call, route, session)
+        yield
+        return
+    db = call.services.db
+    async with db.unit_of_work() if route.writes else db.reading() as session:
+        call.transaction = session
+        if route.permission is not None:
+            call.subject = await _permitted(call, route, session)
+        yield
+
+
+async def _permitted(call: Call, route: Route, session: AsyncSession) -> Connection:
+    assert route.permission is not None  # noqa: S101
+    return await connections.permitted(session, call.actor, call.ids["id"], route.permission)
+
+
+def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRoute]:
+    """The declared routes, as Starlette serves them: one endpoint a path."""
+    by_path: dict[str, list[Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, []).append(route)
+    # Paths without parameters first: `/connections/test` is not the id of a connection.
+    ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
+    return [StarletteRoute(PREFIX + path, Endpoint(services, path, found)) for path, found in ordered]
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """What every unknown path gets, whatever the method and the key."""
+    if scope["type"] == "http":
+        found = problems.problem(NotFound())
+        headers = [(b"content-type", JSON)]
+        await send({"type": "http.response.start", "status": found.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _encode(found)})

@@ -1,0 +1,65 @@
+"""JSON Schemas of what comes in, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorings import dialects
+from moorings.access.policy import Role
+
+UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
+VALUE: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,\\x00]+$"}
+VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
+
+
+def connection() -> dict[str, Any]:
+    """The body that creates or tests a connection: one shape a dialect, made from its Config."""
+    return {
+        "oneOf": [dialects.named(name).Config.json_schema() for name in dialects.names()],
+        "discriminator": {"propertyName": "dialect"},
+    }
+
+
+def connection_changes() -> dict[str, Any]:
+    """The body that changes a connection."""
+    name = {"type": "string", "minLength": 1, "maxLength": 255}
+    attribute = {
+        "type": ["object", "null"],
+        "properties": {"attributeName": name, "defaultValues": VALUES | {"type": ["array", "null"]}},
+        "required": ["attributeName", "defaultValues"],
+        "additionalProperties": False,
+    }
+    properties = {
+        "baseRole": {"enum": [*(role.name for role in Role), "QUERY_TOPICS"]},
+        "environmentUserAttribute": attribute,
+        "passwordUnencrypted": {"type": "string", "minLength": 1, "writeOnly": True},
+        "privateKey": {"type": "string", "minLength": 1, "writeOnly": True},
+        "userAttributeNameForConnectionEnvironments": name | {"type": ["string", "null"]},
+        "userAttributeValuesForDefaultEnvironment": _values(),
+    }
+    return _object(properties) | {"minProperties": 1}
+
+
+def new_environments() -> dict[str, Any]:
+    """The body that attaches environments to a base connection."""
+    several = {"oneOf": [{"type": "string"}, {"type": "array", "items": UUID, "minItems": 1}]}
+    properties = {"baseConnectionId": UUID, "environmentConnectionIds": several}
+    return _object(properties) | {"required": list(properties)}
+
+
+def environment_values() -> dict[str, Any]:
+    """The body that says which values mean an environment."""
+    return _object({"userAttributeValues": _values()}) | {"required": ["userAttributeValues"]}
+
+
+def nothing() -> dict[str, Any]:
+    """An empty object; zero bytes will do as well."""
+    return _object({})
+
+
+def _values() -> dict[str, Any]:
+    return {"oneOf": [{"type": "string"}, VALUES, {"type": "null"}]}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -1,0 +1,131 @@
+"""What goes out: structs of the wire, in camelCase. A secret cannot leak through a struct that has no field for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from moorings.access.policy import Role
+from moorings.connections.service import Listed
+
+
+class Shape(msgspec.Struct, rename="camel", frozen=True):
+    """The base of all answers."""
+
+
+class Done(Shape):
+    """It is done."""
+
+    success: bool = True
+
+
+class Changed(Shape):
+    """It is done, and what was."""
+
+    message: str
+    success: bool = True
+
+
+class Created(Shape):
+    """The id of what was created."""
+
+    data: str
+    success: bool = True
+
+
+class ConnectionShape(Shape):
+    """A connection, without anything secret."""
+
+    id: str
+    name: str
+    dialect: str
+    database: str | None
+    deleted_at: str | None
+    user_attribute_name_for_connection_environments: str | None
+    user_attribute_values_for_default_environment: str | None
+    branch_connection_environment_overrides_user_attr: bool
+    environment_connection_switches_schema_model: bool
+    default_schema: str | None
+    base_role: str
+    created_at: str
+    updated_at: str
+
+
+class ConnectionList(Shape):
+    """Connections, in the order asked for."""
+
+    connections: list[ConnectionShape]
+
+
+class OneConnection(Shape):
+    """One connection."""
+
+    connection: ConnectionShape
+
+
+def connection_shape(listed: Listed) -> ConnectionShape:
+    """A connection as the wire shows it."""
+    return ConnectionShape(
+        id=listed.id,
+        name=listed.name,
+        dialect=listed.dialect,
+        database=listed.database,
+        deleted_at=None if listed.deleted_at is None else instant(listed.deleted_at),
+        user_attribute_name_for_connection_environments=listed.environment_attribute,
+        user_attribute_values_for_default_environment=",".join(listed.default_values) or None,
+        branch_connection_environment_overrides_user_attr=False,
+        environment_connection_switches_schema_model=False,
+        default_schema=listed.default_schema,
+        base_role=Role(listed.base_role).name,
+        created_at=instant(listed.created_at),
+        updated_at=instant(listed.updated_at),
+    )
+
+
+class StepShape(Shape):
+    """One step of a connection test."""
+
+    name: str
+    status: str
+    duration_ms: int
+    message: str
+    code: str | None
+    fields: list[str]
+
+
+class TestShape(Shape):
+    """How a connection test went."""
+
+    success: bool
+    steps: list[StepShape]
+
+
+class NewEnvironment(Shape):
+    """An environment, in the older published spelling."""
+
+    id: str
+    environment_connection_id: str
+
+
+class EnvironmentShape(Shape):
+    """An environment of a base connection."""
+
+    id: str
+    base_connection_id: str
+    connection_id: str
+    user_attribute_values: list[str]
+
+
+class EnvironmentsCreated(Shape):
+    """New environments, in both published spellings."""
+
+    data: list[NewEnvironment]
+    connection_environments: list[EnvironmentShape]
+    success: bool = True
+
+
+def instant(milliseconds: int) -> str:
+    """An instant as ISO 8601 in UTC, with milliseconds and `Z`."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

@@ -1,0 +1,24 @@
+"""What handlers work with: made once by `app.create_app`, passed to each endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moorings.api.limits import RateLimits
+from moorings.db import Database
+from moorings.engine.service import Engine
+from moorings.queries.service import Queries
+from moorings.secrets import Keyset
+from moorings.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One process's services."""
+
+    settings: Settings
+    db: Database
+    keyset: Keyset
+    engine: Engine
+    limits: RateLimits
+    queries: Queries

@@ -1,0 +1,1 @@
+"""Connections: what is stored of a warehouse, and how it is opened."""

@@ -1,0 +1,70 @@
+"""Stored: connections and, apart from them, their sealed secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
+from moorings.secrets import Sealed
+
+
+class Connection(Base):
+    """One warehouse. `settings` is what its dialect's Config holds beside the columns, without any secret.
+
+    `revision` grows with every change of what a session is opened with, so that pools of older ones are closed.
+    """
+
+    __tablename__ = "connections"
+    __table_args__ = (
+        CheckConstraint("base_role BETWEEN 0 AND 5", name="base_role"),
+        Index("ix_connections_organization_id", "organization_id"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(Text)
+    dialect: Mapped[str] = mapped_column(Text)
+    database: Mapped[str | None] = mapped_column(Text)
+    base_role: Mapped[int] = mapped_column(Integer)
+    settings: Mapped[dict[str, Any]] = mapped_column(Json)
+    config_version: Mapped[int] = mapped_column(Integer, default=1)
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    environment_attribute: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+    deleted_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class ConnectionSecret(Base):
+    """One secret field of one connection, sealed for this very row."""
+
+    __tablename__ = "connection_secrets"
+    __table_args__ = (UniqueConstraint("connection_id", "field"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    field: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[Sealed] = mapped_column(SealedBytes)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class EnvironmentValue(Base):
+    """A user attribute's value, and what it means on a base connection: an environment, or (None) the base itself.
+
+    One table for both kinds, so that the database itself keeps a value from being claimed twice on one base.
+    """
+
+    __tablename__ = "environment_values"
+    __table_args__ = (UniqueConstraint("base_connection_id", "value"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    base_connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    environment_id: Mapped[str | None] = mapped_column(ForeignKey("connection_environments.id"), index=True)
+    value: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(Integer)

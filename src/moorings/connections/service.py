@@ -1,0 +1,308 @@
+"""Connections: create, find, list, change, open."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock, dialects
+from moorings.access.policy import Permission, Role
+from moorings.access.service import Actor
+from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
+from moorings.dialects.config import ConnectionConfig
+from moorings.engine.service import Target
+from moorings.errors import Archived, ConnectionNotFound, ValueInUse
+from moorings.secrets import Keyset
+
+COLUMNS = ("name", "dialect", "database", "base_role")
+"""Fields of a Config that are columns of their own; the rest is `settings`."""
+
+
+async def create(session: AsyncSession, keyset: Keyset, actor: Actor, config: ConnectionConfig) -> str:
+    """Store a connection and seal its secrets; returns its id. Organization admins only."""
+    actor.require_admin()
+    now = clock.now()
+    settings = {field: value for field, value in config.public().items() if field not in COLUMNS}
+    connection = Connection(
+        id=str(uuid.uuid4()),
+        organization_id=actor.organization_id,
+        name=config.name,
+        dialect=config.dialect,
+        database=config.database,
+        base_role=int(Role[config.base_role]),
+        settings=settings,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(connection)
+    await session.flush()
+    session.add_all(_sealed(keyset, connection, config.secrets(), now))
+    await session.flush()
+    return connection.id
+
+
+def _sealed(keyset: Keyset, connection: Connection, values: Mapping[str, str], now: int) -> Iterable[ConnectionSecret]:
+    for field, value in values.items():
+        row = str(uuid.uuid4())
+        yield ConnectionSecret(
+            id=row,
+            organization_id=connection.organization_id,
+            connection_id=connection.id,
+            field=field,
+            sealed=keyset.seal(value, table="connection_secrets", column="sealed", row=row),
+            updated_at=now,
+        )
+
+
+async def find(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
+    """The connection; raises ConnectionNotFound where the actor may not even see it."""
+    connection = await session.get(Connection, connection_id)
+    if connection is None or connection.organization_id != actor.organization_id:
+        raise ConnectionNotFound
+    if not actor.may(Permission.SEE, connection):
+        raise ConnectionNotFound
+    return connection
+
+
+async def permitted(session: AsyncSession, actor: Actor, connection_id: str, permission: Permission) -> Connection:
+    """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
+    connection = await find(session, actor, connection_id)
+    actor.require(permission, connection)
+    if connection.deleted_at is not None and permission is not Permission.READ:
+        raise Archived
+    return connection
+
+
+async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
+    """What the engine needs to connect: the Config with its secrets, opened from their seals."""
+    rows = await session.scalars(select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
+    values = {
+        secret.field: keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id)
+        for secret in rows
+    }
+    columns = {
+        "name": connection.name,
+        "dialect": connection.dialect,
+        "database": connection.database,
+        "base_role": Role(connection.base_role).name,
+    }
+    dialect = dialects.named(connection.dialect)
+    return Target(
+        connection.id, connection.revision, dialect, dialect.Config.restore(connection.settings | columns, values)
+    )
+
+
+# ---- the list ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A connection as lists show it; the folded names are what a case-insensitive search compares."""
+
+    id: str
+    name: str
+    dialect: str
+    database: str | None
+    deleted_at: int | None
+    environment_attribute: str | None
+    default_values: tuple[str, ...]
+    default_schema: str | None
+    base_role: int
+    created_at: int
+    updated_at: int
+    folded_name: str
+    folded_database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to and sorted by; `name` and `database` are contained, in any case."""
+
+    name: str = ""
+    database: str = ""
+    dialects: frozenset[str] = frozenset()
+    include_deleted: bool = False
+    sort_field: str = "name"
+    descending: bool = False
+
+
+async def snapshot(session: AsyncSession, organization_id: str) -> tuple[Listed, ...]:
+    """Every connection of the organization, archived ones included, sorted by name.
+
+    Kept in memory under the database's version: filtering ten thousand of these costs less than asking for them.
+    """
+    values = await _default_values(session, organization_id)
+    columns = (
+        Connection.id,
+        Connection.name,
+        Connection.dialect,
+        Connection.database,
+        Connection.deleted_at,
+        Connection.environment_attribute,
+        Connection.settings,
+        Connection.base_role,
+        Connection.created_at,
+        Connection.updated_at,
+    )
+    rows = await session.execute(select(*columns).where(Connection.organization_id == organization_id))
+    listed = [
+        Listed(
+            *row[:6],
+            tuple(values.get(row.id, ())),
+            row.settings.get("default_schema"),
+            *row[7:],
+            row.name.casefold(),
+            (row.database or "").casefold(),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(listed, key=lambda connection: (connection.folded_name, connection.id)))
+
+
+async def _default_values(session: AsyncSession, organization_id: str) -> dict[str, list[str]]:
+    rows = await session.execute(
+        select(EnvironmentValue.base_connection_id, EnvironmentValue.value)
+        .where(EnvironmentValue.organization_id == organization_id, EnvironmentValue.environment_id.is_(None))
+        .order_by(EnvironmentValue.position)
+    )
+    values: dict[str, list[str]] = {}
+    for connection_id, value in rows:
+        values.setdefault(connection_id, []).append(value)
+    return values
+
+
+def select_listed(connections: Sequence[Listed], actor: Actor, wanted: Filter) -> list[Listed]:
+    """Those of a snapshot that the actor may see and the filter lets through, in its order (ties by id)."""
+    name, database = wanted.name.casefold(), wanted.database.casefold()
+    found = [
+        connection
+        for connection in connections
+        if name in connection.folded_name
+        and database in connection.folded_database
+        and (connection.deleted_at is None or wanted.include_deleted)
+        and (not wanted.dialects or connection.dialect in wanted.dialects)
+        and (actor.admin or actor.may(Permission.SEE, connection))
+    ]
+    return _sorted(found, wanted)
+
+
+def _sorted(found: list[Listed], wanted: Filter) -> list[Listed]:
+    if wanted.sort_field == "database":
+        named = [connection for connection in found if connection.database is not None]
+        unnamed = [connection for connection in found if connection.database is None]
+        return _by(named, "folded_database", wanted.descending) + _by(unnamed, "id", descending=False)
+    if wanted.sort_field == "dialect":
+        return _by(found, "dialect", wanted.descending)
+    return _by(found, "folded_name", wanted.descending)
+
+
+def _by(found: list[Listed], field: str, descending: bool) -> list[Listed]:
+    in_id_order = sorted(found, key=lambda connection: connection.id)
+    return sorted(in_id_order, key=lambda connection: getattr(connection, field), reverse=descending)
+
+
+# ---- changes ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentAttribute:
+    """The user attribute that chooses an environment, and the values that mean the base connection itself.
+
+    Values that are None stay as they are.
+    """
+
+    name: str
+    default_values: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a PATCH asks for. `environment` is absent, or wraps the wanted attribute (None removes it)."""
+
+    base_role: Role | None = None
+    environment: tuple[EnvironmentAttribute | None] | None = None
+    credentials: Mapping[str, str] | None = None
+    """Secret field of the Config → its new value."""
+
+
+async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
+    """Apply what really differs; returns which of `credentials`, `role`, `environment` did, in this order.
+
+    Raises ValueInUse for a default value that one of the connection's environments claims.
+    """
+    await lock(session, connection)
+    changed: list[str] = []
+    if changes.credentials:
+        await _replace_secrets(session, keyset, connection, changes.credentials)
+        changed.append("credentials")
+    if changes.base_role is not None and connection.base_role != changes.base_role:
+        connection.base_role = int(changes.base_role)
+        changed.append("role")
+    if changes.environment is not None and await _set_attribute(session, connection, changes.environment[0]):
+        changed.append("environment")
+    if changed:
+        connection.updated_at = clock.now()
+        await session.flush()
+    return tuple(changed)
+
+
+async def lock(session: AsyncSession, connection: Connection) -> None:
+    """Let no other transaction change this connection, or what is claimed on it, until this one ends."""
+    await session.refresh(connection, with_for_update=True)
+
+
+async def _replace_secrets(
+    session: AsyncSession, keyset: Keyset, connection: Connection, values: Mapping[str, str]
+) -> None:
+    await session.execute(
+        delete(ConnectionSecret).where(
+            ConnectionSecret.connection_id == connection.id, ConnectionSecret.field.in_(list(values))
+        )
+    )
+    session.add_all(_sealed(keyset, connection, values, clock.now()))
+    connection.revision += 1
+
+
+async def _set_attribute(session: AsyncSession, connection: Connection, wanted: EnvironmentAttribute | None) -> bool:
+    values = await session.execute(
+        select(EnvironmentValue.value, EnvironmentValue.environment_id)
+        .where(EnvironmentValue.base_connection_id == connection.id)
+        .order_by(EnvironmentValue.position)
+    )
+    rows = list(values)
+    claimed = {value for value, environment_id in rows if environment_id is not None}
+    before = tuple(value for value, environment_id in rows if environment_id is None)
+    name, after = (wanted.name, wanted.default_values) if wanted else (None, ())
+    after = before if after is None else after
+    for value in after:
+        if value in claimed:
+            raise ValueInUse(value)
+    if (connection.environment_attribute, before) == (name, after):
+        return False
+    connection.environment_attribute = name
+    await session.execute(
+        delete(EnvironmentValue).where(
+            EnvironmentValue.base_connection_id == connection.id, EnvironmentValue.environment_id.is_(None)
+        )
+    )
+    session.add_all(value_rows(connection, None, after))
+    return True
+
+
+def value_rows(base: Connection, environment_id: str | None, values: Sequence[str]) -> list[EnvironmentValue]:
+    """The rows that claim values on a base connection, for an environment or (None) for the base itself."""
+    return [
+        EnvironmentValue(
+            id=str(uuid.uuid4()),
+            organization_id=base.organization_id,
+            base_connection_id=base.id,
+            environment_id=environment_id,
+            value=value,
+            position=position,
+        )
+        for position, value in enumerate(values)
+    ]

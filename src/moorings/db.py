@@ -1,0 +1,252 @@
+"""Storage: the engine, the column types, units of work, and what a process may keep in memory.
+
+SQLite (WAL) is embedded, PostgreSQL serves several replicas; one schema for both, made by Alembic alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text, TypeDecorator, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from moorings.secrets import Sealed
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+
+KEPT_BYTES = 32 * 1024 * 1024
+"""How much a process keeps at most; the least recently used go first."""
+
+
+class Base(DeclarativeBase):
+    """The base of all stored models; names its constraints so that migrations can address them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+STRICT = {"sqlite_strict": True}
+"""The last element of each `__table_args__`: SQLite then refuses values of another type than the column's."""
+
+Milliseconds = BigInteger().with_variant(Integer(), "sqlite")
+"""UTC epoch milliseconds; a STRICT table of SQLite knows INTEGER only."""
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: D102
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: D102
+        return None if value is None else json.loads(value)
+
+
+class SealedBytes(TypeDecorator[Sealed]):
+    """A sealed value; assigning anything else raises TypeError before it could reach the database."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Sealed | None, dialect: Dialect) -> bytes | None:  # noqa: D102
+        if value is not None and not isinstance(value, Sealed):  # pyright: ignore[reportUnnecessaryIsInstance]  # the guard is for untyped callers
+            raise TypeError("only sealed values are stored here")
+        return None if value is None else value.ciphertext
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Sealed | None:  # noqa: D102
+        return None if value is None else Sealed(value)
+
+
+class Version(Protocol):
+    """Tells whether the database has changed: two equal values mean that nothing was committed between them."""
+
+    async def read(self) -> Hashable:
+        """The database's version now."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class SqliteVersion:
+    """`PRAGMA data_version` of a connection that never writes: it changes with every commit of any other one."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+
+    async def read(self) -> Hashable:
+        """A few microseconds, in the event loop: cheaper than handing it to a thread."""
+        return self._connection.execute("PRAGMA data_version").fetchone()[0]
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class PostgresVersion:
+    """The row that deferred triggers set to the id of each transaction that changed something.
+
+    Callers that arrive while a round trip is under way share the next one: it starts after they asked, so what it
+    answers is never older than their question.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: asyncpg.Connection | None = None
+        self._current: asyncio.Task[int] | None = None
+        self._next: asyncio.Task[int] | None = None
+
+    async def read(self) -> Hashable:
+        """One round trip at most two callers deep."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read_after(self._current))
+        return await asyncio.shield(self._next)
+
+    async def _read_after(self, running: asyncio.Task[int] | None) -> int:
+        if running is not None:
+            await asyncio.wait([running])
+        self._current, self._next = self._next, None
+        import asyncpg
+
+        try:
+            return await self._fetch()
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+            self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
+            return await self._fetch()
+
+    async def _fetch(self) -> int:
+        import asyncpg
+
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._dsn)
+        return cast("int", await self._connection.fetchval("SELECT changed_by FROM freshness"))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+
+class Database:
+    """One process's access to the metadata database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.embedded = self.url.get_backend_name() == "sqlite"
+        self.engine = (
+            sqlite_engine(url) if self.embedded else create_async_engine(url, pool_size=10, pool_pre_ping=True)
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite has one writer; waiting here is fair and costs no busy polling.
+        self._writing: contextlib.AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if self.embedded else contextlib.nullcontext()
+        )
+        self._version: Version | None = None
+        self._kept: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
+        self._kept_bytes = 0
+
+    @contextlib.asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+        """One writing transaction: committed at the end, rolled back by any exception."""
+        async with self._writing, self._sessions() as session:
+            await session.connection(execution_options={"moorings_writes": True})
+            yield session
+            await session.commit()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """One reading transaction: a consistent view, never committed."""
+        async with self._sessions() as session:
+            yield session
+
+    async def version(self) -> Hashable:
+        """The database's version, for `kept`."""
+        if self._version is None:
+            dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+            self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)
+        return await self._version.read()
+
+    async def kept(self, key: Hashable, version: Hashable, load: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """What `load` answered at this version, from memory or fresh.
+
+        The only place where stored facts outlive a request, and never past a change: `version` is read for each
+        request before anything else, so a value loaded later is at least as new as the version it is kept under.
+        """
+        entry = self._kept.get(key)
+        if entry is not None and entry[0] == version:
+            self._kept.move_to_end(key)
+            return cast("T", entry[1])
+        async with self.reading() as session:
+            value = await load(session)
+        self._keep(key, version, value)
+        return value
+
+    def _keep(self, key: Hashable, version: Hashable, value: object) -> None:
+        replaced = self._kept.pop(key, None)
+        self._kept_bytes += _weight(value) - (_weight(replaced[1]) if replaced else 0)
+        self._kept[key] = (version, value)
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._kept_bytes -= _weight(self._kept.popitem(last=False)[1][1])
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._version is not None:
+            await self._version.close()
+        await self.engine.dispose()
+
+
+def _weight(value: object) -> int:
+    """Roughly what a kept value costs: a rendered body its length, any other a kilobyte."""
+    return len(value) if isinstance(value, bytes) else 1024
+
+
+def sqlite_engine(url: str) -> AsyncEngine:
+    """An engine whose transactions say themselves whether they write.
+
+    A deferred transaction that reads first and writes later fails at once when another one wrote in between, however
+    long busy_timeout is: so whoever writes begins with BEGIN IMMEDIATE.
+    """
+    engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "secure_delete=ON",
+            "synchronous=FULL",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        writes = connection.get_execution_options().get("moorings_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,143 @@
+"""What a dialect is, and what a session with a warehouse can do.
+
+Everything here is synchronous: drivers are. `engine` runs sessions in threads, one thread a session.
+Core never branches on a dialect's name: it asks `abilities` or calls a method.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from moorings import errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from moorings.dialects.config import ConnectionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What core may ask of a dialect instead of its name."""
+
+    connects: bool = False
+    """A live driver exists: test, introspection and queries work."""
+    several_catalogs: bool = False
+    """One connection reaches several catalogs, so names are always scoped by default."""
+    key_pair: bool = False
+    """A user can log in with a private key in place of a password."""
+    own: bool = False
+    """Ours, beyond the dialects of the published API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the operator's settings allow and ask of drivers. `engine` builds it; dialects never read settings."""
+
+    connect_timeout_seconds: float = 10.0
+    duckdb_directory: str | None = None
+    """The one directory below which local DuckDB files may be opened; None allows none."""
+    application_name: str = "moorings"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement to run, with what bounds it."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+    read_only: bool = True
+    timeout_seconds: float = 900.0
+    batch_rows: int = 65_536
+    """How many rows a record batch may have at most, where the driver lets us choose."""
+    query_id: str = ""
+    """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
+
+
+class Session(ABC):
+    """One login to one warehouse. Used by one thread at a time, but for `cancel`, which any thread may call.
+
+    Methods raise the driver's own exceptions; `Dialect.translate` turns them into `WarehouseError`s at the one border,
+    `engine`, and redacts them there.
+    """
+
+    id: str = ""
+    """The server's own name for this session (backend pid, thread id); empty where it has none."""
+    encrypted: bool | None = None
+    """Whether the transport is TLS; None where there is no transport."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Make one cheap round trip (`SELECT 1`); raises when the session is of no use any more."""
+
+    @abstractmethod
+    def check_schemas(self) -> str:
+        """Look for the default schema and the right to use it; returns a sentence for the test's `schemas` step.
+
+        Raises SchemaNotFound or SchemaForbidden, blaming `default_schema`.
+        """
+
+    @abstractmethod
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its result; reading the batches may raise the driver's errors too."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Stop the running statement in the database itself. Thread-safe; harmless when nothing runs."""
+
+    @abstractmethod
+    def reset(self) -> bool:
+        """Bring the session back to how it was when opened (transaction, settings, temporary objects).
+
+        A result that was not read to its end is stopped first, not drained.
+
+        Returns False when that is impossible, so that the pool drops it.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Log out. Never raises, never waits for rows that nobody reads."""
+
+
+class Dialect(ABC):
+    """One kind of warehouse: the facts about it, its `Config`, and how to connect."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    extra: ClassVar[str | None] = None
+    """The pip extra that brings its driver; None when the base install has it."""
+    abilities: ClassVar[Abilities] = Abilities()
+    Config: ClassVar[type[ConnectionConfig]]
+    dials: ClassVar[bool] = True
+    """A test may open a bare TCP connection first. False where servers hold that against us: MySQL blocks a host after
+    `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}
+    """SQLSTATE, error number or exception name → a template of our error with the Config fields to blame."""
+    PARAMETERS: ClassVar[str | None] = None
+    """How `parameters` are written in this dialect's SQL, for the docs: `$1, $2` or `?`."""
+
+    @property
+    def default_port(self) -> int | None:
+        """The port of a connection that names none."""
+        return self.Config.default("port")
+
+    def address(self, config: Any) -> tuple[str, int] | None:
+        """Host and port of the server for the `resolve` and `connect` steps; None where there is none to dial."""
+        return (config.host, config.port) if config.host and config.port else None
+
+    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+        """Log in; the driver import's only home. Raises the driver's exceptions, or a WarehouseError."""
+        raise errors.DialectNotConnectable
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The key of FAULTS that a driver's exception stands for; None when there is none."""
+        return type(error).__name__
+
+    def translate(self, error: BaseException, secrets: Sequence[str]) -> errors.WarehouseError:
+        """Our error for a driver's, by FAULTS; its text redacted of every secret, raw and URL-escaped."""
+        from moorings.dialects.faults import translated
+
+        return translated(self, error, secrets)

@@ -1,0 +1,363 @@
+"""The settings of a connection, as one declaration a dialect.
+
+A dialect's `Config` is the validator of what callers send, the JSON Schema, the form, the docs table and the list of
+secrets. The fields and their order are those of the published API; the ones that are ours come last.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+
+from moorings.dialects.fields import (
+    Decimal,
+    Name,
+    Names,
+    Port,
+    Role,
+    Seconds,
+    Url,
+    Zone,
+    ZoneOrNone,
+)
+from moorings.dialects.required import Login, Need, always, applies
+from moorings.dialects.validation import in_order, malformed, too_short, translated, unmet
+from moorings.errors import Fault, InvalidInput, UnknownKeys
+
+WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthClientSecretUnencrypted"}
+"""Fields whose name on the wire is more than their name in camelCase."""
+
+
+def _on_the_wire(field: str) -> str:
+    return WIRE_NAMES.get(field) or to_camel(field)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """One field as forms and docs show it."""
+
+    field: str
+    wire: str
+    kind: str
+    """string, number, boolean, enum or list."""
+    secret: bool
+    default: Any
+    description: str
+    required: str | None
+    """`always`, or the condition in words; None when it never is."""
+    allowed: tuple[str, ...] = ()
+    """The values of an enum."""
+
+
+class ConnectionConfig(BaseModel, frozen=True):
+    """What every dialect knows. Subclasses say what differs: defaults, further fields, what is required when."""
+
+    model_config = ConfigDict(
+        strict=True,
+        defer_build=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        alias_generator=_on_the_wire,
+        validate_by_name=True,
+        validate_by_alias=False,
+    )
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = ()
+    LOGINS: ClassVar[tuple[Login, ...]] = (Login(None),)
+    """The ways to log in; the first is the default."""
+
+    dialect: str = Field("", description="The kind of warehouse.")
+    name: Name = Field("", description="What people call the connection; need not be unique.")
+    password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
+    host: str | None = Field(None, description="Host name or address of the server.")
+    port: Port | None = Field(None, description="Port of the server.")
+    database: str | None = Field(None, description="The database or catalog that queries start in.")
+    username: str | None = Field(None, description="The user or client to log in as.")
+    base_role: Role = Field("VIEWER", description="The least role that every user has on this connection.")
+    warehouse: str | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
+    region: str | None = Field(None, description="The cloud region where the data is.")
+    default_schema: str | None = Field(None, description="The schema of names that are written without one.")
+    include_schemas: str | None = Field(None, description="Schemas to read, separated by commas; all when absent.")
+    include_other_catalogs: str | None = Field(None, description="Further catalogs to read, separated by commas.")
+    offloaded_schemas: Names | None = Field(None, description="Schemas to read only when asked for.")
+    scratch_schema: str | None = Field(None, description="The schema where temporary tables may be written.")
+    query_timeout_seconds: Seconds = Field(900, description="The longest that a statement may run.")
+    max_billing_bytes: Decimal | None = Field(None, description="The most bytes that one query may be billed for.")
+    system_timezone: Zone = Field("UTC", description="The time zone that stored times are in, as an IANA name.")
+    query_timezone: ZoneOrNone = Field(
+        "NONE", description="The time zone that results are shown in, as an IANA name; `NONE` leaves them as stored."
+    )
+    allows_user_specific_timezones: bool = Field(
+        default=False, description="Whether users may choose a time zone of their own for results."
+    )
+    always_scope_view_names: bool = Field(
+        default=False, description="Whether names of views always carry their catalog and schema."
+    )
+    trust_server_certificate: bool = Field(
+        default=False, description="Whether the server's certificate is accepted without verification."
+    )
+    accepts_license: bool = Field(default=False, description="Whether the licence of the driver is accepted.")
+    infer_relationships_from_column_names: bool = Field(
+        default=True, description="Whether relationships are guessed from names of columns."
+    )
+    infer_relationships_from_foreign_keys: bool = Field(
+        default=False, description="Whether relationships are read from foreign keys."
+    )
+    enable_db_semantic_layer_integration: bool = Field(
+        default=False, description="Whether the database's own semantic layer is read."
+    )
+    enable_db_semantic_layer_topics: bool = Field(
+        default=False, description="Whether topics are made from the database's own semantic layer."
+    )
+    use_machine_auth: bool = Field(default=False, description="Whether a machine's client id and secret log in.")
+    authentication_type: str | None = Field(None, description="How to log in; inferred when absent.")
+    aws_role_arn: str | None = Field(None, description="The AWS role to assume.")
+    host_override: str | None = Field(None, description="The full host name, where the usual one does not apply.")
+    private_key: SecretStr | None = Field(None, description="The private key that logs in instead of a password.")
+    oauth_client_id: str | None = Field(None, description="The id of the OAuth client.")
+    oauth_client_secret: SecretStr | None = Field(None, description="The secret of the OAuth client.")
+    external_oauth_audience: str | None = Field(None, description="The audience of the external OAuth server's tokens.")
+    external_oauth_authorization_url: Url | None = Field(
+        None, description="Where the external OAuth server asks users to log in."
+    )
+    external_oauth_token_url: Url | None = Field(None, description="Where the external OAuth server hands out tokens.")
+    wif_audience: str | None = Field(None, description="The audience of workload identity federation.")
+    wif_service_account_email: str | None = Field(
+        None, description="The service account that workload identity federation acts as."
+    )
+    read_only: bool = Field(default=True, description="Whether statements may only read; the session enforces it.")
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """The Config that a request body asks for.
+
+        Raises UnknownKeys, or InvalidInput with every fault, in the order of the fields.
+        """
+        fields = {cls.wire_name(field): field for field in cls.model_fields}
+        if unknown := [key for key in body if key not in fields]:
+            raise UnknownKeys(unknown)
+        given = {fields[key]: value for key, value in body.items()}
+        needed = cls._needed(given)
+        given = {field: value for field, value in given.items() if value != "" or cls._keeps_empty(field, needed)}
+        faults = malformed(cls, given) | unmet(cls, given, needed)
+        config = cls._checked(given, faults)
+        if config is None or faults:
+            raise InvalidInput(in_order(cls, faults))
+        return config.model_copy(update=config.derived())
+
+    @classmethod
+    def _checked(cls, given: Mapping[str, Any], faults: dict[str, Fault]) -> Self | None:
+        """The Config, before what is derived; adds the faults of values to those found so far."""
+        config = None
+        try:
+            config = cls.model_validate(given)
+        except ValidationError as refused:
+            for fault in refused.errors(include_url=False):
+                faults.setdefault(str(fault["loc"][0]), translated(cls, fault))
+        for field, reason in cls.further_faults(given, cls.login(given)):
+            faults.setdefault(field, Fault(cls.wire_name(field), "said", {"reason": reason}))
+        return config
+
+    @classmethod
+    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
+        """Field and reason of what types and limits cannot say. Reasons never quote a secret."""
+        return ()
+
+    def derived(self) -> dict[str, Any]:
+        """Values of absent fields that follow from other fields."""
+        if self.authentication_type is not None:
+            return {}
+        given = {field: getattr(self, field) for field in self.model_fields_set}
+        login = type(self).login(given)
+        return {"authentication_type": login.name if login else None}
+
+    @classmethod
+    def login(cls, given: Mapping[str, Any]) -> Login | None:
+        """The way to log in that was asked for, or is implied; None for one that the dialect does not have."""
+        if len(cls.LOGINS) == 1:
+            return cls.LOGINS[0]
+        if "authentication_type" in given:
+            return next((login for login in cls.LOGINS if login.name == given["authentication_type"]), None)
+        implied = (login for login in cls.LOGINS if login.inferred_from and given.get(login.inferred_from))
+        return next(implied, cls.LOGINS[0])
+
+    @classmethod
+    def needs(cls) -> tuple[Need, ...]:
+        """What is required apart from what the way to log in requires."""
+        return always("dialect", "name") + cls.REQUIRED
+
+    @classmethod
+    def _needed(cls, given: Mapping[str, Any]) -> frozenset[str]:
+        login = cls.login(given)
+        needed = {need.field for need in cls.needs() if applies(need, given)}
+        return frozenset(needed | set(login.requires if login else ()))
+
+    @classmethod
+    def _keeps_empty(cls, field: str, needed: frozenset[str]) -> bool:
+        """An empty string is as if absent, unless the field is needed or a string is wrong there anyway."""
+        return field in needed or cls.kind(field) not in ("string", "list")
+
+    # ---- storing ---------------------------------------------------------------------------------------------------
+
+    def secrets(self) -> dict[str, str]:
+        """Field → value, in the clear, of the secrets that are set."""
+        values = {field: getattr(self, field) for field in self.secret_fields()}
+        return {field: value.get_secret_value() for field, value in values.items() if value is not None}
+
+    def public(self) -> dict[str, Any]:
+        """Field → JSON value of everything that is no secret."""
+        return self.model_dump(mode="json", exclude=set(self.secret_fields()))
+
+    @classmethod
+    def restore(cls, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Self:
+        """The Config that was stored. It was checked then: fields that came later take their defaults."""
+        values = {field: value for field, value in settings.items() if field in cls.model_fields}
+        if values.get("offloaded_schemas") is not None:
+            values["offloaded_schemas"] = tuple(values["offloaded_schemas"])
+        values |= {field: SecretStr(value) for field, value in secrets.items() if field in cls.secret_fields()}
+        return cls.model_construct(None, **values)
+
+    def read_credentials(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """Field → new value of the secrets in a body, by their names on the wire, checked as `read` would.
+
+        Raises InvalidInput; a key that is no secret of this dialect is a programming error.
+        """
+        fields = {self.wire_name(field): field for field in self.secret_fields()}
+        given = {fields[key]: value for key, value in body.items()}
+        faults = malformed(type(self), given) | too_short(type(self), given, frozenset(given))
+        kept = {"dialect": self.dialect, "name": self.name, "authentication_type": self.authentication_type}
+        config = self._checked({key: value for key, value in kept.items() if value is not None} | given, faults)
+        if config is None or faults:
+            raise InvalidInput(in_order(type(self), faults))
+        return config.secrets()
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Nothing of what the settings hold: only what kind they are, and their name."""
+        return [("dialect", self.dialect), ("name", self.name)]
+
+    # ---- what forms, docs and schemas ask ----------------------------------------------------------------------------
+
+    @classmethod
+    def wire_name(cls, field: str) -> str:
+        """A field's name on the wire."""
+        return _on_the_wire(field)
+
+    @classmethod
+    def secret_fields(cls) -> tuple[str, ...]:
+        """The fields that are sealed when stored and never shown."""
+        return _secret_fields(cls)
+
+    @classmethod
+    def kind(cls, field: str) -> str:
+        """A field's type in a word: string, number, boolean, enum or list."""
+        return _kind(cls, field)
+
+    @classmethod
+    def allowed(cls, field: str) -> tuple[str, ...]:
+        """The values that an enum takes; empty for other fields."""
+        if field == "authentication_type":
+            return tuple(login.name for login in cls.LOGINS if login.name)
+        bare = _bare(cls.model_fields[field].annotation)
+        return cast("tuple[str, ...]", get_args(bare)) if get_origin(bare) is Literal else ()
+
+    @classmethod
+    def expected(cls, field: str) -> str:
+        """What a fault says was expected: the JSON type, or the values of an enum."""
+        kind = cls.kind(field)
+        if kind == "enum":
+            return " | ".join(f"'{value}'" for value in cls.allowed(field))
+        return "string" if kind == "list" else kind
+
+    @classmethod
+    def default(cls, field: str) -> Any:
+        """The value of an absent field; None where there is none, or it follows from other fields."""
+        if field == "authentication_type":
+            return cls.LOGINS[0].name
+        if field == "name":
+            return None
+        return cls.model_fields[field].default
+
+    @classmethod
+    def description(cls, field: str) -> str:
+        """What the field is, in one sentence; a subclass that only changes its default need not repeat it."""
+        family = (kind for kind in cls.__mro__ if issubclass(kind, ConnectionConfig) and field in kind.model_fields)
+        return next(text for kind in family if (text := kind.model_fields[field].description))
+
+    @classmethod
+    def required(cls, field: str) -> str | None:
+        """When the field is required, in words; `always`, or None when it never is."""
+        return _required(cls, field)
+
+    @classmethod
+    def fields(cls) -> tuple[FieldFacts, ...]:
+        """Every field in order, as forms and docs show it."""
+        return tuple(
+            FieldFacts(
+                field,
+                cls.wire_name(field),
+                cls.kind(field),
+                field in cls.secret_fields(),
+                cls.default(field),
+                cls.description(field),
+                cls.required(field),
+                cls.allowed(field),
+            )
+            for field in cls.model_fields
+        )
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of a request body, for OpenAPI 3.1. Only what is always required is in `required`."""
+        from moorings.dialects.schema import json_schema
+
+        return json_schema(cls)
+
+
+@functools.cache
+def _secret_fields(config: type[ConnectionConfig]) -> tuple[str, ...]:
+    return tuple(field for field, info in config.model_fields.items() if _bare(info.annotation) is SecretStr)
+
+
+@functools.cache
+def _kind(config: type[ConnectionConfig], field: str) -> str:
+    if config.allowed(field):
+        return "enum"
+    bare = _bare(config.model_fields[field].annotation)
+    kinds = {str: "string", SecretStr: "string", int: "number", bool: "boolean"}
+    return kinds.get(bare, "list")
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without its checks and its None."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    if type(None) in get_args(annotation):
+        return _bare(next(part for part in get_args(annotation) if part is not type(None)))
+    return annotation
+
+
+def _required(config: type[ConnectionConfig], field: str) -> str | None:
+    conditions = [_in_words(config, need) for need in config.needs() if need.field == field]
+    logins = [login for login in config.LOGINS if field in login.requires]
+    if logins and len(logins) == len(config.LOGINS):
+        conditions.append("always")
+    elif logins:
+        names = " or ".join(f"`{login.name}`" for login in logins)
+        conditions.append(f"when authenticationType is {names}")
+    unconditional = (condition for condition in conditions if condition.startswith("always"))
+    return next(unconditional, " or ".join(conditions) or None)
+
+
+def _in_words(config: type[ConnectionConfig], need: Need) -> str:
+    if need.accepted:
+        return "always, as true"
+    if need.alternative:
+        return f"unless {config.wire_name(need.alternative)} is given"
+    return f"when {config.wire_name(need.when)} is true" if need.when else "always"

@@ -1,0 +1,121 @@
+"""Environments: attach connections to a base connection, and say which values mean them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.connections.models import Connection, EnvironmentValue
+from moorings.connections.service import lock, value_rows
+from moorings.environments.models import ConnectionEnvironment
+from moorings.errors import (
+    Archived,
+    BaseConnectionNotFound,
+    EnvironmentNotFound,
+    NotEnvironments,
+    PermissionDenied,
+    ValueInUse,
+)
+
+
+async def base_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
+    """The connection to add environments to; raises BaseConnectionNotFound, PermissionDenied, Archived."""
+    base = await _visible(session, actor, connection_id)
+    if base is None:
+        raise BaseConnectionNotFound(connection_id)
+    actor.require(Permission.CHANGE, base)
+    if base.deleted_at is not None:
+        raise Archived
+    return base
+
+
+async def attach(
+    session: AsyncSession, actor: Actor, base: Connection, connection_ids: Sequence[str]
+) -> list[ConnectionEnvironment]:
+    """Make connections environments of `base`, all or none; raises NotEnvironments that names each misfit."""
+    await lock(session, base)
+    taken = set(
+        await session.scalars(
+            select(ConnectionEnvironment.connection_id).where(ConnectionEnvironment.base_connection_id == base.id)
+        )
+    )
+    wanted = list(dict.fromkeys(connection_ids))
+    candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in wanted}
+    misfits = [
+        connection_id
+        for connection_id in wanted
+        if connection_id in taken or not _fits(candidates[connection_id], base)
+    ]
+    if misfits:
+        raise NotEnvironments(misfits)
+    if not all(actor.may(Permission.CHANGE, connection) for connection in candidates.values() if connection):
+        raise PermissionDenied
+    now = clock.now()
+    environments = [
+        ConnectionEnvironment(
+            id=str(uuid.uuid4()),
+            organization_id=base.organization_id,
+            base_connection_id=base.id,
+            connection_id=connection_id,
+            created_at=now,
+        )
+        for connection_id in wanted
+    ]
+    session.add_all(environments)
+    await session.flush()
+    return environments
+
+
+async def _visible(session: AsyncSession, actor: Actor, connection_id: str) -> Connection | None:
+    connection = await session.get(Connection, connection_id)
+    if connection is None or connection.organization_id != actor.organization_id:
+        return None
+    return connection if actor.may(Permission.SEE, connection) else None
+
+
+def _fits(candidate: Connection | None, base: Connection) -> bool:
+    return (
+        candidate is not None
+        and candidate.deleted_at is None
+        and candidate.id != base.id
+        and candidate.dialect == base.dialect
+    )
+
+
+async def find(session: AsyncSession, actor: Actor, environment_id: str) -> tuple[ConnectionEnvironment, Connection]:
+    """An environment to change, and its base; raises EnvironmentNotFound, PermissionDenied, Archived."""
+    environment = await session.get(ConnectionEnvironment, environment_id)
+    base = await _visible(session, actor, environment.base_connection_id) if environment else None
+    if environment is None or base is None:
+        raise EnvironmentNotFound(environment_id)
+    actor.require(Permission.CHANGE, base)
+    if base.deleted_at is not None:
+        raise Archived
+    return environment, base
+
+
+async def set_values(
+    session: AsyncSession, environment: ConnectionEnvironment, base: Connection, values: Sequence[str]
+) -> None:
+    """Say which values of the user attribute mean this environment; raises ValueInUse within the base connection."""
+    await lock(session, base)
+    claimed = set(
+        await session.scalars(
+            select(EnvironmentValue.value).where(
+                EnvironmentValue.base_connection_id == base.id,
+                EnvironmentValue.environment_id.is_distinct_from(environment.id),
+            )
+        )
+    )
+    for value in values:
+        if value in claimed:
+            raise ValueInUse(value)
+    await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
+    session.add_all(value_rows(base, environment.id, values))
+    await session.flush()

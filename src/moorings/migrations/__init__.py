@@ -1,0 +1,85 @@
+"""The schema's history, and the one way to bring a database up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moorings.db import Database
+from moorings.errors import OperatorError
+
+HEAD = "0001"
+"""The revision this code is written for."""
+
+_ADVISORY_LOCK = 0x6D6F6F72  # "moor": any number will do, as long as all replicas ask for the same one
+
+
+def migrate(url: str) -> None:
+    """Bring the database at `url` to HEAD; safe to call from several processes at once.
+
+    Raises OperatorError when it cannot be reached, or holds a schema that is newer than this code.
+    """
+    asyncio.run(_migrate(Database(url)))
+
+
+async def _migrate(database: Database) -> None:
+    try:
+        async with _alone(database) as connection:
+            await connection.run_sync(_upgrade)
+    except (OSError, SQLAlchemyError) as refused:
+        reason = str(getattr(refused, "orig", None) or refused).splitlines()[0]
+        raise OperatorError(f"cannot open the metadata database: {reason}") from None
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
+    """A transaction that no other migration runs beside."""
+    lock = _file_lock(Path(f"{database.url.database}.lock")) if database.embedded else contextlib.nullcontext()
+    with lock:
+        async with database.engine.connect() as connection:
+            await connection.execution_options(moorings_writes=True)
+            async with connection.begin():
+                if not database.embedded:
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+                yield connection
+
+
+@contextlib.contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _upgrade(connection: Connection) -> None:
+    if _revision(connection) == HEAD:
+        return  # the usual start: Alembic is not even imported
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError:
+        raise OperatorError(
+            f"the database's schema ({_revision(connection)}) is newer than this version of Moorings knows ({HEAD}): "
+            "upgrade Moorings"
+        ) from None
+
+
+def _revision(connection: Connection) -> Any:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,25 @@
+"""Stored: the queries that run now, so that any replica can cancel one."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moorings.db import STRICT, Base, Milliseconds
+
+
+class RunningQuery(Base):
+    """One query while it runs. `owner` is the process that runs it and looks for `cancel_requested_at`."""
+
+    __tablename__ = "running_queries"
+    __table_args__ = (Index("ix_running_queries_owner", "owner"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    owner: Mapped[str] = mapped_column(Text)
+    session_id: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[int] = mapped_column(Milliseconds)
+    cancel_requested_at: Mapped[int | None] = mapped_column(Milliseconds)

@@ -1,0 +1,119 @@
+"""Settings: the only reader of the environment.
+
+Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the working directory; `docs/settings.md` is made
+from the descriptions here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from moorings.errors import OperatorError
+
+Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
+
+
+class Settings(BaseSettings):
+    """How one service runs. Frozen: a change needs a restart."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MOORINGS_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Path = Field(
+        Path(".moorings"), description="Where the embedded database, the keyset and the sample live."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs RATE_LIMIT_URL.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="Where metadata is stored: `postgresql://user:password@host/database`. Absent: SQLite in DATA_DIR.",
+    )
+    keyset: str | None = Field(
+        None,
+        description="Path of the master keyset (Tink, JSON). Absent: `keyset.json` in DATA_DIR, made when missing.",
+    )
+    bootstrap_token: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        None,
+        description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
+    )
+    rate_limit: Rate = Field(
+        "60/minute",
+        description="Requests for each key, as `<number>/<second|minute|hour|day>`; `0` switches limits off.",
+    )
+    failed_key_limit: Rate = Field(
+        "20/minute", description="Failed keys for each client address; off when RATE_LIMIT is `0`."
+    )
+    rate_limit_url: SecretStr | None = Field(
+        None,
+        description="`valkey://` or `redis://` address where replicas share their rate limits. Absent: in memory.",
+    )
+    pool_size: int = Field(
+        5, ge=1, le=1000, description="Sessions with its warehouse that each connection may have at once."
+    )
+    pool_wait_seconds: float = Field(
+        5.0, ge=0, le=300, description="How long a query waits for a free session before it gets 503."
+    )
+    pool_idle_seconds: float = Field(300.0, ge=0, description="An idle session is closed after this long.")
+    pool_lifetime_seconds: float = Field(3600.0, gt=0, description="A session is replaced once it is this old.")
+    max_sessions: int = Field(
+        64, ge=1, le=10_000, description="Sessions with warehouses at once, over all connections of a worker."
+    )
+    connect_timeout_seconds: float = Field(
+        10.0, gt=0, le=300, description="How long to wait for a warehouse to answer a new connection."
+    )
+    row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
+    row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
+    duckdb_dir: Path | None = Field(
+        None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
+    )
+    sample: bool = Field(True, description="Make a small sample database and a connection to it at the first start.")
+    shutdown_seconds: float = Field(
+        5.0, ge=0, le=300, description="How long running queries may go on after a stop was asked for."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Log lines for people, or one JSON object a line."
+    )
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the metadata database, with its asynchronous driver."""
+        if self.database_url is None:
+            return f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'moorings.db'}"
+        _, _, rest = self.database_url.get_secret_value().partition("://")
+        return f"postgresql+asyncpg://{rest}"
+
+    @property
+    def keyset_path(self) -> Path:
+        """Where the master keyset is read from, or made."""
+        return Path(self.keyset) if self.keyset else self.data_dir / "keyset.json"
+
+    @property
+    def duckdb_directory(self) -> Path:
+        """The one directory below which local DuckDB files may be opened."""
+        return (self.duckdb_dir or self.data_dir / "duckdb").absolute()
+
+
+def load() -> Settings:
+    """Read the environment; raises OperatorError that names each setting at fault, without its value."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default; pyright misses Field(None, …)
+    except ValidationError as refused:
+        faults = "; ".join(
+            f"MOORINGS_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in refused.errors()
+        )
+        raise OperatorError(faults) from None
