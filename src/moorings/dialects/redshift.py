@@ -22,12 +22,7 @@ class Config(TlsConfig, frozen=True):
 
     dialect: Literal["redshift"] = "redshift"
     port: Port | None = 5439
-    ssl_mode: SslMode = Field(
-        "require", description="Whether TLS is used, and how much of the certificate is verified."
-    )
-    ssl_root_cert: Certificates | None = Field(
-        None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
-    )
+    ssl_mode: SslMode = "require"
 
 
 class Redshift(BaseDialect):
