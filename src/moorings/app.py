@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> ASGIApp:
     )
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncGenerator[None]:
         await running.start()
         yield
         await running.close()

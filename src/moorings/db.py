@@ -10,7 +10,7 @@ import contextlib
 import json
 import sqlite3
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text, TypeDecorator, event
@@ -168,7 +168,7 @@ class Database:
         self._kept_bytes = 0
 
     @contextlib.asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
+    async def unit_of_work(self) -> AsyncGenerator[AsyncSession]:
         """One writing transaction: committed at the end, rolled back by any exception."""
         async with self._writing, self._sessions() as session:
             await session.connection(execution_options={"moorings_writes": True})
@@ -176,7 +176,7 @@ class Database:
             await session.commit()
 
     @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
         """One reading transaction: a consistent view, never committed."""
         async with self._sessions() as session:
             yield session

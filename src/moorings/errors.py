@@ -32,7 +32,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as defaulted
 from typing import Any, ClassVar, Self
 
 
@@ -58,7 +59,7 @@ class Fault:
 
     field: str
     code: str
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    details: Mapping[str, Any] = defaulted(default_factory=dict[str, Any])
 
 
 class InvalidInput(MooringsError):

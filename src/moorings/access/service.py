@@ -8,7 +8,7 @@ import secrets as random_secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,12 +26,12 @@ class Guarded(Protocol):
     """What a role is held on: a connection, as stored or as listed."""
 
     @property
-    def id(self) -> str:
+    def id(self) -> Any:
         """Its id."""
         ...
 
     @property
-    def base_role(self) -> int:
+    def base_role(self) -> Any:
         """The role that everybody in the organization has at least."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ async def create(call: Call) -> Created:
         await _require_passing(call, config)
     async with call.services.db.unit_of_work() as session:
         created = await service.create(session, call.services.keyset, call.actor, config)
-    return Created(created)
+    return Created(data=created)
 
 
 def read_config(body: Mapping[str, Any]) -> ConnectionConfig:
@@ -134,12 +135,12 @@ async def update(call: Call) -> Changed:
         raise EmptyBody
     changes = _changes(call.body, call.connection.environment_attribute)
     if changes.credentials:
-        await _check_credentials(call, changes.credentials)
+        changes = replace(changes, credentials=await _checked(call, changes.credentials))
     changed = await service.change(call.session, call.services.keyset, call.connection, changes)
-    return Changed(MESSAGES[changed])
+    return Changed(message=MESSAGES[changed])
 
 
-MESSAGES = {
+MESSAGES: dict[tuple[str, ...], str] = {
     (): "No updates were made to the connection.",
     ("role",): "Updated connection default role.",
     ("environment",): "Updated environment user attribute settings.",
@@ -151,7 +152,7 @@ MESSAGES = {
 }
 """What really changed → the sentence for it."""
 
-CREDENTIALS = {"passwordUnencrypted": "password", "privateKey": "private_key"}
+CREDENTIALS = ("passwordUnencrypted", "privateKey")
 OLD_NAME, OLD_VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
 
 
@@ -159,9 +160,7 @@ def _changes(body: Mapping[str, Any], attribute_now: str | None) -> Changes:
     fields = Fields(body, ("baseRole", "environmentUserAttribute", *CREDENTIALS, OLD_NAME, OLD_VALUES))
     role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
     environment = _environment(fields, attribute_now)
-    credentials = {
-        ours: fields.string(wire, longest=100_000) or "" for wire, ours in CREDENTIALS.items() if fields.has(wire)
-    }
+    credentials = {name: fields.string(name, longest=100_000) or "" for name in CREDENTIALS if fields.has(name)}
     fields.done()
     return Changes(Role[ROLE_ALIASES.get(role, role)] if role else None, environment, credentials or None)
 
@@ -215,14 +214,12 @@ def read_values(fields: Fields, name: str, values: Sequence[Any]) -> tuple[str, 
     return tuple(read)
 
 
-async def _check_credentials(call: Call, credentials: Mapping[str, str]) -> None:
-    """Validate new credentials as part of the whole Config that they will belong to."""
+async def _checked(call: Call, credentials: Mapping[str, str]) -> Mapping[str, str]:
+    """New credentials by the Config's fields, checked as at the connection's creation."""
     target = await service.opened(call.session, call.services.keyset, call.connection)
-    config = target.config
-    if "private_key" in credentials and not target.dialect.abilities.key_pair:
+    if "privateKey" in credentials and not target.dialect.abilities.key_pair:
         raise InvalidInput([Fault("privateKey", "said", {"reason": "Only Snowflake connections have a private key"})])
-    stored = config.public() | config.secrets() | credentials
-    type(config).read({config.wire_name(field): value for field, value in stored.items() if value is not None})
+    return target.config.read_credentials(credentials)
 
 
 # ---- test -------------------------------------------------------------------------------------------------------

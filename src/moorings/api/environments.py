@@ -29,8 +29,10 @@ async def create(call: Call) -> EnvironmentsCreated:
     base = await service.base_connection(call.session, call.actor, base_id)
     created = await service.attach(call.session, call.actor, base, connection_ids)
     return EnvironmentsCreated(
-        [NewEnvironment(environment.id, environment.connection_id) for environment in created],
-        [EnvironmentShape(environment.id, base.id, environment.connection_id, []) for environment in created],
+        data=[NewEnvironment(environment.id, environment.connection_id) for environment in created],
+        connection_environments=[
+            EnvironmentShape(environment.id, base.id, environment.connection_id, []) for environment in created
+        ],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
@@ -242,7 +242,7 @@ def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def _guarded(call: Call, route: Route) -> AsyncIterator[None]:
+async def _guarded(call: Call, route: Route) -> AsyncGenerator[None]:
     """What the handler runs in: the route's transaction, with its permission checked."""
     if route.admin:
         call.actor.require_admin()

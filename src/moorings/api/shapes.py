@@ -10,28 +10,28 @@ from moorings.access.policy import Role
 from moorings.connections.service import Listed
 
 
-class Shape(msgspec.Struct, rename="camel", frozen=True):
+class Shape(msgspec.Struct, rename="camel"):
     """The base of all answers."""
 
 
-class Done(Shape):
+class Done(Shape, kw_only=True):
     """It is done."""
 
     success: bool = True
 
 
-class Changed(Shape):
+class Changed(Shape, kw_only=True):
     """It is done, and what was."""
 
-    message: str
     success: bool = True
+    message: str
 
 
-class Created(Shape):
+class Created(Shape, kw_only=True):
     """The id of what was created."""
 
-    data: str
     success: bool = True
+    data: str
 
 
 class ConnectionShape(Shape):
@@ -117,12 +117,12 @@ class EnvironmentShape(Shape):
     user_attribute_values: list[str]
 
 
-class EnvironmentsCreated(Shape):
+class EnvironmentsCreated(Shape, kw_only=True):
     """New environments, in both published spellings."""
 
+    success: bool = True
     data: list[NewEnvironment]
     connection_environments: list[EnvironmentShape]
-    success: bool = True
 
 
 def instant(milliseconds: int) -> str:

@@ -151,12 +151,19 @@ async def snapshot(session: AsyncSession, organization_id: str) -> tuple[Listed,
     rows = await session.execute(select(*columns).where(Connection.organization_id == organization_id))
     listed = [
         Listed(
-            *row[:6],
-            tuple(values.get(row.id, ())),
-            row.settings.get("default_schema"),
-            *row[7:],
-            row.name.casefold(),
-            (row.database or "").casefold(),
+            id=row.id,
+            name=row.name,
+            dialect=row.dialect,
+            database=row.database,
+            deleted_at=row.deleted_at,
+            environment_attribute=row.environment_attribute,
+            default_values=tuple(values.get(row.id, ())),
+            default_schema=row.settings.get("default_schema"),
+            base_role=row.base_role,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            folded_name=row.name.casefold(),
+            folded_database=(row.database or "").casefold(),
         )
         for row in rows
     ]
@@ -226,7 +233,7 @@ class Changes:
     base_role: Role | None = None
     environment: tuple[EnvironmentAttribute | None] | None = None
     credentials: Mapping[str, str] | None = None
-    """Secret field of the Config → its new value."""
+    """Secret → its new value, by the wire's names until they are checked, then by the Config's fields."""
 
 
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:

@@ -52,5 +52,5 @@ class Snowflake(BaseDialect):
 
     name = "snowflake"
     title = "Snowflake"
-    abilities = Abilities(several_catalogs=True)
+    abilities = Abilities(several_catalogs=True, key_pair=True)
     Config = Config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ async def _migrate(database: Database) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
+async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
     """A transaction that no other migration runs beside."""
     lock = _file_lock(Path(f"{database.url.database}.lock")) if database.embedded else contextlib.nullcontext()
     with lock:
@@ -55,7 +55,7 @@ async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
 
 
 @contextlib.contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
+def _file_lock(path: Path) -> Generator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,0 +1,14 @@
+from tink import aead as aead
+from tink import json_proto_keyset_format as json_proto_keyset_format
+from tink import secret_key_access as secret_key_access
+
+class TinkError(Exception): ...
+
+class KeysetInfo:
+    primary_key_id: int
+
+class KeysetHandle:
+    def keyset_info(self) -> KeysetInfo: ...
+    def primitive[T](self, primitive_class: type[T]) -> T: ...
+
+def new_keyset_handle(key_template: object) -> KeysetHandle: ...
