@@ -1,0 +1,134 @@
+"""The command line. Commands are declared here; what they do is imported when they run, so that each starts quickly."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from moorings.errors import MooringsError
+
+
+class OneLineErrors(TyperGroup):
+    """Says what Moorings refuses in one line on stderr, exit code 1; never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except MooringsError as refused:
+            typer.echo(f"moorings: {refused.message}", err=True)
+            raise typer.Exit(1) from None
+
+
+def _group(explanation: str) -> typer.Typer:
+    return typer.Typer(
+        cls=OneLineErrors,
+        help=explanation,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+app = _group("Moorings: one home for your warehouses' credentials, and SQL through it.")
+token_app = _group("Keys: organization keys and personal access tokens.")
+user_app = _group("Users: whom personal access tokens act as.")
+app.add_typer(token_app, name="token")
+app.add_typer(user_app, name="user")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
+
+
+@app.command()
+def serve() -> None:
+    """Start the service; at the first start, make what it needs."""
+    from moorings.cli.serve import serve
+
+    serve()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the metadata database's schema up to date."""
+    from moorings.cli.storage import migrated
+
+    migrated()
+    typer.echo("The schema is up to date.")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at everything the service depends on; one line each, exit code 1 if something is wrong."""
+    from moorings.cli.doctor import examine
+
+    if not examine():
+        raise typer.Exit(1)
+
+
+@token_app.command("create")
+def create_token(
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "Made on the command line",
+    personal: Annotated[str | None, typer.Option(metavar="USER", help="Act as this user (email or id).")] = None,
+) -> None:
+    """Make a key and print it, this once. Without --personal it is an organization key."""
+    from moorings.cli.keys import create
+
+    typer.echo(create(name, personal))
+
+
+@token_app.command("list")
+def list_tokens(json: Json = False) -> None:
+    """List the keys; never their tokens, which are not stored."""
+    from moorings.cli.keys import listed
+    from moorings.cli.tables import show
+
+    show(listed(), as_json=json)
+
+
+@token_app.command("revoke")
+def revoke_token(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")]) -> None:
+    """Make a key invalid for good, at once, on every replica."""
+    from moorings.cli.keys import revoke
+
+    revoke(key_id)
+    typer.echo("Revoked.")
+
+
+@user_app.command("create")
+def create_user(
+    email: str,
+    name: Annotated[str, typer.Option(help="The name people know them by.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Make them an organization admin.")] = False,
+) -> None:
+    """Add a user and print their id."""
+    from moorings.cli.users import create
+
+    typer.echo(create(email, name or email, admin=admin))
+
+
+@user_app.command("list")
+def list_users(json: Json = False) -> None:
+    """List the users."""
+    from moorings.cli.tables import show
+    from moorings.cli.users import listed
+
+    show(listed(), as_json=json)
+
+
+@user_app.command("role")
+def give_role(
+    user: UserName,
+    connection_id: Annotated[str, typer.Argument(metavar="CONNECTION", help="Id of the connection.")],
+    role: Annotated[
+        str, typer.Argument(help="NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, MODELER or CONNECTION_ADMIN.")
+    ],
+) -> None:
+    """Give a user a role on one connection, in place of the one they had there."""
+    from moorings.cli.users import give
+
+    give(user, connection_id, role)
+    typer.echo("Done.")

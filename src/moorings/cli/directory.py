@@ -1,0 +1,48 @@
+"""The data directory: private, and used by one service at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+from moorings.errors import OperatorError
+
+LOCK = "moorings.lock"
+
+
+def make_private(directory: Path) -> None:
+    """Make the directory, or make sure that nobody else reads in it; whatever is made later is private too."""
+    os.umask(0o077)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.stat().st_mode & 0o077 and directory.stat().st_uid == os.getuid():
+            directory.chmod(0o700)
+    except OSError as refused:
+        raise OperatorError(
+            f"cannot use the data directory {directory}: {refused.strerror} (MOORINGS_DATA_DIR)"
+        ) from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise OperatorError(
+            f"cannot write to the data directory {directory}: check its owner, or set MOORINGS_DATA_DIR"
+        )
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Generator[None]:
+    """Hold the directory's lock; raises OperatorError when another service holds it."""
+    with (directory / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise OperatorError(
+                f"another Moorings (process {file.read().strip() or 'unknown'}) runs on {directory.absolute()}: "
+                "stop it, or set MOORINGS_DATA_DIR"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

@@ -1,0 +1,102 @@
+"""What the first start makes, and what every start says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from moorings import app, dialects
+from moorings.access import service as access
+from moorings.access.models import Installation
+from moorings.access.service import Actor
+from moorings.cli import ports
+from moorings.connections import service as connections
+from moorings.db import Database
+from moorings.errors import OperatorError
+from moorings.secrets import Keyset
+from moorings.settings import Settings
+
+SAMPLE_SQL = (
+    "SELECT country, count(*) AS orders, round(sum(total), 2) AS revenue "
+    "FROM orders JOIN customers USING (customer_id) GROUP BY country ORDER BY revenue DESC LIMIT 5"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What this start made: a key's token, the sample's connection; None where it was there already."""
+
+    token: str | None
+    sample_id: str | None
+
+    def __repr__(self) -> str:
+        return f"Made(sample_id={self.sample_id})"
+
+
+def prepare(settings: Settings) -> Made:
+    """Bring data directory and database to where the app can start. Raises OperatorError."""
+    token = app.prepare(settings)
+    return Made(token, asyncio.run(_sample(settings)) if settings.sample else None)
+
+
+async def _sample(settings: Settings) -> str | None:
+    """The id of the sample's connection if it was made now: once in an installation's life, even if it is archived."""
+    database = Database(settings.database)
+    try:
+        async with database.reading() as session:
+            if await session.get(Installation, "sample") is not None:
+                return None
+        await asyncio.to_thread(_make_sample_file, settings)
+        async with database.unit_of_work() as session:
+            config = dialects.read(
+                {"dialect": "duckdb", "name": "Sample", "database": "sample.duckdb", "baseRole": "QUERIER"}
+            )
+            actor = Actor(await access.the_organization(session), "", None, admin=True, roles={})
+            connection_id = await connections.create(session, Keyset.read(settings.keyset_path), actor, config)
+            session.add(Installation(key="sample", value=connection_id))
+        return connection_id
+    finally:
+        await database.close()
+
+
+def _make_sample_file(settings: Settings) -> None:
+    """In a process of its own: this one never loads DuckDB for it."""
+    path = settings.duckdb_directory / "sample.duckdb"
+    command = [sys.executable, "-m", "moorings.cli.sample", str(path)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
+    if made.returncode:
+        reason = made.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise OperatorError(f"cannot make the sample database {path}: {reason[0]} (MOORINGS_SAMPLE=false goes without)")
+
+
+def greeting(settings: Settings, made: Made) -> str:
+    """What is printed at a start; with the key and commands to try, if they were made now."""
+    base = ports.address(settings.host, settings.port)
+    lines = [
+        "Moorings is starting.",
+        "",
+        f"  API      {base}/api/v1",
+        f"  Docs     {base}/docs",
+        f"  Health   {base}/health",
+        f"  Metrics  {base}/metrics",
+    ]
+    if made.token is not None:
+        lines += ["", "Your organization key. It is shown this once; only its hash is stored:", "", f"  {made.token}"]
+    key = made.token or ("$MOORINGS_BOOTSTRAP_TOKEN" if settings.bootstrap_token else None)
+    if made.sample_id is not None and key is not None:
+        lines += ["", "Try it:", "", *_commands(f"{base}/api/v1/connections", key, made.sample_id)]
+    return "\n".join([*lines, ""])
+
+
+def _commands(url: str, key: str, sample_id: str) -> list[str]:
+    authorization = f'-H "Authorization: Bearer {key}"'
+    types = "-H 'Content-Type: application/json' -H 'Accept: application/json'"
+    query = json.dumps({"sql": SAMPLE_SQL})
+    return [
+        f"  curl {authorization} {url}",
+        f"  curl -X POST {authorization} {url}/{sample_id}/test",
+        f"  curl {authorization} {types} {url}/{sample_id}/query -d '{query}'",
+    ]

@@ -1,0 +1,62 @@
+"""Logs: one line an event on stderr, for people or as JSON, and never a token in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from moorings.settings import Settings
+
+GRANIAN = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    # Its notices (starting, listening, experimental) say nothing that ours do not.
+    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
+}
+
+_TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
+
+
+def configure(settings: Settings) -> None:
+    """Send our logs and those of every library to stderr, from the level and in the format of the settings."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(settings)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+
+
+def _rendering(settings: Settings) -> list[Processor]:
+    if settings.log_format == "json":
+        return [structlog.processors.format_exc_info, without_tokens, structlog.processors.JSONRenderer()]
+    # Plain tracebacks: the pretty ones print local variables, and a password may be among them.
+    plain = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    return [structlog.processors.format_exc_info, without_tokens, plain]
+
+
+def without_tokens(_: Any, __: str, event: EventDict) -> EventDict:
+    """The last net: a token of ours that somehow got into a text is blotted out."""
+    return {key: _TOKEN.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}

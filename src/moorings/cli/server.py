@@ -1,0 +1,129 @@
+"""The HTTP server: Granian inside this process, so that one process starts, holds everything and stops.
+
+Its own process manager needs a parent beside each worker: 30 MB more and a second round of imports, at equal speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import structlog
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from moorings.app import create_app
+from moorings.cli import logs
+from moorings.settings import Settings, load
+
+log = structlog.get_logger(__name__)
+
+STOP = (signal.SIGINT, signal.SIGTERM)
+
+GIVE_UP_SECONDS = 3.0
+"""How long requests may take to end after they were cut."""
+
+
+class Cuttable:
+    """An ASGI app whose running requests can be cut."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        task = asyncio.current_task()
+        if scope["type"] == "lifespan" or task is None:
+            await self._inner(scope, receive, send)
+            return
+        self._running.add(task)
+        try:
+            await self._inner(scope, receive, send)
+        finally:
+            self._running.discard(task)
+
+    def cut(self) -> None:
+        """Cancel every running request; whoever streams a result cancels its statement."""
+        if self._running:
+            log.warning("requests_cut", running=len(self._running))
+        for task in tuple(self._running):
+            task.cancel()
+
+
+def run(settings: Settings) -> bool:
+    """Serve until SIGINT or SIGTERM; returns whether the server failed by itself."""
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> bool:
+    service = Cuttable(create_app(settings))
+    server = Server(
+        target=service,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        backlog=1024,
+        log_dictconfig=logs.GRANIAN,
+    )
+    loop = asyncio.get_running_loop()
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if stopping:  # asked twice: whoever asks does not want to wait
+            service.cut()
+            return
+        stopping = True
+        server.stop()
+        loop.call_later(settings.shutdown_seconds, service.cut)
+        loop.call_later(settings.shutdown_seconds + GIVE_UP_SECONDS, _give_up)
+
+    for number in STOP:
+        loop.add_signal_handler(number, stop)
+    await server.serve()
+    return not stopping
+
+
+def _give_up() -> None:
+    log.error("stopped_hard", reason="requests did not end after they were cut")
+    os._exit(1)
+
+
+def several(settings: Settings) -> bool:
+    """Serve with several processes that share the port; when one ends, all do. Returns whether one failed."""
+    command = [sys.executable, "-m", __name__]
+    children = [subprocess.Popen(command) for _ in range(settings.workers)]  # noqa: S603  # our own module
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        _terminate(children)
+
+    for number in STOP:
+        signal.signal(number, stop)
+    os.wait()
+    failed = not stopping
+    _terminate(children)
+    return any(child.wait() != 0 for child in children) or failed
+
+
+def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+
+
+if __name__ == "__main__":
+    configured = load()
+    logs.configure(configured)
+    sys.exit(1 if run(configured) else 0)

@@ -1,0 +1,31 @@
+"""How commands show lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+
+def when(milliseconds: int) -> str:
+    """A stored instant, for people."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON for scripts."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ("Nothing yet",)), box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console = Console()
+    # Ids are there to be copied: rather a wide line than a cut one.
+    console.print(table, width=max(console.width, 160), markup=False)
