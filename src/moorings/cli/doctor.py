@@ -17,14 +17,14 @@ from moorings import dialects
 from moorings.access import installation
 from moorings.access.models import Installation
 from moorings.cli import ports
+from moorings.cli.configured import configured
 from moorings.cli.directory import LOCK
-from moorings.cli.serve import check
 from moorings.db import Database
 from moorings.dialects.base import Dialect
 from moorings.errors import MooringsError, OperatorError
 from moorings.migrations import HEAD
 from moorings.secrets import Keyset
-from moorings.settings import Settings, load
+from moorings.settings import Settings
 
 Check = Callable[[Settings], str]
 
@@ -32,8 +32,7 @@ Check = Callable[[Settings], str]
 def examine() -> bool:
     """Print one line for each check; returns whether all of them passed."""
     try:
-        settings = load()
-        check(settings)
+        settings = configured()
     except MooringsError as refused:
         return _say("settings", refused.message, passed=False)
     _say("settings", "readable", passed=True)

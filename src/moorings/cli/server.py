@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorings.app import create_app
 from moorings.cli import logs
-from moorings.settings import Settings, load
+from moorings.cli.configured import configured
+from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +125,6 @@ def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 if __name__ == "__main__":
-    configured = load()
-    logs.configure(configured)
-    sys.exit(1 if run(configured) else 0)
+    read = configured()
+    logs.configure(read)
+    sys.exit(1 if run(read) else 0)

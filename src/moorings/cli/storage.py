@@ -9,17 +9,18 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
+from moorings.cli.configured import configured
 from moorings.cli.directory import make_private
 from moorings.db import Database
 from moorings.migrations import migrate
-from moorings.settings import Settings, load
+from moorings.settings import Settings
 
 T = TypeVar("T")
 
 
 def migrated() -> Settings:
     """The settings, with their database at this version's schema."""
-    settings = load()
+    settings = configured()
     make_private(settings.data_dir)
     migrate(settings.database)
     return settings

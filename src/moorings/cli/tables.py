@@ -21,11 +21,13 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
+    from rich.table import Column, Table
 
-    table = Table(*(rows[0] if rows else ("Nothing yet",)), box=None, pad_edge=False, header_style="bold")
+    # Ids are there to be copied: rather a long line than a cut one.
+    table = Table(
+        *(Column(name, no_wrap=True) for name in (rows[0] if rows else ["Nothing yet"])), box=None, pad_edge=False
+    )
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console = Console()
-    # Ids are there to be copied: rather a wide line than a cut one.
-    console.print(table, width=max(console.width, 160), markup=False)
+        table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
+    Console(width=1000).print(table)

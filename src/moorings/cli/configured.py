@@ -1,0 +1,16 @@
+"""The settings of a command, checked as a whole."""
+
+from __future__ import annotations
+
+from moorings.errors import OperatorError
+from moorings.settings import Settings, load
+
+
+def configured() -> Settings:
+    """Read the settings; raises OperatorError for one at fault, or for some that do not go together."""
+    settings = load()
+    if settings.workers > 1 and settings.rate_limit_url is None and settings.rate_limit != "0":
+        raise OperatorError(
+            "MOORINGS_WORKERS above 1 needs MOORINGS_RATE_LIMIT_URL: each worker would count its own rate limits"
+        )
+    return settings

@@ -1,0 +1,44 @@
+"""What the import of one room may bring with it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+DRIVERS = ("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after a statement."""
+    script = (
+        f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return {name.partition(".")[0] for name in json.loads(answer.stdout)}
+
+
+class TestDriversAreLoadedWhenTheyConnect:
+    @pytest.fixture(scope="class")
+    def of_the_app(self) -> set[str]:
+        return loaded_by("import moorings.app")
+
+    @pytest.mark.parametrize("driver", DRIVERS)
+    def test_app_loads_no_driver(self, of_the_app, driver):
+        assert driver not in of_the_app
+
+    @pytest.mark.parametrize("driver", DRIVERS)
+    def test_the_names_are_those_of_real_modules(self, driver):
+        assert driver in loaded_by(f"import {driver}")
+
+    def test_every_dialect_loads_no_driver(self):
+        loaded = loaded_by("from moorings import dialects\nfor name in dialects.names(): dialects.named(name)")
+        assert not loaded & set(DRIVERS)
+
+
+class TestTheCommandLineStartsQuickly:
+    def test_help_loads_neither_app_nor_storage(self):
+        assert not loaded_by("import moorings.cli") & {"sqlalchemy", "starlette", "granian", "pydantic", *DRIVERS}
+
+    def test_app_does_not_load_alembic(self):
+        assert "alembic" not in loaded_by("import moorings.app")
