@@ -52,6 +52,18 @@ def environment_values() -> dict[str, Any]:
     return _object({"userAttributeValues": _values()}) | {"required": ["userAttributeValues"]}
 
 
+def query() -> dict[str, Any]:
+    """The body that runs a query."""
+    value = {"type": ["string", "number", "boolean", "null"]}
+    properties = {
+        "sql": {"type": "string", "minLength": 1, "maxLength": 500_000},
+        "parameters": {"type": "array", "items": value, "description": "Values for the driver's own placeholders."},
+        "rowLimit": {"type": "integer", "minimum": 1},
+        "timeoutSeconds": {"type": "integer", "minimum": 1, "maximum": 3600},
+    }
+    return _object(properties) | {"required": ["sql"]}
+
+
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
     return _object({})
