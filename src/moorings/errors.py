@@ -234,6 +234,11 @@ class WarehouseError(MooringsError):
         self.fields = fields
         self.detail = detail
 
+    @property
+    def explained(self) -> str:
+        """The message, with what the driver said in brackets behind it."""
+        return f"{self.message} ({self.detail})" if self.detail else self.message
+
     def with_detail(self, detail: str) -> Self:
         """A copy that carries the driver's own, already redacted text: FAULTS tables hold templates."""
         return type(self)(*self.fields, message=self.message, detail=detail)

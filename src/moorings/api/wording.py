@@ -60,6 +60,7 @@ WORDS: dict[type[errors.MooringsError], Callable[[Any], str]] = {
     errors.NotAnObject: lambda error: f"Bad Request: Expected object, received {error.received}",
     errors.EmptyBody: lambda error: "Bad Request: Empty request body",
     errors.InvalidId: lambda error: f"Bad Request: {error.parameter}: Invalid uuid",
+    errors.WarehouseError: lambda error: error.explained,
     errors.UnknownDialects: lambda error: f"Invalid dialect(s): {', '.join(error.names)}",
 }
 """The form of each kind of error that is worded from its parts."""
