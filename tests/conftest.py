@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
 from moorings.access.policy import Role
-from moorings.app import create_app, prepare
 from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.settings import Settings
@@ -48,6 +47,8 @@ class Service:
     """One running app, in a loop of its own, for tests that are not async."""
 
     def __init__(self, settings: Settings) -> None:
+        from moorings.app import prepare  # unit tests do without the app
+
         self.settings = settings
         self.first_key = prepare(settings)
         self._loop = asyncio.new_event_loop()
@@ -57,6 +58,8 @@ class Service:
         self.client = self.run(self._start())
 
     async def _start(self) -> httpx.AsyncClient:
+        from moorings.app import create_app
+
         app = create_app(self.settings)
         await self._stack.enter_async_context(lifespan(app))
         self._database = Database(self.settings.database)

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import jsonschema_rs
+import pytest
+
+from moorings import dialects, errors
+from moorings.access.policy import Role
+from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.fields import BASE_ROLES, ROLE_ALIASES
+
+SERVER = {"name": "n", "passwordUnencrypted": "SENTINEL", "host": "h", "username": "u"}
+BODIES: dict[str, dict[str, Any]] = {
+    "postgres": SERVER | {"database": "d"},
+    "redshift": SERVER | {"database": "d"},
+    "databricks_lakebase": SERVER | {"database": "d"},
+    "mysql": SERVER,
+    "mariadb": SERVER,
+    "starrocks": SERVER,
+    "snowflake": SERVER | {"warehouse": "w", "database": "d"},
+    "databricks": SERVER | {"warehouse": "w"},
+    "clickhouse": SERVER,
+    "trino": SERVER | {"database": "c"},
+    "mssql": SERVER | {"database": "d", "defaultSchema": "s"},
+    "oracle": SERVER | {"database": "d", "acceptsLicense": True},
+    "exasol": SERVER,
+    "sap_hana": SERVER,
+    "duckdb": {"name": "n", "database": ":memory:"},
+    "motherduck": {"name": "n", "passwordUnencrypted": "SENTINEL", "database": "d"},
+    "athena": {"name": "n", "awsRoleArn": "a", "region": "r"},
+    "bigquery": {"name": "n", "wifAudience": "a"},
+}
+CONTRACT_ORDER = [
+    "dialect",
+    "name",
+    "passwordUnencrypted",
+    "host",
+    "port",
+    "database",
+    "username",
+    "baseRole",
+    "warehouse",
+    "region",
+    "defaultSchema",
+    "includeSchemas",
+    "includeOtherCatalogs",
+    "offloadedSchemas",
+    "scratchSchema",
+    "queryTimeoutSeconds",
+    "maxBillingBytes",
+    "systemTimezone",
+    "queryTimezone",
+    "allowsUserSpecificTimezones",
+    "alwaysScopeViewNames",
+    "trustServerCertificate",
+    "acceptsLicense",
+    "inferRelationshipsFromColumnNames",
+    "inferRelationshipsFromForeignKeys",
+    "enableDbSemanticLayerIntegration",
+    "enableDbSemanticLayerTopics",
+    "useMachineAuth",
+    "authenticationType",
+    "awsRoleArn",
+    "hostOverride",
+    "privateKey",
+    "oauthClientId",
+    "oauthClientSecretUnencrypted",
+    "externalOauthAudience",
+    "externalOauthAuthorizationUrl",
+    "externalOauthTokenUrl",
+    "wifAudience",
+    "wifServiceAccountEmail",
+]
+SECRETS = ["passwordUnencrypted", "privateKey", "oauthClientSecretUnencrypted"]
+
+
+def read(dialect: str, **body: Any) -> ConnectionConfig:
+    return dialects.read({"dialect": dialect} | BODIES[dialect] | body)
+
+
+def every(test: Any) -> Any:
+    return pytest.mark.parametrize("dialect", dialects.names())(test)
+
+
+class TestFields:
+    @every
+    def test_are_the_contracts_in_its_order_and_then_ours(self, dialect: str) -> None:
+        names = [fact.wire for fact in dialects.named(dialect).Config.fields()]
+        assert names[: len(CONTRACT_ORDER) + 1] == [*CONTRACT_ORDER, "readOnly"]
+
+    @every
+    def test_each_is_described_in_one_sentence(self, dialect: str) -> None:
+        for fact in dialects.named(dialect).Config.fields():
+            assert fact.description.endswith(".")
+            assert ". " not in fact.description
+
+    @every
+    def test_secrets(self, dialect: str) -> None:
+        assert [fact.wire for fact in dialects.named(dialect).Config.fields() if fact.secret] == SECRETS
+
+
+class TestDefaults:
+    PORTS: ClassVar = {
+        "postgres": 5432,
+        "redshift": 5439,
+        "databricks_lakebase": 5432,
+        "mysql": 3306,
+        "mariadb": 3306,
+        "starrocks": 9030,
+        "snowflake": None,
+        "bigquery": None,
+        "databricks": 443,
+        "motherduck": None,
+        "clickhouse": 8443,
+        "trino": 443,
+        "athena": None,
+        "mssql": 1433,
+        "oracle": 1521,
+        "exasol": 8563,
+        "sap_hana": 443,
+        "duckdb": None,
+    }
+
+    @every
+    def test_ports(self, dialect: str) -> None:
+        assert (read(dialect).port, dialects.named(dialect).default_port) == (self.PORTS[dialect],) * 2
+
+    @pytest.mark.parametrize(("dialect", "port"), [("clickhouse", 8123), ("trino", 8080)])
+    def test_ports_without_tls(self, dialect: str, port: int) -> None:
+        assert read(dialect, sslMode="disable").port == port
+        assert read(dialect, sslMode="disable", port=9).port == 9
+
+    @every
+    def test_those_of_all(self, dialect: str) -> None:
+        config = read(dialect)
+        assert config.base_role == "VIEWER"
+        assert config.query_timeout_seconds == 900
+        assert (config.system_timezone, config.query_timezone) == ("UTC", "NONE")
+        assert config.infer_relationships_from_column_names
+        assert config.read_only
+        assert not config.allows_user_specific_timezones
+        assert not config.trust_server_certificate
+        assert not config.infer_relationships_from_foreign_keys
+        assert config.accepts_license == (dialect == "oracle")
+
+    @every
+    def test_names_are_scoped_where_the_dialect_has_several_catalogs(self, dialect: str) -> None:
+        assert read(dialect).always_scope_view_names == dialects.named(dialect).abilities.several_catalogs
+        assert read(dialect, alwaysScopeViewNames=False).always_scope_view_names is False
+
+    def test_bigquery_takes_them_from_the_key(self) -> None:
+        config = read("bigquery", wifAudience="", passwordUnencrypted=account())
+        assert (config.region, config.database, config.username) == ("us", "proj", "svc@proj")
+        assert config.authentication_type == "bigquery-service-account"
+
+    def test_bigquery_leaves_what_was_given(self) -> None:
+        config = read(
+            "bigquery", wifAudience="", passwordUnencrypted=account(), database="d", username="u", region="eu"
+        )
+        assert (config.region, config.database, config.username) == ("eu", "d", "u")
+
+    def test_bigquery_takes_nothing_that_cannot_be_stored(self) -> None:
+        key = account(project_id="a\0", client_email=["x"])
+        config = read("bigquery", wifAudience="", passwordUnencrypted=key)
+        assert (config.database, config.username) == (None, None)
+
+    def test_mysql_starts_in_the_default_schema_without_a_database(self) -> None:
+        assert read("mysql", defaultSchema="s").default_database == "s"
+        assert read("mariadb", defaultSchema="s", database="d").default_database == "d"
+
+
+def account(**values: Any) -> str:
+    keys = [
+        "private_key_id",
+        "private_key",
+        "client_id",
+        "auth_uri",
+        "token_uri",
+        "auth_provider_x509_cert_url",
+        "client_x509_cert_url",
+    ]
+    known = {"type": "service_account", "project_id": "proj", "client_email": "svc@proj"}
+    return json.dumps(dict.fromkeys(keys, "SENTINEL") | known | values)
+
+
+class TestLogins:
+    @pytest.mark.parametrize(
+        ("dialect", "given", "login"),
+        [
+            ("snowflake", {}, "snowflake-password"),
+            ("databricks", {}, "databricks-personal-access-token"),
+            ("databricks", {"useMachineAuth": True}, "databricks-oauth-m2m"),
+            ("mssql", {}, "mssql-sql-authentication"),
+            ("athena", {}, "aws-cross-account-role"),
+            ("athena", {"awsRoleArn": "", "username": "u", "passwordUnencrypted": "p"}, "aws-access-key"),
+            ("bigquery", {}, "bigquery-workload-identity-federation"),
+            ("postgres", {}, None),
+            ("postgres", {"authenticationType": "whatever"}, "whatever"),
+        ],
+    )
+    def test_are_inferred(self, dialect: str, given: dict[str, Any], login: str | None) -> None:
+        assert read(dialect, **given).authentication_type == login
+
+
+class TestStoring:
+    @every
+    def test_what_is_stored_is_what_comes_back(self, dialect: str) -> None:
+        config = read(dialect, offloadedSchemas=["a", "b"], oauthClientSecretUnencrypted="s")
+        settings = json.loads(json.dumps(config.public()))
+        back = type(config).restore(settings, config.secrets())
+        assert back == config
+        assert back.secrets() == config.secrets()
+
+    @every
+    def test_settings_hold_no_secret(self, dialect: str) -> None:
+        config = read(dialect)
+        assert not set(config.public()) & {"password", "private_key", "oauth_client_secret"}
+        assert "SENTINEL" not in json.dumps(config.public())
+
+    @every
+    def test_older_settings_take_new_defaults(self, dialect: str) -> None:
+        old = dialects.named(dialect).Config.restore({"name": "n", "gone": 1}, {"password": "p", "gone": "x"})
+        assert (old.dialect, old.read_only, old.secrets()) == (dialect, True, {"password": "p"})
+
+    def test_a_role_has_its_new_name(self) -> None:
+        assert read("postgres", baseRole="QUERY_TOPICS").base_role == "RESTRICTED_QUERIER"
+
+    def test_a_comma_list_and_an_array_are_the_same(self) -> None:
+        assert read("postgres", offloadedSchemas=" a,b ,,").offloaded_schemas == ("a", "b")
+        assert read("postgres", offloadedSchemas=["a", "b"]).offloaded_schemas == ("a", "b")
+
+
+class TestSecrecy:
+    @every
+    def test_no_repr_shows_more_than_dialect_and_name(self, dialect: str) -> None:
+        config = read(dialect, region="eu-secret")
+        assert repr(config) == f"Config(dialect='{dialect}', name='n')"
+        assert "SENTINEL" not in f"{config} {config!r} {vars(config)} {config.model_dump()}"
+
+    def test_no_fault_shows_a_secret(self) -> None:
+        with pytest.raises(errors.InvalidInput) as refused:
+            read("snowflake", privateKey="SENTINEL", passwordUnencrypted="SENTINEL\0")
+        shown = f"{refused.value!r} {refused.value.faults} {refused.value.__context__!r} {refused.value.__cause__!r}"
+        assert len(refused.value.faults) == 2
+        assert "SENTINEL" not in shown
+
+    def test_a_config_cannot_be_changed(self) -> None:
+        with pytest.raises(ValueError, match="frozen"):
+            read("postgres").host = "other"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class TestCredentials:
+    def test_new_ones_are_checked_as_at_the_start(self) -> None:
+        assert read("postgres").read_credentials({"passwordUnencrypted": "new"}) == {"password": "new"}
+        for dialect, body in (
+            ("postgres", {"passwordUnencrypted": ""}),
+            ("postgres", {"passwordUnencrypted": None}),
+            ("snowflake", {"privateKey": "x"}),
+        ):
+            with pytest.raises(errors.InvalidInput):
+                read(dialect).read_credentials(body)
+
+    def test_a_service_account_stays_one(self) -> None:
+        config = read("bigquery", wifAudience="", passwordUnencrypted=account())
+        with pytest.raises(errors.InvalidInput):
+            config.read_credentials({"passwordUnencrypted": "x"})
+
+
+class TestSchema:
+    @every
+    def test_lists_what_is_always_required(self, dialect: str) -> None:
+        required = dialects.named(dialect).Config.json_schema()["required"]
+        always = {"dialect", "name", *(BODIES[dialect] if dialect not in ("athena", "bigquery", "databricks") else ())}
+        if dialect == "snowflake":
+            always -= {"passwordUnencrypted", "host"}
+        expected = {"athena": {"region"}, "databricks": {"host", "warehouse"}}.get(dialect, set()) | always
+        assert set(required) == expected
+
+    @every
+    def test_secrets_are_write_only_and_nothing_else_is_allowed(self, dialect: str) -> None:
+        schema = dialects.named(dialect).Config.json_schema()
+        assert schema["additionalProperties"] is False
+        assert [name for name, field in schema["properties"].items() if field.get("writeOnly")] == SECRETS
+        assert schema["properties"]["dialect"]["const"] == dialect
+
+    @every
+    def test_has_nothing_that_json_schema_does_not_know(self, dialect: str) -> None:
+        schema = dialects.named(dialect).Config.json_schema()
+        known = {"type", "description", "default", "enum", "const", "anyOf", "format", "pattern", "writeOnly"}
+        for field in schema["properties"].values():
+            assert set(field) <= known | {"minimum", "maximum", "minLength", "maxLength"}
+        assert jsonschema_rs.Draft202012Validator(schema).is_valid({"dialect": dialect} | BODIES[dialect])
+
+
+class TestRegistry:
+    def test_names_are_the_17_and_then_ours(self) -> None:
+        assert len(dialects.names()) == 18
+        assert dialects.names()[-1] == "duckdb"
+        assert [name for name in dialects.names() if dialects.named(name).abilities.own] == ["duckdb"]
+
+    @every
+    def test_a_dialect_is_named_as_its_config_is(self, dialect: str) -> None:
+        found = dialects.named(dialect)
+        assert found is dialects.named(dialect)
+        assert found.name == found.Config.model_fields["dialect"].default == dialect
+        assert found.title
+
+    @pytest.mark.parametrize("name", ["", "Postgres", "base", "config", None, 5, ["postgres"], {}, True])
+    def test_anything_else_is_unknown(self, name: object) -> None:
+        with pytest.raises(errors.UnknownDialect):
+            dialects.named(name)
+
+    @every
+    def test_a_dialect_without_a_driver_says_so(self, dialect: str) -> None:
+        from moorings.dialects.base import Surroundings
+
+        found = dialects.named(dialect)
+        if not found.abilities.connects:
+            with pytest.raises(errors.DialectNotConnectable):
+                found.connect(read(dialect), Surroundings())
+
+    def test_loading_all_loads_no_driver(self) -> None:
+        code = (
+            "import sys; from moorings import dialects; before = set(sys.modules)\n"
+            "assert not any(name.startswith('moorings.dialects.') for name in before), before\n"
+            "[dialects.named(name) for name in dialects.names()]\n"
+            "drivers = {'pyarrow', 'duckdb', 'psycopg', 'asyncmy', 'adbc_driver_manager', 'cryptography'}\n"
+            "assert not drivers & set(sys.modules), drivers & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+    def test_roles_are_those_of_the_policy(self) -> None:
+        assert tuple(role.name for role in Role) == BASE_ROLES
+        assert set(ROLE_ALIASES.values()) <= set(BASE_ROLES)
