@@ -7,12 +7,78 @@ https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.required import Login, Need, always
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MEMORY = ":memory:"
+
+OUT_OF_REACH = errors.StatementForbidden(
+    message="Files, extensions and settings are out of reach of statements here. Leave them out."
+)
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "Parser": errors.StatementRefused(),
+    "Binder": errors.StatementRefused(),
+    "Catalog": errors.StatementRefused(),
+    "Conversion": errors.StatementRefused(),
+    "Out of Range": errors.StatementRefused(),
+    "Constraint": errors.StatementRefused(),
+    "Invalid Input": errors.StatementRefused(),
+    "Not implemented": errors.StatementRefused(),
+    "TransactionContext": errors.StatementRefused(),
+    "Out of Memory": errors.StatementRefused(
+        message="The statement needs more memory than DuckDB may use. Narrow it, or let it read less at once."
+    ),
+    "Permission": OUT_OF_REACH,
+    "locked configuration": OUT_OF_REACH,
+    "read-only": errors.ReadOnly(),
+    "parameters": errors.ParametersRefused(),
+    "INTERRUPT": errors.QueryCancelled(),
+    "file lock": errors.DatabaseForbidden(
+        "database", message="Another process has this file open for writing. Close it there, or let both only read."
+    ),
+    "other configuration": errors.DatabaseForbidden(
+        "database",
+        "read_only",
+        message="This file is open in another connection with the other readOnly. Give both the same.",
+    ),
+    "no DuckDB file": errors.DatabaseNotFound(
+        "database", message="The file is no DuckDB database, or of a version that this DuckDB cannot read."
+    ),
+    "no extension": errors.DriverMissing(
+        message="DuckDB's motherduck extension is not installed. Run `INSTALL motherduck` in DuckDB, as the service's user."
+    ),
+    "token": errors.LoginRefused("password", message="MotherDuck refused the token. Make a new one in its settings."),
+    "no MotherDuck database": errors.DatabaseNotFound("database"),
+    "Connection": errors.UnknownFault(),
+    "IO": errors.UnknownFault(),
+}
+TELLTALES = (
+    ("Could not set lock on file", "file lock"),
+    ("with a different configuration", "other configuration"),
+    ("not a valid DuckDB database file", "no DuckDB file"),
+    ("Trying to read a database file with version", "no DuckDB file"),
+    ("motherduck.duckdb_extension", "no extension"),
+    ("Jwt", "token"),
+    ("token", "token"),
+    ("no database/share named", "no MotherDuck database"),
+    ("read-only mode", "read-only"),
+    ("configuration has been locked", "locked configuration"),
+    ("Parameter argument/count mismatch", "parameters"),
+    ("Values were not provided for the following", "parameters"),
+)
+"""What DuckDB says → the key of FAULTS that is more exact than the kind of error, which its text begins with."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -33,3 +99,122 @@ class DuckDB(BaseDialect):
     abilities = Abilities(connects=True, own=True)
     PARAMETERS = "$1, $2 or ?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Any) -> None:
+        """None: there is no server."""
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """A telltale of the text, or the kind that it begins with: batches fail with OSError, whatever the reason."""
+        text = str(error)
+        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
+            return told
+        kind = re.match(r"([A-Za-z ]+?) Error:", text)
+        return kind[1] if kind else None
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Open the file; raises NotAllowedHere for one outside the operator's directory, DatabaseNotFound."""
+        if config.database == MEMORY:
+            return DuckSession(MEMORY, {}, config.default_schema)
+        path = allowed_path(config.database or "", surroundings.duckdb_directory)
+        if not path.exists() and config.read_only:
+            raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
+        return DuckSession(str(path), {"access_mode": access_mode(config)}, config.default_schema)
+
+
+def access_mode(config: ConnectionConfig) -> str:
+    """DuckDB's word for whether a file is opened to read only."""
+    return "READ_ONLY" if config.read_only else "READ_WRITE"
+
+
+def allowed_path(database: str, directory: str | None) -> Path:
+    """The real path of a database file; raises NotAllowedHere unless it is below the directory, links followed."""
+    if directory is None:
+        raise errors.NotAllowedHere("database", message="The operator allows no local DuckDB files.")
+    home = Path(directory).resolve()
+    try:
+        path = (home / database).resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        path = home
+    if path == home or not path.is_relative_to(home):
+        raise errors.NotAllowedHere(
+            "database", message="The file is outside the directory that the operator allows (MOORINGS_DUCKDB_DIR)."
+        )
+    return path
+
+
+HARDENED = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",  # or SQL could name this process's variables as tables
+}
+
+
+class DuckSession(Session):
+    """A connection to an instance of DuckDB, which the driver shares among sessions with the same file.
+
+    Temporary tables, variables and the schema live in a connection, so a fresh one is how a session is reset.
+    """
+
+    def __init__(self, database: str, options: Mapping[str, str], schema: str | None, *, harden: bool = True) -> None:
+        import duckdb
+
+        self._database = database
+        self._schema = schema
+        self._instance = duckdb.connect(database, config={**(HARDENED if harden else {}), **options})
+        self._connection = self._fresh()
+
+    def _fresh(self) -> duckdb.DuckDBPyConnection:
+        connection = self._instance.cursor()
+        if self._schema and _schemas(connection, self._schema):
+            quoted = self._schema.replace("'", "''")
+            connection.execute(f"SET schema = '{quoted}'")
+        return connection
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._connection.execute("SELECT 1").fetchall()
+
+    def check_schemas(self) -> str:
+        """Look for the default schema."""
+        if self._schema is None:
+            return "The default schema is main."
+        if not _schemas(self._connection, self._schema):
+            raise errors.SchemaNotFound("default_schema")
+        return f"The default schema is {self._schema}."
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
+        connection = self._connection
+        if len(connection.extract_statements(statement.sql)) != 1:
+            raise errors.StatementRefused(message="Send exactly one statement at a time.")
+        if statement.read_only:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+        relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
+        return relation.to_arrow_reader(statement.batch_rows)
+
+    def cancel(self) -> None:
+        """Interrupt what runs."""
+        self._connection.interrupt()
+
+    def reset(self) -> bool:
+        """Go on with a fresh connection; memory is given up instead, since its tables would stay."""
+        if self._database == MEMORY:
+            return False
+        self._connection.close()
+        self._connection = self._fresh()
+        return True
+
+    def close(self) -> None:
+        """Close the connection, and with the last one the file."""
+        self._connection.close()
+        self._instance.close()
+
+
+def _schemas(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = ? AND catalog_name = current_database()", [name]
+    ).fetchall()

@@ -7,12 +7,17 @@ Source: https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-m
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects import duckdb
+from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.required import Need, always
+
+LOCAL = (".duckdb", ".db")
+"""How the name of a local file ends; everything else is a database of MotherDuck."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -32,3 +37,32 @@ class MotherDuck(BaseDialect):
     abilities = Abilities(connects=True, several_catalogs=True)
     PARAMETERS = "$1, $2 or ?, ?"
     Config = Config
+    FAULTS = duckdb.FAULTS
+
+    def address(self, config: Any) -> None:
+        """None: the extension finds MotherDuck by itself."""
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """As DuckDB's."""
+        return duckdb.DuckDB().fault_key(error)
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Open a local file, or a database of MotherDuck with the token.
+
+        MotherDuck's own "SaaS mode" takes the place of DuckDB's locks, which would lock its extension out.
+        """
+        database = config.database or ""
+        if database.endswith(LOCAL):
+            path = duckdb.allowed_path(database, surroundings.duckdb_directory)
+            if not path.exists() and config.read_only:
+                raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
+            return duckdb.DuckSession(str(path), {"access_mode": duckdb.access_mode(config)}, config.default_schema)
+        options = {
+            "motherduck_token": config.secrets().get("password", ""),
+            "motherduck_saas_mode": "true",
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+            "custom_user_agent": surroundings.application_name,
+        }
+        return duckdb.DuckSession(f"md:{database.removeprefix('md:')}", options, config.default_schema, harden=False)

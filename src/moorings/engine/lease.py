@@ -1,0 +1,131 @@
+"""A lease: a session for the time of one request, and the statement that runs in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from moorings import errors
+from moorings.dialects.base import Session, Statement
+from moorings.engine.seat import Seat
+from moorings.engine.threads import Job, press
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+GRACE_SECONDS = 5.0
+"""How long a stopped statement may take to end before its caller hears of it anyway."""
+
+
+class Lease:
+    """One session, leased. Used by one task at a time, but for `cancel`, which any task may call."""
+
+    def __init__(self, seat: Seat, session: Session) -> None:
+        self._seat = seat
+        self._session = session
+        self._reader: pa.RecordBatchReader | None = None
+        self._job: Job[object] | None = None
+        self._cancelling: Job[None] | None = None
+        self._stopped: errors.WarehouseError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The warehouse's own name for the session; empty where it has none."""
+        return self._session.id
+
+    async def open(self, statement: Statement) -> pa.Schema:
+        """Run a statement; returns its result's schema, raises WarehouseError.
+
+        The statement's timeout covers it until its last batch was pulled, and is kept by us besides the server.
+        """
+        self._end_timer()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(statement.timeout_seconds, self._stop, errors.QueryTimeout())
+        return await self._cross(lambda: self._begin(statement))
+
+    async def pull(self, encode: Callable[[pa.RecordBatch | None], T]) -> T:
+        """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
+        return await self._cross(lambda: encode(self._seat.guard(self._next)))
+
+    async def cancel(self) -> None:
+        """Stop the statement in the warehouse; the open or pull that waits for it raises QueryCancelled."""
+        self._stop(errors.QueryCancelled())
+        if self._cancelling is not None:
+            await asyncio.shield(self._cancelling.future)
+
+    def _begin(self, statement: Statement) -> pa.Schema:
+        self._reader = self._seat.guard(lambda: self._session.query(statement))
+        return self._reader.schema
+
+    def _next(self) -> pa.RecordBatch | None:
+        if self._reader is None:
+            return None
+        try:
+            return self._reader.read_next_batch()
+        except StopIteration:
+            self._reader = None
+            return None
+
+    async def _cross(self, work: Callable[[], T]) -> T:
+        if self._stopped is not None:
+            raise self._stopped
+        job = self._seat.run_unguarded(work)
+        self._job = job
+        try:
+            return await job.future
+        except errors.WarehouseError as fault:
+            reason = self._stopped or fault
+        finally:
+            if job.over.is_set() and self._reader is None:
+                self._end_timer()
+        reason.__context__ = None
+        raise reason
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def _stop(self, reason: errors.WarehouseError) -> None:
+        if self._stopped is not None:
+            return
+        self._stopped = reason
+        self._end_timer()
+        if self._job is None:
+            return
+        self._cancelling = press(self._session.cancel, self._job.over)
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon, self._job, reason)
+
+    def _abandon(self, job: Job[object], reason: errors.WarehouseError) -> None:
+        if not job.future.done():
+            job.future.set_exception(reason)
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def end(self) -> Job[bool] | None:
+        """End the lease without waiting: the job tells whether the session can be used again; None when it cannot.
+
+        A statement that still runs is cancelled in the warehouse. Its session is not used again, since a cancel
+        that arrives late would hit whoever comes next.
+        """
+        self._end_timer()
+        running = self._job is not None and not self._job.over.is_set()
+        if running:
+            self._stop(errors.QueryCancelled())
+        if running or self._stopped is not None:
+            return None
+        resetting = self._seat.run(self._reset)
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
+        return resetting
+
+    def _reset(self) -> bool:
+        self._reader = None
+        return self._session.reset()
+
+    def _hurry(self, resetting: Job[bool]) -> None:
+        if not resetting.over.is_set():
+            press(self._session.cancel, resetting.over)

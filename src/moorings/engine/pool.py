@@ -1,0 +1,239 @@
+"""Pools: which sessions exist, who has them, who waits for one.
+
+All bookkeeping happens on the event loop, without awaiting in the middle, so it needs no locks and a cancelled task
+can interrupt it nowhere. Sessions are counted from before they connect until after they are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from moorings import errors
+from moorings.dialects.base import Surroundings
+from moorings.engine.seat import Seat, Target
+
+CHECK_AFTER_SECONDS = 2.0
+"""A session that was idle for longer is tried before it is used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many sessions there may be, and for how long."""
+
+    size: int
+    wait_seconds: float
+    idle_seconds: float
+    lifetime_seconds: float
+    total: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """Sessions of one connection."""
+
+    idle: int = 0
+    in_use: int = 0
+
+
+class Pool:
+    """The sessions of one connection at one revision."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.seats: set[Seat] = set()
+        self.idle: list[Seat] = []
+        self.retired = False
+
+
+@dataclass(slots=True)
+class _Waiter:
+    pool: Pool
+    seat: asyncio.Future[Seat]
+
+
+class Pools:
+    """Every pool of the process, below one cap."""
+
+    def __init__(self, limits: Limits, surroundings: Surroundings) -> None:
+        self._limits = limits
+        self._surroundings = surroundings
+        self._pools: dict[str, Pool] = {}
+        self._home: dict[Seat, Pool] = {}
+        self._waiters: deque[_Waiter] = deque()
+        self._closed = False
+
+    # ---- take and give back -----------------------------------------------------------------------------------
+
+    async def take(self, target: Target) -> Seat:
+        """A seat with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
+        seat = await self.claim(self._pool(target))
+        try:
+            await self._enliven(seat)
+        except BaseException:
+            self.discard(seat)
+            raise
+        return seat
+
+    async def claim(self, pool: Pool) -> Seat:
+        """A seat of the pool, its session perhaps not connected yet; raises Saturated after a bounded wait."""
+        seat = None if self._closed else self._grant(pool)
+        return seat or await self._queue(pool)
+
+    def give_back(self, seat: Seat) -> None:
+        """Keep a session that was reset for the next one to take, unless its time is up."""
+        pool, now = self._home[seat], asyncio.get_running_loop().time()
+        rest = min(self._limits.idle_seconds, seat.born + self._limits.lifetime_seconds - now)
+        if pool.retired or rest <= 0:
+            self.discard(seat)
+            return
+        seat.idle_since = now
+        seat.expiry = asyncio.get_running_loop().call_later(rest, self._expire, seat)
+        pool.idle.append(seat)
+        self._wake()
+
+    def discard(self, seat: Seat) -> asyncio.Future[None]:
+        """Close a session; its place is free once that is done."""
+        self._unlist(seat)
+        closed = seat.leave().future
+        closed.add_done_callback(lambda _: self._forget(seat))
+        return closed
+
+    async def _enliven(self, seat: Seat) -> None:
+        if seat.session is not None and await self._works(seat):
+            return
+        await seat.login()
+
+    async def _works(self, seat: Seat) -> bool:
+        session, now = seat.session, asyncio.get_running_loop().time()
+        if session is None or now - seat.idle_since < CHECK_AFTER_SECONDS:
+            return session is not None
+        try:
+            await seat.within(self._surroundings.connect_timeout_seconds, session.ping)
+        except errors.ConnectTimeout:
+            raise errors.SessionLost from None
+        except errors.WarehouseError:
+            return False
+        return True
+
+    # ---- who gets a place -------------------------------------------------------------------------------------
+
+    def _grant(self, pool: Pool) -> Seat | None:
+        if pool.idle:
+            seat = pool.idle[-1]
+            self._unlist(seat)
+            return seat
+        if len(pool.seats) >= self._limits.size or not self._room():
+            return None
+        seat = Seat(pool.target, self._surroundings)
+        pool.seats.add(seat)
+        self._home[seat] = pool
+        return seat
+
+    def _room(self) -> bool:
+        if len(self._home) < self._limits.total:
+            return True
+        idle = [seat for pool in self._pools.values() for seat in pool.idle]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda seat: seat.idle_since)
+        self.discard(longest)
+        self._forget(longest)  # its place moves on at once; closing takes milliseconds
+        return len(self._home) < self._limits.total
+
+    async def _queue(self, pool: Pool) -> Seat:
+        waiter = _Waiter(pool, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        try:
+            if not self._closed:
+                await asyncio.wait({waiter.seat}, timeout=self._limits.wait_seconds)
+        except asyncio.CancelledError:
+            if waiter.seat.done():
+                self._return_unused(waiter.seat.result())
+            raise
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+        if waiter.seat.done():
+            return waiter.seat.result()
+        raise errors.Saturated(retry_after_seconds=max(1, round(self._limits.wait_seconds)))
+
+    def _return_unused(self, seat: Seat) -> None:
+        if seat.session is None:
+            self.discard(seat)
+        else:
+            self.give_back(seat)
+
+    def _wake(self) -> None:
+        for waiter in list(self._waiters):
+            if self._closed or waiter.seat.done():
+                continue
+            seat = self._grant(waiter.pool)
+            if seat is not None:
+                self._waiters.remove(waiter)
+                waiter.seat.set_result(seat)
+
+    # ---- pools come and go ------------------------------------------------------------------------------------
+
+    def _pool(self, target: Target) -> Pool:
+        current = self._pools.get(target.connection_id)
+        if current is not None and current.target.revision == target.revision:
+            return current
+        pool = Pool(target)
+        if current is not None and current.target.revision > target.revision:
+            pool.retired = True  # read just before the credentials changed: nothing of it is kept
+            return pool
+        self.retire(target.connection_id)
+        self._pools[target.connection_id] = pool
+        return pool
+
+    def passing(self, target: Target) -> Pool:
+        """A pool whose sessions are counted, but never kept."""
+        pool = Pool(target)
+        pool.retired = True
+        return pool
+
+    def retire(self, connection_id: str) -> list[asyncio.Future[None]]:
+        """Close a connection's idle sessions; those in use close when they come back."""
+        pool = self._pools.pop(connection_id, None)
+        if pool is None:
+            return []
+        pool.retired = True
+        return [self.discard(seat) for seat in list(pool.idle)]
+
+    def close(self) -> None:
+        """Close what is idle and give out nothing any more."""
+        self._closed = True
+        for connection_id in list(self._pools):
+            self.retire(connection_id)
+
+    def counts(self) -> Mapping[str, Counts]:
+        """Sessions by connection: those that are connecting or closing count as in use."""
+        counts: dict[str, Counts] = {}
+        for seat, pool in self._home.items():
+            count = counts.setdefault(pool.target.connection_id, Counts())
+            if seat in pool.idle:
+                count.idle += 1
+            else:
+                count.in_use += 1
+        return counts
+
+    def _expire(self, seat: Seat) -> None:
+        if seat in self._home[seat].idle:
+            self.discard(seat)
+
+    def _unlist(self, seat: Seat) -> None:
+        if seat.expiry is not None:
+            seat.expiry.cancel()
+            seat.expiry = None
+        pool = self._home.get(seat)
+        if pool is not None and seat in pool.idle:
+            pool.idle.remove(seat)
+
+    def _forget(self, seat: Seat) -> None:
+        pool = self._home.pop(seat, None)
+        if pool is not None:
+            pool.seats.discard(seat)
+            self._wake()

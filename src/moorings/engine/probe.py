@@ -1,0 +1,173 @@
+"""Connection tests: seven steps, each passed, failed or skipped, with the field to blame and what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from moorings import errors
+from moorings.dialects.base import Session
+from moorings.engine.seat import SLACK_SECONDS, Seat
+from moorings.engine.threads import aside
+
+Status = Literal["passed", "failed", "skipped"]
+Address = tuple[socket.AddressFamily, tuple[str | int, ...]]
+
+STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+NO_SERVER = "There is no server to dial."
+NOT_REACHED = "Not tried, because an earlier step failed."
+
+
+@dataclass(frozen=True, slots=True)
+class TestStep:
+    """What one step found; `fields` are to blame, in the wire's spelling."""
+
+    __test__ = False
+
+    name: str
+    status: Status
+    duration_ms: int = 0
+    message: str = ""
+    code: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """A connection test's outcome: always all seven steps, in order."""
+
+    __test__ = False
+
+    steps: tuple[TestStep, ...]
+
+    @property
+    def success(self) -> bool:
+        """Whether no step failed."""
+        return self.failure is None
+
+    @property
+    def failure(self) -> TestStep | None:
+        """The step that failed, if one did."""
+        return next((step for step in self.steps if step.status == "failed"), None)
+
+
+class Probe:
+    """One test under way; the seat is discarded by who made it."""
+
+    def __init__(self, seat: Seat, connect_timeout_seconds: float) -> None:
+        self._seat = seat
+        self._address = seat.target.dialect.address(seat.target.config)
+        self._timeout = connect_timeout_seconds
+        self._done: dict[str, TestStep] = {}
+        self._since = time.perf_counter()
+
+    async def run(self) -> TestReport:
+        """Go through the steps until one fails; never raises for the warehouse's faults."""
+        try:
+            await self._dial()
+            session = await self._login()
+            await self._look(session)
+        except errors.WarehouseError as fault:
+            self._fail(fault)
+        return TestReport(
+            tuple(self._done.get(name) or TestStep(name, "skipped", message=NOT_REACHED) for name in STEPS)
+        )
+
+    async def _dial(self) -> None:
+        if self._address is None:
+            return
+        host, port = self._address
+        found = await self._resolve(host, port)
+        self._pass("resolve", f"{host} is {', '.join(dict.fromkeys(str(where[0]) for _, where in found))}.")
+        if self._seat.target.dialect.dials:
+            await self._reach(found)
+            self._pass("connect", f"Port {port} is open.")
+
+    async def _resolve(self, host: str, port: int) -> list[Address]:
+        looking = aside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await looking.future
+        except (OSError, UnicodeError):  # TimeoutError is an OSError; an over-long label is a UnicodeError
+            raise errors.HostNotFound("host") from None
+        return [(family, where) for family, _, _, _, where in found]
+
+    async def _reach(self, addresses: list[Address]) -> None:
+        fault: errors.WarehouseError = errors.HostUnreachable("host", "port")
+        for family, where in addresses:
+            try:
+                await self._touch(family, where)
+            except OSError as error:
+                fault = _unreachable(error)
+            else:
+                return
+        raise fault
+
+    async def _touch(self, family: socket.AddressFamily, where: tuple[str | int, ...]) -> None:
+        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
+            wire.setblocking(False)  # its only parameter, and it takes no name
+            async with asyncio.timeout(self._timeout):
+                await asyncio.get_running_loop().sock_connect(wire, where)
+
+    async def _login(self) -> Session:
+        session = await self._seat.login()
+        self._pass_until("tls")
+        if session.encrypted:
+            self._pass("tls", "The connection is encrypted.", timed=False)
+        else:
+            self._skip("tls", "The connection is not encrypted." if self._address else NO_SERVER)
+        self._pass_until("database")
+        self._pass("database", "The database accepted the login." if self._address else "The database is open.")
+        return session
+
+    async def _look(self, session: Session) -> None:
+        limit = self._timeout + SLACK_SECONDS
+        self._pass("schemas", await self._seat.within(limit, session.check_schemas))
+        await self._seat.within(limit, session.ping)
+        self._pass("query", "A query ran.")
+
+    # ---- the record -------------------------------------------------------------------------------------------
+
+    def _lap(self) -> int:
+        now = time.perf_counter()
+        milliseconds = round(1000 * (now - self._since))
+        self._since = now
+        return milliseconds
+
+    def _pass(self, name: str, message: str = "", *, timed: bool = True) -> None:
+        self._done[name] = TestStep(name, "passed", self._lap() if timed else 0, message)
+
+    def _pass_until(self, end: str) -> None:
+        """What lies before a step that was reached passed too; where nothing was dialed, there was nothing to pass."""
+        for name in STEPS[: STEPS.index(end)]:
+            if name in self._done:
+                continue
+            if self._address or name in ("database", "schemas"):
+                self._pass(name, timed=False)
+            else:
+                self._skip(name, NO_SERVER)
+
+    def _skip(self, name: str, message: str) -> None:
+        self._done[name] = TestStep(name, "skipped", message=message)
+
+    def _fail(self, fault: errors.WarehouseError) -> None:
+        missing = [name for name in STEPS if name not in self._done]
+        failed = fault.step if fault.step in missing else missing[0]
+        self._pass_until(failed)
+        wire = self._seat.target.config.wire_name
+        message = fault.explained
+        fields = tuple(wire(field) for field in fault.fields)
+        self._done[failed] = TestStep(failed, "failed", self._lap(), message, fault.code, fields)
+
+
+def _unreachable(error: OSError) -> errors.WarehouseError:
+    kinds: Mapping[type[OSError], type[errors.WarehouseError]] = {
+        ConnectionRefusedError: errors.PortClosed,
+        TimeoutError: errors.ConnectTimeout,
+    }
+    return kinds.get(type(error), errors.HostUnreachable)("host", "port")

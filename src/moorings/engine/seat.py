@@ -1,0 +1,102 @@
+"""A seat: one session with a warehouse, and the thread it lives in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from moorings import errors
+from moorings.dialects.base import Dialect, Session, Surroundings
+from moorings.dialects.config import ConnectionConfig
+from moorings.engine.threads import Job, SessionThread
+
+T = TypeVar("T")
+
+SLACK_SECONDS = 2.0
+"""What a driver gets beyond its own time limit before we stop waiting for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which connection to talk to, at which revision of its credentials. Its repr shows no setting."""
+
+    connection_id: str
+    revision: int
+    dialect: Dialect = field(repr=False)
+    config: ConnectionConfig = field(repr=False)
+
+
+class Seat:
+    """One session and its thread. Every call into the driver goes through `run`, where faults become ours."""
+
+    def __init__(self, target: Target, surroundings: Surroundings) -> None:
+        self.target = target
+        self.session: Session | None = None
+        self.born = asyncio.get_running_loop().time()
+        self.idle_since = self.born
+        self.expiry: asyncio.TimerHandle | None = None
+        self._surroundings = surroundings
+        self._secrets = tuple(target.config.secrets().values())
+        self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
+
+    @property
+    def connected(self) -> Session:
+        """The session of a seat that was taken; raises SessionLost when there is none."""
+        if self.session is None:
+            raise errors.SessionLost
+        return self.session
+
+    def run(self, work: Callable[[], T]) -> Job[T]:
+        """Work in the session's thread; what the driver raises arrives translated and redacted."""
+        return self._thread.run(lambda: self.guard(work))
+
+    def run_unguarded(self, work: Callable[[], T]) -> Job[T]:
+        """Work in the session's thread that translates the driver's faults itself, by `guard`."""
+        return self._thread.run(work)
+
+    def guard(self, work: Callable[[], T]) -> T:
+        """Do work; raises the translation of what the driver raises, with no trace of the original.
+
+        The original is not even its context: tracebacks would show its text, and with it perhaps a secret.
+        """
+        try:
+            return work()
+        except errors.WarehouseError as error:
+            fault = error
+        except Exception as error:  # noqa: BLE001  # drivers raise what they like; this is the one border
+            fault = self.target.dialect.translate(error, self._secrets)
+        fault.__cause__ = fault.__context__ = None
+        raise fault
+
+    async def login(self) -> Session:
+        """Connect; raises ConnectTimeout when the driver does not come back in time."""
+        limit = self._surroundings.connect_timeout_seconds + SLACK_SECONDS
+        return await self.within(limit, self._login)
+
+    def _login(self) -> Session:
+        self._logout()
+        self.session = self.target.dialect.connect(self.target.config, self._surroundings)
+        return self.session
+
+    async def within(self, seconds: float, work: Callable[[], T]) -> T:
+        """Work, awaited for so long; raises ConnectTimeout after it, while the thread may still be at it."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.run(work).future
+        except TimeoutError:
+            raise errors.ConnectTimeout("host", "port") from None
+
+    def leave(self) -> Job[None]:
+        """Close the session, behind whatever its thread still does, and end the thread."""
+        job = self._thread.run(self._logout)
+        self._thread.end()
+        return job
+
+    def _logout(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            with contextlib.suppress(Exception):  # gone is gone
+                session.close()

@@ -1,0 +1,97 @@
+"""The engine: the one way from the service to a warehouse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from moorings.dialects.base import Dialect, Surroundings
+from moorings.dialects.config import ConnectionConfig
+from moorings.engine.lease import Lease
+from moorings.engine.pool import Counts, Limits, Pools
+from moorings.engine.probe import Probe, TestReport, TestStep
+from moorings.engine.seat import Seat, Target
+from moorings.engine.threads import Job
+from moorings.settings import Settings
+
+__all__ = ["Counts", "Engine", "Lease", "Target", "TestReport", "TestStep"]
+
+CLOSE_SECONDS = 5.0
+"""How long a stop waits for warehouses to let go."""
+
+
+class Engine:
+    """Sessions with warehouses: tests, leases, and the pools behind them. Made and used in one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._surroundings = Surroundings(
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+            duckdb_directory=str(settings.duckdb_directory),
+        )
+        limits = Limits(
+            size=settings.pool_size,
+            wait_seconds=settings.pool_wait_seconds,
+            idle_seconds=settings.pool_idle_seconds,
+            lifetime_seconds=settings.pool_lifetime_seconds,
+            total=settings.max_sessions,
+        )
+        self._pools = Pools(limits, self._surroundings)
+        self._leases: set[Lease] = set()
+
+    async def test(self, dialect: Dialect, config: ConnectionConfig) -> TestReport:
+        """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated."""
+        pool = self._pools.passing(Target("test", 0, dialect, config))
+        seat = await self._pools.claim(pool)
+        try:
+            return await Probe(seat, self._surroundings.connect_timeout_seconds).run()
+        finally:
+            self._pools.discard(seat)
+
+    @asynccontextmanager
+    async def lease(self, target: Target) -> AsyncIterator[Lease]:
+        """A session for the block. Raises Saturated, or the WarehouseError of its login.
+
+        Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
+        """
+        seat = await self._pools.take(target)
+        lease = Lease(seat, seat.connected)
+        self._leases.add(lease)
+        try:
+            yield lease
+        finally:
+            self._leases.discard(lease)
+            self._settle(seat, lease.end())
+
+    def _settle(self, seat: Seat, resetting: Job[bool] | None) -> None:
+        if resetting is None:
+            self._pools.discard(seat)
+            return
+
+        def settled(reset: asyncio.Future[bool]) -> None:
+            if not reset.cancelled() and reset.exception() is None and reset.result():
+                self._pools.give_back(seat)
+            else:
+                self._pools.discard(seat)
+
+        resetting.future.add_done_callback(settled)
+
+    async def drop(self, connection_id: str) -> None:
+        """Let go of a connection's sessions: the idle ones now, those in use when they come back."""
+        closing = self._pools.retire(connection_id)
+        if closing:
+            await asyncio.wait(closing, timeout=CLOSE_SECONDS)
+
+    async def close(self) -> None:
+        """Cancel what runs and close every session; gives up on those that do not close in time."""
+        self._pools.close()
+        cancelling = [asyncio.ensure_future(lease.cancel()) for lease in list(self._leases)]
+        if cancelling:
+            await asyncio.wait(cancelling, timeout=CLOSE_SECONDS)
+        until = asyncio.get_running_loop().time() + CLOSE_SECONDS
+        while self._pools.counts() and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.01)
+
+    def sessions(self) -> Mapping[str, Counts]:
+        """How many sessions each connection has, idle and in use."""
+        return self._pools.counts()
