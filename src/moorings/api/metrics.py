@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from moorings.engine.service import Counts
 
 registry = CollectorRegistry()
 
@@ -34,6 +38,15 @@ class Requests:
 requests = Requests()
 
 
-def render() -> bytes:
-    """Everything, in Prometheus' text format."""
+sessions = Gauge("moorings_sessions", "Sessions with warehouses.", ["connection", "state"], registry=registry)
+queries = Gauge("moorings_running_queries", "Queries that run in this process.", registry=registry)
+
+
+def render(open_sessions: Mapping[str, Counts], running_queries: int) -> bytes:
+    """Everything, in Prometheus' text format; a connection's label is its id."""
+    sessions.clear()
+    for connection_id, counts in open_sessions.items():
+        sessions.labels(connection_id, "idle").set(counts.idle)
+        sessions.labels(connection_id, "in_use").set(counts.in_use)
+    queries.set(running_queries)
     return generate_latest(registry)

@@ -74,7 +74,8 @@ async def health(services: Services) -> Rendered:
 
 async def prometheus(services: Services) -> Rendered:
     """Everything that is counted, for Prometheus to scrape."""
-    return Rendered(metrics.render(), media_type=PROMETHEUS)
+    body = metrics.render(services.engine.sessions(), services.queries.count())
+    return Rendered(body, media_type=PROMETHEUS)
 
 
 async def welcome(_: Services) -> Rendered:

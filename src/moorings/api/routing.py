@@ -27,12 +27,22 @@ from moorings.api.body import decode
 from moorings.api.state import Services
 from moorings.connections import service as connections
 from moorings.connections.models import Connection
-from moorings.errors import BodyTooLarge, InvalidId, InvalidMethod, MooringsError, NotFound, WrongContentType
+from moorings.errors import (
+    BodyTooLarge,
+    InvalidId,
+    InvalidMethod,
+    MooringsError,
+    NotFound,
+    UnknownKeys,
+    WrongContentType,
+)
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 BODY_LIMIT = 1024 * 1024
+READS = ("GET", "HEAD")
+"""Methods that change nothing; requests by any other are logged, with the key that made them."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 JSON = b"application/json"
 
@@ -177,7 +187,18 @@ class Endpoint:
         headers: Headers = []
         reply = await self._reply(call, headers)
         await reply.send(call, headers)
-        metrics.requests.observe(self._path, scope["method"], reply.status, clock.monotonic() - started)
+        seconds = clock.monotonic() - started
+        metrics.requests.observe(self._path, scope["method"], reply.status, seconds)
+        if scope["method"] not in READS:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=self._path,
+                status=reply.status,
+                key=call.actor.key_id,
+                seconds=round(seconds, 3),
+                **call.ids,
+            )
 
     async def _reply(self, call: Call, headers: Headers) -> Reply:
         try:
@@ -200,6 +221,7 @@ class Endpoint:
             call.body = await _body(call, route)
         call.ids = _ids(call.scope.get("path_params", {}), route)
         async with _guarded(call, route):
+            _check_query(call, route)
             answer = await route.handler(call)
         return _as_reply(answer, route)
 
@@ -239,6 +261,15 @@ def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
         if not UUID.fullmatch(path_parameters[name]):
             raise InvalidId("id" if name == names[-1] else "connectionId")
     return {name: value.lower() for name, value in path_parameters.items()}
+
+
+def _check_query(call: Call, route: Route) -> None:
+    """Raise UnknownKeys for query parameters that the route does not declare: a typo must not pass silently."""
+    if call.query_string:
+        known = {parameter.name for parameter in route.parameters}
+        unknown = [name for name in call.query() if name not in known]
+        if unknown:
+            raise UnknownKeys(unknown)
 
 
 @contextlib.asynccontextmanager

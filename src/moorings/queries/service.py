@@ -127,6 +127,10 @@ class Queries:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_seconds)
 
+    def count(self) -> int:
+        """How many queries run in this process."""
+        return len(self._running)
+
     def row_limit(self, asked: int | None) -> int:
         """The rows a query gets: those asked for or the default, up to the operator's cap."""
         wanted = asked or self._settings.row_limit
