@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ class Service:
 
         async def making(session: AsyncSession) -> str:
             organization = await access.the_organization(session)
-            user = await access.create_user(session, organization, f"{id(roles)}@example.com", "Member")
+            user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "Member")
             for connection_id, role in roles.items():
                 await access.assign_role(session, user, connection_id, role)
             return await access.create_key(session, organization, "Member's", user.id)
