@@ -1,6 +1,10 @@
+from typing import TypeVar
+
 from tink import aead as aead
 from tink import json_proto_keyset_format as json_proto_keyset_format
 from tink import secret_key_access as secret_key_access
+
+P = TypeVar("P")
 
 class TinkError(Exception): ...
 
@@ -9,6 +13,6 @@ class KeysetInfo:
 
 class KeysetHandle:
     def keyset_info(self) -> KeysetInfo: ...
-    def primitive[T](self, primitive_class: type[T]) -> T: ...
+    def primitive(self, primitive_class: type[P]) -> P: ...
 
 def new_keyset_handle(key_template: object) -> KeysetHandle: ...
