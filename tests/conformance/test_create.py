@@ -251,6 +251,7 @@ SNOWFLAKE = rows(
     ("snowflake", {"privateKey": pem(KEY, secret=b"x")}, "privateKey: Invalid input"),
     ("snowflake", {"privateKey": pem(ec.generate_private_key(ec.SECP256R1()))}, "privateKey: Invalid input"),
     ("snowflake", {"privateKey": PEM[:200]}, "privateKey: Invalid input"),
+    ("snowflake", {"privateKey": "A" * 900_000}, "privateKey: Invalid input"),
 )
 LOGINS = rows(
     "authenticationType → what replaces passwordUnencrypted",

@@ -26,6 +26,9 @@ UNWHOLESOME = re.compile("[\0\ud800-\udfff]")
 """What no string may hold: databases refuse NUL, and a lone surrogate has no UTF-8."""
 
 
+LONGEST_KEY = 20_000
+"""Characters of a private key: 16384 bits fit, and nobody keeps the processor busy with a million."""
+
 JSON_TYPES: dict[type[Any], str] = {
     str: "string",
     bool: "boolean",
@@ -124,6 +127,8 @@ def _rsa_key(value: SecretStr) -> SecretStr:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    if len(value.get_secret_value()) > LONGEST_KEY:
+        raise invalid()
     try:
         key = serialization.load_der_private_key(_der(value.get_secret_value()), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -39,9 +39,10 @@ def _property(config: type[ConnectionConfig], field: str, made: dict[str, Any]) 
 def _without_null(made: dict[str, Any]) -> dict[str, Any]:
     choices = cast("list[dict[str, Any]]", made.get("anyOf", []))
     kept = [choice for choice in choices if choice != {"type": "null"}]
-    return (
-        made if len(kept) == len(choices) else {key: value for key, value in made.items() if key != "anyOf"} | kept[0]
-    )
+    if len(kept) == len(choices):
+        return made
+    rest = {key: value for key, value in made.items() if key != "anyOf"}
+    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})
 
 
 def _always(config: type[ConnectionConfig], field: str) -> bool:

@@ -293,7 +293,12 @@ class TestSchema:
         known = {"type", "description", "default", "enum", "const", "anyOf", "format", "pattern", "writeOnly"}
         for field in schema["properties"].values():
             assert set(field) <= known | {"minimum", "maximum", "minLength", "maxLength"}
-        assert jsonschema_rs.Draft202012Validator(schema).is_valid({"dialect": dialect} | BODIES[dialect])
+        accepts = jsonschema_rs.Draft202012Validator(schema).is_valid
+        usual = {"dialect": dialect} | BODIES[dialect]
+        for sent in ({}, {"offloadedSchemas": "a,b"}, {"offloadedSchemas": ["a"]}, {"port": 65535}, {"region": "r"}):
+            assert accepts(usual | sent), sent
+        for sent in ({"port": 0}, {"port": "1"}, {"name": ""}, {"x": 1}, {"dialect": "x"}, {"host": None}):
+            assert not accepts(usual | sent), sent
 
 
 class TestRegistry:
