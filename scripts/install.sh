@@ -16,7 +16,8 @@ echo "Installing what Moorings needs into .venv (once) ..." >&2
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$(find_python)" .venv
 export VIRTUAL_ENV="$PWD/.venv"
 rm -f .venv/installed-serve .venv/installed-dev
-# Bytecode now: the first start would otherwise take three seconds longer.
+# Bytecode now: starts without it take a second longer, and some environments forbid Python to write it by itself.
 "$uv" pip sync --quiet --compile-bytecode --require-hashes "requirements/$wanted.lock"
 "$uv" pip install --quiet --no-deps --editable .
+.venv/bin/python -m compileall -q src
 echo "$state $PWD" >"$stamp"

@@ -12,12 +12,15 @@ from structlog.typing import EventDict, Processor
 
 from moorings.settings import Settings
 
-GRANIAN = {
+CHATTY = ("alembic",)
+"""Libraries whose notices tell an operator nothing."""
+
+GRANIAN: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    # Its notices (starting, listening, experimental) say nothing that ours do not.
-    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
+    "loggers": {"_granian": {"propagate": True}},
 }
+"""The server's own log goes where ours goes; its level is chosen in `server`."""
 
 _TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
 
@@ -47,6 +50,8 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _rendering(settings: Settings) -> list[Processor]:

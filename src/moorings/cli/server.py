@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 import uvloop
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from granian.server.embed import Server
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -74,6 +75,8 @@ async def _serve(settings: Settings) -> bool:
         websockets=False,
         backlog=1024,
         log_dictconfig=logs.GRANIAN,
+        # Below that it says that it starts, listens and is "experimental", which is tested here.
+        log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
     stopping = False
