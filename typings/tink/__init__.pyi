@@ -4,7 +4,7 @@ from tink import aead as aead
 from tink import json_proto_keyset_format as json_proto_keyset_format
 from tink import secret_key_access as secret_key_access
 
-P = TypeVar("P")
+_P = TypeVar("_P")
 
 class TinkError(Exception): ...
 
@@ -13,6 +13,6 @@ class KeysetInfo:
 
 class KeysetHandle:
     def keyset_info(self) -> KeysetInfo: ...
-    def primitive(self, primitive_class: type[P]) -> P: ...
+    def primitive(self, primitive_class: type[_P]) -> _P: ...
 
 def new_keyset_handle(key_template: object) -> KeysetHandle: ...
