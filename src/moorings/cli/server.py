@@ -115,10 +115,12 @@ def several(settings: Settings) -> bool:
 
     for number in STOP:
         signal.signal(number, stop)
-    os.wait()
-    failed = not stopping
-    _terminate(children)
-    return any(child.wait() != 0 for child in children) or failed
+    _, status = os.wait()
+    if not stopping:
+        _terminate(children)
+        status = 1
+    codes = [child.wait() for child in children]
+    return any(codes) or status != 0
 
 
 def _terminate(children: list[subprocess.Popen[bytes]]) -> None:

@@ -1,0 +1,107 @@
+"""The shipped command, started as a person starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+MOORINGS = [str(Path(sys.executable).with_name("moorings"))]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Terminal:
+    """Runs `moorings` with one data directory and one port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.port = free_port()
+        self.settings: dict[str, str] = {"PORT": str(self.port), "DATA_DIR": str(self.data)}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self, **settings: object) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MOORINGS_")}
+        return clean | {f"MOORINGS_{name}": str(value) for name, value in (self.settings | settings).items()}
+
+    def run(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        environment = self.environment(**settings)
+        command = [*MOORINGS, *arguments]
+        return subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    @contextlib.contextmanager
+    def serving(self, **settings: object) -> Iterator[Serving]:
+        """`moorings serve`, from when it is healthy."""
+        with (self.folder / "out.txt").open("w+") as out, (self.folder / "err.txt").open("w+") as err:
+            environment = self.environment(**settings)
+            process = subprocess.Popen(
+                [*MOORINGS, "serve"], env=environment, cwd=self.folder, stdout=out, stderr=err, text=True
+            )
+            serving = Serving(self, process)
+            try:
+                serving.wait_until_healthy()
+                yield serving
+            finally:
+                process.kill()
+                process.wait()
+
+
+class Serving:
+    """One running service."""
+
+    def __init__(self, terminal: Terminal, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.url = terminal.url
+        self._folder = terminal.folder
+
+    @property
+    def out(self) -> str:
+        return (self._folder / "out.txt").read_text()
+
+    @property
+    def err(self) -> str:
+        return (self._folder / "err.txt").read_text()
+
+    @property
+    def key(self) -> str:
+        return next(line.strip() for line in self.out.splitlines() if line.strip().startswith("moo_osk_"))
+
+    def wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"it ended at once: {self.out}{self.err}"
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/health", trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"not healthy in 30 s: {self.out}{self.err}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 5) -> int:
+        """Ask it to stop; returns its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(within)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)

@@ -1,0 +1,117 @@
+"""The commands beside `serve`."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+API = "/api/v1/connections"
+
+
+class TestToken:
+    def test_works_at_once_and_not_after_revocation(self, terminal):
+        with terminal.serving() as serving:
+            token = terminal.run("token", "create", "--name", "Nightly").stdout.strip()
+            headers = {"Authorization": f"Bearer {token}"}
+            assert token.startswith("moo_osk_")
+            assert httpx.get(serving.url + API, headers=headers, trust_env=False).status_code == 200
+            [made] = [
+                key for key in json.loads(terminal.run("token", "list", "--json").stdout) if key["name"] == "Nightly"
+            ]
+            terminal.run("token", "revoke", made["id"])
+            assert httpx.get(serving.url + API, headers=headers, trust_env=False).status_code == 403
+
+    def test_personal_token_acts_as_its_user(self, terminal):
+        with terminal.serving() as serving:
+            terminal.run("user", "create", "ann@example.com")
+            token = terminal.run("token", "create", "--personal", "ann@example.com").stdout.strip()
+            assert token.startswith("moo_pat_")
+            headers = {"Authorization": f"Bearer {token}"}
+            listed = httpx.get(serving.url + API, headers=headers, trust_env=False).json()["connections"]
+            assert [connection["name"] for connection in listed] == ["Sample"]
+            refused = httpx.post(serving.url + API, headers=headers, json={}, trust_env=False)
+            assert refused.status_code == 403
+
+    def test_list_shows_no_token(self, terminal):
+        token = terminal.run("token", "create").stdout.strip()
+        listed = terminal.run("token", "list").stdout
+        assert "works" in listed
+        assert token not in listed
+
+    def test_before_the_first_start_it_is_the_first_key(self, terminal):
+        token = terminal.run("token", "create").stdout.strip()
+        with terminal.serving() as serving:
+            assert "moo_osk_" not in serving.out
+            headers = {"Authorization": f"Bearer {token}"}
+            assert httpx.get(serving.url + API, headers=headers, trust_env=False).status_code == 200
+
+
+class TestUser:
+    def test_role_on_a_connection(self, terminal):
+        with terminal.serving() as serving:
+            admin = {"Authorization": f"Bearer {serving.key}"}
+            sample = httpx.get(serving.url + API, headers=admin, trust_env=False).json()["connections"][0]["id"]
+            terminal.run("user", "create", "ann@example.com")
+            token = terminal.run("token", "create", "--personal", "ann@example.com").stdout.strip()
+            headers = {"Authorization": f"Bearer {token}"}
+            change = {"baseRole": "VIEWER"}
+            before = httpx.patch(f"{serving.url}{API}/{sample}", headers=headers, json=change, trust_env=False)
+            assert terminal.run("user", "role", "ann@example.com", sample, "connection_admin").returncode == 0
+            after = httpx.patch(f"{serving.url}{API}/{sample}", headers=headers, json=change, trust_env=False)
+        assert (before.status_code, after.status_code) == (403, 200)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("token", "revoke", "nope"), "There is no key with id nope"),
+            (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
+            (("user", "role", "nobody@example.com", "x", "boss"), "there is no role boss"),
+        ],
+    )
+    def test_are_one_line(self, terminal, arguments, said):
+        refused = terminal.run(*arguments)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"moorings: {said}")
+        assert len(refused.stderr.splitlines()) == 1
+
+    def test_same_user_twice(self, terminal):
+        terminal.run("user", "create", "ann@example.com")
+        assert "already" in terminal.run("user", "create", "ann@example.com").stderr
+
+
+class TestDoctor:
+    def test_changes_nothing_on_a_bare_machine(self, terminal):
+        looked = terminal.run("doctor")
+        assert looked.returncode == 0, looked.stdout
+        assert not terminal.data.exists()
+
+    def test_all_is_well_beside_the_running_service(self, terminal):
+        with terminal.serving():
+            looked = terminal.run("doctor")
+        assert looked.returncode == 0, looked.stdout
+        assert "is served by Moorings" in looked.stdout
+
+    def test_sees_a_port_in_use(self, terminal):
+        with terminal.serving():
+            looked = terminal.run("doctor", DATA_DIR=terminal.folder / "other")
+        assert looked.returncode == 1
+        assert "FAIL  port" in looked.stdout
+
+    def test_sees_another_keyset(self, terminal):
+        with terminal.serving():
+            pass
+        terminal.run("token", "create", DATA_DIR=terminal.folder / "other")
+        other = terminal.folder / "other.json"
+        with terminal.serving(DATA_DIR=terminal.folder / "third", KEYSET=other):
+            pass
+        looked = terminal.run("doctor", KEYSET=other)
+        assert looked.returncode == 1
+        assert "FAIL  keyset: this database is sealed with keyset" in looked.stdout
+
+    def test_sees_a_directory_that_others_can_read(self, terminal):
+        terminal.data.mkdir(mode=0o755)
+        assert "FAIL  data directory: others can read" in terminal.run("doctor").stdout

@@ -1,0 +1,216 @@
+"""Starting and stopping the service, from the other side of the terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+SLOW = "SELECT count(*) FROM range(1000000000000) AS a(x), range(1000000) AS b(y) WHERE hash(x + y) = 42"
+
+
+def one_line(finished: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a command that was refused."""
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    lines = finished.stderr.splitlines()
+    assert len(lines) == 1, finished.stderr
+    return lines[0]
+
+
+def query_in_background(serving, sample_id, sql, ended):
+    def run():
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            try:
+                answer = client.post(
+                    f"{serving.url}/api/v1/connections/{sample_id}/query",
+                    headers={"Authorization": f"Bearer {serving.key}", "Accept": "application/json"},
+                    json={"sql": sql},
+                )
+                ended.append(answer.status_code)
+            except httpx.TransportError as broken:
+                ended.append(type(broken).__name__)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def sample_of(serving) -> str:
+    headers = {"Authorization": f"Bearer {serving.key}"}
+    listed = httpx.get(f"{serving.url}/api/v1/connections", headers=headers, trust_env=False).json()
+    return listed["connections"][0]["id"]
+
+
+class TestFirstStart:
+    def test_three_curl_lines_work_when_pasted(self, terminal):
+        with terminal.serving() as serving:
+            lines = [line.strip() for line in serving.out.splitlines() if line.strip().startswith("curl")]
+            answers = [
+                json.loads(
+                    subprocess.run(
+                        ["bash", "-c", f"{line} --silent --noproxy '*'"], capture_output=True, check=True
+                    ).stdout
+                )
+                for line in lines
+            ]
+        listed, tested, queried = answers
+        assert [connection["name"] for connection in listed["connections"]] == ["Sample"]
+        assert tested["success"] is True
+        assert queried["rowCount"] == 5
+        assert [column["name"] for column in queried["columns"]] == ["country", "orders", "revenue"]
+
+    def test_addresses_that_are_printed_answer(self, terminal):
+        with terminal.serving() as serving:
+            for line in serving.out.splitlines():
+                if line.strip().startswith(("Docs", "Health", "Metrics")):
+                    assert httpx.get(line.split()[1], trust_env=False).status_code == 200
+
+    def test_data_directory_and_what_is_in_it_are_private(self, terminal):
+        with terminal.serving() as serving:
+            sample_of(serving)
+            found = [terminal.data, *terminal.data.rglob("*")]
+            assert {path.name for path in found} >= {"keyset.json", "moorings.db", "sample.duckdb"}
+            assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+    def test_the_key_is_neither_logged_nor_stored(self, terminal):
+        with terminal.serving(LOG_LEVEL="debug") as serving:
+            sample_of(serving)
+            assert serving.out.count(serving.key) == 4  # itself, and in the three lines to paste
+            assert serving.key not in serving.err
+            stored = [path.name for path in terminal.data.rglob("*.*") if serving.key.encode() in path.read_bytes()]
+        assert stored == []
+
+    def test_bootstrap_token_works_and_is_not_printed(self, terminal):
+        token = "operators-own-token-of-32-letters"
+        with terminal.serving(BOOTSTRAP_TOKEN=token) as serving:
+            headers = {"Authorization": f"Bearer {token}"}
+            listed = httpx.get(f"{serving.url}/api/v1/connections", headers=headers, trust_env=False)
+            assert listed.status_code == 200
+            assert token not in serving.out + serving.err
+            assert "moo_osk_" not in serving.out
+
+    def test_goes_without_the_sample_when_told(self, terminal):
+        with terminal.serving(SAMPLE="false") as serving:
+            assert serving.key
+            assert "curl" not in serving.out
+        assert not list(terminal.data.rglob("*.duckdb"))
+
+
+class TestLaterStart:
+    def test_does_none_of_it_again(self, terminal):
+        with terminal.serving() as serving:
+            first = serving.key
+            serving.stop()
+        with terminal.serving() as serving:
+            assert "moo_osk_" not in serving.out
+            assert "curl" not in serving.out
+            assert f"{serving.url}/api/v1" in serving.out
+            listed = httpx.get(
+                f"{serving.url}/api/v1/connections", headers={"Authorization": f"Bearer {first}"}, trust_env=False
+            )
+            assert len(listed.json()["connections"]) == 1
+
+
+class TestStop:
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+    def test_exit_code_is_0_at_once(self, terminal, how):
+        with terminal.serving() as serving:
+            assert serving.stop(how, within=2) == 0
+            assert serving.err == ""
+
+    def test_idle_connections_do_not_hold_it(self, terminal):
+        with terminal.serving() as serving, httpx.Client(trust_env=False) as kept:
+            kept.get(f"{serving.url}/health")
+            assert serving.stop(within=2) == 0
+
+    def test_a_running_query_may_end(self, terminal):
+        ended: list[object] = []
+        with terminal.serving(SHUTDOWN_SECONDS=30) as serving:
+            sql = "SELECT count(*) AS n FROM range(20000000) AS a(x) WHERE hash(x) % 7 = 1"
+            thread = query_in_background(serving, sample_of(serving), sql, ended)
+            time.sleep(0.2)
+            assert serving.stop(within=30) == 0
+            thread.join()
+        assert ended == [200]
+
+    def test_a_query_without_end_is_cut(self, terminal):
+        ended: list[object] = []
+        with terminal.serving(SHUTDOWN_SECONDS=1) as serving:
+            thread = query_in_background(serving, sample_of(serving), SLOW, ended)
+            time.sleep(1)
+            started = time.monotonic()
+            assert serving.stop(within=6) == 0
+            assert 0.9 < time.monotonic() - started < 4
+            thread.join()
+        assert ended != [200]
+
+
+class TestRefusedStart:
+    def test_data_directory_in_use(self, terminal):
+        with terminal.serving() as serving:
+            said = one_line(terminal.run("serve"))
+            assert str(serving.process.pid) in said
+            assert "MOORINGS_DATA_DIR" in said
+
+    def test_port_in_use(self, terminal):
+        with terminal.serving():
+            said = one_line(terminal.run("serve", DATA_DIR=terminal.folder / "other"))
+            assert f"port {terminal.port} on 127.0.0.1 is in use" in said
+            assert "MOORINGS_PORT" in said
+
+    def test_port_in_use_by_another_program(self, terminal):
+        with socket.create_server(("127.0.0.1", terminal.port)):
+            assert "is in use" in one_line(terminal.run("serve"))
+
+    def test_host_of_another_machine(self, terminal):
+        assert "MOORINGS_HOST" in one_line(terminal.run("serve", HOST="203.0.113.7"))
+
+    def test_setting_at_fault_is_named_without_its_value(self, terminal):
+        said = one_line(terminal.run("serve", BOOTSTRAP_TOKEN="too-short"))
+        assert "MOORINGS_BOOTSTRAP_TOKEN" in said
+        assert "too-short" not in said
+
+    def test_data_directory_that_is_a_file(self, terminal):
+        terminal.data.write_text("")
+        assert "MOORINGS_DATA_DIR" in one_line(terminal.run("serve"))
+
+    def test_database_that_does_not_answer_keeps_its_password(self, terminal):
+        url = "postgresql://moorings:sentinel-password@127.0.0.1:1/moorings"
+        said = one_line(terminal.run("serve", DATABASE_URL=url))
+        assert "cannot open the metadata database" in said
+        assert "sentinel-password" not in said
+
+    def test_lost_keyset(self, terminal):
+        with terminal.serving() as serving:
+            serving.stop()
+        (terminal.data / "keyset.json").unlink()
+        assert "MOORINGS_KEYSET" in one_line(terminal.run("serve"))
+
+    def test_several_workers_that_would_each_count_limits(self, terminal):
+        assert "MOORINGS_RATE_LIMIT_URL" in one_line(terminal.run("serve", WORKERS=2))
+
+
+class TestSeveralWorkers:
+    def test_serve_and_stop_together(self, terminal):
+        with terminal.serving(WORKERS=2, RATE_LIMIT=0) as serving:
+            assert sample_of(serving)
+            assert serving.stop(within=10) == 0
+
+
+class TestWhatItCosts:
+    def test_idle_memory_is_150_mb_at_most(self, terminal):
+        with terminal.serving() as serving:
+            status = f"/proc/{serving.process.pid}/status"
+            resident = re.search(r"VmRSS:\s+(\d+) kB", Path(status).read_text())
+            assert resident is not None
+            assert int(resident[1]) <= 150 * 1024
