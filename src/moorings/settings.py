@@ -6,15 +6,22 @@ from the descriptions here.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moorings.errors import OperatorError
 
 Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
+
+
+def _one_word(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+        raise ValueError("must be printable ASCII without spaces, as a bearer token is")
+    return token
 
 
 class Settings(BaseSettings):
@@ -43,7 +50,7 @@ class Settings(BaseSettings):
         None,
         description="Path of the master keyset (Tink, JSON). Absent: `keyset.json` in DATA_DIR, made when missing.",
     )
-    bootstrap_token: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+    bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(_one_word)] | None = Field(
         None,
         description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
     )

@@ -54,19 +54,12 @@ async def create(call: Call) -> Created:
     query = Fields(call.query(), ("test",))
     test_first = query.flag("test", default=False)
     query.done()
-    config = read_config(call.body)
+    config = dialects.read(call.body)
     if test_first:
         await _require_passing(call, config)
     async with call.services.db.unit_of_work() as session:
         created = await service.create(session, call.services.keyset, call.actor, config)
     return Created(data=created)
-
-
-def read_config(body: Mapping[str, Any]) -> ConnectionConfig:
-    """The validated Config of a body, by its dialect; an unknown dialect is reported alone."""
-    if "dialect" not in body:
-        raise InvalidInput([Fault("dialect", "required")])
-    return dialects.named(body["dialect"]).Config.read(body)
 
 
 async def _require_passing(call: Call, config: ConnectionConfig) -> None:
@@ -227,7 +220,7 @@ async def _checked(call: Call, credentials: Mapping[str, str]) -> Mapping[str, s
 
 async def test_unsaved(call: Call) -> TestShape:
     """Test a configuration without storing anything."""
-    config = read_config(call.body)
+    config = dialects.read(call.body)
     return test_shape(await call.services.engine.test(dialects.named(config.dialect), config))
 
 

@@ -6,17 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
+from moorings.dialects.fields import json_type
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 
-JSON_TYPES = {
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    list: "array",
-    dict: "object",
-    type(None): "null",
-}
 TRUTH = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 
 _ABSENT: Any = object()
@@ -153,11 +145,6 @@ class Fields:
             self.fault(name, "type", expected=word, received=json_type(value))
             return _ABSENT
         return value
-
-
-def json_type(value: Any) -> str:
-    """The JSON type's name, as the contract's sentences say it."""
-    return JSON_TYPES[type(value)]
 
 
 def _encodable(value: str) -> bool:
