@@ -120,7 +120,7 @@ def load() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default; pyright misses Field(None, …)
     except ValidationError as refused:
         faults = "; ".join(
-            f"MOORINGS_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            f"MOORINGS_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in refused.errors()
         )
         raise OperatorError(faults) from None
