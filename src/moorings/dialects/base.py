@@ -136,6 +136,10 @@ class Dialect(ABC):
         """The key of FAULTS that a driver's exception stands for; None when there is none."""
         return type(error).__name__
 
+    def said(self, error: BaseException) -> str:
+        """The driver's own text of an exception, without what the driver adds to every text."""
+        return str(error)
+
     def translate(self, error: BaseException, secrets: Sequence[str]) -> errors.WarehouseError:
         """Our error for a driver's, by FAULTS; its text redacted of every secret, raw and URL-escaped."""
         from moorings.dialects.faults import translated

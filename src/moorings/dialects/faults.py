@@ -25,12 +25,12 @@ def translated(dialect: Dialect, error: BaseException, secrets: Sequence[str]) -
         return error
     key = dialect.fault_key(error)
     template = dialect.FAULTS.get(key) if key is not None else None
-    return (template or errors.UnknownFault()).with_detail(detail(error, secrets))
+    return (template or errors.UnknownFault()).with_detail(detail(dialect.said(error), secrets))
 
 
-def detail(error: BaseException, secrets: Sequence[str]) -> str:
+def detail(text: str, secrets: Sequence[str]) -> str:
     """A driver's text on one line, redacted and cut to a readable length."""
-    text = " ".join(redact(str(error), secrets).split())
+    text = " ".join(redact(text, secrets).split())
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
 
 

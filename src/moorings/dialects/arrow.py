@@ -1,0 +1,126 @@
+"""Arrow as we promise it: no extension types, decimals where a precision is declared, none of the drivers' metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WIDEST_128, WIDEST_256 = 38, 76
+UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""0001-01-01 and 9999-12-31 in days since 1970: what Python, JSON and most readers of Arrow can say."""
+SECONDS_A_DAY = 86_400
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """A schema in types that every Arrow reader knows."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(field.name, _plain_type(field), nullable=True) for field in schema])
+
+
+def _plain_type(field: pa.Field) -> pa.DataType:
+    import pyarrow as pa
+
+    kind = field.type
+    if getattr(kind, "type_name", None) == "numeric":
+        declared = declared_numeric((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1"))
+        return decimal_type(*declared) if declared else pa.string()
+    return _bare_type(kind)
+
+
+def _bare_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if isinstance(kind, pa.UuidType):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_bare_type(kind.value_type))
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def declared_numeric(typmod: bytes) -> tuple[int, int] | None:
+    """Precision and scale of a PostgreSQL numeric, from its type modifier; None where none is declared."""
+    number = int(typmod) - 4
+    precision, scale = number >> 16, number & 0x7FF
+    usable = number >= 0 and 0 < precision <= WIDEST_256 and 0 <= scale <= precision
+    return (precision, scale) if usable else None
+
+
+def decimal_type(precision: int, scale: int) -> pa.DataType:
+    """The narrower of Arrow's two decimals."""
+    import pyarrow as pa
+
+    return pa.decimal128(precision, scale) if precision <= WIDEST_128 else pa.decimal256(precision, scale)
+
+
+def plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in a schema that `plain_schema` made."""
+    import pyarrow as pa
+
+    columns = [_plain_column(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _plain_column(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(column.type, pa.UuidType):
+        return uuids(column.storage)
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if pa.types.is_timestamp(wanted) or pa.types.is_date32(wanted):
+        return _finite(column)
+    if column.type == wanted:
+        return column
+    if pa.types.is_list(wanted):
+        return _plain_list(column, wanted)
+    return numbers(column, wanted)
+
+
+def _plain_list(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    values = _plain_column(column.values, wanted.value_type)
+    return pa.ListArray.from_arrays(column.offsets, values, type=wanted, mask=column.is_null())
+
+
+def uuids(column: pa.Array) -> pa.Array:
+    """Sixteen bytes each as text, such as 3f333df6-90a4-4fda-8dd3-9485d27cee36."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = [None if value is None else value.hex() for value in column.to_pylist()]
+    digits = pa.array(texts, pa.string())
+    parts = [pc.utf8_slice_codeunits(digits, start, stop) for start, stop in UUID_PARTS]
+    return pc.binary_join_element_wise(*parts, "-")
+
+
+def _finite(column: pa.Array) -> pa.Array:
+    """Times and dates, with null for what lies outside the years 1 to 9999, as infinity does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
+    ticks = 1 if pa.types.is_date32(column.type) else SECONDS_A_DAY * TICKS[column.type.unit]
+    least, most = FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1
+    extremes = pc.min_max(numbers).as_py()
+    if extremes["min"] is None or (extremes["min"] >= least and extremes["max"] <= most):
+        return column
+    kept = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
+    return pc.if_else(kept, column, pa.scalar(None, column.type))
+
+
+def numbers(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Text of exact numbers as decimals; NaN and infinity, which decimals cannot be, as null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return column.cast(wanted)
+    except pa.ArrowInvalid:
+        finite = pc.invert(pc.match_substring_regex(column, "N|I|n"))
+        return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(wanted)

@@ -1,0 +1,121 @@
+"""Servers for tests: on loopback, in temporary folders, stopped by the process that was started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SENTINEL = "s3nt!nel/p@ss w+rd%&'\""
+"""The password of every server: none of its spellings may ever be seen."""
+
+NOBODY = 65534
+"""Databases refuse to run as root."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: where it is, and who may log in."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+    database: str
+    folder: Path
+    pid: int
+    certificate: Path | None = None
+    log: Path | None = field(default=None, repr=False)
+
+    def at(self, host: str) -> Server:
+        """The same server under another of its names."""
+        return replace(self, host=host)
+
+
+def unavailable(what: str, remedy: str) -> None:
+    """Skip, saying what to install; where every engine is required, fail instead."""
+    reason = f"{what} is not installed: {remedy}"
+    if os.environ.get("MOORINGS_TEST_REQUIRE") == "all":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def as_nobody() -> dict[str, Any]:
+    """What makes a child process run as nobody, where we are root."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+@contextlib.contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """A temporary folder that a server run as nobody may use."""
+    path = Path(tempfile.mkdtemp(prefix=f"moorings-{name}-"))
+    try:
+        own(path)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def own(path: Path, mode: int = 0o700) -> None:
+    """Hand a file or folder to nobody, where we are root."""
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str | Path], log: Path, *, signal: int, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process for the block; asked to stop by its own signal, and killed when it will not."""
+    with log.open("wb") as lines:
+        process = subprocess.Popen(command, stdout=lines, stderr=lines, stdin=subprocess.DEVNULL, **how)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    """Wait until `ready` no longer raises; fails with the server's log when it never does."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            ready()
+        except Exception as error:
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(log.read_text(errors="replace")[-4000:]) from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def certificate(directory: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for localhost, and its key."""
+    crt, key = directory / "server.crt", directory / "server.key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", crt, "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    own(crt, 0o644)
+    own(key, 0o600)
+    return crt, key
