@@ -4,7 +4,7 @@
     ├── InvalidInput              faults of fields, all of them
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
-    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments
+    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
@@ -128,6 +128,10 @@ class NotEnvironments(MooringsError):
     def __init__(self, ids: Sequence[str]) -> None:
         listed = ", ".join(ids)
         super().__init__(f"The following environment connection IDs are not valid for this connection: {listed}")
+
+
+class QueryIdInUse(MooringsError):
+    """A query with this id is running already. Choose another, or leave Moorings-Query-Id out"""
 
 
 class InvalidMethod(MooringsError):

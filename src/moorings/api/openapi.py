@@ -84,7 +84,12 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in route.path_parameters
     ]
     queries = [
-        {"name": parameter.name, "in": "query", "description": parameter.description, "schema": dict(parameter.schema)}
+        {
+            "name": parameter.name,
+            "in": parameter.place,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+        }
         for parameter in route.parameters
     ]
     return ids + queries

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Self
-
 from moorings.access.policy import Permission
-from moorings.api import schemas
+from moorings.api import schemas, streams
 from moorings.api.fields import Fields
 from moorings.api.negotiation import FORMATS, choose
-from moorings.api.results import Encoder, encoder
-from moorings.api.routing import UUID, Call, Headers, Route
-from moorings.api.shapes import Done
+from moorings.api.results import encoder
+from moorings.api.routing import UUID, Call, Parameter, Route
+from moorings.api.shapes import Done, ResultShape
+from moorings.api.streams import QUERY_ID, TIMEOUT, Stream
 from moorings.connections import service as connections
-from moorings.engine.service import Target
 from moorings.errors import (
     Fault,
     InvalidInput,
     NotAcceptable,
     ProtocolTooOld,
     QueryCancelled,
+    QueryIdInUse,
     QueryNotFound,
     QueryTimeout,
     Saturated,
     WarehouseError,
 )
-from moorings.queries.service import Asked, RunningResult
+from moorings.queries.service import Asked
 
-QUERY_ID = "Moorings-Query-Id"
-TIMEOUT = "Moorings-Timeout-Seconds"
 SQL_LIMIT = 500_000
-PREFETCHED = 1
-"""Chunks that wait while one is sent: enough for warehouse and client to work at once, and little memory."""
+"""The most characters of a statement, and of one parameter."""
 
 
 async def query(call: Call) -> Stream:
     """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said)."""
-    if call.scope["http_version"] == "1.0":  # its cut streams look whole
+    if call.scope["http_version"] in OLD:
         raise ProtocolTooOld
     asked = _read(call)
-    chosen = encoder(choose((call.header(b"accept") or b"").decode("latin-1")))
+    chosen = encoder(choose(_accept(call)))
     async with call.services.db.reading() as session:
         target = await connections.opened(session, call.services.keyset, call.connection)
-    return await Stream(call, target, asked, chosen).open()
+    return await streams.opened(call, target, asked, chosen)
+
+
+OLD = ("0.9", "1.0", "1")
+"""Versions of HTTP in which a stream that breaks off looks like one that ended."""
+
+
+async def cancel(call: Call) -> Done:
+    """Cancel a running query, in the database itself. Its caller may, and the admins of its connection."""
+    await call.services.queries.cancel(call.actor, call.ids["queryId"])
+    return Done()
 
 
 def _read(call: Call) -> Asked:
@@ -55,7 +60,7 @@ def _read(call: Call) -> Asked:
         elif isinstance(value, list | dict):
             fields.fault(f"parameters.{position}", "invalid")
     row_limit = fields.integer("rowLimit", least=1)
-    timeout = fields.integer("timeoutSeconds", least=1, most=3600)
+    timeout = fields.integer("timeoutSeconds", least=1)
     fields.done()
     return Asked(sql, parameters, row_limit, timeout, _chosen_id(call))
 
@@ -68,87 +73,9 @@ def _chosen_id(call: Call) -> str | None:
     return sent.lower() or None
 
 
-class Stream:
-    """A result on its way. One task reads the warehouse, one watches for the client to leave, the caller sends."""
-
-    status = 200
-
-    def __init__(self, call: Call, target: Target, asked: Asked, chosen: Encoder) -> None:
-        self._encoder = chosen
-        self._result: RunningResult
-        self._first = b""
-        self._chunks: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(PREFETCHED)
-        self._reading = asyncio.create_task(self._read(call, target, asked))
-        self._watching = asyncio.create_task(_left(call))
-
-    async def open(self) -> Self:
-        """Wait for the first rows; raises what fails until then."""
-        try:
-            self._first = await self._next() or b""
-        except BaseException:
-            await self._stop()
-            raise
-        return self
-
-    async def _read(self, call: Call, target: Target, asked: Asked) -> None:
-        """Put every chunk into the queue, then None, or what the query failed with."""
-        outcome: Exception | None = None
-        try:
-            async with call.services.queries.running(call.actor, target, asked) as self._result:
-                chunk = await self._result.start(asked, self._encoder, read_only=target.config.read_only)
-                while chunk is not None:
-                    await self._chunks.put(chunk)
-                    chunk = await self._result.next(self._encoder)
-        except Exception as failure:  # noqa: BLE001  # raised again where the chunks are awaited
-            outcome = failure
-        await self._chunks.put(outcome)
-
-    async def _next(self) -> bytes | None:
-        arriving = asyncio.ensure_future(self._chunks.get())
-        await asyncio.wait({arriving, self._watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not arriving.done():
-            arriving.cancel()
-            raise QueryCancelled
-        chunk = arriving.result()
-        if isinstance(chunk, Exception):
-            raise chunk
-        return chunk
-
-    async def send(self, call: Call, headers: Headers) -> None:
-        """Send the rows. A failure on the way breaks the transfer off, so that no client takes a part for the whole."""
-        own = [
-            (b"content-type", self._encoder.media_type.encode()),
-            (QUERY_ID.lower().encode(), self._result.id.encode()),
-            (TIMEOUT.lower().encode(), b"%d" % self._result.timeout_seconds),
-        ]
-        try:
-            await call.send({"type": "http.response.start", "status": self.status, "headers": own + headers})
-            chunk: bytes | None = self._first
-            while chunk is not None:
-                await call.send({"type": "http.response.body", "body": chunk, "more_body": True})
-                chunk = await self._next()
-            await call.send({"type": "http.response.body", "body": b""})
-        finally:
-            await self._stop()
-
-    async def _stop(self) -> None:
-        """End both tasks; a statement that still runs is cancelled in the warehouse."""
-        self._reading.cancel()
-        self._watching.cancel()
-        await asyncio.wait({self._reading, self._watching})
-
-
-async def _left(call: Call) -> None:
-    """Return when the client has gone: a server's send() does not tell."""
-    message = await call.receive()
-    while message["type"] != "http.disconnect":
-        message = await call.receive()
-
-
-async def cancel(call: Call) -> Done:
-    """Stop a running query in the warehouse itself."""
-    await call.services.queries.cancel(call.actor, call.ids["queryId"])
-    return Done()
+def _accept(call: Call) -> str:
+    """What Accept says; several headers are one list."""
+    return ", ".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"accept")
 
 
 ROUTES = (
@@ -159,11 +86,22 @@ ROUTES = (
         kind="free",
         permission=Permission.QUERY,
         summary="Run a query",
-        answer=None,
+        answer=ResultShape,
         body=schemas.query,
+        parameters=(
+            Parameter(
+                QUERY_ID,
+                {"type": "string", "format": "uuid"},
+                "An id of your own choice for the query: with it you can cancel before the first rows have come.",
+                place="header",
+            ),
+        ),
+        errors=(NotAcceptable, ProtocolTooOld, QueryIdInUse, Saturated, WarehouseError, QueryCancelled, QueryTimeout),
         media_types=FORMATS,
-        headers={QUERY_ID: "The id to cancel it by.", TIMEOUT: "The time limit it runs under."},
-        errors=(ProtocolTooOld, NotAcceptable, Saturated, WarehouseError, QueryTimeout, QueryCancelled),
+        headers={
+            QUERY_ID: "The query's id; DELETE /queries/{queryId} cancels it.",
+            TIMEOUT: "How many seconds the statement may run.",
+        },
     ),
     Route(
         method="DELETE",

@@ -160,11 +160,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter, as the OpenAPI document tells of it."""
+    """A parameter of the query or a header, as the OpenAPI document tells of it."""
 
     name: str
     schema: Mapping[str, Any]
     description: str
+    place: Literal["query", "header"] = "query"
 
 
 _encode = msgspec.json.Encoder().encode
@@ -186,15 +187,20 @@ class Endpoint:
         call = Call(self._services, scope, receive, send, auth.NOBODY, None)
         headers: Headers = []
         reply = await self._reply(call, headers)
-        await reply.send(call, headers)
-        seconds = clock.monotonic() - started
-        metrics.requests.observe(self._path, scope["method"], reply.status, seconds)
-        if scope["method"] not in READS:
+        try:
+            await reply.send(call, headers)
+        finally:  # a stream that breaks off raises
+            self._note(call, reply.status, clock.monotonic() - started)
+
+    def _note(self, call: Call, status: int, seconds: float) -> None:
+        method = call.scope["method"]
+        metrics.requests.observe(self._path, method, status, seconds)
+        if method not in READS:
             log.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 path=self._path,
-                status=reply.status,
+                status=status,
                 key=call.actor.key_id,
                 seconds=round(seconds, 3),
                 **call.ids,
@@ -266,7 +272,7 @@ def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
 def _check_query(call: Call, route: Route) -> None:
     """Raise UnknownKeys for query parameters that the route does not declare: a typo must not pass silently."""
     if call.query_string:
-        known = {parameter.name for parameter in route.parameters}
+        known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
         unknown = [name for name in call.query() if name not in known]
         if unknown:
             raise UnknownKeys(unknown)

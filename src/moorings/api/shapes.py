@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -99,6 +100,22 @@ class TestShape(Shape):
 
     success: bool
     steps: list[StepShape]
+
+
+class ColumnShape(Shape):
+    """A column of a result."""
+
+    name: str
+    type: str
+
+
+class ResultShape(Shape):
+    """A query's result; `truncated` when rowLimit cut it. No code builds one: it is streamed."""
+
+    columns: list[ColumnShape]
+    rows: list[list[Any]]
+    row_count: int
+    truncated: bool
 
 
 class NewEnvironment(Shape):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import delete, select, update
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -19,17 +21,24 @@ from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.dialects.base import Statement
 from moorings.engine.service import Engine, Lease, Target
-from moorings.errors import Fault, InvalidInput, QueryNotFound
+from moorings.errors import QueryIdInUse, QueryNotFound
+from moorings.queries import owners
 from moorings.queries.models import RunningQuery
 from moorings.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+log = structlog.get_logger(__name__)
+
 POLL_SECONDS = 0.2
 """How often a process looks whether another one was asked to cancel a query of its own."""
-STALE_MILLISECONDS = 24 * 60 * 60 * 1000
-"""A row this old was left behind by a process that was killed."""
+CANCEL_SECONDS = 2.0
+"""How long a cancel waits for the warehouse to have heard of it, before it goes on by itself."""
+STALE_MILLISECONDS = 65 * 60 * 1000
+"""No statement runs for longer than the longest timeout, an hour: an older row was left behind by a dead process."""
+BATCH_ROWS = 65_536
+"""How many rows a chunk has at most, where the driver lets us choose."""
 
 
 class Encoder(Protocol):
@@ -60,47 +69,52 @@ class Asked:
     """The caller's own choice of an id (a UUID), so that it can cancel before the first byte has come."""
 
 
-class RunningResult:
-    """One query while its rows are read. Ended by `close`, always."""
+class Query:
+    """One running query: its rows, encoded. Used by one task at a time, but for `cancel`."""
 
-    def __init__(self, query_id: str, lease: Lease, timeout_seconds: float, row_limit: int) -> None:
+    def __init__(self, query_id: str, lease: Lease, timeout_seconds: int, row_limit: int) -> None:
         self.id = query_id
         self.timeout_seconds = timeout_seconds
-        self.row_count = 0
         self._lease = lease
         self._row_limit = row_limit
+        self._row_count = 0
         self._ended = False
 
     async def start(self, asked: Asked, encoder: Encoder, *, read_only: bool) -> bytes:
-        """Run the statement and encode up to its first rows, so that what fails early fails before any byte is sent."""
+        """Run the statement and encode its first rows; raises WarehouseError before there is a byte to send."""
         statement = Statement(
-            asked.sql, asked.parameters, read_only=read_only, timeout_seconds=self.timeout_seconds, query_id=self.id
+            asked.sql,
+            asked.parameters,
+            read_only=read_only,
+            timeout_seconds=self.timeout_seconds,
+            batch_rows=min(self._row_limit + 1, BATCH_ROWS),
+            query_id=self.id,
         )
         schema = await self._lease.open(statement)
         return await self._lease.pull(lambda batch: encoder.start(schema) + self._encode(encoder, batch))
 
     async def next(self, encoder: Encoder) -> bytes | None:
-        """The next bytes; None after the end."""
+        """The next bytes, None after the last; raises WarehouseError."""
         if self._ended:
             return None
         return await self._lease.pull(lambda batch: self._encode(encoder, batch))
 
+    async def cancel(self) -> None:
+        """Stop the statement in the warehouse; whoever waits for its rows gets QueryCancelled."""
+        await self._lease.cancel()
+
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
         if batch is None:
             return self._end(encoder, truncated=False)
-        room = self._row_limit - self.row_count
+        room = self._row_limit - self._row_count
         kept = batch if batch.num_rows <= room else batch.slice(0, room)
-        self.row_count += kept.num_rows
+        self._row_count += kept.num_rows
         rows = encoder.batch(kept) if kept.num_rows else b""
         return rows if kept is batch else rows + self._end(encoder, truncated=True)
 
     def _end(self, encoder: Encoder, *, truncated: bool) -> bytes:
         self._ended = True
-        return encoder.end(truncated=truncated, row_count=self.row_count)
-
-    async def cancel(self) -> None:
-        """Stop the statement in the warehouse."""
-        await self._lease.cancel()
+        return encoder.end(truncated=truncated, row_count=self._row_count)
 
 
 class Queries:
@@ -110,100 +124,133 @@ class Queries:
         self._db = db
         self._engine = engine
         self._settings = settings
-        self._owner = str(uuid.uuid4())
-        self._running: dict[str, RunningResult] = {}
+        self._owner = owners.this_process()
+        self._running: dict[str, Query] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._poller: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Forget the queries of processes that were killed long ago."""
+        """Forget the queries of processes that are no more."""
         async with self._db.unit_of_work() as session:
-            stale = RunningQuery.started_at < clock.now() - STALE_MILLISECONDS
-            await session.execute(delete(RunningQuery).where(stale))
-
-    async def close(self) -> None:
-        """Let running queries go on for a while; whoever stops the engine next cancels the rest."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_seconds)
+            rows = await session.execute(select(RunningQuery.id, RunningQuery.owner, RunningQuery.started_at))
+            oldest = clock.now() - STALE_MILLISECONDS
+            stale = [row.id for row in rows if row.started_at < oldest or owners.is_dead(row.owner)]
+            await session.execute(delete(RunningQuery).where(RunningQuery.id.in_(stale)))
 
     def count(self) -> int:
         """How many queries run in this process."""
         return len(self._running)
 
-    def row_limit(self, asked: int | None) -> int:
-        """The rows a query gets: those asked for or the default, up to the operator's cap."""
-        wanted = asked or self._settings.row_limit
-        return min(wanted, self._settings.row_limit_max or wanted)
+    async def close(self) -> None:
+        """Let running queries go on for a while, then cancel them; forgets them all."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_seconds)
+        for query in list(self._running.values()):
+            self._spawn(query.cancel())
+        if self._poller is not None:
+            self._poller.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS)
+        if self._running:
+            await self._forget(*self._running)
+
+    # ---- run --------------------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def running(self, actor: Actor, target: Target, asked: Asked) -> AsyncGenerator[RunningResult]:
-        """A session for the block, listed as a running query while it lasts.
+    async def running(self, actor: Actor, target: Target, asked: Asked) -> AsyncGenerator[Query]:
+        """A session for the block, listed as a running query while it lasts; leaving the block stops what still runs.
 
-        Raises Saturated, WarehouseError of the login, or InvalidInput when the chosen id is in use.
+        Raises Saturated, the WarehouseError of the login, or QueryIdInUse.
         """
         ceiling = target.config.query_timeout_seconds
         timeout = min(asked.timeout_seconds or ceiling, ceiling)
+        query_id = asked.query_id or str(uuid.uuid4())
         async with self._engine.lease(target) as lease:
-            result = RunningResult(asked.query_id or str(uuid.uuid4()), lease, timeout, self.row_limit(asked.row_limit))
-            await self._register(actor, target, result, lease.session_id)
+            await self._register(actor, target, query_id, lease.session_id)
+            query = Query(query_id, lease, timeout, self._row_limit(asked.row_limit))
+            self._enter(query)
             try:
-                yield result
+                yield query
             finally:
-                await asyncio.shield(self._forget(result.id))
+                self._leave(query)
+                # A task of its own: whoever runs the query may be cancelled right now, and again.
+                await asyncio.shield(self._spawn(self._forget(query_id)))
 
-    async def _register(self, actor: Actor, target: Target, result: RunningResult, session_id: str) -> None:
-        async with self._db.unit_of_work() as session:
-            if result.id in self._running or await session.get(RunningQuery, result.id) is not None:
-                raise InvalidInput([Fault("Moorings-Query-Id", "said", {"reason": "This id is in use"})])
-            session.add(
-                RunningQuery(
-                    id=result.id,
-                    organization_id=actor.organization_id,
-                    connection_id=target.connection_id,
-                    key_id=actor.key_id,
-                    user_id=actor.user_id,
-                    owner=self._owner,
-                    session_id=session_id,
-                    started_at=clock.now(),
-                )
-            )
-        self._running[result.id] = result
+    def _enter(self, query: Query) -> None:
+        self._running[query.id] = query
         self._idle.clear()
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
 
-    async def _forget(self, query_id: str) -> None:
-        self._running.pop(query_id, None)
+    def _leave(self, query: Query) -> None:
+        del self._running[query.id]
         if not self._running:
             self._idle.set()
-        async with self._db.unit_of_work() as session:
-            await session.execute(delete(RunningQuery).where(RunningQuery.id == query_id))
 
-    async def _poll(self) -> None:
-        """Look for cancel requests that reached another process; ends when nothing runs here."""
-        wanted = select(RunningQuery.id).where(
-            RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None)
+    def _row_limit(self, asked: int | None) -> int:
+        wanted = asked or self._settings.row_limit
+        return min(wanted, self._settings.row_limit_max or wanted)
+
+    async def _register(self, actor: Actor, target: Target, query_id: str, session_id: str) -> None:
+        row = RunningQuery(
+            id=query_id,
+            organization_id=actor.organization_id,
+            connection_id=target.connection_id,
+            key_id=actor.key_id,
+            user_id=actor.user_id,
+            owner=self._owner,
+            session_id=session_id,
+            started_at=clock.now(),
         )
-        while self._running:
-            await asyncio.sleep(POLL_SECONDS)
-            async with self._db.reading() as session:
-                asked = list(await session.scalars(wanted))
-            for result in [self._running[query_id] for query_id in asked if query_id in self._running]:
-                await result.cancel()
+        try:
+            async with self._db.unit_of_work() as session:
+                session.add(row)
+        except IntegrityError:
+            raise QueryIdInUse from None
+
+    async def _forget(self, *query_ids: str) -> None:
+        try:
+            async with self._db.unit_of_work() as session:
+                await session.execute(delete(RunningQuery).where(RunningQuery.id.in_(query_ids)))
+        except SQLAlchemyError as refused:  # the rows have been sent; a row that stays is swept at the next start
+            log.warning("running_query_not_forgotten", reason=type(refused).__name__)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # ---- cancel -----------------------------------------------------------------------------------------------------
 
     async def cancel(self, actor: Actor, query_id: str) -> None:
-        """Stop a query, whichever process runs it. Raises QueryNotFound for those that the actor may not stop."""
+        """Stop a query, whichever process runs it. Raises QueryNotFound for one that the actor may not stop."""
         async with self._db.unit_of_work() as session:
             row = await session.get(RunningQuery, query_id)
             if row is None or not await _may_cancel(session, actor, row):
                 raise QueryNotFound
-            await session.execute(
-                update(RunningQuery).where(RunningQuery.id == query_id).values(cancel_requested_at=clock.now())
-            )
-        here = self._running.get(query_id)
-        if here is not None:
-            await here.cancel()
+            row.cancel_requested_at = clock.now()
+        if query_id in self._running:
+            await asyncio.wait({self._spawn(self._running[query_id].cancel())}, timeout=CANCEL_SECONDS)
+
+    async def _poll(self) -> None:
+        """Look for cancels that reached another process; ends when nothing runs here."""
+        while self._running:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                wanted = await self._cancels()
+            except SQLAlchemyError as refused:
+                log.warning("cancels_not_read", reason=type(refused).__name__)
+                continue
+            for query in [self._running[query_id] for query_id in wanted if query_id in self._running]:
+                self._spawn(query.cancel())
+
+    async def _cancels(self) -> Sequence[str]:
+        mine = (RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None))
+        async with self._db.reading() as session:
+            return (await session.scalars(select(RunningQuery.id).where(*mine))).all()
 
 
 async def _may_cancel(session: AsyncSession, actor: Actor, row: RunningQuery) -> bool:

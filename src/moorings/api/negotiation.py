@@ -1,0 +1,97 @@
+"""Content negotiation: what `Accept` asks for → the format of a result.
+
+The rules are those of RFC 9110: the most specific range that fits a format gives its quality. Of formats with equal
+quality the one that is named more exactly wins, then the one that is named first, then the one that we prefer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moorings.errors import NotAcceptable
+
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+
+FORMATS = (ARROW, JSON, NDJSON, CSV)
+"""What results come in, by our preference."""
+CODECS = ("lz4", "zstd")
+"""How an Arrow stream's buffers may be compressed: `Accept: application/vnd.apache.arrow.stream; codecs=zstd`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a result is sent as."""
+
+    media_type: str
+    codec: str | None = None
+    """Of Arrow: how its buffers are compressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    pattern: str
+    quality: float
+    codecs: tuple[str, ...]
+    position: int
+
+    def exactness(self, media_type: str) -> int:
+        """2 for the type itself, 1 for its family, 0 for anything, -1 when the range does not hold it."""
+        if self.pattern == media_type:
+            return 2
+        if self.pattern == media_type.partition("/")[0] + "/*":
+            return 1
+        return 0 if self.pattern == "*/*" else -1
+
+
+def choose(accept: str | None) -> Choice:
+    """The format for an Accept header, Arrow for none at all; raises NotAcceptable when none of ours is in it."""
+    if accept is None or not accept.strip():
+        return Choice(ARROW)
+    ranges = _parsed(accept)
+    ranked = [(rank, media_type) for media_type in FORMATS if (rank := _rank(ranges, media_type)) is not None]
+    if not ranked:
+        raise NotAcceptable
+    (_, _, position), media_type = max(ranked, key=lambda candidate: candidate[0])
+    return Choice(media_type, _codec(ranges[-position].codecs) if media_type == ARROW else None)
+
+
+def _rank(ranges: Sequence[_Range], media_type: str) -> tuple[float, int, int] | None:
+    """Quality, exactness and minus the position of the range that decides about a format; None when it is refused."""
+    fitting = [(found.exactness(media_type), -found.position, found) for found in ranges]
+    exactness, position, decisive = max(fitting, key=lambda fit: fit[:2], default=(-1, 0, None))
+    if decisive is None or exactness < 0 or decisive.quality == 0:
+        return None
+    return decisive.quality, exactness, position
+
+
+def _codec(wanted: Sequence[str]) -> str | None:
+    """The first codec of the caller's list that we have; uncompressed is what every reader can read."""
+    return next((codec for codec in wanted if codec in CODECS), None)
+
+
+_PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.)*")+'
+_ELEMENTS = re.compile(_PART.format(separator=","))
+_PARAMETERS = re.compile(_PART.format(separator=";"))
+
+
+def _parsed(accept: str) -> list[_Range]:
+    elements = [element for element in _ELEMENTS.findall(accept) if element.strip()]
+    return [_range(element, position) for position, element in enumerate(elements)]
+
+
+def _range(element: str, position: int) -> _Range:
+    pattern, *rest = (part.strip() for part in _PARAMETERS.findall(element))
+    pairs = (parameter.partition("=") for parameter in rest)
+    parameters = {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in pairs}
+    codecs = tuple(codec.strip() for codec in parameters.get("codecs", "").split(","))
+    return _Range(pattern.lower(), _quality(parameters.get("q", "1")), codecs, position)
+
+
+def _quality(value: str) -> float:
+    """Between 0 and 1; what is no number counts as 0: a caller who meant something else gets no surprise."""
+    return float(value) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", value) else 0.0
