@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -20,6 +22,12 @@ from moorings.access.policy import Role
 from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.settings import Settings
+
+pytest_plugins = [
+    "tests.warehouses.servers.mariadb",
+    "tests.warehouses.servers.postgresql",
+    "tests.warehouses.servers.valkey",
+]
 
 TOKEN = "organization-key-of-the-tests"
 API = "/api/v1"
@@ -144,3 +152,20 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 def service(serve: Callable[..., Service]) -> Service:
     """A service that the tests of one module share."""
     return serve()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: Any) -> Callable[[], str]:
+    """Make an empty database on a real PostgreSQL; returns its address, as MOORINGS_DATABASE_URL takes it."""
+    from tests.warehouses.servers.postgresql import login
+
+    numbers = itertools.count(1)
+
+    def making() -> str:
+        name = f"metadata_{next(numbers)}"
+        with login(postgres_server) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        user, password = postgres_server.username, quote(postgres_server.password, safe="")
+        return f"postgresql://{user}:{password}@{postgres_server.host}:{postgres_server.port}/{name}"
+
+    return making

@@ -59,7 +59,7 @@ def query() -> dict[str, Any]:
         "sql": {"type": "string", "minLength": 1, "maxLength": 500_000},
         "parameters": {"type": "array", "items": value, "description": "Values for the driver's own placeholders."},
         "rowLimit": {"type": "integer", "minimum": 1},
-        "timeoutSeconds": {"type": "integer", "minimum": 1, "maximum": 3600},
+        "timeoutSeconds": {"type": "integer", "minimum": 1},
     }
     return _object(properties) | {"required": ["sql"]}
 

@@ -1,0 +1,159 @@
+"""PATCH /connections/{id}: which sentence for which change, and what is stored then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+BOTH = "Updated connection default role and user attribute settings."
+ENVIRONMENT = "Updated environment user attribute settings."
+ROLE = "Updated connection default role."
+ATTRIBUTE = "Bad Request: environmentUserAttribute"
+NOTHING = "No updates were made to the connection."
+CREDENTIALS = "Updated connection credentials."
+
+
+def attribute(name: str = "env", values: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "environmentUserAttribute": {"attributeName": name, "defaultValues": ["prod"] if values is None else values}
+    }
+
+
+NO_VALUES = {"attributeName": "env", "defaultValues": None}
+NAME, VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
+
+# Each is sent to a connection with baseRole VIEWER and the attribute `env` = prod: body, message, role and attribute.
+CHANGES: list[tuple[dict[str, Any], str, tuple[str, str | None, str | None]]] = [
+    ({"baseRole": "QUERIER"}, ROLE, ("QUERIER", "env", "prod")),
+    ({"baseRole": "QUERY_TOPICS"}, ROLE, ("RESTRICTED_QUERIER", "env", "prod")),
+    ({"baseRole": "VIEWER"}, NOTHING, ("VIEWER", "env", "prod")),
+    (attribute(), NOTHING, ("VIEWER", "env", "prod")),
+    (attribute("other"), ENVIRONMENT, ("VIEWER", "other", "prod")),
+    (attribute(values=["prod", "dev"]), ENVIRONMENT, ("VIEWER", "env", "prod,dev")),
+    (attribute(values=[]), ENVIRONMENT, ("VIEWER", "env", None)),
+    (
+        {"environmentUserAttribute": {"attributeName": "env", "defaultValues": None}},
+        ENVIRONMENT,
+        ("VIEWER", "env", None),
+    ),
+    ({"environmentUserAttribute": None}, ENVIRONMENT, ("VIEWER", None, None)),
+    ({"baseRole": "QUERIER"} | attribute("other"), BOTH, ("QUERIER", "other", "prod")),
+    ({"baseRole": "QUERIER"} | attribute(), ROLE, ("QUERIER", "env", "prod")),
+    ({"baseRole": "VIEWER"} | attribute("other"), ENVIRONMENT, ("VIEWER", "other", "prod")),
+    ({"baseRole": "VIEWER"} | attribute(), NOTHING, ("VIEWER", "env", "prod")),
+    ({"passwordUnencrypted": "new"}, CREDENTIALS, ("VIEWER", "env", "prod")),
+    ({NAME: "other", VALUES: "a,b"}, ENVIRONMENT, ("VIEWER", "other", "a,b")),
+    ({NAME: "other"}, ENVIRONMENT, ("VIEWER", "other", "prod")),
+    ({VALUES: ["a", "b"]}, ENVIRONMENT, ("VIEWER", "env", "a,b")),
+    ({NAME: "env", VALUES: "prod"}, NOTHING, ("VIEWER", "env", "prod")),
+    ({NAME: None}, ENVIRONMENT, ("VIEWER", None, None)),
+    ({"baseRole": "MODELER", NAME: "other", VALUES: "a"}, BOTH, ("MODELER", "other", "a")),
+]
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, "Bad Request: Empty request body"),
+    ({"baseRole": "ADMIN"}, "Bad Request: baseRole: Invalid enum value"),
+    ({"baseRole": None}, "Bad Request: baseRole: Invalid enum value"),
+    (
+        {"environmentUserAttribute": {"defaultValues": []}},
+        f"{ATTRIBUTE}.attributeName: Required",
+    ),
+    (
+        {"environmentUserAttribute": {"attributeName": "a"}},
+        f"{ATTRIBUTE}.defaultValues: Required",
+    ),
+    ({"environmentUserAttribute": 1}, f"{ATTRIBUTE}: Expected object, received number"),
+    (
+        attribute(""),
+        f"{ATTRIBUTE}.attributeName: String must contain at least 1 character(s)",
+    ),
+    (
+        attribute("x" * 256),
+        f"{ATTRIBUTE}.attributeName: String must contain at most 255 character(s)",
+    ),
+    (attribute(values=["a,b"]), f"{ATTRIBUTE}.defaultValues.0: Invalid input"),
+    (attribute(values=["a", "a"]), f"{ATTRIBUTE}.defaultValues.1: Invalid input"),
+    (attribute(values=["\0"]), f"{ATTRIBUTE}.defaultValues.0: Invalid input"),
+    (
+        {"baseRole": "X"} | attribute("", ["", "ok", "x" * 256]),
+        (
+            "Bad Request: baseRole: Invalid enum value; "
+            "environmentUserAttribute.attributeName: String must contain at least 1 character(s); "
+            "environmentUserAttribute.defaultValues.0: String must contain at least 1 character(s); "
+            "environmentUserAttribute.defaultValues.2: String must contain at most 255 character(s)"
+        ),
+    ),
+    ({"name": "n"}, "Bad Request: formErrors: Unrecognized key(s) in object: 'name'"),
+    ({"privateKey": "x"}, "Bad Request: privateKey: Only Snowflake connections have a private key"),
+    ({"passwordUnencrypted": ""}, "Bad Request: passwordUnencrypted: String must contain at least 1 character(s)"),
+]
+
+
+@pytest.fixture
+def connection_id(service) -> str:
+    made = service.create()
+    assert patch(service, made, attribute()).status_code == 200
+    return made
+
+
+def patch(service: Any, connection_id: str, body: Any) -> Any:
+    return service.request("PATCH", f"/connections/{connection_id}", json=body)
+
+
+def stored(service: Any, connection_id: str) -> dict[str, Any]:
+    return service.request("GET", f"/connections/{connection_id}").json()["connection"]
+
+
+class TestChanges:
+    @pytest.mark.parametrize(("body", "message", "after"), CHANGES)
+    def test_the_message_tells_what_changed(self, service, connection_id, body, message, after):
+        before = stored(service, connection_id)
+        answer = patch(service, connection_id, body)
+        assert (answer.status_code, answer.json()) == (200, {"success": True, "message": message})
+        now = stored(service, connection_id)
+        assert (now["baseRole"], now[NAME], now[VALUES]) == after
+        assert (now["updatedAt"] == before["updatedAt"]) == (message == NOTHING)
+
+    def test_the_same_again_changes_nothing(self, service, connection_id):
+        body = {"baseRole": "QUERIER"} | attribute("other", ["a", "b"])
+        assert patch(service, connection_id, body).json()["message"] == BOTH
+        assert patch(service, connection_id, body).json()["message"] == NOTHING
+
+    def test_order_of_values_is_kept(self, service, connection_id):
+        patch(service, connection_id, attribute(values=["z", "a", "m"]))
+        assert stored(service, connection_id)[VALUES] == "z,a,m"
+
+
+class TestFaults:
+    @pytest.mark.parametrize(("body", "detail"), BAD)
+    def test_exact_body_and_nothing_is_stored(self, service, connection_id, body, detail):
+        before = stored(service, connection_id)
+        answer = patch(service, connection_id, body)
+        assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
+        assert stored(service, connection_id) == before
+
+    def test_zero_bytes_are_an_empty_body(self, service, connection_id):
+        answer = service.request("PATCH", f"/connections/{connection_id}")
+        assert answer.json() == {"detail": "Bad Request: Empty request body", "status": 400}
+
+    def test_unknown_connection(self, service):
+        answer = patch(service, "00000000-0000-4000-8000-000000000000", {"baseRole": "VIEWER"})
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Connection not found")
+
+    def test_a_default_value_that_an_environment_claims(self, service, connection_id):
+        other = service.create()
+        attached = service.request(
+            "POST",
+            "/connection-environments",
+            json={"baseConnectionId": connection_id, "environmentConnectionIds": other},
+        )
+        environment_id = attached.json()["data"][0]["id"]
+        claimed = service.request(
+            "PUT", f"/connection-environments/{environment_id}", json={"userAttributeValues": "staging"}
+        )
+        assert claimed.status_code == 200
+        before = stored(service, connection_id)
+        answer = patch(service, connection_id, {"baseRole": "MODELER"} | attribute(values=["prod", "staging"]))
+        assert answer.json() == {"detail": 'User attribute value "staging" is already in use', "status": 400}
+        assert stored(service, connection_id) == before
