@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moorings.errors import OperatorError
@@ -119,8 +120,9 @@ def load() -> Settings:
     try:
         return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default; pyright misses Field(None, …)
     except ValidationError as refused:
-        faults = "; ".join(
-            f"MOORINGS_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in refused.errors()
-        )
-        raise OperatorError(faults) from None
+        raise OperatorError("; ".join(_sentence(fault) for fault in refused.errors())) from None
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in fault["loc"]).upper()
+    return f"MOORINGS_{name}: {fault['msg'].removeprefix('Value error, ')}"
