@@ -44,7 +44,7 @@ def prepare(settings: Settings) -> str | None:
 async def _prepare(settings: Settings) -> str | None:
     database = Database(settings.database)
     try:
-        async with database.unit_of_work() as session:
+        async with database.alone() as session:  # replicas that start together make one keyset and one first key
             await installation.keyset(session, settings)
             return await installation.first_key(session, settings)
     finally:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text, TypeDecorator, event
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text, TypeDecorator, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 KEPT_BYTES = 32 * 1024 * 1024
 """How much a process keeps at most; the least recently used go first."""
+
+
+ONE_AT_A_TIME = 0x6D6F6F72
+"""The advisory lock of PostgreSQL ("moor") that all replicas ask for, to migrate or to make what exists once."""
 
 
 class Base(DeclarativeBase):
@@ -176,6 +180,14 @@ class Database:
             await session.commit()
 
     @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncGenerator[AsyncSession]:
+        """A unit of work that never runs beside another one of this kind, in whichever process."""
+        async with self.unit_of_work() as session:  # SQLite has one writer anyway
+            if not self.embedded:
+                await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+            yield session
+
+    @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
         """One reading transaction: a consistent view, never committed."""
         async with self._sessions() as session:
@@ -188,7 +200,7 @@ class Database:
             self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)
         return await self._version.read()
 
-    async def kept(self, key: Hashable, version: Hashable, load: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async def kept(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What `load` answered at this version, from memory or fresh.
 
         The only place where stored facts outlive a request, and never past a change: `version` is read for each
@@ -198,8 +210,7 @@ class Database:
         if entry is not None and entry[0] == version:
             self._kept.move_to_end(key)
             return cast("T", entry[1])
-        async with self.reading() as session:
-            value = await load(session)
+        value = await load()
         self._keep(key, version, value)
         return value
 

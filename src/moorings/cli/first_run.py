@@ -50,7 +50,9 @@ async def _sample(settings: Settings) -> str | None:
             if await session.get(Installation, "sample") is not None:
                 return None
         await asyncio.to_thread(_make_sample_file, settings)
-        async with database.unit_of_work() as session:
+        async with database.alone() as session:
+            if await session.get(Installation, "sample") is not None:  # another replica was faster
+                return None
             config = dialects.read(
                 {"dialect": "duckdb", "name": "Sample", "database": "sample.duckdb", "baseRole": "QUERIER"}
             )

@@ -14,13 +14,11 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moorings.db import Database
+from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 
 HEAD = "0001"
 """The revision this code is written for."""
-
-_ADVISORY_LOCK = 0x6D6F6F72  # "moor": any number will do, as long as all replicas ask for the same one
 
 
 def migrate(url: str) -> None:
@@ -51,7 +49,7 @@ async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
             await connection.execution_options(moorings_writes=True)
             async with connection.begin():
                 if not database.embedded:
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
                 yield connection
 
 
