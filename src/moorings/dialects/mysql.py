@@ -1,18 +1,71 @@
 """MySQL.
 
 Driver: asyncmy (extra `mysql`). Login: user name and password (native, or caching SHA-2 over TLS). Limits: a schema
-is a database here. Source: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html.
+is a database here; TIMESTAMP arrives in the server's time zone, without one; dates such as 0000-00-00 arrive as null; a
+literal % is written %% in statements with parameters. Source: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html.
 """
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig
+
+NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
+NO_PLUGIN = "The server wants a way to log in that the driver does not have. Change the user's authentication plugin."
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "1045": errors.LoginRefused("username", "password"),
+    "1698": errors.LoginRefused("username", "password"),
+    "1251": errors.LoginRefused("username", message=NO_PLUGIN),
+    "2059": errors.LoginRefused("username", message=NO_PLUGIN),
+    "1130": errors.LoginRefused(
+        "host", message="The server lets no one in from here. Grant the user access from here."
+    ),
+    "1129": errors.LoginRefused("host", message="The server blocks this host. Run FLUSH HOSTS there."),
+    "1040": errors.SessionLost(message=NO_ROOM),
+    "1049": errors.DatabaseNotFound("database"),
+    "1044": errors.DatabaseForbidden("database"),
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": errors.CertificateRefused(
+        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+    ),
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "3159": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or stricter."),
+    "1792": errors.ReadOnly(),
+    "1399": errors.ReadOnly(),
+    "1400": errors.ReadOnly(),
+    "1290": errors.StatementForbidden(),
+    "1142": errors.StatementForbidden(),
+    "1143": errors.StatementForbidden(),
+    "1227": errors.StatementForbidden(),
+    "1370": errors.StatementForbidden(),
+    "1065": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "1969": errors.QueryTimeout(),
+    "3024": errors.QueryTimeout(),
+    "1317": errors.QueryCancelled(),
+    "1053": errors.SessionLost(),
+    "1927": errors.SessionLost(),
+    "2006": errors.SessionLost(),
+    "2013": errors.SessionLost(),
+    "2014": errors.SessionLost(),
+    "lost": errors.SessionLost(),
+    "statement": errors.StatementRefused(),
+}
+"""The server's error number, or a word for what went wrong on this side."""
+
+CLIENT_ERRORS = range(2000, 3000)
 
 
 class FamilyConfig(TlsConfig, frozen=True):
@@ -41,5 +94,57 @@ class MySQL(BaseDialect):
     title = "MySQL"
     extra = "mysql"
     abilities = Abilities(connects=True)
+    dials = False
     PARAMETERS = "%s, %s"
-    Config = Config
+    Config: ClassVar[type[FamilyConfig]] = Config
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or a word for what went wrong on this side."""
+        number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+        if number is None or isinstance(error, OSError) or number in CLIENT_ERRORS:
+            return _failure(error) or str(number)
+        return str(number) if str(number) in FAULTS else "statement"
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, and its number."""
+        number, *words = error.args or ("",)
+        return f"{words[0]} ({number})" if words else str(error)
+
+    def connect(self, config: FamilyConfig, surroundings: Surroundings) -> Session:
+        """Log in; `prefer` goes on in the clear where the server has no TLS."""
+        try:
+            from moorings.dialects.asyncmysql import MySQLSession
+        except ImportError:
+            raise errors.DriverMissing.of("mysql") from None
+        return MySQLSession(config, surroundings)
+
+
+def _failure(error: BaseException) -> str | None:
+    """What kept us from the server, in a word of FAULTS; the driver wraps it, or passes it on as it is."""
+    import socket
+
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "unresolved"),
+        (ConnectionRefusedError, "refused"),
+        (TimeoutError, "timed out"),
+        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
+        (ssl.SSLError, "no tls"),
+        (ConnectionError, "lost"),
+        (OSError, "unreachable"),
+        (EOFError, "lost"),
+    )
+    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
+    cause = error.__cause__ or error.__context__
+    return found or (_failure(cause) if cause is not None else None)
+
+
+def tls_context(config: TlsConfig) -> ssl.SSLContext | None:
+    """How TLS is spoken by a mode; None where it is not."""
+    if config.ssl_mode == "disable":
+        return None
+    verified = config.ssl_mode.startswith("verify") and not config.trust_server_certificate
+    context = ssl.create_default_context(cadata=config.ssl_root_cert if verified else None)
+    context.check_hostname = verified and config.ssl_mode == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    return context

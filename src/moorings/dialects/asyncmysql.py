@@ -1,0 +1,254 @@
+"""A session of the MySQL family through asyncmy. Imports the driver: only `connect` imports this."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import secrets
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from asyncmy.connection import Connection
+from asyncmy.constants.CLIENT import MULTI_STATEMENTS, SSL
+from asyncmy.converters import conversions
+from asyncmy.cursors import SSCursor
+from asyncmy.errors import MySQLError
+
+from moorings import errors
+from moorings.dialects import texts
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.mysql import FamilyConfig, tls_context
+
+T = TypeVar("T")
+
+COM_RESET_CONNECTION = 0x1F
+PASSES = 16
+"""The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
+SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
+    1044: errors.SchemaForbidden,
+    1049: errors.SchemaNotFound,
+    1142: errors.SchemaForbidden,
+}
+ENCODERS = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
+"""How parameters are written. What is read stays bytes: Arrow converts columns faster than the driver does values."""
+
+
+class _Wire(Connection):
+    """A connection that takes one statement at a time, and does with TLS what the mode asks, before it says a word."""
+
+    mode = "prefer"
+
+    async def _get_server_information(self) -> None:
+        await super()._get_server_information()
+        self._client_flag &= ~MULTI_STATEMENTS
+        if self._ssl_context is None or self.server_capabilities & SSL:
+            return
+        if self.mode != "prefer":
+            raise errors.TlsRefused("ssl_mode")
+        self._ssl_context = None
+        self._client_flag &= ~SSL
+
+
+class MySQLSession(Session):
+    """One login. Its event loop runs only while the session's thread is in a call."""
+
+    def __init__(self, config: FamilyConfig, surroundings: Surroundings) -> None:
+        self._config = config
+        self._surroundings = surroundings
+        self._loop = asyncio.SelectorEventLoop()
+        self._cursor: SSCursor | None = None
+        self._unread = False
+        self._xid: str | None = None
+        try:
+            self._wire = self._await(_login(config, surroundings, config.database))
+        except BaseException:
+            self._loop.close()
+            raise
+        self.id = str(self._wire.thread_id())
+        self.encrypted = self._wire._ssl_context is not None  # noqa: SLF001  # said nowhere else
+        self._mariadb = "MariaDB" in self._wire.get_server_info()
+        self._use_default()
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
+
+    def _use_default(self) -> None:
+        if self._config.database is None and self._config.default_schema is not None:
+            with contextlib.suppress(MySQLError):  # check_schemas tells why; queries hear that no database is selected
+                self._await(self._wire.select_db(self._config.default_schema))
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._ask("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, which is a database here, and the right to use it."""
+        schema = self._config.default_schema or self._config.database
+        if schema is None:
+            return "There is no default schema."
+        quoted = schema.replace("`", "``")
+        try:
+            self._ask(f"SHOW TABLES FROM `{quoted}`")
+        except MySQLError as error:
+            fault = SCHEMA_FAULTS.get(error.args[0])
+            if fault is None:
+                raise
+        else:
+            return f"The default schema is {schema}."
+        raise fault("default_schema")
+
+    def _ask(self, sql: str) -> list[tuple[bytes | None, ...]]:
+        return self._await(_rows(self._wire, sql))
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its rows."""
+        self._begin(statement)
+        self._unread = True
+        self._await(self._execute(statement))
+        result = self._cursor._result if self._cursor else None  # noqa: SLF001  # the columns in full are said nowhere else
+        fields = (result.fields if result is not None and self._cursor.description else ()) if self._cursor else ()
+        schema = pa.schema([pa.field(field.name, texts.column_type(field)) for field in fields])
+        bits = [field.type_code == texts.BIT for field in fields]
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, statement.batch_rows))
+
+    def _begin(self, statement: Statement) -> None:
+        """Settle what holds for the statement, and shut it into a transaction that it cannot leave.
+
+        In a plain read-only transaction, a procedure or a compound statement commits first and then writes. Inside of
+        an XA transaction the server refuses every commit, rollback and DDL until XA END names the id, which nobody is
+        told. Servers without XA (Galera) get the plain one.
+        """
+        self._end_transaction()
+        seconds = math.ceil(statement.timeout_seconds * 1000) / 1000
+        limit = f"max_statement_time={seconds}" if self._mariadb else f"max_execution_time={int(seconds * 1000)}"
+        flag = "tx_read_only" if self._mariadb else "transaction_read_only"
+        charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
+        self._ask(f"SET SESSION {charsets}, autocommit=1, {limit}, {flag}={int(statement.read_only)}")
+        if not statement.read_only:
+            return
+        self._xid = secrets.token_hex(16)
+        try:
+            self._ask(f"XA START '{self._xid}'")
+        except MySQLError:
+            self._xid = None
+            self._ask("START TRANSACTION READ ONLY")
+
+    async def _execute(self, statement: Statement) -> None:
+        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
+        self._cursor = self._wire.cursor(SSCursor)
+        await self._cursor.execute(note + self._bound(statement))
+
+    def _bound(self, statement: Statement) -> str:
+        if not statement.parameters or self._cursor is None:
+            return statement.sql
+        try:
+            return self._cursor.mogrify(statement.sql, tuple(statement.parameters))
+        except (TypeError, ValueError):  # too few, too many, or a % that begins no placeholder
+            fault = errors.ParametersRefused()
+        raise fault
+
+    def _batches(self, schema: pa.Schema, bits: list[bool], most_rows: int) -> Iterator[pa.RecordBatch]:
+        while len(schema) and (rows := self._await(self._read(most_rows))):
+            yield texts.batch(rows, schema, bits)
+        if self._cursor is not None:
+            self._await(self._cursor.close())
+        self._unread = False
+
+    async def _read(self, most_rows: int) -> list[Any]:
+        """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory."""
+        cursor, rows = self._cursor, list[Any]()
+        if cursor is None:
+            return rows
+        for _ in range(PASSES):
+            row = await cursor.read_next()
+            if row is None:
+                break
+            rows.append(row)
+            rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001  # bounds bytes, not rows
+            if len(rows) >= most_rows:
+                break
+        return rows
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """KILL QUERY, over a connection of its own."""
+        asyncio.run(_kill(self._config, self._surroundings, self.id))
+
+    def _end_transaction(self) -> None:
+        if self._xid is not None:
+            xid, self._xid = self._xid, None
+            self._ask(f"XA END '{xid}'")
+            self._ask(f"XA ROLLBACK '{xid}'")
+
+    def reset(self) -> bool:
+        """End the transaction and let the server reset the session; one with unread rows is given up, not drained."""
+        if self._unread and not self._drained():
+            return False
+        self._end_transaction()
+        self._await(_reset(self._wire))
+        self._ask("SET NAMES utf8mb4")
+        if self._config.database is not None:
+            self._await(self._wire.select_db(self._config.database))
+            return True
+        self._use_default()
+        return self._config.default_schema is not None or self._ask("SELECT DATABASE()") == [(None,)]
+
+    def _drained(self) -> bool:
+        """Whether nothing is left to read after all: a refused statement leaves nothing."""
+        result = self._cursor._result if self._cursor else None  # noqa: SLF001  # said nowhere else
+        return result is None or not result.unbuffered_active
+
+    def close(self) -> None:
+        """Log out; rows that nobody read are not waited for."""
+        with contextlib.suppress(Exception):
+            if self._unread and not self._drained():
+                self.cancel()
+        with contextlib.suppress(Exception):
+            self._wire.close()
+            self._await(asyncio.sleep(0))
+        self._loop.close()
+
+
+async def _login(config: FamilyConfig, surroundings: Surroundings, database: str | None) -> _Wire:
+    wire = _Wire(
+        host=config.host,
+        port=config.port or 3306,
+        user=config.username,
+        password=config.secrets().get("password", "").encode(),
+        database=database,
+        charset="utf8mb4",
+        autocommit=True,
+        conv=ENCODERS,
+        use_unicode=False,
+        connect_timeout=surroundings.connect_timeout_seconds,
+        program_name=surroundings.application_name,
+        ssl=tls_context(config),
+    )
+    wire.mode = config.ssl_mode
+    async with asyncio.timeout(surroundings.connect_timeout_seconds):  # the driver's own ends with the TCP handshake
+        await wire.connect()
+    return wire
+
+
+async def _kill(config: FamilyConfig, surroundings: Surroundings, session_id: str) -> None:
+    wire = await _login(config, surroundings, None)
+    try:
+        await _rows(wire, f"KILL QUERY {int(session_id)}")
+    finally:
+        wire.close()
+
+
+async def _reset(wire: _Wire) -> None:
+    await wire._execute_command(COM_RESET_CONNECTION, b"")  # noqa: SLF001  # the driver has no other way to send it
+    await wire.read_packet()
+
+
+async def _rows(wire: _Wire, sql: str) -> list[tuple[bytes | None, ...]]:
+    async with wire.cursor() as cursor:
+        await cursor.execute(sql)
+        return list(await cursor.fetchall() or ())
