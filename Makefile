@@ -1,6 +1,6 @@
 # What `make` alone prints. Everything is installed below this folder: .venv (what runs) and .uv (what installs it).
 .DEFAULT_GOAL := help
-.PHONY: help serve install install-dev test check format bench docs lock clean
+.PHONY: help serve install install-dev test check format reference bench docs lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test     install what is missing and run the tests"
 	@echo "make check    formatting, lint, types, layers and docs"
 	@echo "make format   format the code and mend what lint can mend"
+	@echo "make reference  rewrite the pages of docs/ that are made from the code"
 	@echo "make bench    measure the service against its baselines"
 	@echo "make docs     the documentation on http://127.0.0.1:8100"
 	@echo "make lock     choose new versions of the dependencies (requirements/*.lock)"
@@ -38,7 +39,7 @@ check: install-dev
 	$(BIN)/ruff check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: install-dev
 	$(BIN)/ruff check --fix .
@@ -48,8 +49,11 @@ bench: install-dev
 	@sh scripts/engines.sh
 	$(BIN)/python -m benchmarks $(ARGS)
 
+reference: install-dev
+	$(BIN)/python scripts/reference.py
+
 docs: install-dev
-	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100
 
 lock:
 	@sh scripts/lock.sh

@@ -24,6 +24,7 @@ from moorings.db import Database
 from moorings.settings import Settings
 
 pytest_plugins = [
+    "tests.terminal",
     "tests.warehouses.servers.mariadb",
     "tests.warehouses.servers.postgresql",
     "tests.warehouses.servers.valkey",

@@ -100,7 +100,7 @@ def revoke_token(key_id: Annotated[str, typer.Argument(metavar="ID", help="The k
 
 @user_app.command("create")
 def create_user(
-    email: str,
+    email: Annotated[str, typer.Argument(help="What they are called by in other commands; unique.")],
     name: Annotated[str, typer.Option(help="The name people know them by.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Make them an organization admin.")] = False,
 ) -> None:

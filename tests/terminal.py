@@ -105,3 +105,9 @@ class Serving:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def terminal_in() -> type[Terminal]:
+    """Makes a terminal in a folder, for what outlives one test."""
+    return Terminal

@@ -1,0 +1,215 @@
+"""Writes the pages of docs/ that say what the code says: settings, commands, errors, routes and dialects.
+
+Run by `make reference`; a test compares the pages with what this makes of today's code.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from moorings import dialects, errors
+from moorings.api import problems
+from moorings.api.routing import PREFIX
+from moorings.app import ROUTES
+from moorings.cli import app
+from moorings.dialects.base import Dialect
+from moorings.settings import Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+COMMON = "postgres"
+"""The dialect whose page shows the fields that all have, with the same meaning."""
+
+
+STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+"""The steps of a connection test, in their order."""
+
+NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError)
+"""Errors that no caller sees as such."""
+
+
+def table(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    lines = [list(names), ["---"] * len(list(names)), *rows]
+    return "\n".join(f"| {' | '.join(cell(value) for value in line)} |" for line in lines)
+
+
+def cell(value: object) -> str:
+    """One cell: nothing for None, and no character that ends it."""
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def code(value: object) -> str:
+    """A value as it is written, or nothing."""
+    return "" if value is None or value == "" else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def settings() -> str:
+    """Every setting."""
+    rows = (
+        (code(f"MOORINGS_{name.upper()}"), code(field.default), field.description)
+        for name, field in Settings.model_fields.items()
+    )
+    return f"""# Settings
+
+Every setting is an environment variable, or a line of a `.env` file in the folder where Moorings starts; the
+environment wins. A setting at fault stops the start with one line that names it, never its value.
+
+{table(["Setting", "Unless set", "What it does"], rows)}
+"""
+
+
+def commands() -> str:
+    """Every command of the CLI."""
+    found = _commands(typer.main.get_command(app), "moorings")
+    sections = "\n\n".join(_command(name, command) for name, command in found)
+    return f"""# Command line
+
+What a command refuses, it says in one line on stderr, with exit code 1. Commands read the same [settings](settings.md)
+as the service, and work while it runs.
+
+{sections}
+"""
+
+
+def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _command(name: str, command: Any) -> str:
+    rows = [(code(_written(parameter)), parameter.help) for parameter in command.params if parameter.name != "help"]
+    arguments = f"\n\n{table(['Argument or option', 'What it says'], rows)}" if rows else ""
+    return f"## `{name}`\n\n{command.help}{arguments}"
+
+
+def _written(parameter: Any) -> str:
+    if parameter.param_type_name == "option":
+        return " ".join(parameter.opts)
+    return parameter.metavar or parameter.name.upper()
+
+
+def faults() -> str:
+    """Every error code, and every status."""
+    codes = _kinds(errors.WarehouseError)
+    # A kind that has its parent's code is another wording of it.
+    distinct = {kind.code: kind for kind in reversed(codes)}.values()
+    ordered = sorted(distinct, key=lambda kind: (STEPS.index(kind.step), kind.code))
+    found = ((code(kind.code), code(kind.step), problems.status(kind), _message(kind)) for kind in ordered)
+    others = [kind for kind in _kinds(errors.MooringsError) if kind not in codes and kind not in NOT_ANSWERED]
+    statuses = sorted({(problems.status(kind), _message(kind)) for kind in others})
+    return f"""# Errors
+
+Every error has the same body: `{{"detail": "<what is wrong>", "status": <the HTTP status>}}`.
+
+## Codes of connection tests
+
+`POST /connections/{{id}}/test` and `POST /connections/test` answer each step with a code, the fields to blame, and a
+message that says what to do next. A failed test is a 200 with `"success": false`. Where a query fails for the same
+reason, the message is its `detail`.
+
+{table(["Code", "Step", "Status of a query", "What it says"], found)}
+
+## Everything else
+
+{table(["Status", "What it says"], statuses)}
+"""
+
+
+def _message(kind: type[Any]) -> str:
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+
+
+def _kinds(kind: type[Any]) -> list[type[Any]]:
+    return [found for child in kind.__subclasses__() for found in (child, *_kinds(child))]
+
+
+def routes() -> str:
+    """Every operation of the API."""
+    rows = (
+        (code(f"{route.method} {PREFIX}{route.path}"), route.summary, _who(route), route.status) for route in ROUTES
+    )
+    return table(["Operation", "What it does", "Who may", "Answers"], rows)
+
+
+def _who(route: Any) -> str:
+    from moorings.access.policy import LOWEST_ROLE, Role
+
+    if route.admin:
+        return "organization admin"
+    if route.permission is None:
+        return "any key, within its rights"
+    role = LOWEST_ROLE[route.permission]
+    return role.name if role is max(Role) else f"{role.name} or higher"
+
+
+def api() -> str:
+    """The API's page: its operations, between what the template says."""
+    return (DOCS / "templates" / "api.md").read_text().replace("{routes}", routes())
+
+
+def warehouses() -> str:
+    """The dialects: what connects, how, and their fields."""
+    every = [dialects.named(name) for name in dialects.names()]
+    rows = (
+        (
+            f"[{dialect.title}](#{dialect.name})",
+            code(dialect.name),
+            "yes" if dialect.abilities.connects else "stored only",
+            dialect.default_port,
+            code(dialect.PARAMETERS),
+            code(dialect.extra),
+        )
+        for dialect in every
+    )
+    overview = table(["Warehouse", "`dialect`", "Connects", "Default port", "Parameters", "Extra"], rows)
+    return (
+        (DOCS / "templates" / "dialects.md")
+        .read_text()
+        .replace("{overview}", overview)
+        .replace("{common}", _fields(dialects.named(COMMON), lambda field: field.required != "always"))
+        .replace("{dialects}", "\n\n".join(map(_dialect, every)))
+    )
+
+
+def _dialect(dialect: Dialect) -> str:
+    common = {field.wire: field.default for field in dialects.named(COMMON).Config.fields()}
+    own = _fields(dialect, lambda field: bool(field.required) or (field.wire, field.default) not in common.items())
+    logins = [code(login.name) for login in dialect.Config.LOGINS if login.name]
+    ways = f"\n\n`authenticationType`: {', '.join(logins)} (the first unless said)." if logins else ""
+    return f"### {dialect.title} {{#{dialect.name}}}\n\n{own}{ways}"
+
+
+def _fields(dialect: Dialect, shown: Callable[[Any], bool]) -> str:
+    fields = [field for field in dialect.Config.fields() if field.field not in {"dialect", "name"} and shown(field)]
+    return table(["Field", "Kind", "Required", "Unless given", "What it is"], map(_field, fields))
+
+
+def _field(field: Any) -> list[object]:
+    kind = f"{field.kind}, secret" if field.secret else field.kind
+    return [code(field.wire), kind, field.required, code(_default(field)), field.description]
+
+
+def _default(field: Any) -> object:
+    return None if field.required == "always" else field.default
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "cli.md": commands,
+    "errors.md": faults,
+    "api.md": api,
+    "dialects.md": warehouses,
+}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())

@@ -1,0 +1,76 @@
+"""What the docs say is what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from moorings import dialects, errors
+from moorings.app import ROUTES
+from moorings.cli import app
+from moorings.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def _reference():
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PAGES = _reference().PAGES
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def warehouse_errors(kind: type[errors.WarehouseError] = errors.WarehouseError) -> list[type[errors.WarehouseError]]:
+    return [found for child in kind.__subclasses__() for found in (child, *warehouse_errors(child))]
+
+
+class TestReference:
+    @pytest.mark.parametrize("name", PAGES)
+    def test_page_is_what_the_code_says(self, name):
+        assert page(name) == PAGES[name](), "run `make reference`"
+
+
+class TestEverythingIsDocumented:
+    @pytest.mark.parametrize("name", Settings.model_fields)
+    def test_setting(self, name):
+        assert f"`MOORINGS_{name.upper()}`" in page("settings.md")
+
+    @pytest.mark.parametrize("name", typer.main.get_command(app).commands)
+    def test_command(self, name):
+        assert f"`moorings {name}" in page("cli.md")
+
+    @pytest.mark.parametrize("kind", warehouse_errors(), ids=lambda kind: kind.__name__)
+    def test_error_code(self, kind):
+        assert f"`{kind.code}`" in page("errors.md")
+
+    @pytest.mark.parametrize("name", dialects.names())
+    def test_dialect(self, name):
+        assert f"{{#{name}}}" in page("dialects.md")
+
+    @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+    def test_route(self, route):
+        assert f"`{route.method} /api/v1{route.path}`" in page("api.md")
+
+
+class TestNavigation:
+    def test_every_page_can_be_found(self):
+        listed = (ROOT / "mkdocs.yml").read_text()
+        pages = [path.relative_to(DOCS) for path in DOCS.rglob("*.md") if "templates" not in path.parts]
+        assert [str(name) for name in pages if str(name) not in listed] == []
+
+    def test_decisions_are_all_in_their_index(self):
+        index = page("decisions/index.md")
+        assert [path.name for path in (DOCS / "decisions").glob("0*.md") if path.name not in index] == []
