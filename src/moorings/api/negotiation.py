@@ -74,9 +74,10 @@ def _codec(wanted: Sequence[str]) -> str | None:
     return next((codec for codec in wanted if codec in CODECS), None)
 
 
-_PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.)*")+'
-_ELEMENTS = re.compile(_PART.format(separator=","))
-_PARAMETERS = re.compile(_PART.format(separator=";"))
+# A quote that nobody closes reaches to the end: a pattern that could fail here would take quadratic time.
+_PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.?)*(?:"|$))+'
+_ELEMENTS = re.compile(_PART.format(separator=","), re.DOTALL)
+_PARAMETERS = re.compile(_PART.format(separator=";"), re.DOTALL)
 
 
 def _parsed(accept: str) -> list[_Range]:
@@ -85,7 +86,7 @@ def _parsed(accept: str) -> list[_Range]:
 
 
 def _range(element: str, position: int) -> _Range:
-    pattern, *rest = (part.strip() for part in _PARAMETERS.findall(element))
+    pattern, *rest = [part.strip() for part in _PARAMETERS.findall(element)] or [""]
     pairs = (parameter.partition("=") for parameter in rest)
     parameters = {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in pairs}
     codecs = tuple(codec.strip() for codec in parameters.get("codecs", "").split(","))

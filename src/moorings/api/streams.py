@@ -31,6 +31,10 @@ class ClientLeft(QueryCancelled):
     """The client went away."""
 
 
+class BrokenOff(Exception):
+    """The result failed after its first rows were sent; the log has the reason."""
+
+
 class Client:
     """The client of one call, watched: only a `receive` that waits learns that it has gone, `send` never does."""
 
@@ -90,7 +94,7 @@ class Stream:
                 log.info("query_abandoned", query=self.query.id)
             except MooringsError as failed:
                 log.warning("query_broken_off", query=self.query.id, reason=failed.message)
-                raise
+                raise BrokenOff from None
 
     async def _send(self, call: Call, headers: Headers) -> None:
         own = [

@@ -37,7 +37,7 @@ CANCEL_SECONDS = 2.0
 """How long a cancel waits for the warehouse to have heard of it, before it goes on by itself."""
 STALE_MILLISECONDS = 65 * 60 * 1000
 """No statement runs for longer than the longest timeout, an hour: an older row was left behind by a dead process."""
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 """How many rows a chunk has at most, where the driver lets us choose."""
 
 
