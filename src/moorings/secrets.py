@@ -55,12 +55,10 @@ class Keyset:
     def read(cls, path: Path) -> Self:
         """Read the keyset file; raises OperatorError when it is missing, unreadable or no keyset."""
         try:
-            text = path.read_text()
+            return cls(tink.json_proto_keyset_format.parse(path.read_text(), secret_key_access.TOKEN))
         except OSError as refused:
             raise OperatorError(f"cannot read the keyset {path}: {refused.strerror}") from None
-        try:
-            return cls(tink.json_proto_keyset_format.parse(text, secret_key_access.TOKEN))
-        except tink.TinkError:
+        except (tink.TinkError, UnicodeDecodeError):
             raise OperatorError(f"{path} is not a Tink keyset in JSON") from None
 
     @classmethod

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.db import Database
 from moorings.settings import Settings
-from tests.cli.conftest import Serving, Terminal
+from tests.terminal import Serving, Terminal
 
 TOKEN = "organization-key-of-the-tests"
 

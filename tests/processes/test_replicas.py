@@ -23,8 +23,8 @@ from moorings.access.policy import Role
 from moorings.connections.models import Connection
 from moorings.secrets import Keyset
 from moorings.settings import Settings
-from tests.cli.conftest import Terminal
 from tests.processes.conftest import TOKEN, Replicas
+from tests.terminal import Terminal
 from tests.warehouses.servers.postgresql import login
 
 ROUNDS = 60

@@ -1,0 +1,174 @@
+"""The schema that Alembic makes: the one the models describe, made once, never from the future."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+import moorings.app  # noqa: F401  # every model of the service
+from moorings import migrations
+from moorings.db import Base
+from moorings.errors import OperatorError
+
+NOT_OURS = {"alembic_version", "freshness"}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, as the service addresses it."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'moorings.db'}"
+    return request.getfixturevalue("new_database")().replace("postgresql://", "postgresql+asyncpg://")
+
+
+def looking(url: str, look: Any) -> Any:
+    """What `look` answers on a connection of another driver than the service's."""
+    engine = create_engine(url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg"))
+    try:
+        with engine.begin() as connection:
+            return look(connection)
+    finally:
+        engine.dispose()
+
+
+def differences(connection: Connection) -> list[Any]:
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_name": lambda name, kind, _: not (kind == "table" and name in NOT_OURS),
+    }
+    return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
+def checks(connection: Connection) -> set[tuple[str, str]]:
+    """Alembic compares no CHECKs: the names of those that the database has."""
+    return {
+        (table, str(check["name"]))
+        for table in Base.metadata.tables
+        for check in inspect(connection).get_check_constraints(table)
+    }
+
+
+class TestSchema:
+    def test_is_the_one_of_the_models(self, url):
+        migrations.migrate(url)
+        assert looking(url, differences) == []
+
+    def test_has_the_checks_of_the_models(self, url):
+        migrations.migrate(url)
+        modelled = {
+            (table.name, str(constraint.name))
+            for table in Base.metadata.tables.values()
+            for constraint in table.constraints
+            if type(constraint).__name__ == "CheckConstraint"
+        }
+        assert modelled
+        assert looking(url, checks) == modelled
+
+    def test_has_a_difference_that_would_be_seen(self, url):
+        migrations.migrate(url)
+        looking(url, lambda connection: connection.execute(text("ALTER TABLE users ADD COLUMN nickname TEXT")))
+        assert [difference[0] for difference in looking(url, differences)] == ["remove_column"]
+
+    def test_every_table_of_sqlite_is_strict(self, tmp_path):
+        migrations.migrate(f"sqlite+aiosqlite:///{tmp_path / 'moorings.db'}")
+        with sqlite3.connect(tmp_path / "moorings.db") as connection:
+            strict = dict(connection.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'"))
+            assert {name: strict[name] for name in Base.metadata.tables} == dict.fromkeys(Base.metadata.tables, 1)
+            with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT"):
+                connection.execute("INSERT INTO organizations VALUES ('1', 'n', 'yesterday')")
+        connection.close()
+
+    def test_names_an_organization_in_every_owned_table(self):
+        free = {"organizations", "installation"}
+        owned = [table for table in Base.metadata.tables.values() if table.name not in free]
+        assert [table.name for table in owned if table.c.organization_id.nullable] == []
+
+
+class TestRevisions:
+    def test_head_is_the_newest_script(self):
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+    def test_a_second_time_changes_nothing(self, url):
+        migrations.migrate(url)
+        looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('1', 'n', 5)")))
+        migrations.migrate(url)
+        assert looking(url, lambda connection: connection.execute(text("SELECT name FROM organizations")).all())
+
+    def test_a_newer_schema_is_refused_and_left_alone(self, url):
+        migrations.migrate(url)
+        newer = text("UPDATE alembic_version SET version_num = '9999'")
+        looking(url, lambda connection: connection.execute(newer))
+        with pytest.raises(OperatorError, match=re.escape("schema (9999) is newer")) as refused:
+            migrations.migrate(url)
+        assert "\n" not in refused.value.message
+        stored = looking(url, lambda connection: connection.execute(text("SELECT * FROM alembic_version")).all())
+        assert stored == [("9999",)]
+
+    def test_a_migration_that_breaks_off_leaves_nothing(self, url, monkeypatch):
+        looking(url, lambda connection: connection.execute(text("CREATE TABLE running_queries (id TEXT)")))
+        with pytest.raises(OperatorError, match="already exists") as refused:
+            migrations.migrate(url)
+        assert "\n" not in refused.value.message
+        assert looking(url, lambda connection: set(inspect(connection).get_table_names())) == {"running_queries"}
+
+    def test_from_several_processes_at_once_it_runs_once(self, url):
+        script = "import sys; from moorings.migrations import migrate; migrate(sys.argv[1])"
+        command = [sys.executable, "-c", script, url]
+        together = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        ended = [(process.communicate(timeout=60)[1], process.returncode) for process in together]
+        assert ended == [("", 0)] * 4
+        assert looking(url, differences) == []
+
+
+class TestPromisesTheDatabaseKeeps:
+    @pytest.fixture
+    def migrated(self, url: str) -> str:
+        migrations.migrate(url)
+        rows = (
+            "INSERT INTO organizations VALUES ('o', 'n', 0)",
+            *(
+                "INSERT INTO connections (id, organization_id, name, dialect, base_role, settings, config_version,"
+                f" revision, created_at, updated_at) VALUES ('{name}', 'o', 'n', 'd', 0, '{{}}', 1, 1, 0, 0)"
+                for name in "ab"
+            ),
+            "INSERT INTO environment_values VALUES ('v', 'o', 'a', NULL, 'prod', 0)",
+            "INSERT INTO api_keys VALUES ('k', 'o', NULL, 'n', 'bootstrap', CAST('h' AS BYTES), 0, NULL, NULL)",
+        )
+        for row in rows:
+            looking(url, lambda connection, row=row: connection.execute(text(_spelled(row, url))))
+        return url
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            "INSERT INTO environment_values VALUES ('w', 'o', 'a', NULL, 'prod', 1)",
+            "INSERT INTO connection_environments VALUES ('e', 'o', 'a', 'a', 0)",
+            "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'bootstrap', CAST('i' AS BYTES), 0, NULL, NULL)",
+            "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'created', CAST('h' AS BYTES), 0, NULL, NULL)",
+            "INSERT INTO users VALUES ('u', 'o', 'e', 'n', 'KING', 0, NULL)",
+            "UPDATE connections SET base_role = 6",
+            "UPDATE connections SET organization_id = NULL",
+        ],
+    )
+    def test_are_kept_whatever_the_code_does(self, migrated, broken):
+        with pytest.raises(DBAPIError):
+            looking(migrated, lambda connection: connection.execute(text(_spelled(broken, migrated))))
+
+
+def _spelled(statement: str, url: str) -> str:
+    return statement.replace("BYTES", "BLOB" if url.startswith("sqlite") else "BYTEA")
