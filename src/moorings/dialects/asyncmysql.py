@@ -31,7 +31,7 @@ SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1049: errors.SchemaNotFound,
     1142: errors.SchemaForbidden,
 }
-ENCODERS = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
+ENCODERS: dict[object, object] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
 """How parameters are written. What is read stays bytes: Arrow converts columns faster than the driver does values."""
 
 
@@ -108,9 +108,9 @@ class MySQLSession(Session):
         """Run one statement and stream its rows."""
         self._begin(statement)
         self._unread = True
-        self._await(self._execute(statement))
-        result = self._cursor._result if self._cursor else None  # noqa: SLF001  # the columns in full are said nowhere else
-        fields = (result.fields if result is not None and self._cursor.description else ()) if self._cursor else ()
+        cursor = self._await(self._execute(statement))
+        result = cursor._result  # noqa: SLF001  # the columns in full are said nowhere else
+        fields = result.fields if result is not None and cursor.description else ()
         schema = pa.schema([pa.field(field.name, texts.column_type(field)) for field in fields])
         bits = [field.type_code == texts.BIT for field in fields]
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, statement.batch_rows))
@@ -137,19 +137,11 @@ class MySQLSession(Session):
             self._xid = None
             self._ask("START TRANSACTION READ ONLY")
 
-    async def _execute(self, statement: Statement) -> None:
+    async def _execute(self, statement: Statement) -> SSCursor:
         note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
-        self._cursor = self._wire.cursor(SSCursor)
-        await self._cursor.execute(note + self._bound(statement))
-
-    def _bound(self, statement: Statement) -> str:
-        if not statement.parameters or self._cursor is None:
-            return statement.sql
-        try:
-            return self._cursor.mogrify(statement.sql, tuple(statement.parameters))
-        except (TypeError, ValueError):  # too few, too many, or a % that begins no placeholder
-            fault = errors.ParametersRefused()
-        raise fault
+        self._cursor = cursor = self._wire.cursor(SSCursor)
+        await cursor.execute(note + _bound(cursor, statement))
+        return cursor
 
     def _batches(self, schema: pa.Schema, bits: list[bool], most_rows: int) -> Iterator[pa.RecordBatch]:
         while len(schema) and (rows := self._await(self._read(most_rows))):
@@ -168,7 +160,8 @@ class MySQLSession(Session):
             if row is None:
                 break
             rows.append(row)
-            rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001  # bounds bytes, not rows
+            if cursor._result is not None:  # noqa: SLF001  # what was parsed already, which bounds bytes, not rows
+                rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001
             if len(rows) >= most_rows:
                 break
         return rows
@@ -209,9 +202,17 @@ class MySQLSession(Session):
             if self._unread and not self._drained():
                 self.cancel()
         with contextlib.suppress(Exception):
-            self._wire.close()
-            self._await(asyncio.sleep(0))
+            self._await(_hang_up(self._wire))
         self._loop.close()
+
+
+def _bound(cursor: SSCursor, statement: Statement) -> str:
+    """The statement with its parameters in it, quoted as the server's mode asks."""
+    if not statement.parameters:
+        return statement.sql
+    with contextlib.suppress(TypeError, ValueError):  # too few, too many, or a % that begins no placeholder
+        return cursor.mogrify(statement.sql, tuple(statement.parameters))
+    raise errors.ParametersRefused
 
 
 async def _login(config: FamilyConfig, surroundings: Surroundings, database: str | None) -> _Wire:
@@ -230,9 +231,25 @@ async def _login(config: FamilyConfig, surroundings: Surroundings, database: str
         ssl=tls_context(config),
     )
     wire.mode = config.ssl_mode
-    async with asyncio.timeout(surroundings.connect_timeout_seconds):  # the driver's own ends with the TCP handshake
-        await wire.connect()
+    try:
+        async with asyncio.timeout(
+            surroundings.connect_timeout_seconds
+        ):  # the driver's own ends with the TCP handshake
+            await wire.connect()
+    except BaseException:
+        await _hang_up(wire)
+        raise
     return wire
+
+
+async def _hang_up(wire: _Wire) -> None:
+    """Close at once, and let the loop see it: a loop that ends before leaves the socket open."""
+    transport = wire._transport  # noqa: SLF001  # the driver would wait for the server to say goodbye to TLS
+    wire.close()
+    if transport is not None:
+        transport.abort()
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _kill(config: FamilyConfig, surroundings: Surroundings, session_id: str) -> None:
@@ -240,7 +257,7 @@ async def _kill(config: FamilyConfig, surroundings: Surroundings, session_id: st
     try:
         await _rows(wire, f"KILL QUERY {int(session_id)}")
     finally:
-        wire.close()
+        await _hang_up(wire)
 
 
 async def _reset(wire: _Wire) -> None:

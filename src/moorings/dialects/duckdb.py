@@ -57,7 +57,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "database", message="The file is no DuckDB database, or of a version that this DuckDB cannot read."
     ),
     "no extension": errors.DriverMissing(
-        message="DuckDB's motherduck extension is not installed. Run `INSTALL motherduck` in DuckDB, as the service's user."
+        message="DuckDB's motherduck extension is missing. Run `INSTALL motherduck` in DuckDB, as the service's user."
     ),
     "token": errors.LoginRefused("password", message="MotherDuck refused the token. Make a new one in its settings."),
     "no MotherDuck database": errors.DatabaseNotFound("database"),

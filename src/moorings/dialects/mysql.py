@@ -96,7 +96,7 @@ class MySQL(BaseDialect):
     abilities = Abilities(connects=True)
     dials = False
     PARAMETERS = "%s, %s"
-    Config: ClassVar[type[FamilyConfig]] = Config
+    Config = Config
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:

@@ -13,7 +13,7 @@ import math
 import re
 import ssl
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from moorings import errors
@@ -209,7 +209,7 @@ def _last(found: list[str]) -> str | None:
 
 
 @contextlib.contextmanager
-def _root_certificates(config: TlsConfig) -> Iterator[str]:
+def _root_certificates(config: TlsConfig) -> Generator[str]:
     """The path of the certificates to verify with: libpq takes a file, and reads it only while it connects."""
     if not verified(config):
         yield ""
@@ -452,7 +452,7 @@ def _literal(value: str) -> str:
     return f"E'{escaped}'"
 
 
-def _value(value: Any, wanted: pa.DataType) -> pa.Array[Any]:
+def _value(value: Any, wanted: pa.DataType) -> pa.Array:
     """A parameter as a column of one row, in the type that the statement takes; as text where Arrow cannot say it."""
     import decimal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from moorings import errors
 from moorings.dialects.base import Session, Statement
@@ -27,7 +27,7 @@ class Lease:
         self._seat = seat
         self._session = session
         self._reader: pa.RecordBatchReader | None = None
-        self._job: Job[object] | None = None
+        self._job: Job[Any] | None = None
         self._cancelling: Job[None] | None = None
         self._stopped: errors.WarehouseError | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -76,12 +76,15 @@ class Lease:
         job = self._seat.run_unguarded(work)
         self._job = job
         try:
-            return await job.future
+            outcome = await job.future
         except errors.WarehouseError as fault:
             reason = self._stopped or fault
-        finally:
-            if job.over.is_set() and self._reader is None:
+        else:
+            if self._reader is None:
                 self._end_timer()
+            if self._stopped is None:
+                return outcome
+            reason = self._stopped  # some statements end in peace when they are killed, with half of what they were for
         reason.__context__ = None
         raise reason
 
@@ -97,7 +100,7 @@ class Lease:
         self._cancelling = press(self._session.cancel, self._job.over)
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon, self._job, reason)
 
-    def _abandon(self, job: Job[object], reason: errors.WarehouseError) -> None:
+    def _abandon(self, job: Job[Any], reason: errors.WarehouseError) -> None:
         if not job.future.done():
             job.future.set_exception(reason)
 

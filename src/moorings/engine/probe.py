@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from moorings import errors
 from moorings.dialects.base import Session
@@ -16,9 +16,18 @@ from moorings.engine.seat import SLACK_SECONDS, Seat
 from moorings.engine.threads import aside
 
 Status = Literal["passed", "failed", "skipped"]
-Address = tuple[socket.AddressFamily, tuple[str | int, ...]]
+Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+PASSED_BY = {
+    "resolve": "The host name is known.",
+    "connect": "The server answered.",
+    "tls": "The server and this machine agree about TLS.",
+    "authenticate": "The database accepted the login.",
+    "database": "The database is open.",
+    "schemas": "The default schema is there.",
+}
+"""What is said of steps that did not fail, when a later one tells that they were passed."""
 NO_SERVER = "There is no server to dial."
 NOT_REACHED = "Not tried, because an earlier step failed."
 
@@ -74,9 +83,8 @@ class Probe:
             await self._look(session)
         except errors.WarehouseError as fault:
             self._fail(fault)
-        return TestReport(
-            tuple(self._done.get(name) or TestStep(name, "skipped", message=NOT_REACHED) for name in STEPS)
-        )
+        skipped = {name: TestStep(name, "skipped", message=NOT_REACHED) for name in STEPS}
+        return TestReport(tuple((skipped | self._done).values()))
 
     async def _dial(self) -> None:
         if self._address is None:
@@ -108,7 +116,7 @@ class Probe:
                 return
         raise fault
 
-    async def _touch(self, family: socket.AddressFamily, where: tuple[str | int, ...]) -> None:
+    async def _touch(self, family: socket.AddressFamily, where: tuple[Any, ...]) -> None:
         with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
             wire.setblocking(False)  # its only parameter, and it takes no name
             async with asyncio.timeout(self._timeout):
@@ -122,7 +130,7 @@ class Probe:
         else:
             self._skip("tls", "The connection is not encrypted." if self._address else NO_SERVER)
         self._pass_until("database")
-        self._pass("database", "The database accepted the login." if self._address else "The database is open.")
+        self._pass("database", PASSED_BY["database"])
         return session
 
     async def _look(self, session: Session) -> None:
@@ -148,7 +156,7 @@ class Probe:
             if name in self._done:
                 continue
             if self._address or name in ("database", "schemas"):
-                self._pass(name, timed=False)
+                self._pass(name, PASSED_BY[name], timed=False)
             else:
                 self._skip(name, NO_SERVER)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from moorings.dialects.base import Dialect, Surroundings
@@ -49,7 +49,7 @@ class Engine:
             self._pools.discard(seat)
 
     @asynccontextmanager
-    async def lease(self, target: Target) -> AsyncIterator[Lease]:
+    async def lease(self, target: Target) -> AsyncGenerator[Lease]:
         """A session for the block. Raises Saturated, or the WarehouseError of its login.
 
         Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
@@ -89,7 +89,7 @@ class Engine:
         if cancelling:
             await asyncio.wait(cancelling, timeout=CLOSE_SECONDS)
         until = asyncio.get_running_loop().time() + CLOSE_SECONDS
-        while self._pools.counts() and asyncio.get_running_loop().time() < until:
+        while self._pools.counts() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110  # only once
             await asyncio.sleep(0.01)
 
     def sessions(self) -> Mapping[str, Counts]:

@@ -38,8 +38,19 @@ def postgresql(*, tls: bool) -> Iterator[Server]:
         how = {"env": environment, "cwd": home, **as_nobody()}
         data = home / "data"
         subprocess.run(
-            [tool("initdb"), "-D", data, "-U", OWNER, "--auth=scram-sha-256", f"--pwfile={password}"]
-            + ["-E", "UTF8", "--no-sync"],
+            [
+                tool("initdb"),
+                "-D",
+                data,
+                "-U",
+                OWNER,
+                "-A",
+                "scram-sha-256",
+                f"--pwfile={password}",
+                "-E",
+                "UTF8",
+                "-N",
+            ],
             check=True,
             capture_output=True,
             **how,

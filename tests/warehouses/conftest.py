@@ -1,0 +1,88 @@
+"""One suite, every engine of the table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorings.dialects.base import Statement
+from moorings.engine.service import Engine, Target
+from moorings.settings import Settings
+from tests.warehouses.engines import ENGINES, Under, Warehouse
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(ability): what an engine must have; those that lack it say why")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "under" not in metafunc.fixturenames:
+        return
+    needed = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    cases = []
+    for under in ENGINES:
+        reasons = [under.lacks[ability] for ability in needed if ability in under.lacks]
+        marks = [pytest.mark.skip(reason=reason) for reason in reasons]
+        cases.append(pytest.param(under, id=under.dialect, marks=marks))
+    metafunc.parametrize("under", cases, scope="module")
+
+
+@pytest.fixture(scope="module")
+def warehouse(under: Under, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The engine, running."""
+    server = request.getfixturevalue(under.server) if under.server else None
+    warehouse = Warehouse(under, server, tmp_path_factory.mktemp("duckdb"))
+    warehouse.ask("CREATE TABLE IF NOT EXISTS written (number INT)")
+    return warehouse
+
+
+class Room:
+    """An engine of Moorings' in a loop of its own, for a block of a test."""
+
+    def __init__(self, engine: Engine, warehouse: Warehouse) -> None:
+        self.engine = engine
+        self.warehouse = warehouse
+
+    def target(self, connection_id: str = "one", revision: int = 1, **changes: Any) -> Target:
+        """What to lease, with changes to the Config that works."""
+        return Target(connection_id, revision, self.warehouse.dialect, self.warehouse.config(**changes))
+
+    async def rows(self, sql: str, *parameters: Any, target: Target | None = None, **how: Any) -> list[tuple[Any, ...]]:
+        """Run a statement to its end; returns its rows."""
+        rows: list[tuple[Any, ...]] = []
+        async with self.engine.lease(target or self.target()) as lease:
+            await lease.open(Statement(sql, parameters, **how))
+            while (batch := await lease.pull(lambda batch: batch)) is not None:
+                rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return rows
+
+    async def settled(self) -> None:
+        """Wait until every session is idle or gone."""
+        async with asyncio.timeout(15):
+            while any(count.in_use for count in self.engine.sessions().values()):  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def inside(warehouse: Warehouse) -> Callable[..., Any]:
+    """Run `work(room)` with an engine of the given settings; nothing of it may be left afterwards."""
+    return lambda work, **settings: run_inside(warehouse, work, **settings)
+
+
+def run_inside(warehouse: Warehouse, work: Callable[[Room], Awaitable[Any]], **settings: Any) -> Any:
+    """Run `work(room)` in a new loop, and close the engine after it."""
+    given = {"data_dir": Path("unused"), "duckdb_dir": warehouse.directory, "connect_timeout_seconds": 3}
+
+    async def running() -> Any:
+        engine = Engine(Settings(_env_file=None, **(given | settings)))
+        try:
+            return await work(Room(engine, warehouse))
+        finally:
+            await engine.close()
+            assert engine.sessions() == {}
+
+    return asyncio.run(running())

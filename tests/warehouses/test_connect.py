@@ -1,0 +1,224 @@
+"""Connection tests: each fault its own code, its field to blame and words that help, and never the password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from moorings.dialects.faults import redact
+from moorings.engine.service import TestReport
+from tests.warehouses.conftest import Room
+from tests.warehouses.engines import Warehouse
+from tests.warehouses.servers.process import SENTINEL, free_port
+
+STEPS = ["resolve", "connect", "tls", "authenticate", "database", "schemas", "query"]
+
+
+@pytest.fixture
+def probe(inside: Callable[..., Any], warehouse: Warehouse) -> Callable[..., TestReport]:
+    """Test a configuration that differs from the one that works."""
+
+    def probing(**changes: Any) -> TestReport:
+        config = warehouse.config(**changes)
+        return inside(lambda room: room.engine.test(warehouse.dialect, config))
+
+    return probing
+
+
+def failed(report: TestReport, step: str, code: str, *fields: str) -> None:
+    """Assert that exactly this step failed, those after it were skipped, and that nothing says the password."""
+    assert [each.name for each in report.steps] == STEPS
+    assert not report.success
+    assert report.failure is not None
+    assert (report.failure.name, report.failure.code) == (step, code)
+    assert set(report.failure.fields) == set(fields)
+    assert report.failure.message[0].isupper()
+    after = report.steps[STEPS.index(step) + 1 :]
+    assert {each.status for each in after} <= {"skipped"}
+    for spelling in (SENTINEL, "s3nt", "wrong-pass"):
+        assert spelling not in repr(report)
+
+
+class TestPassing:
+    def test_every_step_is_there_and_none_failed(self, probe: Callable[..., TestReport]) -> None:
+        report = probe()
+        assert report.success, report
+        assert [step.name for step in report.steps] == STEPS
+        assert [step.status for step in report.steps[-3:]] == ["passed"] * 3
+
+    @pytest.mark.needs("server")
+    def test_a_server_is_dialed_and_tls_is_told(self, probe: Callable[..., TestReport]) -> None:
+        assert {step.status for step in probe().steps} == {"passed"}
+
+    @pytest.mark.needs("server")
+    def test_without_tls_it_says_so(self, probe: Callable[..., TestReport]) -> None:
+        report = probe(sslMode="disable")
+        assert report.success
+        assert (report.steps[2].status, report.steps[2].message) == ("skipped", "The connection is not encrypted.")
+
+
+@pytest.mark.needs("server")
+class TestFaultsOfServers:
+    def test_wrong_password(self, probe: Callable[..., TestReport]) -> None:
+        report = probe(passwordUnencrypted="wrong-password")
+        failed(report, "authenticate", "login_refused", "username", "passwordUnencrypted")
+
+    def test_unknown_user(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(username="nobody"), "authenticate", "login_refused", "username", "passwordUnencrypted")
+
+    def test_wrong_host(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(host="no-such-host.invalid"), "resolve", "host_not_found", "host")
+
+    def test_host_name_that_no_dns_can_hold(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(host="x" * 70 + ".example"), "resolve", "host_not_found", "host")
+
+    def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
+
+    def test_wrong_database(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(database="nowhere"), "database", "database_not_found", "database")
+
+    def test_missing_schema(self, probe: Callable[..., TestReport]) -> None:
+        failed(probe(defaultSchema="nowhere"), "schemas", "schema_not_found", "defaultSchema")
+
+    def test_no_permission_on_the_schema(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        login = {"username": "guest", "passwordUnencrypted": "guest"}
+        if warehouse.under.server == "postgres_server":
+            warehouse.ask(
+                "DROP ROLE IF EXISTS guest",
+                "CREATE ROLE guest LOGIN PASSWORD 'guest'",
+                "CREATE SCHEMA IF NOT EXISTS closed",
+            )
+        else:
+            warehouse.ask(
+                "CREATE DATABASE IF NOT EXISTS closed",
+                "CREATE OR REPLACE USER guest@'127.0.0.1' IDENTIFIED BY 'guest'",
+                "CREATE OR REPLACE USER guest@localhost IDENTIFIED BY 'guest'",
+                "GRANT SELECT ON app.* TO guest@'127.0.0.1'",
+                "GRANT SELECT ON app.* TO guest@localhost",
+            )
+        failed(probe(**login, defaultSchema="closed"), "schemas", "schema_forbidden", "defaultSchema")
+
+    def test_no_permission_on_the_database(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        if warehouse.under.server == "postgres_server":
+            warehouse.ask(
+                "DROP ROLE IF EXISTS stranger",
+                "CREATE ROLE stranger LOGIN PASSWORD 'stranger'",
+                "REVOKE CONNECT ON DATABASE app FROM PUBLIC",
+            )
+        else:
+            warehouse.ask(
+                "CREATE OR REPLACE USER stranger@'127.0.0.1' IDENTIFIED BY 'stranger'",
+                "CREATE OR REPLACE USER stranger@localhost IDENTIFIED BY 'stranger'",
+            )
+        try:
+            report = probe(username="stranger", passwordUnencrypted="stranger")
+        finally:
+            if warehouse.under.server == "postgres_server":
+                warehouse.ask("GRANT CONNECT ON DATABASE app TO PUBLIC")
+        failed(report, "database", "database_forbidden", "database")
+
+    def test_a_port_where_something_else_listens(self, probe: Callable[..., TestReport]) -> None:
+        import socket
+
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            report = probe(port=silent.getsockname()[1])
+        assert not report.success
+        assert report.failure is not None
+        assert report.failure.code in ("connect_timeout", "session_lost")
+
+
+@pytest.mark.needs("server")
+class TestTls:
+    def test_verified_with_the_authority_that_was_given(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse
+    ) -> None:
+        report = probe(host="localhost", sslMode="verify-full", sslRootCert=_authority(warehouse))
+        assert report.success, report
+
+    def test_an_unknown_authority_is_refused(self, probe: Callable[..., TestReport]) -> None:
+        report = probe(host="localhost", sslMode="verify-full")
+        failed(report, "tls", "certificate_refused", "sslMode", "sslRootCert")
+
+    def test_another_host_name_is_refused(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        report = probe(sslMode="verify-full", sslRootCert=_authority(warehouse))
+        failed(report, "tls", "certificate_refused", "host", "sslMode")
+
+    def test_verify_ca_does_not_ask_for_the_name(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        assert probe(sslMode="verify-ca", sslRootCert=_authority(warehouse)).success
+
+    def test_a_trusted_server_certificate_is_not_verified(self, probe: Callable[..., TestReport]) -> None:
+        assert probe(sslMode="verify-full", trustServerCertificate=True).success
+
+    def test_a_server_without_tls_is_refused_where_tls_is_required(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse, request: pytest.FixtureRequest
+    ) -> None:
+        plain = request.getfixturevalue(f"plain_{warehouse.under.server}")
+        failed(probe(port=plain.port, sslMode="require"), "tls", "tls_refused", "sslMode")
+        assert probe(port=plain.port, sslMode="prefer").success
+
+    def test_a_statement_can_be_cancelled_over_verified_tls(
+        self, inside: Callable[..., Any], warehouse: Warehouse
+    ) -> None:
+        import asyncio
+
+        async def work(room: Room) -> None:
+            target = room.target(host="localhost", sslMode="verify-full", sslRootCert=_authority(warehouse))
+            task = asyncio.ensure_future(room.rows(warehouse.sql.slow.format(marker="over_tls"), target=target))
+            await appears(warehouse, "over_tls")
+            task.cancel()
+            await disappears(warehouse, "over_tls")
+
+        inside(work)
+
+
+def _authority(warehouse: Warehouse) -> str:
+    assert warehouse.server is not None
+    assert warehouse.server.certificate is not None
+    return warehouse.server.certificate.read_text()
+
+
+async def appears(warehouse: Warehouse, marker: str) -> None:
+    """Wait until a statement runs in the server, as its own process list says."""
+    await _until(lambda: warehouse.running(marker) > 0)
+
+
+async def disappears(warehouse: Warehouse, marker: str) -> None:
+    """Wait until no such statement runs in the server any more."""
+    await _until(lambda: warehouse.running(marker) == 0)
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    import asyncio
+
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(happened):  # noqa: ASYNC110  # the server does not call us
+            await asyncio.sleep(0.05)
+
+
+class TestRedaction:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            SENTINEL,
+            "s3nt%21nel%2Fp%40ss%20w%2Brd%25%26%27%22",
+            "s3nt%21nel/p%40ss%20w%2Brd%25%26%27%22",
+            "s3nt%21nel%2Fp%40ss+w%2Brd%25%26%27%22",
+            "s3nt!nel/p@ss w+rd%&'\\\"",
+            repr(SENTINEL),
+            SENTINEL.replace("'", "''"),
+        ],
+    )
+    def test_every_spelling_is_hidden(self, text: str) -> None:
+        assert "s3nt" not in redact(f"login with {text} failed", [SENTINEL])
+
+    def test_a_short_secret_is_hidden_only_where_it_stands_alone(self) -> None:
+        assert redact("password ab is wrong for abel", ["ab"]) == "password *** is wrong for abel"
+
+    def test_no_secret_hides_nothing(self) -> None:
+        assert redact("as it was", ["", "  "]) == "as it was"
+
+    def test_lines_of_a_key_are_hidden_alone(self) -> None:
+        assert "MIIE" not in redact("bad line MIIEabc", ["-----BEGIN-----\nMIIEabc\n-----END-----"])

@@ -1,0 +1,1 @@
+# What we use of the ADBC driver manager.

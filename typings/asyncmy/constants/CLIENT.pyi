@@ -1,0 +1,2 @@
+MULTI_STATEMENTS: int
+SSL: int

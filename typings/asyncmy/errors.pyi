@@ -1,0 +1,2 @@
+class MySQLError(Exception):
+    sqlstate: str | None
