@@ -7,8 +7,14 @@ from typing import Any
 from moorings import dialects
 from moorings.access.policy import Role
 
+UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
+UUIDS: dict[str, Any] = {"type": "string", "pattern": "^UUID( *, *UUID)*$".replace("UUID", UUID_PATTERN)}
 VALUE: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,\\x00]+$"}
+DIALECT_LIST: dict[str, Any] = {
+    "type": "string",
+    "pattern": "^(NAME)?( *, *(NAME)?)*$".replace("NAME", "|".join(dialects.names())),
+}
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
 
@@ -42,7 +48,7 @@ def connection_changes() -> dict[str, Any]:
 
 def new_environments() -> dict[str, Any]:
     """The body that attaches environments to a base connection."""
-    several = {"oneOf": [{"type": "string"}, {"type": "array", "items": UUID, "minItems": 1}]}
+    several = {"oneOf": [UUIDS, {"type": "array", "items": UUID, "minItems": 1}]}
     properties = {"baseConnectionId": UUID, "environmentConnectionIds": several}
     return _object(properties) | {"required": list(properties)}
 

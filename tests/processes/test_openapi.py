@@ -1,0 +1,91 @@
+"""The OpenAPI document against the shipped service: generated calls, bounded and always the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    positive_data_acceptance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from moorings.api import openapi
+from moorings.app import ROUTES
+from tests.processes.conftest import TOKEN
+
+CREATES = ["/api/v1/connections", "/api/v1/connections/test"]
+"""What a key file or a service account must look like is more than JSON Schema can say."""
+
+DESCRIBED = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+bounded = settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def replica(start: Any) -> Any:
+    with start() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def memory(replica: Any) -> str:
+    body = {"dialect": "duckdb", "name": "m", "database": ":memory:", "readOnly": False}
+    return replica.request("POST", "/connections", json=body).json()["data"]
+
+
+DOCUMENT = openapi.document(ROUTES)
+generated = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@generated.auth()
+class Key:
+    """Every call carries one, but for those that look whether it is asked for."""
+
+    def get(self, case: Any, context: Any) -> str:
+        return TOKEN
+
+    def set(self, case: Any, token: str, context: Any) -> None:
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+class TestGeneratedCalls:
+    def test_are_made_from_the_document_that_is_served(self, replica):
+        assert replica.client.get(f"{replica.serving.url}/openapi.json").json() == DOCUMENT
+
+    @generated.exclude(path=CREATES, method="POST").parametrize()
+    @bounded
+    def test_are_answered_as_described(self, case, replica):
+        case.call_and_validate(base_url=replica.serving.url, excluded_checks=[unsupported_method])
+
+    @generated.include(path=CREATES, method="POST").parametrize()
+    @settings(bounded, max_examples=40, phases=[Phase.generate])  # explicit ones are thousands: 18 shapes × 50 fields
+    def test_that_create_are_answered_as_described(self, case, replica):
+        excluded = [unsupported_method, positive_data_acceptance]
+        case.call_and_validate(base_url=replica.serving.url, excluded_checks=excluded)
+
+    @generated.include(path_regex="{").parametrize()
+    @bounded
+    def test_of_what_exists_are_answered_as_described(self, case, replica, memory):
+        case.path_parameters = dict.fromkeys(case.path_parameters, memory)
+        case.call_and_validate(base_url=replica.serving.url, checks=DESCRIBED)
