@@ -216,10 +216,11 @@ class Database:
 
     def _keep(self, key: Hashable, version: Hashable, value: object) -> None:
         replaced = self._kept.pop(key, None)
-        self._kept_bytes += _weight(value) - (_weight(replaced[1]) if replaced else 0)
+        self._kept_bytes += _weight(key, value) - (_weight(key, replaced[1]) if replaced else 0)
         self._kept[key] = (version, value)
         while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-            self._kept_bytes -= _weight(self._kept.popitem(last=False)[1][1])
+            oldest, (_, dropped) = self._kept.popitem(last=False)
+            self._kept_bytes -= _weight(oldest, dropped)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -228,9 +229,10 @@ class Database:
         await self.engine.dispose()
 
 
-def _weight(value: object) -> int:
-    """Roughly what a kept value costs: a rendered body its length, any other a kilobyte."""
-    return len(value) if isinstance(value, bytes) else 1024
+def _weight(key: Hashable, value: object) -> int:
+    """Roughly what a kept value costs: what it is made of, its key (callers choose it), and a kilobyte around both."""
+    parts = (*cast("tuple[object, ...]", key), value) if isinstance(key, tuple) else (key, value)
+    return 1024 + sum(len(part) for part in parts if isinstance(part, bytes))
 
 
 def sqlite_engine(url: str) -> AsyncEngine:
