@@ -39,7 +39,7 @@ class Under:
 
 
 DUCKDB = Sql(
-    many="SELECT i::INTEGER AS number, 'row ' || i AS text FROM range({rows}) AS rows(i)",
+    many="SELECT i::INTEGER AS number, 'row ' || i AS text FROM range(1, {rows} + 1) AS rows(i)",
     slow="SELECT count(*) AS {marker} FROM range(1000000) a(i), range(1000000) b(j) WHERE i * j % 7 = 3",
     echo="SELECT $1::VARCHAR AS echo",
 )

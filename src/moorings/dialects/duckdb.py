@@ -164,6 +164,7 @@ class DuckSession(Session):
 
         self._database = database
         self._schema = schema
+        self._reader: pa.RecordBatchReader | None = None
         self._instance = duckdb.connect(database, config={**(HARDENED if harden else {}), **options})
         self._connection = self._fresh()
 
@@ -194,7 +195,8 @@ class DuckSession(Session):
         if statement.read_only:
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
-        return relation.to_arrow_reader(statement.batch_rows)
+        self._reader = relation.to_arrow_reader(statement.batch_rows)
+        return self._reader
 
     def cancel(self) -> None:
         """Interrupt what runs."""
@@ -204,14 +206,21 @@ class DuckSession(Session):
         """Go on with a fresh connection; memory is given up instead, since its tables would stay."""
         if self._database == MEMORY:
             return False
-        self._connection.close()
+        self._disconnect()
         self._connection = self._fresh()
         return True
 
     def close(self) -> None:
         """Close the connection, and with the last one the file."""
-        self._connection.close()
+        self._disconnect()
         self._instance.close()
+
+    def _disconnect(self) -> None:
+        """A result that someone still holds would keep the file open, and the next one who opens it waiting."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._connection.close()
 
 
 def _schemas(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[Any, ...]]:

@@ -60,7 +60,8 @@ class Seat:
     def guard(self, work: Callable[[], T]) -> T:
         """Do work; raises the translation of what the driver raises, with no trace of the original.
 
-        The original is not even its context: tracebacks would show its text, and with it perhaps a secret.
+        The original is not even its context: tracebacks would show its text, and with it perhaps a secret. Nor is there
+        a traceback into the driver, whose frames would keep its objects alive.
         """
         try:
             return work()
@@ -68,7 +69,7 @@ class Seat:
             fault = error
         except Exception as error:  # noqa: BLE001  # drivers raise what they like; this is the one border
             fault = self.target.dialect.translate(error, self._secrets)
-        fault.__cause__ = fault.__context__ = None
+        fault.__cause__ = fault.__context__ = fault.__traceback__ = None
         raise fault
 
     async def login(self) -> Session:
