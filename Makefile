@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # Two processes, and the tests of one file in one of them, so that a file's servers start once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
-# What `make serve` passes on: make serve ARGS="--port 9000"
+# What `make bench` passes on.
 ARGS ?=
 
 help:
@@ -22,7 +22,7 @@ help:
 
 serve:
 	@sh scripts/install.sh serve
-	@exec $(BIN)/moorings serve $(ARGS)
+	@exec $(BIN)/moorings serve --take-terminal
 
 install:
 	@sh scripts/install.sh serve

@@ -86,9 +86,13 @@ def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _command(name: str, command: Any) -> str:
-    rows = [(code(_written(parameter)), parameter.help) for parameter in command.params if parameter.name != "help"]
+    rows = [(code(_written(parameter)), parameter.help) for parameter in command.params if _shown(parameter)]
     arguments = f"\n\n{table(['Argument or option', 'What it says'], rows)}" if rows else ""
     return f"## `{name}`\n\n{command.help}{arguments}"
+
+
+def _shown(parameter: Any) -> bool:
+    return parameter.name != "help" and not getattr(parameter, "hidden", False)
 
 
 def _written(parameter: Any) -> str:

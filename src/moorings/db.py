@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from moorings.errors import OperatorError
 from moorings.secrets import Sealed
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ T = TypeVar("T")
 KEPT_BYTES = 32 * 1024 * 1024
 """How much a process keeps at most; the least recently used go first."""
 
+
+CONNECT_SECONDS = 5
+"""How long a request waits for a PostgreSQL that does not answer."""
 
 ONE_AT_A_TIME = 0x6D6F6F72
 """The advisory lock of PostgreSQL ("moor") that all replicas ask for, to migrate or to make what exists once."""
@@ -102,7 +106,10 @@ class SqliteVersion:
 
     async def read(self) -> Hashable:
         """A few microseconds, in the event loop: cheaper than handing it to a thread."""
-        return self._connection.execute("PRAGMA data_version").fetchone()[0]
+        try:
+            return self._connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as refused:
+            raise OperatorError(f"the metadata database does not answer: {refused}") from None
 
     async def close(self) -> None:
         """Close the connection."""
@@ -135,16 +142,19 @@ class PostgresVersion:
         import asyncpg
 
         try:
-            return await self._fetch()
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
-            self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
-            return await self._fetch()
+            try:
+                return await self._fetch()
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
+                return await self._fetch()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
+            raise OperatorError(f"the metadata database does not answer ({type(refused).__name__})") from None
 
     async def _fetch(self) -> int:
         import asyncpg
 
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(self._dsn)
+            self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
         return cast("int", await self._connection.fetchval("SELECT changed_by FROM freshness"))
 
     async def close(self) -> None:
@@ -194,7 +204,7 @@ class Database:
             yield session
 
     async def version(self) -> Hashable:
-        """The database's version, for `kept`."""
+        """The database's version, for `kept`; raises OperatorError when the database does not answer."""
         if self._version is None:
             dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
             self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)

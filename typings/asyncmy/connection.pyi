@@ -4,7 +4,7 @@ from typing import TypeVar, overload
 
 from .cursors import Cursor
 
-C = TypeVar("C", bound=Cursor)
+_C = TypeVar("_C", bound=Cursor)
 
 class Connection:
     server_capabilities: int
@@ -38,4 +38,4 @@ class Connection:
     @overload
     def cursor(self) -> Cursor: ...
     @overload
-    def cursor(self, cursor: type[C]) -> C: ...
+    def cursor(self, cursor: type[_C]) -> _C: ...

@@ -23,8 +23,13 @@ async def identify(call: Call, headers: Headers) -> None:
     hashed = token_hash(_token(call))
     services = call.services
     call.version = await services.db.version()
+
+    async def load() -> Actor:
+        async with services.db.reading() as session:
+            return await authenticate(session, hashed)
+
     try:
-        call.actor = await services.db.kept(hashed, call.version, lambda session: authenticate(session, hashed))
+        call.actor = await services.db.kept(hashed, call.version, load)
     except InvalidToken:
         await services.limits.count_failure(_address(call))
         raise

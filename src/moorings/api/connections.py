@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import dialects
 from moorings.access.policy import Permission, Role
@@ -24,7 +23,8 @@ from moorings.api.shapes import (
     connection_shape,
 )
 from moorings.connections import service
-from moorings.connections.service import Changes, EnvironmentAttribute, Filter, Listed
+from moorings.connections.listing import Filter, Snapshot, snapshot
+from moorings.connections.service import Changes, EnvironmentAttribute
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
 from moorings.errors import (
@@ -74,21 +74,24 @@ async def _require_passing(call: Call, config: ConnectionConfig) -> None:
 
 async def list_connections(call: Call) -> bytes:
     """The list, rendered once for each version of the database, caller and query."""
-    wanted = _filter(call.query())
     whose = None if call.actor.admin else call.actor.user_id
 
-    async def render(_: AsyncSession) -> bytes:
-        found = service.select_listed(await _snapshot(call), call.actor, wanted)
+    async def render() -> bytes:
+        wanted = _filter(call.query())
+        found = (await _snapshot(call)).select(call.actor, wanted)
         return _encode(ConnectionList([connection_shape(listed) for listed in found]))
 
-    return await call.services.db.kept((call.actor.organization_id, whose, wanted), call.version, render)
+    return await call.services.db.kept((call.actor.organization_id, whose, call.query_string), call.version, render)
 
 
-async def _snapshot(call: Call) -> tuple[Listed, ...]:
-    organization_id = call.actor.organization_id
-    return await call.services.db.kept(
-        ("connections", organization_id), call.version, lambda session: service.snapshot(session, organization_id)
-    )
+async def _snapshot(call: Call) -> Snapshot:
+    db, organization_id = call.services.db, call.actor.organization_id
+
+    async def load() -> Snapshot:
+        async with db.reading() as session:
+            return await snapshot(session, organization_id)
+
+    return await db.kept(("connections", organization_id), call.version, load)
 
 
 def _filter(query: Mapping[str, str]) -> Filter:
@@ -113,7 +116,7 @@ def _filter(query: Mapping[str, str]) -> Filter:
 
 async def get(call: Call) -> OneConnection:
     """One connection."""
-    found = next((listed for listed in await _snapshot(call) if listed.id == call.connection.id), None)
+    found = next((listed for listed in (await _snapshot(call)).connections if listed.id == call.connection.id), None)
     if found is None:  # deleted between the check and now
         raise ConnectionNotFound
     return OneConnection(connection_shape(found))
@@ -255,7 +258,7 @@ ROUTES = (
         parameters=(
             Parameter("name", _TEXT, "Only those whose name contains this, in any case."),
             Parameter("database", _TEXT, "Only those whose database contains this, in any case."),
-            Parameter("dialect", _TEXT, "Only these dialects, comma-separated."),
+            Parameter("dialect", schemas.DIALECT_LIST, "Only these dialects, comma-separated."),
             Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; `name` unless said."),
             Parameter("sortDirection", {"enum": list(SORT_DIRECTIONS)}, "`asc` unless said."),
             Parameter("includeDeleted", _FLAG, "Archived ones too."),

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
@@ -16,7 +15,7 @@ from moorings.api import auth, metrics, openapi, problems
 from moorings.api.routing import Call, Rendered, Route
 from moorings.api.shapes import Shape
 from moorings.api.state import Services
-from moorings.errors import InvalidMethod
+from moorings.errors import InvalidMethod, OperatorError
 
 HTML = b"text/html; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -67,7 +66,7 @@ async def health(services: Services) -> Rendered:
     """200 when the metadata database answers, else 503."""
     try:
         await services.db.version()
-    except (OSError, SQLAlchemyError):
+    except OperatorError:
         return Rendered(msgspec.json.encode(Health("database unreachable", __version__)), 503)
     return Rendered(msgspec.json.encode(Health("ok", __version__)))
 

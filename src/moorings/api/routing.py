@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 BODY_LIMIT = 1024 * 1024
+MOST_DIGITS = 20
+"""A length of more digits is too long, whatever it is; Python refuses to read one of thousands."""
 READS = ("GET", "HEAD")
 """Methods that change nothing; requests by any other are logged, with the key that made them."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -111,7 +113,7 @@ class Call:
 
     def query(self) -> dict[str, str]:
         """The query's parameters; of a repeated one the last counts."""
-        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+        return dict(parse_qsl(self.query_string.decode("utf-8", "replace"), keep_blank_values=True))
 
     def header(self, name: bytes) -> bytes | None:
         """A request header, by its name in lower case."""
@@ -242,7 +244,7 @@ def _as_reply(answer: Any, route: Route) -> Reply:
 
 async def _body(call: Call, route: Route) -> Mapping[str, Any]:
     length = call.header(b"content-length") or b"0"
-    if length.isdigit() and int(length) > BODY_LIMIT:
+    if length.isdigit() and (len(length) > MOST_DIGITS or int(length) > BODY_LIMIT):
         raise BodyTooLarge
     received = bytearray()
     more = True

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from moorings.access.policy import Role
-from moorings.connections.service import Listed
+from moorings.connections.listing import Listed
 
 
 class Shape(msgspec.Struct, rename="camel"):

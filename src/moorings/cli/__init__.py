@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any
 
 import typer
@@ -44,11 +45,15 @@ UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a 
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False,
+) -> None:
     """Start the service; at the first start, make what it needs."""
     from moorings.cli.serve import serve
+    from moorings.cli.terminal import taken
 
-    serve()
+    with taken() if take_terminal else contextlib.nullcontext():
+        serve()
 
 
 @app.command()

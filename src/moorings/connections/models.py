@@ -29,6 +29,7 @@ class Connection(Base):
     name: Mapped[str] = mapped_column(Text)
     dialect: Mapped[str] = mapped_column(Text)
     database: Mapped[str | None] = mapped_column(Text)
+    default_schema: Mapped[str | None] = mapped_column(Text)
     base_role: Mapped[int] = mapped_column(Integer)
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
     config_version: Mapped[int] = mapped_column(Integer, default=1)

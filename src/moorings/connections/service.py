@@ -18,7 +18,7 @@ from moorings.engine.service import Target
 from moorings.errors import Archived, ConnectionNotFound, ValueInUse
 from moorings.secrets import Keyset
 
-COLUMNS = ("name", "dialect", "database", "base_role")
+COLUMNS = ("name", "dialect", "database", "default_schema", "base_role")
 """Fields of a Config that are columns of their own; the rest is `settings`."""
 
 
@@ -33,6 +33,7 @@ async def create(session: AsyncSession, keyset: Keyset, actor: Actor, config: Co
         name=config.name,
         dialect=config.dialect,
         database=config.database,
+        default_schema=config.default_schema,
         base_role=int(Role[config.base_role]),
         settings=settings,
         created_at=now,
@@ -88,128 +89,13 @@ async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) 
         "name": connection.name,
         "dialect": connection.dialect,
         "database": connection.database,
+        "default_schema": connection.default_schema,
         "base_role": Role(connection.base_role).name,
     }
     dialect = dialects.named(connection.dialect)
     return Target(
         connection.id, connection.revision, dialect, dialect.Config.restore(connection.settings | columns, values)
     )
-
-
-# ---- the list ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A connection as lists show it; the folded names are what a case-insensitive search compares."""
-
-    id: str
-    name: str
-    dialect: str
-    database: str | None
-    deleted_at: int | None
-    environment_attribute: str | None
-    default_values: tuple[str, ...]
-    default_schema: str | None
-    base_role: int
-    created_at: int
-    updated_at: int
-    folded_name: str
-    folded_database: str
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list is narrowed to and sorted by; `name` and `database` are contained, in any case."""
-
-    name: str = ""
-    database: str = ""
-    dialects: frozenset[str] = frozenset()
-    include_deleted: bool = False
-    sort_field: str = "name"
-    descending: bool = False
-
-
-async def snapshot(session: AsyncSession, organization_id: str) -> tuple[Listed, ...]:
-    """Every connection of the organization, archived ones included, sorted by name.
-
-    Kept in memory under the database's version: filtering ten thousand of these costs less than asking for them.
-    """
-    values = await _default_values(session, organization_id)
-    columns = (
-        Connection.id,
-        Connection.name,
-        Connection.dialect,
-        Connection.database,
-        Connection.deleted_at,
-        Connection.environment_attribute,
-        Connection.settings,
-        Connection.base_role,
-        Connection.created_at,
-        Connection.updated_at,
-    )
-    rows = await session.execute(select(*columns).where(Connection.organization_id == organization_id))
-    listed = [
-        Listed(
-            id=row.id,
-            name=row.name,
-            dialect=row.dialect,
-            database=row.database,
-            deleted_at=row.deleted_at,
-            environment_attribute=row.environment_attribute,
-            default_values=tuple(values.get(row.id, ())),
-            default_schema=row.settings.get("default_schema"),
-            base_role=row.base_role,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            folded_name=row.name.casefold(),
-            folded_database=(row.database or "").casefold(),
-        )
-        for row in rows
-    ]
-    return tuple(sorted(listed, key=lambda connection: (connection.folded_name, connection.id)))
-
-
-async def _default_values(session: AsyncSession, organization_id: str) -> dict[str, list[str]]:
-    rows = await session.execute(
-        select(EnvironmentValue.base_connection_id, EnvironmentValue.value)
-        .where(EnvironmentValue.organization_id == organization_id, EnvironmentValue.environment_id.is_(None))
-        .order_by(EnvironmentValue.position)
-    )
-    values: dict[str, list[str]] = {}
-    for connection_id, value in rows:
-        values.setdefault(connection_id, []).append(value)
-    return values
-
-
-def select_listed(connections: Sequence[Listed], actor: Actor, wanted: Filter) -> list[Listed]:
-    """Those of a snapshot that the actor may see and the filter lets through, in its order (ties by id)."""
-    name, database = wanted.name.casefold(), wanted.database.casefold()
-    found = [
-        connection
-        for connection in connections
-        if name in connection.folded_name
-        and database in connection.folded_database
-        and (connection.deleted_at is None or wanted.include_deleted)
-        and (not wanted.dialects or connection.dialect in wanted.dialects)
-        and (actor.admin or actor.may(Permission.SEE, connection))
-    ]
-    return _sorted(found, wanted)
-
-
-def _sorted(found: list[Listed], wanted: Filter) -> list[Listed]:
-    if wanted.sort_field == "database":
-        named = [connection for connection in found if connection.database is not None]
-        unnamed = [connection for connection in found if connection.database is None]
-        return _by(named, "folded_database", wanted.descending) + _by(unnamed, "id", descending=False)
-    if wanted.sort_field == "dialect":
-        return _by(found, "dialect", wanted.descending)
-    return _by(found, "folded_name", wanted.descending)
-
-
-def _by(found: list[Listed], field: str, descending: bool) -> list[Listed]:
-    in_id_order = sorted(found, key=lambda connection: connection.id)
-    return sorted(in_id_order, key=lambda connection: getattr(connection, field), reverse=descending)
 
 
 # ---- changes ----------------------------------------------------------------------------------------------------

@@ -195,8 +195,8 @@ class DuckSession(Session):
         if statement.read_only:
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
-        self._reader = relation.to_arrow_reader(statement.batch_rows)
-        return self._reader
+        reader = self._reader = relation.to_arrow_reader(statement.batch_rows)
+        return reader
 
     def cancel(self) -> None:
         """Interrupt what runs."""

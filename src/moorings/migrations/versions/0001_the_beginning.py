@@ -99,6 +99,7 @@ def _connections() -> None:
         _text("name"),
         _text("dialect"),
         _text("database", nullable=True),
+        _text("default_schema", nullable=True),
         sa.Column("base_role", sa.Integer(), nullable=False),
         _text("settings"),
         sa.Column("config_version", sa.Integer(), nullable=False),

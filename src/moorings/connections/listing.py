@@ -1,0 +1,126 @@
+"""Lists of connections: everything that lists show, in memory, and what a filter leaves of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.connections.models import Connection, EnvironmentValue
+
+
+class Listed(NamedTuple):
+    """A connection as lists show it."""
+
+    id: str
+    name: str
+    dialect: str
+    database: str | None
+    default_schema: str | None
+    deleted_at: int | None
+    environment_attribute: str | None
+    base_role: int
+    created_at: int
+    updated_at: int
+    default_values: tuple[str, ...]
+
+
+COLUMNS = [Connection.__table__.c[name] for name in Listed._fields if name != "default_values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to and sorted by; `name` and `database` are contained, in any case."""
+
+    name: str = ""
+    database: str = ""
+    dialects: frozenset[str] = frozenset()
+    include_deleted: bool = False
+    sort_field: str = "name"
+    descending: bool = False
+
+    def takes(self, connection: Listed) -> bool:
+        """Whether all but the name lets a connection through."""
+        return (
+            (connection.deleted_at is None or self.include_deleted)
+            and (not self.dialects or connection.dialect in self.dialects)
+            and (not self.database or self.database.casefold() in (connection.database or "").casefold())
+        )
+
+
+class Snapshot:
+    """Every connection of an organization, archived ones included."""
+
+    def __init__(self, connections: Sequence[Listed]) -> None:
+        self.connections = connections
+        self._names = _Texts([connection.name.casefold() for connection in connections])
+
+    def select(self, actor: Actor, wanted: Filter) -> list[Listed]:
+        """Those that the actor may see and the filter lets through, in its order (ties by id)."""
+        named: Iterable[Listed] = self.connections
+        if wanted.name:
+            named = [self.connections[place] for place in self._names.containing(wanted.name.casefold())]
+        found = [one for one in named if wanted.takes(one) and (actor.admin or actor.may(Permission.SEE, one))]
+        return _sorted(found, wanted)
+
+
+class _Texts:
+    """Texts to search all at once: one search of a long text costs less than thousands of short ones."""
+
+    BETWEEN = "\0"
+    """No name and no database holds it: requests with it are refused."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._joined = self.BETWEEN.join([*texts, ""])
+        self._ends = list(accumulate(len(text) + 1 for text in texts))
+
+    def containing(self, part: str) -> list[int]:
+        """The places of the texts that contain a part."""
+        places: list[int] = []
+        at = -1 if self.BETWEEN in part else self._joined.find(part)
+        while at >= 0:
+            places.append(bisect_right(self._ends, at))
+            at = self._joined.find(part, self._ends[places[-1]])
+        return places
+
+
+def _sorted(found: list[Listed], wanted: Filter) -> list[Listed]:
+    if wanted.sort_field == "database":
+        named = [connection for connection in found if connection.database is not None]
+        unnamed = [connection for connection in found if connection.database is None]
+        return _by("database", named, wanted.descending) + sorted(unnamed, key=lambda connection: connection.id)
+    return _by(wanted.sort_field, found, wanted.descending)
+
+
+def _by(field: str, found: list[Listed], descending: bool) -> list[Listed]:
+    in_id_order = sorted(found, key=lambda connection: connection.id)
+    return sorted(in_id_order, key=lambda connection: getattr(connection, field).casefold(), reverse=descending)
+
+
+async def snapshot(session: AsyncSession, organization_id: str) -> Snapshot:
+    """Everything that lists of the organization show.
+
+    Kept in memory under the database's version: to search ten thousand of these costs less than to ask for them.
+    """
+    values = await _default_values(session, organization_id)
+    rows = await session.execute(select(*COLUMNS).where(Connection.organization_id == organization_id))
+    return Snapshot([Listed._make((*row, tuple(values.get(row[0], ())))) for row in rows])
+
+
+async def _default_values(session: AsyncSession, organization_id: str) -> dict[str, list[str]]:
+    rows = await session.execute(
+        select(EnvironmentValue.base_connection_id, EnvironmentValue.value)
+        .where(EnvironmentValue.organization_id == organization_id, EnvironmentValue.environment_id.is_(None))
+        .order_by(EnvironmentValue.position)
+    )
+    values: dict[str, list[str]] = {}
+    for connection_id, value in rows:
+        values.setdefault(connection_id, []).append(value)
+    return values
