@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
 
 from moorings.access.policy import Role
 
-SOME = str(uuid.uuid4())
+SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 BASE = "baseConnectionId: Base connection ID must be a valid UUID"
 OTHERS = "environmentConnectionIds: All environment connection IDs must be valid UUIDs"
 FAULTS: list[tuple[dict[str, Any], str]] = [

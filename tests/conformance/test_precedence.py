@@ -7,7 +7,6 @@ visible? 404 → role 403 → archived 410 → empty body → fields.
 from __future__ import annotations
 
 import itertools
-import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,8 @@ import pytest
 from moorings.access.policy import Role
 
 UNKNOWN_KEY = "moo_osk_never_made"
+UNKNOWN = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
+"""An id of nothing; the same in every run, since it is part of a test's name."""
 
 
 class Violation(NamedTuple):
@@ -41,7 +42,7 @@ IN_ORDER = [
     Violation("JSON", {"content": b"{"}, 400, "Bad Request: Invalid JSON"),
     Violation("no object", {"content": b"[]"}, 400, "Bad Request: Expected object, received array"),
     Violation("UUID", {"target": "x"}, 400, "Bad Request: id: Invalid uuid"),
-    Violation("unknown id", {"target": str(uuid.uuid4())}, 404, "Connection not found"),
+    Violation("unknown id", {"target": UNKNOWN}, 404, "Connection not found"),
     Violation("invisible", {"key": "stranger"}, 404, "Connection not found"),
     Violation("role", {"key": "viewer"}, 403, "Permission denied"),
     Violation("archived", {"target": "archived"}, 410, "Connection is archived"),
@@ -172,7 +173,7 @@ METHODS = [
     ("OPTIONS", "/connections"),
     ("TRACE", "/connections"),
     ("BREW", "/connections"),
-    ("POST", f"/connections/{uuid.uuid4()}"),
+    ("POST", f"/connections/{UNKNOWN}"),
     ("PUT", "/connections/x"),
     ("OPTIONS", "/connections/x"),
     ("GET", "/connections/test"),

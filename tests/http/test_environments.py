@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
+
 
 def attach(service: Any, base: str, connections: Any) -> Any:
     body = {"baseConnectionId": base, "environmentConnectionIds": connections}
@@ -67,20 +69,20 @@ class TestAttach:
     @pytest.mark.parametrize(
         ("base", "connections", "detail"),
         [
-            ("x", str(uuid.uuid4()), "baseConnectionId: Base connection ID must be a valid UUID"),
+            ("x", SOME, "baseConnectionId: Base connection ID must be a valid UUID"),
             (
-                str(uuid.uuid4()),
+                SOME,
                 "x",
                 "environmentConnectionIds: All environment connection IDs must be valid UUIDs",
             ),
             (
-                str(uuid.uuid4()),
+                SOME,
                 [],
                 "environmentConnectionIds: All environment connection IDs must be valid UUIDs",
             ),
             (
                 "",
-                [str(uuid.uuid4()), 5],
+                [SOME, 5],
                 (
                     "baseConnectionId: Base connection ID must be a valid UUID; "
                     "environmentConnectionIds: All environment connection IDs must be valid UUIDs"
