@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +10,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import Storage
 from limits.storage import storage_from_string
 
+from moorings import clock
 from moorings.errors import OperatorError, RateLimited
 from moorings.settings import Settings
 
@@ -62,7 +62,7 @@ class RateLimits:
             # A lost counter must not take the service down with it: let the request pass, and say so.
             log.warning("rate_limit_storage_failed", reason=type(refused).__name__)
             return None
-        reset = max(1, math.ceil(ends - time.time()))
+        reset = max(1, math.ceil(ends - clock.now() / 1000))
         if used > limit.amount:
             raise RateLimited(limit.amount, reset)
         return Window(limit.amount, limit.amount - used, reset)

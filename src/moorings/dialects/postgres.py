@@ -20,6 +20,7 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
+from moorings.dialects.postgres_faults import FAULTS, TELLTALES
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig
 
@@ -30,92 +31,6 @@ if TYPE_CHECKING:
 USE_COPY, BATCH_BYTES = "adbc.postgresql.use_copy", "adbc.postgresql.batch_size_hint_bytes"
 NO_COPY_SQLSTATES = ("42601", "0A000")
 """What COPY says of statements that it does not take, such as SHOW and EXPLAIN."""
-
-FAULTS: Mapping[str, errors.WarehouseError] = {
-    "28": errors.LoginRefused("username", "password"),
-    "28P01": errors.LoginRefused("username", "password"),
-    "no entry": errors.LoginRefused(
-        "username",
-        "host",
-        message="The server lets this user not in from here, or not without TLS. Add a line to its pg_hba.conf.",
-    ),
-    "3D000": errors.DatabaseNotFound("database"),
-    "database forbidden": errors.DatabaseForbidden("database"),
-    "3F000": errors.StatementRefused(),
-    "refused": errors.PortClosed("host", "port"),
-    "unresolved": errors.HostNotFound("host"),
-    "timed out": errors.ConnectTimeout("host", "port"),
-    "unreachable": errors.HostUnreachable("host", "port"),
-    "no tls": errors.TlsRefused("ssl_mode"),
-    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
-    ),
-    "25006": errors.ReadOnly(),
-    "25001": errors.StatementRefused(message="This statement cannot run inside a read-only connection."),
-    "42501": errors.StatementForbidden(),
-    "42P02": errors.ParametersRefused(),
-    "08P01": errors.ParametersRefused(),
-    "22P02": errors.StatementRefused(message="A value cannot be read as the type that the statement needs."),
-    "statement timeout": errors.QueryTimeout(),
-    "57014": errors.QueryCancelled(),
-    "57P01": errors.SessionLost(),
-    "57P02": errors.SessionLost(),
-    "57P03": errors.SessionLost(message="The database is starting or stopping. Try again shortly."),
-    "08": errors.SessionLost(),
-    "lost": errors.SessionLost(),
-    "53300": errors.SessionLost(
-        message="The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
-    ),
-    "refused statement": errors.StatementRefused(),
-    "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),
-    "several": errors.StatementRefused(message="Send exactly one statement at a time."),
-    "0A": errors.StatementRefused(),
-    "21": errors.StatementRefused(),
-    "22": errors.StatementRefused(),
-    "23": errors.StatementRefused(),
-    "25": errors.StatementRefused(),
-    "2B": errors.StatementRefused(),
-    "2F": errors.StatementRefused(),
-    "34": errors.StatementRefused(),
-    "42": errors.StatementRefused(),
-    "53": errors.StatementRefused(message="The server ran out of memory or disk for this statement. Narrow it."),
-    "54": errors.StatementRefused(),
-    "55": errors.StatementRefused(),
-    "P0": errors.StatementRefused(),
-}
-"""SQLSTATE or its class, or a word of TELLTALES."""
-
-TELLTALES = (
-    ("due to statement timeout", "statement timeout"),
-    ("canceling statement", "57014"),
-    ("insert multiple commands", "several"),
-    ("password authentication failed", "28P01"),
-    ("no password supplied", "28P01"),
-    ("is not permitted to log in", "28P01"),
-    ("no pg_hba.conf entry", "no entry"),
-    ("permission denied for database", "database forbidden"),
-    ("too many connections", "53300"),
-    ("connection slots", "53300"),
-    ("the database system is", "57P03"),
-    ("does not match host name", "certificate name"),
-    ("certificate verify failed", "certificate"),
-    ("root certificate", "certificate"),
-    ("server does not support SSL", "no tls"),
-    ("SSL error", "no tls"),
-    ("could not translate host name", "unresolved"),
-    ("Connection refused", "refused"),
-    ("timeout expired", "timed out"),
-    ("timed out", "timed out"),
-    ("No route to host", "unreachable"),
-    ("Network is unreachable", "unreachable"),
-    ("terminating connection", "57P01"),
-    ("server closed the connection", "lost"),
-    ("no connection to the server", "lost"),
-    ("connection not open", "lost"),
-    ("SSL connection has been closed", "lost"),
-)
-"""What libpq says → the key of FAULTS: failed logins and failures between batches carry no SQLSTATE."""
 
 
 class Config(TlsConfig, frozen=True):
