@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable
@@ -87,13 +88,13 @@ class TestFormats:
     @pytest.mark.parametrize("accept", FORMATS)
     def test_many_batches(self, run: Run, accept: str):
         answer = run("SELECT range AS a FROM range(100000)", accept)
-        found = {
+        readers = {
             ARROW: lambda body: pa.ipc.open_stream(body).read_all()["a"].to_pylist(),
             JSON: lambda body: [row[0] for row in json.loads(body)["rows"]],
             NDJSON: lambda body: [json.loads(line)["a"] for line in body.splitlines()],
             CSV: lambda body: [int(line) for line in body.splitlines()[1:]],
         }
-        assert found[accept](answer.content) == list(range(100_000))
+        assert readers[accept](answer.content) == list(range(100_000))
 
 
 class TestRowLimit:
@@ -108,9 +109,8 @@ class TestRowLimit:
     def test_the_last_arrow_batch_tells_a_cut(self, run: Run, limit: int, truncated: bytes):
         answer = run("SELECT * FROM range(50000)", ARROW, rowLimit=limit)
         reader = pa.ipc.open_stream(answer.content)
-        rows, metadata = 0, None
-        for found in reader.iter_batches_with_custom_metadata():
-            rows, metadata = rows + found.batch.num_rows, found.custom_metadata
+        batches = list(reader.iter_batches_with_custom_metadata())
+        rows, metadata = sum(found.batch.num_rows for found in batches), batches[-1].custom_metadata
         assert rows == limit
         assert dict(metadata) == {b"moorings.rowCount": b"%d" % limit, b"moorings.truncated": truncated}
 
@@ -221,8 +221,6 @@ class TestQueryId:
         path = f"/api/v1/connections/{connection_id}/query"
 
         async def twice() -> set[int]:
-            import asyncio
-
             answers = await asyncio.gather(
                 *(service.client.post(path, json=endless, headers=headers) for _ in range(2))
             )
