@@ -62,7 +62,7 @@ class RateLimits:
             # A lost counter must not take the service down with it: let the request pass, and say so.
             log.warning("rate_limit_storage_failed", reason=type(refused).__name__)
             return None
-        reset = max(1, math.ceil(ends - clock.now() / 1000))
+        reset = min(limit.get_expiry(), max(1, math.ceil(ends - clock.now() / 1000)))
         if used > limit.amount:
             raise RateLimited(limit.amount, reset)
         return Window(limit.amount, limit.amount - used, reset)

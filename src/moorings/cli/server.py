@@ -116,11 +116,13 @@ def several(settings: Settings) -> bool:
     for number in STOP:
         signal.signal(number, stop)
     _, status = os.wait()
+    codes = [os.waitstatus_to_exitcode(status)]
     if not stopping:
         _terminate(children)
-        status = 1
-    codes = [child.wait() for child in children]
-    return any(codes) or status != 0
+        codes.append(1)
+    codes += [child.wait() for child in children]
+    # One that had not come so far as to catch the signal was ended by it: that is a stop as well.
+    return any(code not in (0, -signal.SIGTERM, -signal.SIGINT) for code in codes)
 
 
 def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
