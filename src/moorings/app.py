@@ -14,6 +14,7 @@ from moorings import settings as environment
 from moorings.access import installation
 from moorings.api import connections, environments, pages, queries, routing
 from moorings.api.limits import RateLimits
+from moorings.api.lingering import Lingering
 from moorings.api.state import Services
 from moorings.db import Database
 from moorings.engine.service import Engine
@@ -71,11 +72,13 @@ def create_app(settings: Settings) -> ASGIApp:
         await engine.close()
         await database.close()
 
-    return Router(
-        routes=[*routing.endpoints(services, ROUTES), *_pages(services)],
-        redirect_slashes=False,
-        default=routing.not_found,
-        lifespan=lifespan,
+    return Lingering(
+        Router(
+            routes=[*routing.endpoints(services, ROUTES), *_pages(services)],
+            redirect_slashes=False,
+            default=routing.not_found,
+            lifespan=lifespan,
+        )
     )
 
 

@@ -1,0 +1,65 @@
+"""What a client still sends when its request is refused already.
+
+A server that answers while the client is at its body closes the connection without a word: the client may never read
+why it was refused, or its next request on that connection is lost. So the rest of the body is received and thrown
+away first, within bounds; beyond them the answer says that the connection ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 32 * 1024 * 1024
+MOST_SECONDS = 10.0
+WITHOUT_BODY = ("GET", "HEAD")
+
+
+class Lingering:
+    """An ASGI app whose answers wait until the request has been received to its end."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        if scope["type"] != "http" or scope["method"] in WITHOUT_BODY or _waits_for_leave(scope):
+            await self._inner(scope, receive, send)
+            return
+        body = _Body(receive)
+
+        async def send_after_body(message: Message) -> None:
+            if message["type"] == "http.response.start" and not await body.discard():
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._inner(scope, body.receive, send_after_body)
+
+
+def _waits_for_leave(scope: Scope) -> bool:
+    """Whether the client sends its body only when told to: an answer before that is read without further ado."""
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+class _Body:
+    """A request's body on its way."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._ended = self._ended or not message.get("more_body", False)
+        return message
+
+    async def discard(self) -> bool:
+        """Receive the rest; False for a client that sends more than `MOST_BYTES`, or too slowly to wait for."""
+        received = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MOST_SECONDS):
+                while not self._ended and received < MOST_BYTES:
+                    received += len((await self.receive()).get("body", b""))
+        return self._ended
