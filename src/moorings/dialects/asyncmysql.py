@@ -50,6 +50,12 @@ class _Wire(Connection):
         self._ssl_context = None
         self._client_flag &= ~SSL
 
+    def close(self) -> None:
+        """Hang up at once: the driver would wait for the server to say goodbye to TLS, and its loop ends before that."""
+        if self._transport is not None:
+            self._transport.abort()
+        super().close()
+
 
 class MySQLSession(Session):
     """One login. Its event loop runs only while the session's thread is in a call."""
@@ -243,11 +249,8 @@ async def _login(config: FamilyConfig, surroundings: Surroundings, database: str
 
 
 async def _hang_up(wire: _Wire) -> None:
-    """Close at once, and let the loop see it: a loop that ends before leaves the socket open."""
-    transport = wire._transport  # noqa: SLF001  # the driver would wait for the server to say goodbye to TLS
+    """Close, and let the loop see it: a loop that ends before leaves the socket open."""
     wire.close()
-    if transport is not None:
-        transport.abort()
     for _ in range(3):
         await asyncio.sleep(0)
 
