@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
 import signal
 import socket
@@ -14,6 +17,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.terminal import MOORINGS
 
 SLOW = "SELECT count(*) FROM range(1000000000000) AS a(x), range(1000000) AS b(y) WHERE hash(x + y) = 42"
 
@@ -153,6 +158,29 @@ class TestStop:
             assert 0.9 < time.monotonic() - started < 4
             thread.join()
         assert ended != [200]
+
+
+class TestStopUnderMake:
+    def test_ctrl_c_at_the_terminal_ends_in_exit_code_0(self, terminal):
+        (terminal.folder / "Makefile").write_text(f"serve:\n\t@exec {MOORINGS[0]} serve --take-terminal\n")
+        process, screen = pty.fork()
+        if process == 0:
+            os.chdir(terminal.folder)
+            os.execvpe("make", ["make", "serve"], terminal.environment())
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{terminal.url}/health", trust_env=False).status_code == 200:
+                    break
+            time.sleep(0.05)
+        os.write(screen, b"\x03")
+        said = b""
+        with contextlib.suppress(OSError):  # what a terminal raises when its last process has gone
+            while chunk := os.read(screen, 4096):
+                said += chunk
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, said.decode()
+        assert b"Interrupt" not in said
+        os.close(screen)
 
 
 class TestRefusedStart:

@@ -51,7 +51,7 @@ class _Wire(Connection):
         self._client_flag &= ~SSL
 
     def close(self) -> None:
-        """Hang up at once: the driver would wait for the server to say goodbye to TLS, and its loop ends before that."""
+        """Hang up at once: the driver would wait for the goodbye of TLS, and the loop ends before it comes."""
         if self._transport is not None:
             self._transport.abort()
         super().close()
