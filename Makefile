@@ -59,5 +59,5 @@ lock:
 	@sh scripts/lock.sh
 
 clean:
-	rm -rf .venv .uv site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .engines site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,15 +1,41 @@
 #!/bin/sh
-# The database servers that tests start and that no Python package brings, where apt and the right to use it are there.
-# Where they are not, those tests say how to get them and are skipped, or fail under MOORINGS_TEST_REQUIRE=all.
+# The database servers that tests start and that the tests' own environment does not bring.
+# Those of the system come by apt, where it and the right to use it are there. The heavy ones, in environments of their own
+# below .engines, come with MOORINGS_TEST_REQUIRE=all. Tests of what is missing say how to get it and are skipped, or fail
+# under MOORINGS_TEST_REQUIRE=all.
 set -eu
+cd "$(dirname "$0")/.."
 
 present() {
     command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]
 }
 
-if ! present mariadbd && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    echo "Installing MariaDB's server program for the tests ..." >&2
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq </dev/null >/dev/null
-    apt-get install -y -qq --no-install-recommends mariadb-server-core </dev/null >/dev/null
+install_system_packages() {
+    wanted=
+    present mariadbd || wanted="$wanted mariadb-server-core"
+    ldconfig -p 2>/dev/null | grep -q libltdl.so.7 || wanted="$wanted libltdl7" # mssql-python's ODBC loads it
+    if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        echo "Installing for the tests:$wanted ..." >&2
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq </dev/null >/dev/null
+        # shellcheck disable=SC2086 # a list of names
+        apt-get install -y -qq --no-install-recommends $wanted </dev/null >/dev/null
+    fi
+}
+
+install_environment() {
+    name=$(basename "$1" .lock)
+    home=.engines/$name
+    cmp -s "$1" "$home/installed" && return
+    echo "Installing $name for the tests ..." >&2
+    "$uv" venv --quiet --clear --python "$(find_python)" "$home"
+    VIRTUAL_ENV="$PWD/$home" "$uv" pip sync --quiet --compile-bytecode --require-hashes "$1"
+    cp "$1" "$home/installed"
+}
+
+install_system_packages
+if [ "${MOORINGS_TEST_REQUIRE:-}" = all ]; then
+    . scripts/uv.sh
+    need_uv
+    for lock in requirements/engines/*.lock; do install_environment "$lock"; done
 fi
