@@ -1,6 +1,8 @@
 """The only source of time: everything that stores or compares an instant asks here."""
 
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 
 def now() -> int:
@@ -11,3 +13,9 @@ def now() -> int:
 def monotonic() -> float:
     """Seconds of a clock that never goes back, for durations and deadlines."""
     return time.monotonic()
+
+
+def offset(zone: str) -> str:
+    """What a zone (an IANA name) is ahead of UTC now, such as `+01:00`."""
+    ahead = datetime.now(ZoneInfo(zone)).strftime("%z")
+    return f"{ahead[:3]}:{ahead[3:5]}"

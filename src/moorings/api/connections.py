@@ -230,8 +230,7 @@ async def test_unsaved(call: Call) -> TestShape:
 async def test_saved(call: Call) -> TestShape:
     """Test a stored connection."""
     Fields(call.body, ()).done()
-    async with call.services.db.reading() as session:
-        target = await service.opened(session, call.services.keyset, call.connection)
+    target = await service.open_target(call.services.db, call.services.keyset, call.connection)
     return test_shape(await call.services.engine.test(target.dialect, target.config))
 
 
@@ -245,7 +244,6 @@ def test_shape(report: TestReport) -> TestShape:
 
 
 _TEXT = {"type": "string"}
-_FLAG = {"enum": ["true", "false", "True", "False", "1", "0"]}
 
 ROUTES = (
     Route(
@@ -261,7 +259,7 @@ ROUTES = (
             Parameter("dialect", schemas.DIALECT_LIST, "Only these dialects, comma-separated."),
             Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; `name` unless said."),
             Parameter("sortDirection", {"enum": list(SORT_DIRECTIONS)}, "`asc` unless said."),
-            Parameter("includeDeleted", _FLAG, "Archived ones too."),
+            Parameter("includeDeleted", schemas.FLAG, "Archived ones too."),
         ),
         errors=(UnknownDialects,),
     ),
@@ -275,7 +273,7 @@ ROUTES = (
         answer=Created,
         status=201,
         body=schemas.connection,
-        parameters=(Parameter("test", _FLAG, "Store it only if its test passes."),),
+        parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."),),
         errors=(UnknownDialect, ConnectionTestFailed),
     ),
     Route(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -38,7 +38,7 @@ STATUS_WORDS = {
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document, for these routes."""
     routes = tuple(routes)
-    shapes = {shape for route in routes for shape in [route.answer] if shape is not None}
+    shapes = {shape for route in routes for shape in _shapes(route)}
     _, components = msgspec.json.schema_components([Problem, *sorted(shapes, key=_name)], ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -58,6 +58,11 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "schemas": components,
         },
     }
+
+
+def _shapes(route: Route) -> tuple[type, ...]:
+    """What a route may answer with: one shape, or a union of several."""
+    return get_args(route.answer) or (route.answer,)
 
 
 def _name(shape: type) -> str:
@@ -96,7 +101,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    schema: dict[str, Any] = {} if route.answer is None else {"$ref": REF.format(name=route.answer.__name__)}
+    choices = [{"$ref": REF.format(name=shape.__name__)} for shape in _shapes(route)]
+    schema: dict[str, Any] = choices[0] if len(choices) == 1 else {"oneOf": choices}
     content = {
         media_type: {"schema": schema if media_type == "application/json" else {}} for media_type in route.media_types
     }

@@ -8,7 +8,7 @@ from moorings.api.fields import Fields
 from moorings.api.negotiation import FORMATS, choose
 from moorings.api.results import encoder
 from moorings.api.routing import UUID, Call, Parameter, Route
-from moorings.api.shapes import Done, ResultShape
+from moorings.api.shapes import Done, PlanShape, ResultShape
 from moorings.api.streams import QUERY_ID, TIMEOUT, Stream
 from moorings.connections import service as connections
 from moorings.errors import (
@@ -29,14 +29,22 @@ SQL_LIMIT = 500_000
 """The most characters of a statement, and of one parameter."""
 
 
-async def query(call: Call) -> Stream:
-    """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said)."""
+async def query(call: Call) -> Stream | PlanShape:
+    """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said).
+
+    With `dryRun=true` it is not run: the answer is JSON, and says what running it would take.
+    """
     if call.scope["http_version"] in OLD:
         raise ProtocolTooOld
+    query = Fields(call.query(), ("dryRun",))
+    dry_run = query.flag("dryRun", default=False)
+    query.done()
     asked = _read(call)
-    chosen = encoder(choose(_accept(call)))
-    async with call.services.db.reading() as session:
-        target = await connections.opened(session, call.services.keyset, call.connection)
+    chosen = None if dry_run else encoder(choose(_accept(call)))
+    target = await connections.open_target(call.services.db, call.services.keyset, call.connection)
+    if chosen is None:
+        plan = await call.services.queries.plan(target, asked)
+        return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
     return await streams.opened(call, target, asked, chosen)
 
 
@@ -86,9 +94,10 @@ ROUTES = (
         kind="free",
         permission=Permission.QUERY,
         summary="Run a query",
-        answer=ResultShape,
+        answer=ResultShape | PlanShape,
         body=schemas.query,
         parameters=(
+            Parameter("dryRun", schemas.FLAG, "Say what running it would take, and do not run it."),
             Parameter(
                 QUERY_ID,
                 {"type": "string", "format": "uuid"},

@@ -15,6 +15,8 @@ DIALECT_LIST: dict[str, Any] = {
     "type": "string",
     "pattern": "^(NAME)?( *, *(NAME)?)*$".replace("NAME", "|".join(dialects.names())),
 }
+FLAG: dict[str, Any] = {"enum": ["true", "false", "True", "False", "1", "0"]}
+"""A boolean of a query, in each spelling that clients send."""
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
 

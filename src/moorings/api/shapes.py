@@ -118,6 +118,57 @@ class ResultShape(Shape):
     truncated: bool
 
 
+class PlanShape(Shape, kw_only=True):
+    """What running a statement would take; `estimatedBytes` where the engine tells."""
+
+    dry_run: bool = True
+    plan: str
+    estimated_bytes: int | None
+
+
+class CatalogColumn(Shape):
+    """A column: its type in the engine's words, and in Arrow's where that can be said before a query."""
+
+    name: str
+    position: int
+    native_type: str
+    arrow_type: str | None
+    nullable: bool
+    comment: str | None
+
+
+class CatalogReference(Shape):
+    """A foreign key: columns, and those of another table that they refer to."""
+
+    name: str | None
+    columns: list[str]
+    catalog: str | None
+    schema: str | None
+    table: str
+    referred_columns: list[str]
+
+
+class CatalogTable(Shape):
+    """A table or view; numbers are the engine's estimates."""
+
+    catalog: str | None
+    schema: str | None
+    name: str
+    kind: str
+    comment: str | None
+    row_count: int | None
+    size_bytes: int | None
+    columns: list[CatalogColumn]
+    primary_key: list[str]
+    foreign_keys: list[CatalogReference]
+
+
+class CatalogTables(Shape):
+    """Tables, by catalog, schema and name."""
+
+    tables: list[CatalogTable]
+
+
 class NewEnvironment(Shape):
     """An environment, in the older published spelling."""
 

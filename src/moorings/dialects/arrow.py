@@ -1,8 +1,13 @@
-"""Arrow as we promise it: no extension types, decimals where a precision is declared, none of the drivers' metadata."""
+"""Arrow as we promise it: no extension types, decimals where a precision is declared, none of the drivers' metadata.
+
+Also columns out of rows, for drivers that have no Arrow of their own.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import decimal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,3 +129,65 @@ def numbers(column: pa.Array, wanted: pa.DataType) -> pa.Array:
     except pa.ArrowInvalid:
         finite = pc.invert(pc.match_substring_regex(column, "N|I|n"))
         return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(wanted)
+
+
+# ---- rows → columns ---------------------------------------------------------------------------------------------
+
+
+def rows_reader(schema: pa.Schema, fetch: Callable[[], Sequence[Sequence[Any]]]) -> pa.RecordBatchReader:
+    """Batches of what `fetch` returns, row by row in the schema's types, until it returns none."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while rows := fetch():
+            yield rows_batch(rows, schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def rows_batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Rows as a record batch. Names may repeat or be empty: columns are told apart by their place."""
+    import pyarrow as pa
+
+    columns = [column(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values as drivers give them, as one column; raises ArrowInvalid for one that the type cannot hold exactly."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        convert = _converter(kind)
+        return pa.array([None if value is None else convert(value) for value in values], kind)
+
+
+def _converter(kind: pa.DataType) -> Callable[[Any], Any]:
+    """What makes a driver's value one of a type."""
+    import pyarrow as pa
+
+    known: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]], ...] = (
+        (pa.types.is_boolean, _boolean),
+        (pa.types.is_integer, int),
+        (pa.types.is_floating, float),
+        (pa.types.is_decimal, _exact),
+        (pa.types.is_string, str),
+        (pa.types.is_binary, bytes),
+    )
+    return next((convert for is_kind, convert in known if is_kind(kind)), _as_it_is)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    return value.lower() in ("true", "t", "1") if isinstance(value, str) else bool(value)
+
+
+def _exact(value: Any) -> decimal.Decimal | None:
+    """A number as a decimal; null for NaN and infinity, which Arrow's decimals cannot be."""
+    number = value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
+    return number if number.is_finite() else None

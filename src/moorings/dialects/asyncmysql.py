@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -16,10 +16,11 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
-from moorings import errors
-from moorings.dialects import texts
+from moorings import clock, errors
+from moorings.dialects import mysql_structure, texts
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.mysql import FamilyConfig, tls_context
+from moorings.dialects.structure import Scope, Table
 
 T = TypeVar("T")
 
@@ -105,6 +106,10 @@ class MySQLSession(Session):
             return f"The default schema is {schema}."
         raise fault("default_schema")
 
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of every database that the login may see and the settings include."""
+        return mysql_structure.tables(self._ask, scope)
+
     def _ask(self, sql: str) -> list[tuple[bytes | None, ...]]:
         return self._await(_rows(self._wire, sql))
 
@@ -133,7 +138,8 @@ class MySQLSession(Session):
         limit = f"max_statement_time={seconds}" if self._mariadb else f"max_execution_time={int(seconds * 1000)}"
         flag = "tx_read_only" if self._mariadb else "transaction_read_only"
         charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
-        self._ask(f"SET SESSION {charsets}, autocommit=1, {limit}, {flag}={int(statement.read_only)}")
+        zone = f"time_zone='{clock.offset(self._config.session_zone)}'"  # names need tables that few servers loaded
+        self._ask(f"SET SESSION {charsets}, autocommit=1, {zone}, {limit}, {flag}={int(statement.read_only)}")
         if not statement.read_only:
             return
         self._xid = secrets.token_hex(16)

@@ -6,17 +6,20 @@ Core never branches on a dialect's name: it asks `abilities` or calls a method.
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moorings import errors
+from moorings.dialects.structure import Plan, joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from moorings.dialects.config import ConnectionConfig
+    from moorings.dialects.structure import Scope, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,15 @@ class Statement:
     """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
 
 
+@contextlib.contextmanager
+def importing(extra: str) -> Generator[None]:
+    """A block that imports a driver; raises DriverMissing, which names the extra, when it is not there."""
+    try:
+        yield
+    except ImportError:
+        raise errors.DriverMissing.of(extra) from None
+
+
 class Session(ABC):
     """One login to one warehouse. Used by one thread at a time, but for `cancel`, which any thread may call.
 
@@ -68,6 +80,8 @@ class Session(ABC):
     """The server's own name for this session (backend pid, thread id); empty where it has none."""
     encrypted: bool | None = None
     """Whether the transport is TLS; None where there is no transport."""
+    EXPLAIN: ClassVar[str] = "EXPLAIN"
+    """What makes a plan out of a statement, written before it."""
 
     @abstractmethod
     def ping(self) -> None:
@@ -80,9 +94,24 @@ class Session(ABC):
         Raises SchemaNotFound or SchemaForbidden, blaming `default_schema`.
         """
 
+    def try_query(self) -> str:
+        """See that a query runs; returns a sentence for the test's `query` step."""
+        self.ping()
+        return "A query ran."
+
+    @abstractmethod
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables and views that the login may see, with columns and keys, in a handful of statements."""
+
     @abstractmethod
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its result; reading the batches may raise the driver's errors too."""
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take. It is not run."""
+        reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}"))
+        rows = reader.read_all()
+        return Plan(joined(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
 
     @abstractmethod
     def cancel(self) -> None:

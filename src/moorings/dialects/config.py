@@ -204,7 +204,12 @@ class ConnectionConfig(BaseModel, frozen=True):
         """An empty string is as if absent, unless the field is needed or a string is wrong there anyway."""
         return field in needed or cls.kind(field) not in ("string", "list")
 
-    # ---- storing ---------------------------------------------------------------------------------------------------
+    # ---- storing and connecting --------------------------------------------------------------------------------------
+
+    @property
+    def session_zone(self) -> str:
+        """The time zone of sessions: the one that results are shown in, else the one that stored times are in."""
+        return self.system_timezone if self.query_timezone == "NONE" else self.query_timezone
 
     def secrets(self) -> dict[str, str]:
         """Field → value, in the clear, of the secrets that are set."""

@@ -8,15 +8,17 @@ https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from moorings import errors
+from moorings.dialects import duckdb_structure
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.required import Login, Need, always
+from moorings.dialects.structure import Scope, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,11 +117,11 @@ class DuckDB(BaseDialect):
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Open the file; raises NotAllowedHere for one outside the operator's directory, DatabaseNotFound."""
         if config.database == MEMORY:
-            return DuckSession(MEMORY, {}, config.default_schema)
+            return DuckSession(MEMORY, {}, config)
         path = allowed_path(config.database or "", surroundings.duckdb_directory)
         if not path.exists() and config.read_only:
             raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
-        return DuckSession(str(path), {"access_mode": access_mode(config)}, config.default_schema)
+        return DuckSession(str(path), {"access_mode": access_mode(config)}, config)
 
 
 def access_mode(config: ConnectionConfig) -> str:
@@ -145,7 +147,6 @@ def allowed_path(database: str, directory: str | None) -> Path:
 
 HARDENED = {
     "enable_external_access": "false",
-    "lock_configuration": "true",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -159,14 +160,21 @@ class DuckSession(Session):
     Temporary tables, variables and the schema live in a connection, so a fresh one is how a session is reset.
     """
 
-    def __init__(self, database: str, options: Mapping[str, str], schema: str | None, *, harden: bool = True) -> None:
+    def __init__(
+        self, database: str, options: Mapping[str, str], config: ConnectionConfig, *, harden: bool = True
+    ) -> None:
         import duckdb
 
         self._database = database
-        self._schema = schema
+        self._schema = config.default_schema
         self._reader: pa.RecordBatchReader | None = None
         self._instance = duckdb.connect(database, config={**(HARDENED if harden else {}), **options})
-        self._connection = self._fresh()
+        try:
+            _settle(self._instance, config.session_zone, lock=harden)
+            self._connection = self._fresh()
+        except BaseException:
+            self._instance.close()
+            raise
 
     def _fresh(self) -> duckdb.DuckDBPyConnection:
         connection = self._instance.cursor()
@@ -186,6 +194,14 @@ class DuckSession(Session):
         if not _schemas(self._connection, self._schema):
             raise errors.SchemaNotFound("default_schema")
         return f"The default schema is {self._schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of this database, and of others that are attached and included."""
+        own = self._rows("SELECT current_database()")[0][0]
+        return duckdb_structure.tables(self._rows, scope, own)
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql).fetchall()
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
@@ -221,6 +237,25 @@ class DuckSession(Session):
             self._reader.close()
             self._reader = None
         self._connection.close()
+
+
+def _settle(instance: duckdb.DuckDBPyConnection, zone: str, *, lock: bool) -> None:
+    """Set the time zone, and let no statement change a setting later; a file's first session does it for all."""
+    import duckdb
+
+    try:
+        instance.execute(f"SET GLOBAL TimeZone = '{zone}'")
+        if lock:
+            instance.execute("SET GLOBAL lock_configuration = true")
+    except duckdb.InvalidInputException:
+        (found,) = instance.execute("SELECT current_setting('TimeZone')").fetchall()
+        if found != (zone,):
+            raise errors.DatabaseForbidden(
+                "database",
+                "query_timezone",
+                "system_timezone",
+                message="This file is open in another connection with another time zone. Give both the same.",
+            ) from None
 
 
 def _schemas(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """MariaDB.
 
-Driver: asyncmy (extra `mysql`). Login: user name and password. Limits: a schema is a database here.
+Driver: asyncmy (extra `mariadb`). Login: user name and password. Limits: a schema is a database here.
 Source: https://mariadb.com/docs/server/security/securing-mariadb.
 """
 
@@ -22,4 +22,5 @@ class MariaDB(mysql.MySQL):
 
     name = "mariadb"
     title = "MariaDB"
+    extra = "mariadb"
     Config = Config

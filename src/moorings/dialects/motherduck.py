@@ -56,7 +56,7 @@ class MotherDuck(BaseDialect):
             path = duckdb.allowed_path(database, surroundings.duckdb_directory)
             if not path.exists() and config.read_only:
                 raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
-            return duckdb.DuckSession(str(path), {"access_mode": duckdb.access_mode(config)}, config.default_schema)
+            return duckdb.DuckSession(str(path), {"access_mode": duckdb.access_mode(config)}, config)
         options = {
             "motherduck_token": config.secrets().get("password", ""),
             "motherduck_saas_mode": "true",
@@ -65,4 +65,4 @@ class MotherDuck(BaseDialect):
             "python_enable_replacements": "false",
             "custom_user_agent": surroundings.application_name,
         }
-        return duckdb.DuckSession(f"md:{database.removeprefix('md:')}", options, config.default_schema, harden=False)
+        return duckdb.DuckSession(f"md:{database.removeprefix('md:')}", options, config, harden=False)

@@ -1,8 +1,9 @@
 """MySQL.
 
 Driver: asyncmy (extra `mysql`). Login: user name and password (native, or caching SHA-2 over TLS). Limits: a schema
-is a database here; TIMESTAMP arrives in the server's time zone, without one; dates such as 0000-00-00 arrive as null; a
-literal % is written %% in statements with parameters. Source: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html.
+is a database here; TIMESTAMP arrives in the session's time zone, by its offset of today; dates such as 0000-00-00
+arrive as null; a literal % is written %% in statements with parameters.
+Source: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
@@ -113,10 +114,8 @@ class MySQL(BaseDialect):
 
     def connect(self, config: FamilyConfig, surroundings: Surroundings) -> Session:
         """Log in; `prefer` goes on in the clear where the server has no TLS."""
-        try:
+        with importing(self.extra or ""):
             from moorings.dialects.asyncmysql import MySQLSession
-        except ImportError:
-            raise errors.DriverMissing.of("mysql") from None
         return MySQLSession(config, surroundings)
 
 

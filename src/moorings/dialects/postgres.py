@@ -17,11 +17,13 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Statement, Surroundings
+from moorings.dialects import postgres_structure
+from moorings.dialects.base import Abilities, Session, Statement, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.postgres_faults import FAULTS, TELLTALES
 from moorings.dialects.required import Need, always
+from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import TlsConfig
 
 if TYPE_CHECKING:
@@ -74,13 +76,11 @@ class Postgres(BaseDialect):
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""
-        try:
+        with importing("postgres"):
             from adbc_driver_postgresql import dbapi
-        except ImportError:
-            raise errors.DriverMissing.of("postgres") from None
         with _root_certificates(config) as path:
             connection = dbapi.connect(conninfo(config, surroundings, path), autocommit=True)
-        return PostgresSession(connection, config.default_schema, surroundings.application_name)
+        return PostgresSession(connection, config, surroundings.application_name)
 
 
 def verified(config: TlsConfig) -> bool:
@@ -140,9 +140,10 @@ def _root_certificates(config: TlsConfig) -> Generator[str]:
 class PostgresSession(Session):
     """One login through ADBC, in autocommit mode: transactions are begun and ended here, by statements."""
 
-    def __init__(self, connection: Connection, schema: str | None, application_name: str) -> None:
+    def __init__(self, connection: Connection, config: TlsConfig, application_name: str) -> None:
         self._connection = connection
-        self._schema = schema
+        self._schema = config.default_schema
+        self._zone = config.session_zone
         self._application_name = application_name
         self._cursor: Cursor | None = None
         self._unread = False
@@ -175,6 +176,10 @@ class PostgresSession(Session):
         if not found["usable"]:
             raise errors.SchemaForbidden("default_schema")
         return f"The default schema is {self._schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of this database; PostgreSQL reaches no other one."""
+        return postgres_structure.tables(self._rows, scope)
 
     # ---- statements -------------------------------------------------------------------------------------------
 
@@ -228,6 +233,7 @@ class PostgresSession(Session):
         settings = {
             "statement_timeout": str(max(1, math.ceil(statement.timeout_seconds * 1000))),
             "application_name": f"{self._application_name} {statement.query_id}".strip(),
+            "TimeZone": self._zone,
         }
         if self._schema is not None:
             quoted = self._schema.replace('"', '""')
@@ -309,6 +315,10 @@ class PostgresSession(Session):
 
     def _run(self, sql: str) -> Mapping[str, Sequence[Any]]:
         return self._execute(sql, copy=False).read_all().to_pydict()
+
+    def _rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        found = self._execute(sql, copy=False).read_all()
+        return zip(*(column.to_pylist() for column in found.columns), strict=True)
 
     def _ask(self, sql: str) -> Mapping[str, Any]:
         return {name: values[0] for name, values in self._run(sql).items()}

@@ -42,10 +42,15 @@ class Lease:
 
         The statement's timeout covers it until its last batch was pulled, and is kept by us besides the server.
         """
-        self._end_timer()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(statement.timeout_seconds, self._stop, errors.QueryTimeout())
+        self._start_timer(statement.timeout_seconds)
         return await self._cross(lambda: self._begin(statement))
+
+    async def ask(self, work: Callable[[Session], T], timeout_seconds: float) -> T:
+        """What the session answers to a call that is no stream of rows; raises WarehouseError."""
+        self._start_timer(timeout_seconds)
+        answer = await self._cross(lambda: self._seat.guard(lambda: work(self._session)))
+        self._end_timer()
+        return answer
 
     async def pull(self, encode: Callable[[pa.RecordBatch | None], T]) -> T:
         """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
@@ -103,6 +108,10 @@ class Lease:
     def _abandon(self, job: Job[Any], reason: errors.WarehouseError) -> None:
         if not job.future.done():
             job.future.set_exception(reason)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._end_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._stop, errors.QueryTimeout())
 
     def _end_timer(self) -> None:
         if self._timer is not None:

@@ -20,6 +20,7 @@ from moorings.access.service import Actor
 from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.dialects.base import Statement
+from moorings.dialects.structure import Plan
 from moorings.engine.service import Engine, Lease, Target
 from moorings.errors import QueryIdInUse, QueryNotFound
 from moorings.queries import owners
@@ -164,8 +165,7 @@ class Queries:
 
         Raises Saturated, the WarehouseError of the login, or QueryIdInUse.
         """
-        ceiling = target.config.query_timeout_seconds
-        timeout = min(asked.timeout_seconds or ceiling, ceiling)
+        timeout = self._timeout(target, asked)
         query_id = asked.query_id or str(uuid.uuid4())
         async with self._engine.lease(target) as lease:
             await self._register(actor, target, query_id, lease.session_id)
@@ -177,6 +177,17 @@ class Queries:
                 self._leave(query)
                 # A task of its own: whoever runs the query may be cancelled right now, and again.
                 await asyncio.shield(self._spawn(self._forget(query_id)))
+
+    async def plan(self, target: Target, asked: Asked) -> Plan:
+        """What running a statement would take; it is not run. Raises Saturated or WarehouseError."""
+        timeout = self._timeout(target, asked)
+        statement = Statement(asked.sql, asked.parameters, read_only=target.config.read_only, timeout_seconds=timeout)
+        async with self._engine.lease(target) as lease:
+            return await lease.ask(lambda session: session.plan(statement), timeout)
+
+    def _timeout(self, target: Target, asked: Asked) -> int:
+        ceiling = target.config.query_timeout_seconds
+        return min(asked.timeout_seconds or ceiling, ceiling)
 
     def _enter(self, query: Query) -> None:
         self._running[query.id] = query
