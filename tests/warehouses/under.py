@@ -1,0 +1,121 @@
+"""What the suite asks of an engine: one `Under` a dialect, made beside the server that proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.warehouses.servers.process import Server
+
+Body = Mapping[str, Any]
+
+
+class Outside(Protocol):
+    """The other side of an engine: what it saw of Moorings, told by the server itself."""
+
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements, past Moorings; returns the rows of the last one."""
+        ...
+
+    def running(self, marker: str) -> int:
+        """How many statements with this marker run now."""
+        ...
+
+    def sessions(self) -> int:
+        """How many sessions Moorings has now."""
+        ...
+
+    def kill(self, session_id: str) -> None:
+        """End a session."""
+        ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """An expression, the Arrow type that its column has, as text, and its value in Python."""
+
+    sql: str
+    arrow: str
+    value: Any
+
+
+CONCEPTS = (
+    "boolean",
+    "integer",
+    "bigint",
+    "decimal",
+    "double",
+    "nan",
+    "infinity",
+    "text",
+    "binary",
+    "date",
+    "time",
+    "timestamp",
+    "instant",
+    "array",
+    "object",
+    "null",
+)
+"""What every engine has a Case for, or a reason why not. An `instant` is a timestamp with a zone, an `object` a struct."""
+
+
+@dataclass(frozen=True)
+class Sql:
+    """How an engine says what the tests want of it. Where a mark is in braces, the test fills it in."""
+
+    many: str
+    """`{rows}` rows with a `number` (from 1) and a `text` (`row 1`)."""
+    slow: str
+    """A statement that takes half a minute, and holds `{marker}`."""
+    mark: str
+    """The placeholder of one parameter."""
+    echo: str
+    """A statement with one parameter, which it returns as text."""
+    types: Mapping[str, Case | str]
+    """Concept → its Case, or the reason why there is none."""
+    structure: Sequence[str] = ()
+    """Statements, run from outside, that make what `tests/warehouses/test_structure.py` describes."""
+    bypasses: Sequence[str] = ()
+    """The engine's own ways around read-only, each of which writes to `written` if it works."""
+    bypass_setup: Sequence[str] = ()
+    """Statements, run from outside, that those ways need."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing wrong with a connection, and what its test must say.
+
+    `changes` are to the body that works (None leaves a field out); `setup` and `teardown` are statements run from
+    outside. `unproduced` says why no server here can show the fault, which is then not tested.
+    """
+
+    what: str
+    step: str
+    code: str
+    fields: Sequence[str] = ()
+    changes: Body | Callable[[Server], Body] = field(default_factory=dict)
+    setup: Sequence[str] = ()
+    teardown: Sequence[str] = ()
+    unproduced: str = ""
+
+
+@dataclass(frozen=True)
+class Under:
+    """One engine under test. `lacks` says what it cannot do: `never`, `notyet` or `notimpl`, and why.
+
+    Abilities that tests need: server, tls, tls modes, process list, session kill, sql, own sql, parameters, read only,
+    writes, temporary tables, cancel, server timeout, streams, structure, keys, comments, plan, many tables, schemas.
+    """
+
+    dialect: str
+    server: str | None
+    """The fixture that starts it; None for a file."""
+    sql: Sql
+    outside: Callable[[Server | None, Path], Outside]
+    body: Callable[[Server], Body] = field(default=lambda server: {})
+    """What its connections need beside host, port, username, database and password."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    broken: Sequence[Broken] = ()
