@@ -59,7 +59,7 @@ CONCEPTS = (
     "object",
     "null",
 )
-"""What every engine has a Case for, or a reason why not. An `instant` is a timestamp with a zone, an `object` a struct."""
+"""What every engine has a Case for, or a reason why not. An `instant` has a zone, an `object` is a struct."""
 
 
 @dataclass(frozen=True)

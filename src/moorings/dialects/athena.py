@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from moorings.dialects.base import Abilities
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.fields import S3Url
 from moorings.dialects.required import Login, Need, always
 
 
@@ -29,7 +26,6 @@ class Config(ConnectionConfig, frozen=True):
 
     dialect: Literal["athena"] = "athena"
     always_scope_view_names: bool = True
-    results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
 
 
 class Athena(BaseDialect):

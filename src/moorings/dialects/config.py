@@ -15,12 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from moorings.dialects.fields import (
+    Certificates,
     Decimal,
     Name,
     Names,
     Port,
     Role,
+    S3Url,
     Seconds,
+    SslMode,
     Url,
     Zone,
     ZoneOrNone,
@@ -131,6 +134,13 @@ class ConnectionConfig(BaseModel, frozen=True):
         None, description="The service account that workload identity federation acts as."
     )
     read_only: bool = Field(default=True, description="Whether statements may only read; the session enforces it.")
+    ssl_mode: SslMode | None = Field(
+        None, description="Whether TLS is used, and how much of the certificate is verified."
+    )
+    ssl_root_cert: Certificates | None = Field(
+        None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
+    )
+    results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
 from moorings.dialects.base import Abilities
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
@@ -26,9 +24,7 @@ class Config(ConnectionConfig, frozen=True):
     dialect: Literal["trino"] = "trino"
     port: Port | None = 443
     always_scope_view_names: bool = True
-    ssl_mode: Literal["disable", "require", "verify-full"] = Field(
-        "verify-full", description="Whether TLS is used, and whether the certificate is verified."
-    )
+    ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
 
     def derived(self) -> dict[str, Any]:
         """The port without TLS is another one."""
