@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import itertools
 import threading
 import uuid
@@ -23,12 +24,16 @@ from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.settings import Settings
 
-pytest_plugins = [
-    "tests.terminal",
-    "tests.warehouses.servers.mariadb",
-    "tests.warehouses.servers.postgresql",
-    "tests.warehouses.servers.valkey",
-]
+SERVERS = Path(__file__).parent / "warehouses" / "servers"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the fixture of each server known to every test; stubs that fixtures start as processes are no plugins."""
+    names = ["tests.terminal"]
+    names += [f"tests.warehouses.servers.{path.stem}" for path in SERVERS.glob("[a-z]*.py") if "stub" not in path.stem]
+    for name in names:
+        config.pluginmanager.register(importlib.import_module(name), name)
+
 
 TOKEN = "organization-key-of-the-tests"
 API = "/api/v1"

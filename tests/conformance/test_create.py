@@ -335,7 +335,7 @@ UNKNOWN = rows(
     ("postgres", {"base_role": "VIEWER"}, "formErrors: Unrecognized key(s) in object: 'base_role'"),
     ("postgres", {"password": "p"}, "formErrors: Unrecognized key(s) in object: 'password'"),
     ("postgres", {"Host": "h"}, "formErrors: Unrecognized key(s) in object: 'Host'"),
-    ("oracle", {"resultsLocation": "s3://b"}, "formErrors: Unrecognized key(s) in object: 'resultsLocation'"),
+    ("oracle", {"resultsLocation": "https://b"}, "resultsLocation: Invalid url"),
 )
 MISSING = [
     Row("`<field>: Required`, for each required field of each dialect", dialect, {field: ABSENT}, f"{field}: Required")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,44 @@ import pytest
 from moorings.dialects.base import Statement
 from moorings.engine.service import Engine, Target
 from moorings.settings import Settings
-from tests.warehouses.engines import ENGINES, Under, Warehouse
+from tests.warehouses.engines import ENGINES, Warehouse
+from tests.warehouses.under import CONCEPTS, Under
+
+Rows = Iterator[tuple[str, Any, list[str]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(ability): what an engine must have; those that lack it say why")
+    config.addinivalue_line("markers", "needs(*abilities): what an engine must have; those that lack it say why")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "under" not in metafunc.fixturenames:
         return
-    needed = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    needed = [ability for mark in metafunc.definition.iter_markers("needs") for ability in mark.args]
+    further = next((name for name in EACH if name in metafunc.fixturenames), None)
     cases = []
     for under in ENGINES:
-        reasons = [under.lacks[ability] for ability in needed if ability in under.lacks]
-        marks = [pytest.mark.skip(reason=reason) for reason in reasons]
-        cases.append(pytest.param(under, id=under.dialect, marks=marks))
-    metafunc.parametrize("under", cases, scope="module")
+        lacked = [under.lacks[ability] for ability in needed if ability in under.lacks]
+        for name, value, reasons in EACH[further](under) if further else [("", None, [])]:
+            marks = [pytest.mark.skip(reason=reason) for reason in lacked + reasons]
+            values = (under, value) if further else (under,)
+            cases.append(pytest.param(*values, id="-".join(filter(None, (under.dialect, name))), marks=marks))
+    metafunc.parametrize(("under", further) if further else ("under",), cases, scope="module")
+
+
+def _each_broken(under: Under) -> Rows:
+    for broken in under.broken:
+        yield broken.what, broken, [f"never: {broken.unproduced}"] if broken.unproduced else []
+
+
+def _each_case(under: Under) -> Rows:
+    for concept in CONCEPTS:
+        case = under.sql.types[concept]
+        yield concept, case, [case] if isinstance(case, str) else []
+
+
+EACH: dict[str, Callable[[Under], Rows]] = {"broken": _each_broken, "case": _each_case}
+"""Fixtures that take each row of an engine's tables in turn: name, value, and why it is not to be had."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +57,8 @@ def warehouse(under: Under, request: pytest.FixtureRequest, tmp_path_factory: py
     """The engine, running."""
     server = request.getfixturevalue(under.server) if under.server else None
     warehouse = Warehouse(under, server, tmp_path_factory.mktemp("duckdb"))
-    warehouse.ask("CREATE TABLE IF NOT EXISTS written (number INT)")
+    if not warehouse.lacks("sql", "writes"):
+        warehouse.ask("DROP TABLE IF EXISTS written", under.sql.written)
     return warehouse
 
 

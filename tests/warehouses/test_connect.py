@@ -12,6 +12,7 @@ from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
 from tests.warehouses.servers.process import SENTINEL, free_port
+from tests.warehouses.under import Broken
 
 STEPS = ["resolve", "connect", "tls", "authenticate", "database", "schemas", "query"]
 
@@ -48,26 +49,34 @@ class TestPassing:
         assert [step.name for step in report.steps] == STEPS
         assert [step.status for step in report.steps[-3:]] == ["passed"] * 3
 
-    @pytest.mark.needs("server")
+    @pytest.mark.needs("server", "tls")
     def test_a_server_is_dialed_and_tls_is_told(self, probe: Callable[..., TestReport]) -> None:
         assert {step.status for step in probe().steps} == {"passed"}
 
-    @pytest.mark.needs("server")
+    @pytest.mark.needs("server", "tls modes")
     def test_without_tls_it_says_so(self, probe: Callable[..., TestReport]) -> None:
         report = probe(sslMode="disable")
         assert report.success
         assert (report.steps[2].status, report.steps[2].message) == ("skipped", "The connection is not encrypted.")
 
 
+class TestFaults:
+    def test_each_has_its_code_its_blamed_fields_and_no_secret(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse, broken: Broken
+    ) -> None:
+        changes = broken.changes(warehouse.server) if callable(broken.changes) else broken.changes
+        if broken.setup:
+            warehouse.ask(*broken.setup)
+        try:
+            report = probe(**changes)
+        finally:
+            if broken.teardown:
+                warehouse.ask(*broken.teardown)
+        failed(report, broken.step, broken.code, *broken.fields)
+
+
 @pytest.mark.needs("server")
 class TestFaultsOfServers:
-    def test_wrong_password(self, probe: Callable[..., TestReport]) -> None:
-        report = probe(passwordUnencrypted="wrong-password")
-        failed(report, "authenticate", "login_refused", "username", "passwordUnencrypted")
-
-    def test_unknown_user(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(username="nobody"), "authenticate", "login_refused", "username", "passwordUnencrypted")
-
     def test_wrong_host(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(host="no-such-host.invalid"), "resolve", "host_not_found", "host")
 
@@ -76,49 +85,6 @@ class TestFaultsOfServers:
 
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
-
-    def test_wrong_database(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(database="nowhere"), "database", "database_not_found", "database")
-
-    def test_missing_schema(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(defaultSchema="nowhere"), "schemas", "schema_not_found", "defaultSchema")
-
-    def test_no_permission_on_the_schema(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
-        login = {"username": "guest", "passwordUnencrypted": "guest"}
-        if warehouse.under.server == "postgres_server":
-            warehouse.ask(
-                "DROP ROLE IF EXISTS guest",
-                "CREATE ROLE guest LOGIN PASSWORD 'guest'",
-                "CREATE SCHEMA IF NOT EXISTS closed",
-            )
-        else:
-            warehouse.ask(
-                "CREATE DATABASE IF NOT EXISTS closed",
-                "CREATE OR REPLACE USER guest@'127.0.0.1' IDENTIFIED BY 'guest'",
-                "CREATE OR REPLACE USER guest@localhost IDENTIFIED BY 'guest'",
-                "GRANT SELECT ON app.* TO guest@'127.0.0.1'",
-                "GRANT SELECT ON app.* TO guest@localhost",
-            )
-        failed(probe(**login, defaultSchema="closed"), "schemas", "schema_forbidden", "defaultSchema")
-
-    def test_no_permission_on_the_database(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
-        if warehouse.under.server == "postgres_server":
-            warehouse.ask(
-                "DROP ROLE IF EXISTS stranger",
-                "CREATE ROLE stranger LOGIN PASSWORD 'stranger'",
-                "REVOKE CONNECT ON DATABASE app FROM PUBLIC",
-            )
-        else:
-            warehouse.ask(
-                "CREATE OR REPLACE USER stranger@'127.0.0.1' IDENTIFIED BY 'stranger'",
-                "CREATE OR REPLACE USER stranger@localhost IDENTIFIED BY 'stranger'",
-            )
-        try:
-            report = probe(username="stranger", passwordUnencrypted="stranger")
-        finally:
-            if warehouse.under.server == "postgres_server":
-                warehouse.ask("GRANT CONNECT ON DATABASE app TO PUBLIC")
-        failed(report, "database", "database_forbidden", "database")
 
     def test_a_port_where_something_else_listens(self, probe: Callable[..., TestReport]) -> None:
         import socket
@@ -130,7 +96,7 @@ class TestFaultsOfServers:
         assert report.failure.code in ("connect_timeout", "session_lost")
 
 
-@pytest.mark.needs("server")
+@pytest.mark.needs("tls modes")
 class TestTls:
     def test_verified_with_the_authority_that_was_given(
         self, probe: Callable[..., TestReport], warehouse: Warehouse
@@ -159,6 +125,7 @@ class TestTls:
         failed(probe(port=plain.port, sslMode="require"), "tls", "tls_refused", "sslMode")
         assert probe(port=plain.port, sslMode="prefer").success
 
+    @pytest.mark.needs("process list")
     def test_a_statement_can_be_cancelled_over_verified_tls(
         self, inside: Callable[..., Any], warehouse: Warehouse
     ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from moorings import dialects, errors
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import ENGINES, Warehouse
+from tests.warehouses.engines import Warehouse, under
 
 
 @pytest.fixture(params=["duckdb", "motherduck"])
@@ -23,7 +23,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     for path in (home / "tested.duckdb", tmp_path / "outside.duckdb"):
         with duckdb.connect(str(path)) as connection:
             connection.execute("CREATE TABLE written (number INT)")
-    return Warehouse(next(under for under in ENGINES if under.dialect == request.param), None, home)
+    return Warehouse(under(request.param), None, home)
 
 
 def probe(files: Warehouse, database: str, **changes: Any) -> TestReport:
@@ -136,7 +136,7 @@ class TestMotherDuck:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
-        cloud = Warehouse(next(under for under in ENGINES if under.dialect == "motherduck"), None, tmp_path)
+        cloud = Warehouse(under("motherduck"), None, tmp_path)
         report = probe(cloud, "md:sales")
         assert report.failure is not None
         assert report.failure.code == "driver_missing"

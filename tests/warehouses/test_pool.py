@@ -17,6 +17,8 @@ from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
 from tests.warehouses.test_connect import appears, disappears
 
+pytestmark = pytest.mark.needs("sql", "streams")
+
 Inside = Callable[..., Any]
 
 
@@ -39,6 +41,7 @@ async def ends(task: asyncio.Task[Any]) -> errors.WarehouseError | None:
     return None
 
 
+@pytest.mark.needs("cancel")
 class TestCancel:
     def test_it_reaches_the_server_and_the_query_says_so(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> float:
@@ -50,7 +53,7 @@ class TestCancel:
                 with pytest.raises(errors.QueryCancelled):
                     await opening
                 taken = time.perf_counter() - began
-            if warehouse.server is not None:
+            if not warehouse.lacks("process list"):
                 await disappears(warehouse, "cancel_me")
             await room.settled()
             assert await room.rows("SELECT 1 AS one") == [(1,)]
@@ -78,7 +81,7 @@ class TestCancel:
 
         inside(work)
 
-    @pytest.mark.needs("server")
+    @pytest.mark.needs("process list")
     def test_a_client_that_left_stops_it_in_the_server(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             task = asyncio.ensure_future(hold(room, "left_alone"))
@@ -97,7 +100,7 @@ class TestCancel:
                 assert await ends(task) is None
             await room.settled()
             assert sum(count.idle for count in room.engine.sessions().values()) <= 4
-            if warehouse.server is not None:
+            if not warehouse.lacks("process list"):
                 await disappears(warehouse, "thousand")
                 async with asyncio.timeout(10):
                     while await asyncio.to_thread(warehouse.sessions) > 4:  # noqa: ASYNC110  # backends end in their time
@@ -128,12 +131,13 @@ async def _whole(lease: Any, statement: Statement) -> None:
 
 
 async def _under_way(warehouse: Warehouse, marker: str) -> None:
-    if warehouse.server is not None:
+    if not warehouse.lacks("process list"):
         await appears(warehouse, marker)
     else:
         await asyncio.sleep(0.3)
 
 
+@pytest.mark.needs("cancel")
 class TestTimeout:
     def test_it_ends_the_statement(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> float:
@@ -142,7 +146,7 @@ class TestTimeout:
             with pytest.raises(errors.QueryTimeout):
                 await hold(room, "too_slow", seconds=0.4)
             taken = time.perf_counter() - began
-            if warehouse.server is not None:
+            if not warehouse.lacks("process list"):
                 await disappears(warehouse, "too_slow")
             return taken
 
@@ -161,12 +165,8 @@ class TestTimeout:
 
     @pytest.mark.needs("server timeout")
     def test_the_server_keeps_it_too(self, inside: Inside, warehouse: Warehouse) -> None:
-        sql = {
-            "postgres_server": "SELECT current_setting('statement_timeout')",
-            "mariadb_server": "SELECT CAST(@@max_statement_time AS CHAR)",
-        }[warehouse.under.server or ""]
-        found = inside(lambda room: room.rows(sql, timeout_seconds=7.5))[0][0]
-        assert float(found.removesuffix("ms")) in (7500.0, 7.5)
+        found = inside(lambda room: room.rows(warehouse.sql.timeout, timeout_seconds=8))
+        assert float(found[0][0]) == 8
 
 
 class TestSaturation:
@@ -241,6 +241,7 @@ class TestSaturation:
 
         inside(work, max_sessions=1, pool_wait_seconds=0.2)
 
+    @pytest.mark.needs("cancel")
     def test_the_event_loop_is_never_blocked(self, inside: Inside) -> None:
         async def work(room: Room) -> float:
             tasks = [asyncio.ensure_future(hold(room, "busy")) for _ in range(2)]
@@ -257,6 +258,7 @@ class TestSaturation:
 
 
 class TestLives:
+    @pytest.mark.needs("reset")
     def test_a_session_is_used_again(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             found = set()
@@ -288,7 +290,7 @@ class TestLives:
 
         inside(work, pool_lifetime_seconds=0.2)
 
-    @pytest.mark.needs("server")
+    @pytest.mark.needs("session kill")
     def test_a_broken_one_is_replaced_unseen(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()) as lease:

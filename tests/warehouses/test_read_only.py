@@ -11,6 +11,8 @@ from moorings import errors
 from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
 
+pytestmark = pytest.mark.needs("sql", "writes", "read only")
+
 WRITE = "INSERT INTO written VALUES (1)"
 
 EVERYWHERE = [
@@ -25,41 +27,6 @@ EVERYWHERE = [
     f"ROLLBACK; {WRITE}",
     f"SELECT 1; {WRITE}",
     f"COMMIT; BEGIN; {WRITE}; COMMIT",
-]
-POSTGRES = [
-    f"/* hidden */ WITH w AS ({WRITE} RETURNING number) SELECT * FROM w",
-    f"SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; {WRITE}",
-    f"EXPLAIN ANALYZE {WRITE}",
-    f"DO $$ BEGIN {WRITE}; END $$",
-    f"DO $$ BEGIN COMMIT; {WRITE}; END $$",
-    f"DO $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); {WRITE}; END $$",
-    "CALL write_after_commit()",
-    "SELECT write_in_a_function()",
-    "COPY written FROM PROGRAM 'echo 1'",
-    "SELECT 1) TO STDOUT; INSERT INTO written VALUES (1); COPY (SELECT 1",
-    "SELECT nextval('counting')",
-    "SELECT lo_create(4711)",
-]
-MYSQL = [
-    f"BEGIN NOT ATOMIC COMMIT; {WRITE}; END",
-    f"BEGIN NOT ATOMIC ROLLBACK; SET SESSION tx_read_only = 0; {WRITE}; COMMIT; END",
-    f"BEGIN NOT ATOMIC XA END ''; XA ROLLBACK ''; {WRITE}; END",
-    f"SET STATEMENT tx_read_only = 0 FOR {WRITE}",
-    f"EXECUTE IMMEDIATE '{WRITE}'",
-    "CALL write_after_commit()",
-    "TRUNCATE TABLE written",
-    "LOCK TABLES written WRITE",
-    "LOAD DATA INFILE '/etc/passwd' INTO TABLE written",
-    "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE written",
-    "REPLACE INTO written VALUES (1)",
-    "CREATE USER another",
-]
-DUCKDB = [
-    "CREATE OR REPLACE TABLE written AS SELECT 1 AS number",
-    "CREATE MACRO made() AS 1",
-    "CREATE SEQUENCE made",
-    "DROP SCHEMA main CASCADE",
-    "ATTACH ':memory:' AS elsewhere; CREATE TABLE elsewhere.made (a INT)",
 ]
 LEAVES_NO_TRACE = [
     "SET default_transaction_read_only = off",
@@ -88,21 +55,9 @@ LEAVES_NO_TRACE = [
 @pytest.fixture(autouse=True)
 def table(warehouse: Warehouse) -> None:
     """One row, and procedures that try to write."""
-    warehouse.ask("DROP TABLE IF EXISTS written", "CREATE TABLE written (number INT)", "INSERT INTO written VALUES (7)")
-    if warehouse.under.server == "postgres_server":
-        warehouse.ask(
-            "CREATE SEQUENCE IF NOT EXISTS counting",
-            "CREATE OR REPLACE PROCEDURE write_after_commit() LANGUAGE plpgsql AS"
-            f" $$ BEGIN COMMIT; {WRITE}; COMMIT; END $$",
-            "CREATE OR REPLACE FUNCTION write_in_a_function() RETURNS int LANGUAGE plpgsql AS"
-            f" $$ BEGIN PERFORM set_config('transaction_read_only', 'off', true); {WRITE}; RETURN 1; END $$",
-        )
-    elif warehouse.under.server == "mariadb_server":
-        warehouse.ask(f"CREATE OR REPLACE PROCEDURE write_after_commit() BEGIN COMMIT; {WRITE}; COMMIT; END")
-
-
-def own(warehouse: Warehouse) -> list[str]:
-    return {"postgres_server": POSTGRES, "mariadb_server": MYSQL, None: DUCKDB}[warehouse.under.server]
+    warehouse.ask("DROP TABLE IF EXISTS written", warehouse.sql.written, "INSERT INTO written VALUES (7)")
+    if warehouse.sql.bypass_setup:
+        warehouse.ask(*warehouse.sql.bypass_setup)
 
 
 async def attempt(room: Room, sql: str) -> errors.WarehouseError | None:
@@ -117,7 +72,7 @@ class TestBypasses:
     def test_no_statement_writes(self, inside: Callable[..., Any], warehouse: Warehouse) -> None:
         async def work(room: Room) -> list[str]:
             passed = []
-            for sql in EVERYWHERE + own(warehouse):
+            for sql in (*EVERYWHERE, *warehouse.sql.bypasses):
                 if await attempt(room, sql) is None:
                     passed.append(sql)
                 await room.settled()
@@ -146,9 +101,9 @@ class TestWriting:
         inside(lambda room: room.rows(WRITE, target=room.target(readOnly=False), read_only=False))
         assert sorted(warehouse.ask("SELECT * FROM written")) == [(1,), (7,)]
 
+    @pytest.mark.needs("parameters")
     def test_what_it_wrote_with_a_parameter_stays(self, inside: Callable[..., Any], warehouse: Warehouse) -> None:
-        mark = "%s" if warehouse.under.server == "mariadb_server" else "$1"
-        sql = f"INSERT INTO written VALUES ({mark})"
+        sql = f"INSERT INTO written VALUES ({warehouse.sql.mark})"
         inside(lambda room: room.rows(sql, 3, target=room.target(readOnly=False), read_only=False))
         assert sorted(warehouse.ask("SELECT * FROM written")) == [(3,), (7,)]
 
@@ -164,6 +119,7 @@ class TestWriting:
         inside(work, pool_size=1)
         assert warehouse.ask("SELECT * FROM written") == [(7,)]
 
+    @pytest.mark.needs("temporary tables")
     def test_nothing_of_a_session_reaches_the_next_one(self, inside: Callable[..., Any], warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             target = room.target(readOnly=False)

@@ -15,6 +15,9 @@ Body = Mapping[str, Any]
 class Outside(Protocol):
     """The other side of an engine: what it saw of Moorings, told by the server itself."""
 
+    statements: Callable[[], int] | None
+    """How many statements the server has run so far; None where it does not tell."""
+
     def ask(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements, past Moorings; returns the rows of the last one."""
         ...
@@ -76,12 +79,31 @@ class Sql:
     """A statement with one parameter, which it returns as text."""
     types: Mapping[str, Case | str]
     """Concept → its Case, or the reason why there is none."""
+    select: str = "SELECT {expression} AS value"
+    """A statement of one row and one column."""
+    reader: Sequence[str] = ()
+    """Statements, run from outside, that make the user `reader`, who may log in but not read `written`."""
     structure: Sequence[str] = ()
     """Statements, run from outside, that make what `tests/warehouses/test_structure.py` describes."""
+    structure_gone: Sequence[str] = (
+        "DROP VIEW named",
+        "DROP TABLE children",
+        "DROP TABLE parents",
+        "DROP SCHEMA other CASCADE",
+    )
+    """Statements, run from outside, that drop it all again."""
+    schema_word: str = "SCHEMA"
+    drop_many: str = "DROP SCHEMA many CASCADE"
     bypasses: Sequence[str] = ()
     """The engine's own ways around read-only, each of which writes to `written` if it works."""
     bypass_setup: Sequence[str] = ()
     """Statements, run from outside, that those ways need."""
+    timeout: str = ""
+    """A statement that asks the server how many seconds it lets a statement run."""
+    write: str = "INSERT INTO written VALUES (1)"
+    """A statement that writes a row into the table `written (number)`, which the tests make."""
+    written: str = "CREATE TABLE written (number INT)"
+    """What makes that table."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +129,8 @@ class Under:
     """One engine under test. `lacks` says what it cannot do: `never`, `notyet` or `notimpl`, and why.
 
     Abilities that tests need: server, tls, tls modes, process list, session kill, sql, own sql, parameters, read only,
-    writes, temporary tables, cancel, server timeout, streams, structure, keys, comments, plan, many tables, schemas.
+    writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign keys, comments,
+    plan, many tables, schemas, grants, one statement, empty statements.
     """
 
     dialect: str

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import decimal
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
+from tests.warehouses.under import Broken, Case, Sql, Under
 
 OWNER = "moorings"
 QUOTED = SENTINEL.replace("'", "''")
@@ -128,3 +132,139 @@ def plain_mariadb_server() -> Iterator[Server]:
     """A MariaDB without TLS."""
     with mariadb(tls=False) as server:
         yield server
+
+
+# ---- under test -------------------------------------------------------------------------------------------------
+
+
+class Outside:
+    """The server, seen by a user of its own process list."""
+
+    def __init__(self, server: Server | None, directory: Path) -> None:
+        assert server is not None
+        self._server = server
+
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        return ask(self._server, *statements)
+
+    def running(self, marker: str) -> int:
+        others = "command = 'Query' AND id <> CONNECTION_ID()"
+        found = self.ask(
+            f"SELECT COUNT(*) FROM information_schema.processlist WHERE {others} AND info LIKE '%{marker}%'"
+        )
+        return int(found[0][0])
+
+    def sessions(self) -> int:
+        return int(self.ask("SELECT COUNT(*) - 1 FROM information_schema.processlist WHERE user = 'moorings'")[0][0])
+
+    def statements(self) -> int:
+        return int(self.ask("SHOW GLOBAL STATUS LIKE 'Questions'")[0][1])
+
+    def kill(self, session_id: str) -> None:
+        self.ask(f"KILL {session_id}")
+
+
+WRITE = "INSERT INTO written VALUES (1)"
+NO_TYPE = "never: the engine has no such type"
+
+
+def created(user: str, *grants: str) -> tuple[str, ...]:
+    """Statements that make a user whose password is its name, with grants."""
+    statements: list[str] = []
+    for account in (f"{user}@'127.0.0.1'", f"{user}@localhost"):
+        statements.append(f"CREATE OR REPLACE USER {account} IDENTIFIED BY '{user}'")
+        statements += [f"GRANT {grant} TO {account}" for grant in grants]
+    return tuple(statements)
+
+
+SQL = Sql(
+    many="SELECT CAST(seq AS INT) AS number, CONCAT('row ', seq) AS text FROM app.seq_1_to_{rows}",
+    slow="SELECT BENCHMARK(3000000000, SHA1('{marker}'))",
+    mark="%s",
+    echo="SELECT %s AS echo",
+    types={
+        "boolean": "never: BOOLEAN is another word for TINYINT(1)",
+        "integer": Case("CAST(1 AS INT)", "int32", 1),
+        "bigint": Case("9223372036854775807", "int64", 9223372036854775807),
+        "decimal": Case("CAST(123.45 AS DECIMAL(10, 2))", "decimal128(10, 2)", decimal.Decimal("123.45")),
+        "double": Case("CAST(1.5 AS DOUBLE)", "double", 1.5),
+        "nan": NO_TYPE,
+        "infinity": NO_TYPE,
+        "text": Case("'häß 😀'", "string", "häß 😀"),
+        "binary": Case("x'00FF'", "binary", b"\0\xff"),
+        "date": Case("DATE '2020-02-29'", "date32[day]", datetime.date(2020, 2, 29)),
+        "time": Case("CAST('12:34:56.5' AS TIME(1))", "duration[us]", datetime.timedelta(seconds=45_296.5)),
+        "timestamp": Case(
+            "CAST('2020-02-29 12:34:56.123456' AS DATETIME(6))",
+            "timestamp[us]",
+            datetime.datetime(2020, 2, 29, 12, 34, 56, 123456),  # noqa: DTZ001  # DATETIME has no zone
+        ),
+        "instant": "never: TIMESTAMP arrives in the session's time zone, without one",
+        "array": NO_TYPE,
+        "object": Case("""JSON_OBJECT('a', 1)""", "string", '{"a": 1}'),
+        "null": Case("CAST(NULL AS INT)", "int32", None),
+    },
+    structure=(
+        (
+            "CREATE TABLE parents (id INT PRIMARY KEY, name VARCHAR(50) NOT NULL COMMENT 'What they are called',"
+            " amount DECIMAL(10, 2), made DATETIME(6)) COMMENT 'Who has children'"
+        ),
+        (
+            "CREATE TABLE children (parent_id INT, place INT, PRIMARY KEY (parent_id, place),"
+            " FOREIGN KEY (parent_id) REFERENCES parents(id))"
+        ),
+        "CREATE VIEW named AS SELECT id, name FROM parents",
+        "CREATE DATABASE other",
+        "CREATE TABLE other.elsewhere (a INT)",
+    ),
+    reader=("CREATE TABLE IF NOT EXISTS open (a INT)", *created("reader", "SELECT ON app.open")),
+    structure_gone=("DROP VIEW named", "DROP TABLE children", "DROP TABLE parents", "DROP DATABASE other"),
+    schema_word="DATABASE",
+    drop_many="DROP DATABASE many",
+    bypasses=(
+        f"BEGIN NOT ATOMIC COMMIT; {WRITE}; END",
+        f"BEGIN NOT ATOMIC ROLLBACK; SET SESSION tx_read_only = 0; {WRITE}; COMMIT; END",
+        f"BEGIN NOT ATOMIC XA END ''; XA ROLLBACK ''; {WRITE}; END",
+        f"SET STATEMENT tx_read_only = 0 FOR {WRITE}",
+        f"EXECUTE IMMEDIATE '{WRITE}'",
+        "CALL write_after_commit()",
+        "TRUNCATE TABLE written",
+        "LOCK TABLES written WRITE",
+        "LOAD DATA INFILE '/etc/passwd' INTO TABLE written",
+        "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE written",
+        "REPLACE INTO written VALUES (1)",
+        "CREATE USER another",
+    ),
+    bypass_setup=(f"CREATE OR REPLACE PROCEDURE write_after_commit() BEGIN COMMIT; {WRITE}; COMMIT; END",),
+    timeout="SELECT CAST(@@max_statement_time AS DOUBLE)",
+)
+
+
+LOGIN_FIELDS = ("username", "passwordUnencrypted")
+BROKEN = (
+    Broken("password", "authenticate", "login_refused", LOGIN_FIELDS, {"passwordUnencrypted": "wrong-password"}),
+    Broken("user", "authenticate", "login_refused", LOGIN_FIELDS, {"username": "nobody"}),
+    Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
+    Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
+    Broken(
+        "no grant on the schema",
+        "schemas",
+        "schema_forbidden",
+        ["defaultSchema"],
+        {"username": "guest", "passwordUnencrypted": "guest", "defaultSchema": "closed"},
+        setup=("CREATE DATABASE IF NOT EXISTS closed", *created("guest", "SELECT ON app.*")),
+    ),
+    Broken(
+        "no grant on the database",
+        "database",
+        "database_forbidden",
+        ["database"],
+        {"username": "stranger", "passwordUnencrypted": "stranger"},
+        setup=created("stranger"),
+    ),
+)
+
+LACKS = {"empty statements": "never: the server answers an empty statement in peace"}
+
+MARIADB = Under("mariadb", "mariadb_server", SQL, Outside, lacks=LACKS, broken=BROKEN)
+MYSQL = Under("mysql", "mariadb_server", SQL, Outside, lacks=LACKS, broken=BROKEN)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import decimal
+import math
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +27,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
+from tests.warehouses.under import Broken, Case, Sql, Under
 
 OWNER = "moorings"
 
@@ -114,3 +120,144 @@ def plain_postgres_server() -> Iterator[Server]:
     """A PostgreSQL without TLS."""
     with postgresql(tls=False) as server:
         yield server
+
+
+# ---- under test -------------------------------------------------------------------------------------------------
+
+
+class Outside:
+    """The server, seen by its superuser."""
+
+    def __init__(self, server: Server | None, directory: Path) -> None:
+        assert server is not None
+        self._server = server
+
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
+        with login(self._server) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+                rows = cursor.fetchall() if cursor.description else []
+        return rows
+
+    def running(self, marker: str) -> int:
+        others = "state = 'active' AND pid <> pg_backend_pid()"
+        found = self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE {others} AND query LIKE '%{marker}%'")
+        return int(found[0][0])
+
+    def sessions(self) -> int:
+        found = self.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'moorings%'")
+        return int(found[0][0])
+
+    def statements(self) -> int:
+        return int(self.ask("SELECT xact_commit FROM pg_stat_database WHERE datname = 'app'")[0][0])
+
+    def kill(self, session_id: str) -> None:
+        self.ask(f"SELECT pg_terminate_backend({session_id})")
+
+
+WRITE = "INSERT INTO written VALUES (1)"
+
+SQL = Sql(
+    many="SELECT i AS number, 'row ' || i AS text FROM generate_series(1, {rows}) AS rows(i)",
+    slow="SELECT pg_sleep(30) AS {marker}",
+    mark="$1",
+    echo="SELECT $1::text AS echo",
+    types={
+        "boolean": Case("true", "bool", True),
+        "integer": Case("1", "int32", 1),
+        "bigint": Case("9223372036854775807", "int64", 9223372036854775807),
+        "decimal": Case("123.45::numeric(10, 2)", "decimal128(10, 2)", decimal.Decimal("123.45")),
+        "double": Case("1.5::float8", "double", 1.5),
+        "nan": Case("'NaN'::float8", "double", math.nan),
+        "infinity": Case("'Infinity'::float8", "double", math.inf),
+        "text": Case("'häß 😀'", "string", "häß 😀"),
+        "binary": Case("'\\x00ff'::bytea", "binary", b"\0\xff"),
+        "date": Case("DATE '2020-02-29'", "date32[day]", datetime.date(2020, 2, 29)),
+        "time": Case("TIME '12:34:56.123456'", "time64[us]", datetime.time(12, 34, 56, 123456)),
+        "timestamp": Case(
+            "TIMESTAMP '2020-02-29 12:34:56.123456'",
+            "timestamp[us]",
+            datetime.datetime(2020, 2, 29, 12, 34, 56, 123456),  # noqa: DTZ001  # TIMESTAMP has no zone
+        ),
+        "instant": Case(
+            "TIMESTAMPTZ '2020-02-29 12:00:00+02'",
+            "timestamp[us, tz=UTC]",
+            datetime.datetime(2020, 2, 29, 10, tzinfo=datetime.UTC),
+        ),
+        "array": Case("ARRAY[1, 2]", "list<item: int32>", [1, 2]),
+        "object": Case("""'{"a": 1}'::jsonb""", "string", '{"a": 1}'),
+        "null": Case("NULL::integer", "int32", None),
+    },
+    structure=(
+        "CREATE TABLE parents (id integer PRIMARY KEY, name text NOT NULL, amount numeric(10, 2), made timestamp)",
+        "COMMENT ON TABLE parents IS 'Who has children'",
+        "COMMENT ON COLUMN parents.name IS 'What they are called'",
+        "CREATE TABLE children (parent_id integer REFERENCES parents, place integer, PRIMARY KEY (parent_id, place))",
+        "CREATE VIEW named AS SELECT id, name FROM parents",
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.elsewhere (a integer)",
+    ),
+    reader=("DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'reader'"),
+    bypasses=(
+        f"/* hidden */ WITH w AS ({WRITE} RETURNING number) SELECT * FROM w",
+        f"SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; {WRITE}",
+        f"EXPLAIN ANALYZE {WRITE}",
+        f"DO $$ BEGIN {WRITE}; END $$",
+        f"DO $$ BEGIN COMMIT; {WRITE}; END $$",
+        f"DO $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); {WRITE}; END $$",
+        "CALL write_after_commit()",
+        "SELECT write_in_a_function()",
+        "COPY written FROM PROGRAM 'echo 1'",
+        "SELECT 1) TO STDOUT; INSERT INTO written VALUES (1); COPY (SELECT 1",
+        "SELECT nextval('counting')",
+        "SELECT lo_create(4711)",
+    ),
+    bypass_setup=(
+        "CREATE SEQUENCE IF NOT EXISTS counting",
+        (
+            "CREATE OR REPLACE PROCEDURE write_after_commit() LANGUAGE plpgsql AS"
+            f" $$ BEGIN COMMIT; {WRITE}; COMMIT; END $$"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION write_in_a_function() RETURNS int LANGUAGE plpgsql AS"
+            f" $$ BEGIN PERFORM set_config('transaction_read_only', 'off', true); {WRITE}; RETURN 1; END $$"
+        ),
+    ),
+    timeout="SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::float8",
+)
+
+LOGIN = ("username", "passwordUnencrypted")
+BROKEN = (
+    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
+    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
+    Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
+    Broken(
+        "no grant on the schema",
+        "schemas",
+        "schema_forbidden",
+        ["defaultSchema"],
+        {"username": "guest", "passwordUnencrypted": "guest", "defaultSchema": "closed"},
+        setup=(
+            "DROP ROLE IF EXISTS guest",
+            "CREATE ROLE guest LOGIN PASSWORD 'guest'",
+            "CREATE SCHEMA IF NOT EXISTS closed",
+        ),
+    ),
+    Broken(
+        "no grant on the database",
+        "database",
+        "database_forbidden",
+        ["database"],
+        {"username": "stranger", "passwordUnencrypted": "stranger"},
+        setup=(
+            "DROP ROLE IF EXISTS stranger",
+            "CREATE ROLE stranger LOGIN PASSWORD 'stranger'",
+            "REVOKE CONNECT ON DATABASE app FROM PUBLIC",
+        ),
+        teardown=("GRANT CONNECT ON DATABASE app TO PUBLIC",),
+    ),
+)
+
+UNDER = Under("postgres", "postgres_server", SQL, Outside, broken=BROKEN)
