@@ -5,6 +5,7 @@ Run by `make reference`; a test compares the pages with what this makes of today
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from moorings.dialects.base import Dialect
 from moorings.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
+
+EVERY = tuple(dialects.named(name) for name in dialects.names())
 
 COMMON = "postgres"
 """The dialect whose page shows the fields that all have, with the same meaning."""
@@ -161,18 +164,17 @@ def api() -> str:
 
 
 def warehouses() -> str:
-    """The dialects: what connects, how, and their fields."""
-    every = [dialects.named(name) for name in dialects.names()]
+    """The dialects: what connects, how, and the fields that all have."""
     rows = (
         (
-            f"[{dialect.title}](#{dialect.name})",
+            f"[{dialect.title}](dialects/{dialect.name}.md)",
             code(dialect.name),
             "yes" if dialect.abilities.connects else "stored only",
             dialect.default_port,
             code(dialect.PARAMETERS),
             code(dialect.extra),
         )
-        for dialect in every
+        for dialect in EVERY
     )
     overview = table(["Warehouse", "`dialect`", "Connects", "Default port", "Parameters", "Extra"], rows)
     return (
@@ -180,16 +182,33 @@ def warehouses() -> str:
         .read_text()
         .replace("{overview}", overview)
         .replace("{common}", _fields(dialects.named(COMMON), lambda field: field.required != "always"))
-        .replace("{dialects}", "\n\n".join(map(_dialect, every)))
     )
 
 
-def _dialect(dialect: Dialect) -> str:
+def warehouse(dialect: Dialect) -> str:
+    """One dialect's page: its fields, and what was written by hand about it."""
     common = {field.wire: field.default for field in dialects.named(COMMON).Config.fields()}
     own = _fields(dialect, lambda field: bool(field.required) or (field.wire, field.default) not in common.items())
     logins = [code(login.name) for login in dialect.Config.LOGINS if login.name]
     ways = f"\n\n`authenticationType`: {', '.join(logins)} (the first unless said)." if logins else ""
-    return f"### {dialect.title} {{#{dialect.name}}}\n\n{own}{ways}"
+    written = DOCS / "templates" / "dialects" / f"{dialect.name}.md"
+    rest = f"\n\n{written.read_text().strip()}" if written.exists() else ""
+    return f"""# {dialect.title}
+
+{_introduction(dialect)}
+
+## Fields
+
+What it requires, has of its own, or has another default for; beside the [fields that all have](../dialects.md#fields).
+
+{own}{ways}{rest}
+"""
+
+
+def _introduction(dialect: Dialect) -> str:
+    driver = f" The driver comes with `pip install 'moorings[{dialect.extra}]'`." if dialect.extra else ""
+    marks = f" Parameters are written {code(dialect.PARAMETERS)}." if dialect.PARAMETERS else ""
+    return f'`"dialect": "{dialect.name}"`.{driver}{marks}'
 
 
 def _fields(dialect: Dialect, shown: Callable[[Any], bool]) -> str:
@@ -212,8 +231,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": faults,
     "api.md": api,
     "dialects.md": warehouses,
+    **{f"dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},
 }
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
-        (DOCS / name).write_text(page())
+        path = DOCS / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page())

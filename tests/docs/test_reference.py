@@ -58,7 +58,7 @@ class TestEverythingIsDocumented:
 
     @pytest.mark.parametrize("name", dialects.names())
     def test_dialect(self, name):
-        assert f"{{#{name}}}" in page("dialects.md")
+        assert f"(dialects/{name}.md)" in page("dialects.md")
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
     def test_route(self, route):
