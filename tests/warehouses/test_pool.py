@@ -221,6 +221,7 @@ class TestSaturation:
 
         inside(work, pool_size=1)
 
+    @pytest.mark.needs("reset")
     def test_the_cap_over_all_makes_room_from_idle_ones(self, inside: Inside) -> None:
         async def work(room: Room) -> None:
             for name in "abc":
@@ -304,6 +305,7 @@ class TestLives:
 
         inside(work, pool_size=1)
 
+    @pytest.mark.needs("reset")
     def test_new_credentials_close_the_old_sessions(self, inside: Inside) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target(revision=1)):
@@ -320,6 +322,7 @@ class TestLives:
 
         inside(work)
 
+    @pytest.mark.needs("reset")
     def test_dropping_closes_idle_ones_now_and_leased_ones_later(self, inside: Inside) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()):

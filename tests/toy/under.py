@@ -1,0 +1,60 @@
+"""The toy's row in the suite: files of SQLite."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tests.warehouses.servers import files
+from tests.warehouses.servers.process import Server
+from tests.warehouses.under import CONCEPTS, Broken, Case, Sql, Under
+
+NO_TYPE = "never: SQLite has no such type"
+
+
+class Outside(files.Outside):
+    """The file, opened past Moorings."""
+
+    def __init__(self, server: Server | None, directory: Path) -> None:
+        super().__init__(server, directory)
+        self._file = directory / "tested.duckdb"
+
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection:
+            return [connection.execute(statement).fetchall() for statement in statements][-1]
+
+
+ROWS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+
+UNDER = Under(
+    "toy",
+    None,
+    Sql(
+        many=f"{ROWS} SELECT i AS number, 'row ' || i AS text FROM n",
+        slow=f"{ROWS.format(rows=10**12)} SELECT count(*) AS {{marker}} FROM n",
+        mark="?",
+        echo="SELECT ? AS echo",
+        types={
+            **dict.fromkeys(CONCEPTS, NO_TYPE),
+            "integer": Case("1", "int64", 1),
+            "bigint": Case("9223372036854775807", "int64", 9223372036854775807),
+            "double": Case("1.5", "double", 1.5),
+            "infinity": Case("9e999", "double", math.inf),
+            "text": Case("'häß 😀'", "string", "häß 😀"),
+            "binary": Case("x'00FF'", "binary", b"\0\xff"),
+        },
+    ),
+    Outside,
+    lacks=files.LACKS
+    | {
+        "own sql": "never: SQLite knows few types",
+        "structure": "never: the toy has no schemas",
+        "reset": "never: the toy begins anew each time",
+        "temporary tables": "never: the toy begins anew each time",
+        "empty statements": "never: SQLite answers an empty statement in peace",
+    },
+    broken=(Broken("no such file", "database", "database_not_found", ["database"], {"database": "missing.duckdb"}),),
+)
