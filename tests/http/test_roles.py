@@ -17,30 +17,31 @@ from moorings.queries.models import RunningQuery
 
 MEMORY = {"dialect": "duckdb", "name": "n", "database": ":memory:", "readOnly": False}
 
-OPERATIONS = ("list", "create", "get", "change", "test new", "test", "query", "attach", "values", "cancel")
-ADMIN = (True, 201, 200, 200, 200, 200, 200, 201, 200, 200)
+OPERATIONS = ("list", "create", "get", "change", "test new", "test", "query", "tables", "attach", "values", "cancel")
+ADMIN = (True, 201, 200, 200, 200, 200, 200, 200, 201, 200, 200)
 PERMITTED: dict[str, tuple[Any, ...]] = {
     "organization key": ADMIN,
     "organization admin": ADMIN,
-    "CONNECTION_ADMIN": (True, 403, 200, 200, 403, 200, 200, 201, 200, 200),
-    "MODELER": (True, 403, 200, 403, 403, 200, 200, 403, 403, 404),
-    "QUERIER": (True, 403, 200, 403, 403, 200, 200, 403, 403, 404),
-    "RESTRICTED_QUERIER": (True, 403, 200, 403, 403, 403, 403, 403, 403, 404),
-    "VIEWER": (True, 403, 403, 403, 403, 403, 403, 403, 403, 404),
-    "NO_ACCESS": (False, 403, 404, 404, 403, 404, 404, 404, 404, 404),
+    "CONNECTION_ADMIN": (True, 403, 200, 200, 403, 200, 200, 200, 201, 200, 200),
+    "MODELER": (True, 403, 200, 403, 403, 200, 200, 200, 403, 403, 404),
+    "QUERIER": (True, 403, 200, 403, 403, 200, 200, 200, 403, 403, 404),
+    "RESTRICTED_QUERIER": (True, 403, 200, 403, 403, 403, 403, 403, 403, 403, 404),
+    "VIEWER": (True, 403, 403, 403, 403, 403, 403, 403, 403, 403, 404),
+    "NO_ACCESS": (False, 403, 404, 404, 403, 404, 404, 404, 404, 404, 404),
 }
 ARCHIVED: dict[str, tuple[Any, ...]] = {
-    "organization key": (False, 201, 200, 410, 200, 410, 410, 410, 410, 200),
-    "CONNECTION_ADMIN": (False, 403, 200, 410, 403, 410, 410, 410, 410, 200),
-    "RESTRICTED_QUERIER": (False, 403, 200, 403, 403, 403, 403, 403, 403, 404),
-    "VIEWER": (False, 403, 403, 403, 403, 403, 403, 403, 403, 404),
-    "NO_ACCESS": (False, 403, 404, 404, 403, 404, 404, 404, 404, 404),
+    "organization key": (False, 201, 200, 410, 200, 410, 410, 410, 410, 410, 200),
+    "CONNECTION_ADMIN": (False, 403, 200, 410, 403, 410, 410, 410, 410, 410, 200),
+    "RESTRICTED_QUERIER": (False, 403, 200, 403, 403, 403, 403, 403, 403, 403, 404),
+    "VIEWER": (False, 403, 403, 403, 403, 403, 403, 403, 403, 403, 404),
+    "NO_ACCESS": (False, 403, 404, 404, 403, 404, 404, 404, 404, 404, 404),
 }
 DETAILS = {
     "get": "Connection not found",
     "change": "Connection not found",
     "test": "Connection not found",
     "query": "Connection not found",
+    "tables": "Connection not found",
     "cancel": "Query not found",
 }
 
@@ -81,6 +82,7 @@ class Scene:
             "test new": ("POST", "/connections/test", MEMORY),
             "test": ("POST", f"/connections/{self.id}/test", {}),
             "query": ("POST", f"/connections/{self.id}/query", {"sql": "SELECT 1"}),
+            "tables": ("GET", f"/connections/{self.id}/tables", None),
             "attach": (
                 "POST",
                 "/connection-environments",

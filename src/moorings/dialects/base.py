@@ -108,8 +108,8 @@ class Session(ABC):
         """Run one statement and stream its result; reading the batches may raise the driver's errors too."""
 
     def plan(self, statement: Statement) -> Plan:
-        """What running the statement would take. It is not run."""
-        reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}"))
+        """What running the statement would take. It is not run, and could not write if its text made it run."""
+        reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}", read_only=True))
         rows = reader.read_all()
         return Plan(joined(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
 

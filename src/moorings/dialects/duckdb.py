@@ -18,7 +18,7 @@ from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.required import Login, Need, always
-from moorings.dialects.structure import Scope, Table
+from moorings.dialects.structure import Plan, Scope, Table, joined
 
 if TYPE_CHECKING:
     import duckdb
@@ -206,13 +206,27 @@ class DuckSession(Session):
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
         connection = self._connection
-        if len(connection.extract_statements(statement.sql)) != 1:
-            raise errors.StatementRefused(message="Send exactly one statement at a time.")
+        self._require_one(statement.sql)
         if statement.read_only:
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
         reader = self._reader = relation.to_arrow_reader(statement.batch_rows)
         return reader
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take.
+
+        In a transaction that is rolled back, since one that only reads refuses to explain a write.
+        """
+        self._require_one(statement.sql)
+        self._connection.execute("BEGIN TRANSACTION")
+        rows = self._connection.execute(f"{self.EXPLAIN} {statement.sql}", list(statement.parameters)).fetchall()
+        self._connection.execute("ROLLBACK")
+        return Plan(joined(row[1:] for row in rows))
+
+    def _require_one(self, sql: str) -> None:
+        if len(self._connection.extract_statements(sql)) != 1:
+            raise errors.StatementRefused(message="Send exactly one statement at a time.")
 
     def cancel(self) -> None:
         """Interrupt what runs."""
