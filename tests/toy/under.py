@@ -52,6 +52,7 @@ UNDER = Under(
     | {
         "own sql": "never: SQLite knows few types",
         "structure": "never: the toy has no schemas",
+        "zone": "never: SQLite knows no time zones",
         "reset": "never: the toy begins anew each time",
         "temporary tables": "never: the toy begins anew each time",
         "empty statements": "never: SQLite answers an empty statement in peace",

@@ -39,7 +39,7 @@ class Warehouse:
         outside = under.outside(server, directory)
         self.ask, self.running = outside.ask, outside.running
         self.sessions, self.kill = outside.sessions, outside.kill
-        self.statements = outside.statements
+        self.statements, self.tagged = outside.statements, outside.tagged
 
     def config(self, **changes: Any) -> ConnectionConfig:
         """The Config that works, with changes by their names on the wire; None leaves a field out."""

@@ -149,15 +149,16 @@ def _authority(warehouse: Warehouse) -> str:
 
 async def appears(warehouse: Warehouse, marker: str) -> None:
     """Wait until a statement runs in the server, as its own process list says."""
-    await _until(lambda: warehouse.running(marker) > 0)
+    await until(lambda: warehouse.running(marker) > 0)
 
 
 async def disappears(warehouse: Warehouse, marker: str) -> None:
     """Wait until no such statement runs in the server any more."""
-    await _until(lambda: warehouse.running(marker) == 0)
+    await until(lambda: warehouse.running(marker) == 0)
 
 
-async def _until(happened: Callable[[], bool]) -> None:
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened."""
     import asyncio
 
     async with asyncio.timeout(10):

@@ -26,6 +26,10 @@ class Outside(Protocol):
         """How many statements with this marker run now."""
         ...
 
+    def tagged(self, query_id: str) -> int:
+        """How many statements that run now carry this query's id, wherever Moorings puts it."""
+        ...
+
     def sessions(self) -> int:
         """How many sessions Moorings has now."""
         ...
@@ -100,6 +104,10 @@ class Sql:
     """Statements, run from outside, that those ways need."""
     timeout: str = ""
     """A statement that asks the server how many seconds it lets a statement run."""
+    zone: str = ""
+    """A statement that asks for the session's time zone, by its name or what it is ahead of UTC (`+09:00`)."""
+    in_other: Body = field(default_factory=lambda: {"defaultSchema": "other"})
+    """What makes `other` the default schema of a connection."""
     write: str = "INSERT INTO written VALUES (1)"
     """A statement that writes a row into the table `written (number)`, which the tests make."""
     written: str = "CREATE TABLE written (number INT)"
@@ -130,7 +138,7 @@ class Under:
 
     Abilities that tests need: server, tls, tls modes, process list, session kill, sql, own sql, parameters, read only,
     writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign keys, comments,
-    plan, many tables, schemas, grants, one statement, empty statements.
+    plan, many tables, schemas, grants, one statement, empty statements, zone, default schema, tag.
     """
 
     dialect: str

@@ -35,6 +35,9 @@ class Outside:
     def running(self, marker: str) -> int:
         raise AssertionError(NO_SERVER)
 
+    def tagged(self, query_id: str) -> int:
+        raise AssertionError(NO_SERVER)
+
     def sessions(self) -> int:
         raise AssertionError(NO_SERVER)
 
@@ -82,6 +85,7 @@ SQL = Sql(
         "CREATE SCHEMA other",
         "CREATE TABLE other.elsewhere (a INTEGER)",
     ),
+    zone="SELECT current_setting('TimeZone')",
     bypasses=(
         "CREATE OR REPLACE TABLE written AS SELECT 1 AS number",
         "CREATE MACRO made() AS 1",

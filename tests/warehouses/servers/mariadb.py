@@ -154,6 +154,9 @@ class Outside:
         )
         return int(found[0][0])
 
+    def tagged(self, query_id: str) -> int:
+        return self.running(query_id)
+
     def sessions(self) -> int:
         return int(self.ask("SELECT COUNT(*) - 1 FROM information_schema.processlist WHERE user = 'moorings'")[0][0])
 
@@ -236,6 +239,8 @@ SQL = Sql(
         "CREATE USER another",
     ),
     bypass_setup=(f"CREATE OR REPLACE PROCEDURE write_after_commit() BEGIN COMMIT; {WRITE}; COMMIT; END",),
+    zone="SELECT @@session.time_zone",
+    in_other={"defaultSchema": "other", "database": None},
     timeout="SELECT CAST(@@max_statement_time AS DOUBLE)",
 )
 

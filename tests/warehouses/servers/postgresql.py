@@ -145,6 +145,11 @@ class Outside:
         found = self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE {others} AND query LIKE '%{marker}%'")
         return int(found[0][0])
 
+    def tagged(self, query_id: str) -> int:
+        return int(
+            self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'moorings {query_id}'")[0][0]
+        )
+
     def sessions(self) -> int:
         found = self.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'moorings%'")
         return int(found[0][0])
@@ -224,6 +229,7 @@ SQL = Sql(
             f" $$ BEGIN PERFORM set_config('transaction_read_only', 'off', true); {WRITE}; RETURN 1; END $$"
         ),
     ),
+    zone="SELECT current_setting('TimeZone')",
     timeout="SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::float8",
 )
 
