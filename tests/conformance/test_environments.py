@@ -107,3 +107,61 @@ class TestUpdate:
     def test_id_is_no_uuid(self, service: Any) -> None:
         answer = put(service, "x", "dev")
         assert (answer.status_code, answer.json()) == (400, {"detail": "Bad Request: id: Invalid uuid", "status": 400})
+
+
+class TestListAndRemove:
+    def listed(self, service: Any, **how: Any) -> list[dict[str, Any]]:
+        answer = service.request("GET", "/connection-environments", **how)
+        assert answer.status_code == 200
+        assert list(answer.json()) == ["connectionEnvironments"]
+        return answer.json()["connectionEnvironments"]
+
+    def test_each_has_its_values(self, service: Any) -> None:
+        base, other = service.create(), service.create()
+        environment = post(service, base, other).json()["data"][0]["id"]
+        put(service, environment, "dev,staging")
+        assert [each for each in self.listed(service) if each["id"] == environment] == [
+            {
+                "id": environment,
+                "baseConnectionId": base,
+                "connectionId": other,
+                "userAttributeValues": ["dev", "staging"],
+            }
+        ]
+
+    def test_a_user_sees_those_of_connections_that_they_see(self, service: Any) -> None:
+        hidden, seen, other = (service.create(baseRole=role) for role in ("NO_ACCESS", "NO_ACCESS", "VIEWER"))
+        post(service, hidden, other)
+        post(service, seen, other)
+        member = service.member(**{seen: Role.VIEWER})
+        assert {each["baseConnectionId"] for each in self.listed(service, key=member)} & {hidden, seen} == {seen}
+
+    def test_those_of_an_archived_base_are_not_listed(self, service: Any) -> None:
+        base, other = service.create(), service.create()
+        post(service, base, other)
+        service.archive(base)
+        assert base not in {each["baseConnectionId"] for each in self.listed(service)}
+
+    def test_remove(self, service: Any) -> None:
+        base, other, another = (service.create() for _ in range(3))
+        first, second = (each["id"] for each in post(service, base, [other, another]).json()["data"])
+        put(service, first, "dev")
+        answer = service.request("DELETE", f"/connection-environments/{first}")
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        assert put(service, second, "dev").status_code == 200
+        assert service.request("GET", f"/connections/{other}").status_code == 200
+        again = service.request("DELETE", f"/connection-environments/{first}")
+        detail = f"Connection environment with id {first} does not exist"
+        assert (again.status_code, again.json()) == (404, {"detail": detail, "status": 404})
+
+    def test_remove_needs_the_base_connections_admin(self, service: Any) -> None:
+        base, other = service.create(baseRole="MODELER"), service.create()
+        environment = post(service, base, other).json()["data"][0]["id"]
+        answer = service.request("DELETE", f"/connection-environments/{environment}", key=service.member())
+        assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
+        admin = service.member(**{base: Role.CONNECTION_ADMIN})
+        assert service.request("DELETE", f"/connection-environments/{environment}", key=admin).status_code == 200
+
+    def test_remove_with_a_malformed_id(self, service: Any) -> None:
+        answer = service.request("DELETE", "/connection-environments/x")
+        assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: id: Invalid uuid")

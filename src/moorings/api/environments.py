@@ -8,7 +8,7 @@ from moorings.api import schemas
 from moorings.api.connections import read_value_list
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Route
-from moorings.api.shapes import Done, EnvironmentsCreated, EnvironmentShape, NewEnvironment
+from moorings.api.shapes import Done, EnvironmentList, EnvironmentsCreated, EnvironmentShape, NewEnvironment
 from moorings.environments import service
 from moorings.errors import (
     Archived,
@@ -71,7 +71,32 @@ async def update(call: Call) -> Done:
     return Done()
 
 
+async def listed(call: Call) -> EnvironmentList:
+    """The environments of the base connections that the caller sees, oldest first."""
+    found = await service.listed(call.session, call.actor)
+    return EnvironmentList(
+        [
+            EnvironmentShape(environment.id, environment.base_connection_id, environment.connection_id, list(values))
+            for environment, values in found
+        ]
+    )
+
+
+async def remove(call: Call) -> Done:
+    """Let a connection be no environment any more; it stays, as does the base connection."""
+    environment, base = await service.find(call.session, call.actor, call.ids["id"])
+    await service.detach(call.session, environment, base)
+    return Done()
+
+
 ROUTES = (
+    Route(
+        method="GET",
+        path="/connection-environments",
+        handler=listed,
+        summary="List connection environments",
+        answer=EnvironmentList,
+    ),
     Route(
         method="POST",
         path="/connection-environments",
@@ -90,5 +115,13 @@ ROUTES = (
         answer=Done,
         body=schemas.environment_values,
         errors=(EnvironmentNotFound, PermissionDenied, Archived, ValueInUse),
+    ),
+    Route(
+        method="DELETE",
+        path="/connection-environments/{id}",
+        handler=remove,
+        summary="Remove a connection environment",
+        answer=Done,
+        errors=(EnvironmentNotFound, PermissionDenied, Archived),
     ),
 )

@@ -185,6 +185,55 @@ class EnvironmentShape(Shape):
     user_attribute_values: list[str]
 
 
+class EnvironmentList(Shape):
+    """Environments."""
+
+    connection_environments: list[EnvironmentShape]
+
+
+class LoginShape(Shape):
+    """One way to log in: an `authenticationType`, and the fields that it requires."""
+
+    name: str
+    requires: list[str]
+    default: bool
+
+
+class FieldShape(Shape):
+    """A field of a dialect, as a form shows it; `required` is `always`, or the condition in words."""
+
+    name: str
+    kind: str
+    secret: bool
+    required: str | None
+    default: Any
+    allowed: list[str]
+    description: str
+
+
+class DialectShape(Shape):
+    """A dialect: what it is called, what it can do, its fields, and the JSON Schema of a body that creates one."""
+
+    name: str
+    title: str
+    connects: bool
+    own: bool
+    several_catalogs: bool
+    key_pair: bool
+    extra: str | None
+    default_port: int | None
+    parameters: str | None
+    authentication_types: list[LoginShape]
+    fields: list[FieldShape]
+    schema: dict[str, Any]
+
+
+class DialectList(Shape):
+    """Every dialect."""
+
+    dialects: list[DialectShape]
+
+
 class EnvironmentsCreated(Shape, kw_only=True):
     """New environments, in both published spellings."""
 

@@ -119,3 +119,35 @@ async def set_values(
     await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
     session.add_all(value_rows(base, environment.id, values))
     await session.flush()
+
+
+async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEnvironment, tuple[str, ...]]]:
+    """Every environment of base connections that the actor may see and that are not archived, with its values."""
+    rows = await session.execute(
+        select(ConnectionEnvironment, Connection)
+        .join(Connection, Connection.id == ConnectionEnvironment.base_connection_id)
+        .where(ConnectionEnvironment.organization_id == actor.organization_id, Connection.deleted_at.is_(None))
+        .order_by(ConnectionEnvironment.created_at, ConnectionEnvironment.id)
+    )
+    values = await _values(session, actor.organization_id)
+    return [(found, values.get(found.id, ())) for found, base in rows if actor.may(Permission.SEE, base)]
+
+
+async def _values(session: AsyncSession, organization_id: str) -> dict[str | None, tuple[str, ...]]:
+    rows = await session.execute(
+        select(EnvironmentValue.environment_id, EnvironmentValue.value)
+        .where(EnvironmentValue.organization_id == organization_id, EnvironmentValue.environment_id.is_not(None))
+        .order_by(EnvironmentValue.position)
+    )
+    values: dict[str | None, tuple[str, ...]] = {}
+    for environment_id, value in rows:
+        values[environment_id] = (*values.get(environment_id, ()), value)
+    return values
+
+
+async def detach(session: AsyncSession, environment: ConnectionEnvironment, base: Connection) -> None:
+    """Let a connection be no environment of `base` any more, and free its values; both connections stay."""
+    await lock(session, base)
+    await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
+    await session.delete(environment)
+    await session.flush()
