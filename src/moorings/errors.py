@@ -7,7 +7,7 @@
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
-    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
+    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · KeyNotFound
     ├── InvalidMethod · Archived · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session of a pool is in use
@@ -201,6 +201,10 @@ class EnvironmentNotFound(NotFound):
 
     def __init__(self, environment_id: str) -> None:
         super().__init__(f"Connection environment with id {environment_id} does not exist")
+
+
+class KeyNotFound(NotFound):
+    """API key not found"""
 
 
 class QueryNotFound(NotFound):

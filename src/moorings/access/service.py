@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.access.models import ApiKey, ConnectionRole, Organization, User
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
-from moorings.errors import InvalidToken, NotFound, PermissionDenied
+from moorings.errors import InvalidToken, KeyNotFound, NotFound, PermissionDenied
 
 ORGANIZATION_PREFIX = "moo_osk_"
 PERSONAL_PREFIX = "moo_pat_"
@@ -145,6 +145,40 @@ async def list_keys(session: AsyncSession, organization_id: str) -> list[ApiKey]
         select(ApiKey).where(ApiKey.organization_id == organization_id).order_by(ApiKey.created_at, ApiKey.id)
     )
     return list(rows)
+
+
+async def visible_keys(
+    session: AsyncSession, actor: Actor, after: tuple[int, str] | None, number: int
+) -> tuple[list[ApiKey], int]:
+    """Keys that the actor may see, newest first, from behind the instant and id of one; and how many there are in all.
+
+    Organization admins see every key that was not revoked, users their own.
+    """
+    kept = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
+    if not actor.admin:
+        kept.append(ApiKey.user_id == actor.user_id)
+    total = (await session.execute(select(func.count()).select_from(ApiKey).where(*kept))).scalar_one()
+    if after is not None:
+        instant, key_id = after
+        kept.append(or_(ApiKey.created_at < instant, and_(ApiKey.created_at == instant, ApiKey.id > key_id)))
+    ordered = select(ApiKey).where(*kept).order_by(ApiKey.created_at.desc(), ApiKey.id).limit(number)
+    return list(await session.scalars(ordered)), total
+
+
+async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:
+    """A key that was not revoked; raises KeyNotFound for one that the actor may not see."""
+    key = await session.get(ApiKey, key_id)
+    if key is None or key.organization_id != actor.organization_id or key.revoked_at is not None:
+        raise KeyNotFound
+    if not actor.admin and key.user_id != actor.user_id:
+        raise KeyNotFound
+    return key
+
+
+async def enable_key(session: AsyncSession, key: ApiKey, *, enabled: bool) -> None:
+    """Let a key work, or not, until this is said again."""
+    key.disabled_at = None if enabled else key.disabled_at or clock.now()
+    await session.flush()
 
 
 async def has_keys(session: AsyncSession) -> bool:

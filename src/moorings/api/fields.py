@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -134,6 +135,21 @@ class Fields:
         if value not in TRUTH:
             self.fault(name, "type", expected="boolean", received="string")
         return TRUTH.get(value, default)
+
+    def whole(self, name: str, *, least: int, most: int) -> int | None:
+        """An integer of a query, which is text there; absent or empty is None."""
+        value = self._body.get(name, "")
+        if value == "":
+            return None
+        if not re.fullmatch(r"-?[0-9]{1,15}", value):
+            self.fault(name, "type", expected="number", received="string")
+            return None
+        return Fields({name: int(value)}, (name,), self._prefix, self._faults).integer(name, least=least, most=most)
+
+    def boolean(self, name: str) -> bool | None:
+        """A required boolean of a body; None when it is at fault."""
+        value = self._typed(name, bool, "boolean", required=True)
+        return None if value is _ABSENT else value
 
     def _typed(self, name: str, kind: type, word: str, *, required: bool) -> Any:
         value = self._body.get(name, _ABSENT)

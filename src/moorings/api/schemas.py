@@ -72,6 +72,11 @@ def query() -> dict[str, Any]:
     return _object(properties) | {"required": ["sql"]}
 
 
+def key_changes() -> dict[str, Any]:
+    """The body that enables or disables a key."""
+    return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"]}
+
+
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
     return _object({})

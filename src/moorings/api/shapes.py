@@ -169,6 +169,49 @@ class CatalogTables(Shape):
     tables: list[CatalogTable]
 
 
+class PageInfo(Shape, kw_only=True):
+    """Where a page stands in its list."""
+
+    has_next_page: bool
+    next_cursor: str | None
+    page_size: int
+    total_records: int
+
+
+class KeyShape(Shape):
+    """A key, without its token, which is stored nowhere. `membershipId` is the user's whom it acts as."""
+
+    id: str
+    name: str
+    type: str
+    enabled: bool
+    created_at: str
+    membership_id: str | None
+
+
+class KeyPage(Shape):
+    """Keys, newest first."""
+
+    page_info: PageInfo
+    records: list[KeyShape]
+
+
+class UserShape(Shape):
+    """The user whom a key acts as."""
+
+    id: str
+    membership_id: str
+
+
+class WhoShape(Shape):
+    """Whom a key acts as; `rolesByModel` has the roles of their own, by connection."""
+
+    key_scope: str
+    org_role: str
+    roles_by_model: dict[str, str]
+    user: UserShape | None
+
+
 class NewEnvironment(Shape):
     """An environment, in the older published spelling."""
 
