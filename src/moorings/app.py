@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api import catalog, connections, dialects, environments, keys, pages, queries, routing
+from moorings.api import attributes, catalog, connections, dialects, environments, keys, pages, queries, routing
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.state import Services
@@ -24,7 +24,15 @@ from moorings.queries.service import Queries
 from moorings.secrets import Keyset
 from moorings.settings import Settings
 
-ROUTES = (*connections.ROUTES, *dialects.ROUTES, *keys.ROUTES, *environments.ROUTES, *queries.ROUTES, *catalog.ROUTES)
+ROUTES = (
+    *connections.ROUTES,
+    *dialects.ROUTES,
+    *keys.ROUTES,
+    *attributes.ROUTES,
+    *environments.ROUTES,
+    *queries.ROUTES,
+    *catalog.ROUTES,
+)
 """Every operation of the API."""
 
 

@@ -4,10 +4,11 @@
     ├── InvalidInput              faults of fields, all of them
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
-    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse
+    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse · AttributeInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
-    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · KeyNotFound
+    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
+    │   ├── KeyNotFound · UserNotFound · AttributeNotFound
     ├── InvalidMethod · Archived · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session of a pool is in use
@@ -122,6 +123,13 @@ class ValueInUse(MooringsError):
         self.value = value
 
 
+class AttributeInUse(MooringsError):
+    """Another user attribute has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'User attribute "{name}" exists already')
+
+
 class NotEnvironments(MooringsError):
     """Some connections cannot be environments of the base connection."""
 
@@ -201,6 +209,14 @@ class EnvironmentNotFound(NotFound):
 
     def __init__(self, environment_id: str) -> None:
         super().__init__(f"Connection environment with id {environment_id} does not exist")
+
+
+class AttributeNotFound(NotFound):
+    """User attribute not found"""
+
+
+class UserNotFound(NotFound):
+    """User not found"""
 
 
 class KeyNotFound(NotFound):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from moorings.db import STRICT, Base, Milliseconds
+from moorings.db import STRICT, Base, Json, Milliseconds
 
 _BOOTSTRAP = text("origin = 'bootstrap'")
 
@@ -82,6 +82,48 @@ class ConnectionRole(Base):
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     role: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class UserAttribute(Base):
+    """A named fact about users, such as the tenant they belong to. `default_values` are those of whoever has none."""
+
+    __tablename__ = "user_attributes"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        CheckConstraint("type IN ('String', 'Number')", name="type"),
+        CheckConstraint("multiple_values IN (0, 1)", name="multiple_values"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(Text)
+    label: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    multiple_values: Mapped[int] = mapped_column(Integer)
+    default_values: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class UserAttributeValue(Base):
+    """What a user, or an organization key, has of an attribute."""
+
+    __tablename__ = "user_attribute_values"
+    __table_args__ = (
+        UniqueConstraint("attribute_id", "user_id"),
+        UniqueConstraint("attribute_id", "key_id"),
+        CheckConstraint("(user_id IS NULL) <> (key_id IS NULL)", name="one_owner"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    attribute_id: Mapped[str] = mapped_column(ForeignKey("user_attributes.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    values: Mapped[list[str]] = mapped_column(Json)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import clock
 from moorings.access.models import ApiKey, ConnectionRole, Organization, User
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
-from moorings.errors import InvalidToken, KeyNotFound, NotFound, PermissionDenied
+from moorings.errors import InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
 
 ORGANIZATION_PREFIX = "moo_osk_"
 PERSONAL_PREFIX = "moo_pat_"
@@ -219,6 +219,36 @@ async def find_user(session: AsyncSession, organization_id: str, email_or_id: st
     if user is None:
         raise NotFound(f"There is no user {email_or_id}")
     return user
+
+
+async def user(session: AsyncSession, actor: Actor, user_id: str) -> User:
+    """A user of the actor's organization; raises UserNotFound."""
+    found = await session.get(User, user_id)
+    if found is None or found.organization_id != actor.organization_id:
+        raise UserNotFound
+    return found
+
+
+async def organization_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:
+    """An organization key that was not revoked; raises KeyNotFound, for a personal one too: it has its user's facts."""
+    key = await visible_key(session, actor, key_id)
+    if key.user_id is not None:
+        raise KeyNotFound
+    return key
+
+
+async def role_of(session: AsyncSession, owner: User | ApiKey, connection: Guarded) -> Role:
+    """The role of a user, or of an organization key, on a connection."""
+    admin = isinstance(owner, ApiKey) or owner.organization_role == "ORG_ADMIN"
+    roles = {} if isinstance(owner, ApiKey) else await _roles(session, owner.id)
+    return Actor(owner.organization_id, "", owner.id, admin, roles).role_on(connection)
+
+
+async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
+    """Whose attributes count for an actor: the user's, or those of the organization key."""
+    if actor.user_id is not None:
+        return await session.get_one(User, actor.user_id)
+    return await session.get_one(ApiKey, actor.key_id)
 
 
 async def assign_role(session: AsyncSession, user: User, connection_id: str, role: Role) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from moorings.access.policy import Permission
+from moorings.api import targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import CatalogColumn, CatalogReference, CatalogTable, CatalogTables
 from moorings.catalog import service
-from moorings.connections import service as connections
 from moorings.dialects.structure import Table, names
 from moorings.errors import QueryTimeout, Saturated, WarehouseError
 
@@ -25,10 +25,11 @@ async def tables(call: Call) -> bytes:
 
     Which schemas are read say the connection's `includeSchemas` and `includeOtherCatalogs`, or `schema`.
     """
-    query = Fields(call.query(), ("schema",))
+    query = Fields(call.query(), ("schema", "environment"))
     schemas = names(query.string("schema", shortest=0, longest=LONGEST_LIST))
+    environment = targets.chosen(query)
     query.done()
-    target = await connections.open_target(call.services.db, call.services.keyset, call.connection)
+    target = await targets.routed(call, Permission.QUERY, environment)
     return await service.introspect(call.services.engine, target, schemas, _encoded)
 
 
@@ -71,10 +72,12 @@ ROUTES = (
         summary="List the tables of a connection",
         answer=CatalogTables,
         parameters=(
+            targets.ENVIRONMENT,
             Parameter(
                 "schema", {"type": "string"}, "Only these schemas: names, comma-separated, with `*` as wildcard."
             ),
         ),
-        errors=(Saturated, WarehouseError, QueryTimeout),
+        headers=targets.HEADERS,
+        errors=(*targets.ERRORS, Saturated, WarehouseError, QueryTimeout),
     ),
 )

@@ -10,7 +10,7 @@ import msgspec
 
 from moorings import dialects
 from moorings.access.policy import Permission, Role
-from moorings.api import schemas
+from moorings.api import schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
@@ -228,9 +228,12 @@ async def test_unsaved(call: Call) -> TestShape:
 
 
 async def test_saved(call: Call) -> TestShape:
-    """Test a stored connection."""
+    """Test a stored connection; of several environments the one that the caller gets."""
+    query = Fields(call.query(), ("environment",))
+    environment = targets.chosen(query)
+    query.done()
     Fields(call.body, ()).done()
-    target = await service.open_target(call.services.db, call.services.keyset, call.connection)
+    target = await targets.routed(call, Permission.TEST, environment)
     return test_shape(await call.services.engine.test(target.dialect, target.config))
 
 
@@ -317,5 +320,8 @@ ROUTES = (
         answer=TestShape,
         body=schemas.nothing,
         body_optional=True,
+        parameters=(targets.ENVIRONMENT,),
+        headers=targets.HEADERS,
+        errors=targets.ERRORS,
     ),
 )

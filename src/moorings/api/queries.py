@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from moorings.access.policy import Permission
-from moorings.api import schemas, streams
+from moorings.api import schemas, streams, targets
 from moorings.api.fields import Fields
 from moorings.api.negotiation import FORMATS, choose
 from moorings.api.results import encoder
 from moorings.api.routing import UUID, Call, Parameter, Route
 from moorings.api.shapes import Done, PlanShape, ResultShape
 from moorings.api.streams import QUERY_ID, TIMEOUT, Stream
-from moorings.connections import service as connections
 from moorings.errors import (
     Fault,
     InvalidInput,
@@ -36,12 +35,13 @@ async def query(call: Call) -> Stream | PlanShape:
     """
     if call.scope["http_version"] in OLD:
         raise ProtocolTooOld
-    query = Fields(call.query(), ("dryRun",))
+    query = Fields(call.query(), ("dryRun", "environment"))
     dry_run = query.flag("dryRun", default=False)
+    environment = targets.chosen(query)
     query.done()
     asked = _read(call)
     chosen = None if dry_run else encoder(choose(_accept(call)))
-    target = await connections.open_target(call.services.db, call.services.keyset, call.connection)
+    target = await targets.routed(call, Permission.QUERY, environment)
     if chosen is None:
         plan = await call.services.queries.plan(target, asked)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
@@ -97,6 +97,7 @@ ROUTES = (
         answer=ResultShape | PlanShape,
         body=schemas.query,
         parameters=(
+            targets.ENVIRONMENT,
             Parameter("dryRun", schemas.FLAG, "Say what running it would take, and do not run it."),
             Parameter(
                 QUERY_ID,
@@ -105,11 +106,21 @@ ROUTES = (
                 place="header",
             ),
         ),
-        errors=(NotAcceptable, ProtocolTooOld, QueryIdInUse, Saturated, WarehouseError, QueryCancelled, QueryTimeout),
+        errors=(
+            *targets.ERRORS,
+            NotAcceptable,
+            ProtocolTooOld,
+            QueryIdInUse,
+            Saturated,
+            WarehouseError,
+            QueryCancelled,
+            QueryTimeout,
+        ),
         media_types=FORMATS,
         headers={
             QUERY_ID: "The query's id; DELETE /queries/{queryId} cancels it.",
             TIMEOUT: "How many seconds the statement may run.",
+            **targets.HEADERS,
         },
     ),
     Route(

@@ -91,6 +91,8 @@ class Call:
     """The database's version when the request arrived, for what may be kept in memory."""
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    told: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    """Headers that the handler adds to its answer."""
     transaction: AsyncSession | None = None
     subject: Connection | None = None
 
@@ -190,7 +192,7 @@ class Endpoint:
         headers: Headers = []
         reply = await self._reply(call, headers)
         try:
-            await reply.send(call, headers)
+            await reply.send(call, headers + call.told)
         finally:  # a stream that breaks off raises
             self._note(call, reply.status, clock.monotonic() - started)
 

@@ -77,6 +77,30 @@ def key_changes() -> dict[str, Any]:
     return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"]}
 
 
+def user_attribute() -> dict[str, Any]:
+    """The body that defines a user attribute."""
+    name = {"type": "string", "minLength": 1, "maxLength": 255}
+    properties = {
+        "name": name,
+        "label": name,
+        "description": {"type": ["string", "null"], "minLength": 1, "maxLength": 1000},
+        "type": {"enum": ["String", "Number"]},
+        "multiple_values": {"type": "boolean"},
+        "default_value": _attribute_values(),
+    }
+    return _object(properties) | {"required": ["name"]}
+
+
+def held_attributes() -> dict[str, Any]:
+    """The body that sets attributes, by their names."""
+    return {"type": "object", "additionalProperties": _attribute_values()}
+
+
+def _attribute_values() -> dict[str, Any]:
+    one = {"oneOf": [VALUE, {"type": "number"}]}
+    return {"oneOf": [VALUE, {"type": "number"}, {"type": "array", "items": one}, {"type": "null"}]}
+
+
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
     return _object({})

@@ -212,6 +212,53 @@ class WhoShape(Shape):
     user: UserShape | None
 
 
+class AttributeShape(msgspec.Struct):
+    """A user attribute, in the published spelling; those of the system have no id."""
+
+    id: str
+    name: str
+    label: str
+    description: str | None
+    type: str
+    multiple_values: bool
+    default_value: str | None
+    system: bool
+
+
+class AttributeList(Shape):
+    """User attributes."""
+
+    records: list[AttributeShape]
+
+
+class HeldShape(Shape):
+    """What somebody has of the attributes: name → values."""
+
+    attributes: dict[str, list[str]]
+
+
+class OtherwiseShape(Shape):
+    """The connection that another value would have meant; null is a value that means nothing."""
+
+    value: str | None
+    connection_id: str
+
+
+class RouteShape(Shape, kw_only=True):
+    """The connection that somebody gets, by which value of which attribute, and with which role on the base connection.
+
+    `source` is `user attribute`, `attribute default` or `base`.
+    """
+
+    connection_id: str
+    environment_id: str | None
+    source: str
+    attribute: str | None
+    value: str | None
+    role: str
+    otherwise: list[OtherwiseShape]
+
+
 class NewEnvironment(Shape):
     """An environment, in the older published spelling."""
 

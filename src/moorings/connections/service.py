@@ -13,7 +13,6 @@ from moorings import clock, dialects
 from moorings.access.policy import Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
-from moorings.db import Database
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import Target
 from moorings.errors import Archived, ConnectionNotFound, ValueInUse
@@ -97,12 +96,6 @@ async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) 
     return Target(
         connection.id, connection.revision, dialect, dialect.Config.restore(connection.settings | columns, values)
     )
-
-
-async def open_target(db: Database, keyset: Keyset, connection: Connection) -> Target:
-    """The same, in a reading transaction of its own: what talks to warehouses holds none."""
-    async with db.reading() as session:
-        return await opened(session, keyset, connection)
 
 
 # ---- changes ----------------------------------------------------------------------------------------------------

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
+from moorings.access import attributes
+from moorings.access import service as access
+from moorings.access.attributes import Held
+from moorings.access.models import ApiKey, User
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
-from moorings.connections.service import lock, value_rows
+from moorings.connections.service import lock, opened, value_rows
+from moorings.db import Database
+from moorings.engine.service import Target
 from moorings.environments.models import ConnectionEnvironment
+from moorings.environments.routing import Base, Candidate, Choice, choose
 from moorings.errors import (
     Archived,
     BaseConnectionNotFound,
@@ -22,6 +30,7 @@ from moorings.errors import (
     PermissionDenied,
     ValueInUse,
 )
+from moorings.secrets import Keyset
 
 
 async def base_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
@@ -119,6 +128,71 @@ async def set_values(
     await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
     session.add_all(value_rows(base, environment.id, values))
     await session.flush()
+
+
+async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, explicit: str | None = None) -> Routed:
+    """The connection that a user or an organization key gets who asks for `base`.
+
+    `explicit` is the id of an environment, or of its connection, that they ask for; raises EnvironmentNotFound for
+    none of this base connection's. Raises Archived rather than choose another one in the place of an archived one.
+    """
+    found = await _base(session, base)
+    wanted = None
+    if explicit is not None:
+        wanted = next(
+            (each for each in found.candidates if explicit in (each.environment_id, each.connection_id)), None
+        )
+        if wanted is None:
+            raise EnvironmentNotFound(explicit)
+    held = await attributes.held(session, owner, found.attribute) if found.attribute else Held(None, ())
+    choice = choose(found, held.own, held.default, wanted)
+    connection = await session.get_one(Connection, choice.connection_id)
+    if connection.deleted_at is not None:
+        raise Archived
+    return Routed(choice, connection, found, held)
+
+
+async def open_routed(
+    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> Target:
+    """What the engine needs for the connection that the actor gets who asks for `base`.
+
+    An environment that is asked for by its id needs the permission on that connection itself, or the right to change
+    the base; raises PermissionDenied. Otherwise the role on the base connection is the one that counts.
+    """
+    async with db.reading() as session:
+        routed = await route(session, await access.owner(session, actor), base, explicit)
+        if explicit is not None and not actor.may(Permission.CHANGE, base):
+            actor.require(permission, routed.connection)
+        return await opened(session, keyset, routed.connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A choice, the connection that it is, and what it was made from."""
+
+    choice: Choice
+    connection: Connection
+    base: Base
+    held: Held
+
+
+async def _base(session: AsyncSession, base: Connection) -> Base:
+    rows = await session.execute(
+        select(EnvironmentValue.environment_id, EnvironmentValue.value)
+        .where(EnvironmentValue.base_connection_id == base.id)
+        .order_by(EnvironmentValue.position)
+    )
+    values: dict[str | None, tuple[str, ...]] = {}
+    for environment_id, value in rows:
+        values[environment_id] = (*values.get(environment_id, ()), value)
+    environments = await session.scalars(
+        select(ConnectionEnvironment)
+        .where(ConnectionEnvironment.base_connection_id == base.id)
+        .order_by(ConnectionEnvironment.created_at, ConnectionEnvironment.id)
+    )
+    candidates = tuple(Candidate(each.id, each.connection_id, values.get(each.id, ())) for each in environments)
+    return Base(base.id, base.environment_attribute, values.get(None, ()), candidates)
 
 
 async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEnvironment, tuple[str, ...]]]:

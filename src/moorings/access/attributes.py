@@ -1,0 +1,186 @@
+"""User attributes: facts about users that choose which environment of a connection they get."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue
+from moorings.access.service import Actor
+from moorings.errors import AttributeInUse, AttributeNotFound
+
+Values = tuple[str, ...]
+
+SYSTEM = {
+    "omni_is_org_admin": "Is organization admin",
+    "omni_user_email": "User email",
+    "omni_user_embed_entity": "Embed entity",
+    "omni_user_groups": "User groups",
+    "omni_user_id": "User ID",
+    "omni_user_name": "User name",
+}
+"""Attributes that every user has by themselves: name → label. No one defines or sets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What is to be known of an attribute."""
+
+    name: str
+    label: str
+    description: str | None
+    type: str
+    multiple_values: bool
+    default_values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What somebody has of one attribute: values of their own (None: no such fact about them), and its defaults."""
+
+    own: Values | None
+    default: Values
+
+
+async def defined(session: AsyncSession, organization_id: str) -> list[UserAttribute]:
+    """Every attribute that was defined, by name."""
+    rows = await session.scalars(
+        select(UserAttribute).where(UserAttribute.organization_id == organization_id).order_by(UserAttribute.name)
+    )
+    return list(rows)
+
+
+async def find(session: AsyncSession, actor: Actor, attribute_id: str) -> UserAttribute:
+    """The attribute; raises AttributeNotFound."""
+    attribute = await session.get(UserAttribute, attribute_id)
+    if attribute is None or attribute.organization_id != actor.organization_id:
+        raise AttributeNotFound
+    return attribute
+
+
+async def define(session: AsyncSession, actor: Actor, wanted: Definition) -> UserAttribute:
+    """Add an attribute; raises AttributeInUse for a name that is taken."""
+    attribute = UserAttribute(
+        id=str(uuid.uuid4()), organization_id=actor.organization_id, created_at=clock.now(), **_columns(wanted)
+    )
+    session.add(attribute)
+    await _store(session, wanted.name)
+    return attribute
+
+
+async def redefine(session: AsyncSession, attribute: UserAttribute, wanted: Definition) -> None:
+    """Change an attribute; raises AttributeInUse for a name that is taken."""
+    for column, value in _columns(wanted).items():
+        setattr(attribute, column, value)
+    await _store(session, wanted.name)
+
+
+async def _store(session: AsyncSession, name: str) -> None:
+    if name in SYSTEM:
+        raise AttributeInUse(name)
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise AttributeInUse(name) from None
+
+
+def _columns(wanted: Definition) -> dict[str, object]:
+    return {
+        "name": wanted.name,
+        "label": wanted.label,
+        "description": wanted.description,
+        "type": wanted.type,
+        "multiple_values": int(wanted.multiple_values),
+        "default_values": list(wanted.default_values),
+    }
+
+
+async def remove(session: AsyncSession, attribute: UserAttribute) -> None:
+    """Forget an attribute and what anybody has of it."""
+    await session.execute(delete(UserAttributeValue).where(UserAttributeValue.attribute_id == attribute.id))
+    await session.delete(attribute)
+    await session.flush()
+
+
+# ---- who has what -----------------------------------------------------------------------------------------------
+
+
+async def give(
+    session: AsyncSession,
+    owner: User | ApiKey,
+    wanted: Mapping[str, Sequence[str] | None],
+    known: Sequence[UserAttribute],
+) -> None:
+    """Set what a user or an organization key has of attributes, by name; None takes it away. Others stay."""
+    by_name = {attribute.name: attribute for attribute in known}
+    for name, values in wanted.items():
+        attribute = by_name[name]
+        await session.execute(
+            delete(UserAttributeValue).where(UserAttributeValue.attribute_id == attribute.id, _of(owner))
+        )
+        if values is not None:
+            session.add(_row(owner, attribute, values))
+    await session.flush()
+
+
+def _of(owner: User | ApiKey) -> ColumnElement[bool]:
+    column = UserAttributeValue.user_id if isinstance(owner, User) else UserAttributeValue.key_id
+    return column == owner.id
+
+
+def _row(owner: User | ApiKey, attribute: UserAttribute, values: Sequence[str]) -> UserAttributeValue:
+    return UserAttributeValue(
+        id=str(uuid.uuid4()),
+        organization_id=owner.organization_id,
+        attribute_id=attribute.id,
+        user_id=owner.id if isinstance(owner, User) else None,
+        key_id=None if isinstance(owner, User) else owner.id,
+        values=list(values),
+        updated_at=clock.now(),
+    )
+
+
+async def given(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
+    """What was set for a user or an organization key, by the attributes' names."""
+    rows = await session.execute(
+        select(UserAttribute.name, UserAttributeValue.values)
+        .join(UserAttribute, UserAttribute.id == UserAttributeValue.attribute_id)
+        .where(_of(owner))
+        .order_by(UserAttribute.name)
+    )
+    return {name: tuple(values) for name, values in rows}
+
+
+async def held(session: AsyncSession, owner: User | ApiKey, name: str) -> Held:
+    """What a user or an organization key has of one attribute, which need not be defined."""
+    if name in SYSTEM:
+        return Held(_system(owner).get(name), ())
+    attribute = (
+        await session.scalars(
+            select(UserAttribute).where(
+                UserAttribute.organization_id == owner.organization_id, UserAttribute.name == name
+            )
+        )
+    ).one_or_none()
+    if attribute is None:
+        return Held(None, ())
+    return Held((await given(session, owner)).get(name), tuple(attribute.default_values))
+
+
+def _system(owner: User | ApiKey) -> dict[str, Values]:
+    """What the system knows of somebody. An organization key is nobody: it has the rights of an admin, and no more."""
+    if isinstance(owner, ApiKey):
+        return {"omni_is_org_admin": ("true",)}
+    admin = "true" if owner.organization_role == "ORG_ADMIN" else "false"
+    return {
+        "omni_is_org_admin": (admin,),
+        "omni_user_email": (owner.email,),
+        "omni_user_id": (owner.id,),
+        "omni_user_name": (owner.name,),
+    }

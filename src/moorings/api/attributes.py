@@ -1,0 +1,284 @@
+"""The endpoints of `/user-attributes`, and of what users and keys have of them; and of the route that they choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from moorings.access import attributes, service
+from moorings.access.attributes import Definition
+from moorings.access.models import ApiKey, User, UserAttribute
+from moorings.access.policy import Permission
+from moorings.api import schemas
+from moorings.api.fields import Fields
+from moorings.api.routing import UUID, Call, Parameter, Route
+from moorings.api.shapes import AttributeList, AttributeShape, Done, HeldShape, OtherwiseShape, RouteShape
+from moorings.dialects.fields import json_type
+from moorings.environments import service as environments
+from moorings.environments.service import Routed
+from moorings.errors import (
+    AttributeInUse,
+    AttributeNotFound,
+    EnvironmentNotFound,
+    KeyNotFound,
+    UnknownKeys,
+    UserNotFound,
+)
+
+TYPES = ("String", "Number")
+KNOWN = ("name", "label", "description", "type", "multiple_values", "default_value")
+
+
+# ---- attributes -------------------------------------------------------------------------------------------------
+
+
+async def list_attributes(call: Call) -> AttributeList:
+    """User attributes: those of the system, then those that were defined, by name."""
+    defined = await attributes.defined(call.session, call.actor.organization_id)
+    system = [
+        AttributeShape("", name, label, None, "String", name == "omni_user_groups", None, system=True)
+        for name, label in attributes.SYSTEM.items()
+    ]
+    return AttributeList(system + [_shape(attribute) for attribute in defined])
+
+
+async def define(call: Call) -> AttributeShape:
+    """Define a user attribute."""
+    return _shape(await attributes.define(call.session, call.actor, _definition(call.body)))
+
+
+async def redefine(call: Call) -> AttributeShape:
+    """Replace a user attribute's definition; what users have of it stays."""
+    attribute = await attributes.find(call.session, call.actor, call.ids["id"])
+    await attributes.redefine(call.session, attribute, _definition(call.body))
+    return _shape(attribute)
+
+
+async def remove(call: Call) -> Done:
+    """Remove a user attribute, with what users and keys have of it."""
+    await attributes.remove(call.session, await attributes.find(call.session, call.actor, call.ids["id"]))
+    return Done()
+
+
+def _definition(body: Mapping[str, Any]) -> Definition:
+    fields = Fields(body, KNOWN)
+    name = fields.string("name", required=True)
+    label = fields.string("label") or name
+    description = fields.string("description", longest=1000) if fields.raw("description") is not None else None
+    kind = fields.choice("type", TYPES) or "String"
+    several = fields.boolean("multiple_values") if fields.has("multiple_values") else False
+    default = _values(fields, "default_value", kind, several=bool(several)) or ()
+    fields.done()
+    return Definition(name, label, description, kind, bool(several), default)
+
+
+def _values(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
+    """An attribute's values, as one or as an array; None where null or nothing was sent."""
+    sent = fields.raw(name)
+    if sent is None:
+        return None
+    listed = cast("list[Any]", sent) if isinstance(sent, list) else [sent]
+    if len(listed) > 1 and not several:
+        fields.fault(name, "said", reason="This attribute has one value")
+    read = [
+        _value(fields, f"{name}.{place}" if isinstance(sent, list) else name, each, kind)
+        for place, each in enumerate(listed)
+    ]
+    return tuple(dict.fromkeys(read))
+
+
+def _value(fields: Fields, place: str, sent: Any, kind: str) -> str:
+    """One value as text, in which environments name theirs too."""
+    if kind == "Number":
+        if isinstance(sent, bool) or not isinstance(sent, int | float):
+            fields.fault(place, "type", expected="number", received=json_type(sent))
+        return str(int(sent) if isinstance(sent, float) and sent.is_integer() else sent)
+    if fields.fits(place, sent) and "," in sent:
+        fields.fault(place, "invalid")
+    return str(sent)
+
+
+def _shape(attribute: UserAttribute) -> AttributeShape:
+    return AttributeShape(
+        attribute.id,
+        attribute.name,
+        attribute.label,
+        attribute.description,
+        attribute.type,
+        bool(attribute.multiple_values),
+        ",".join(attribute.default_values) or None,
+        system=False,
+    )
+
+
+# ---- who has what -----------------------------------------------------------------------------------------------
+
+
+async def of_user(call: Call) -> HeldShape:
+    """What a user has of the attributes."""
+    return await _held(call, await service.user(call.session, call.actor, call.ids["id"]))
+
+
+async def of_key(call: Call) -> HeldShape:
+    """What an organization key has of the attributes."""
+    return await _held(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
+
+
+async def give_user(call: Call) -> Done:
+    """Set attributes of a user, by name; null takes one away, those not named stay."""
+    return await _give(call, await service.user(call.session, call.actor, call.ids["id"]))
+
+
+async def give_key(call: Call) -> Done:
+    """Set attributes of an organization key, by name; null takes one away, those not named stay."""
+    return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
+
+
+async def _held(call: Call, owner: User | ApiKey) -> HeldShape:
+    found = await attributes.given(call.session, owner)
+    return HeldShape({name: list(values) for name, values in found.items()})
+
+
+async def _give(call: Call, owner: User | ApiKey) -> Done:
+    known = await attributes.defined(call.session, call.actor.organization_id)
+    by_name = {attribute.name: attribute for attribute in known}
+    if unknown := [name for name in call.body if name not in by_name]:
+        raise UnknownKeys(unknown)
+    fields = Fields(call.body, tuple(by_name))
+    wanted = {
+        name: _values(fields, name, by_name[name].type, several=bool(by_name[name].multiple_values))
+        for name in call.body
+    }
+    fields.done()
+    await attributes.give(call.session, owner, wanted, known)
+    return Done()
+
+
+# ---- the route --------------------------------------------------------------------------------------------------
+
+
+async def explain(call: Call) -> RouteShape:
+    """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
+
+    Whom else it may be asked of: only admins of the connection may.
+    """
+    query = Fields(call.query(), ("userId",))
+    user_id = query.string("userId", shortest=0) or None
+    if user_id is not None and not UUID.fullmatch(user_id):
+        query.fault("userId", "uuid")
+    query.done()
+    if user_id is None:
+        owner = await service.owner(call.session, call.actor)
+    else:
+        call.actor.require(Permission.CHANGE, call.connection)
+        owner = await service.user(call.session, call.actor, user_id.lower())
+    routed = await environments.route(call.session, owner, call.connection)
+    role = await service.role_of(call.session, owner, call.connection)
+    return _explained(routed, role.name)
+
+
+def _explained(routed: Routed, role: str) -> RouteShape:
+    choice, base = routed.choice, routed.base
+    meanings = [(value, base.connection_id) for value in base.values]
+    meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
+    otherwise = [OtherwiseShape(value, connection) for value, connection in sorted(meanings) if value != choice.value]
+    if choice.source != "base":
+        otherwise.append(OtherwiseShape(None, base.connection_id))
+    return RouteShape(
+        connection_id=choice.connection_id,
+        environment_id=choice.environment_id,
+        source=choice.source,
+        attribute=base.attribute,
+        value=choice.value,
+        role=role,
+        otherwise=otherwise,
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/user-attributes",
+        handler=list_attributes,
+        summary="List user attributes",
+        answer=AttributeList,
+    ),
+    Route(
+        method="POST",
+        path="/user-attributes",
+        handler=define,
+        admin=True,
+        summary="Define a user attribute",
+        answer=AttributeShape,
+        status=201,
+        body=schemas.user_attribute,
+        errors=(AttributeInUse,),
+    ),
+    Route(
+        method="PUT",
+        path="/user-attributes/{id}",
+        handler=redefine,
+        admin=True,
+        summary="Change a user attribute",
+        answer=AttributeShape,
+        body=schemas.user_attribute,
+        errors=(AttributeNotFound, AttributeInUse),
+    ),
+    Route(
+        method="DELETE",
+        path="/user-attributes/{id}",
+        handler=remove,
+        admin=True,
+        summary="Remove a user attribute",
+        answer=Done,
+        errors=(AttributeNotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/users/{id}/attributes",
+        handler=of_user,
+        admin=True,
+        summary="Get a user's attributes",
+        answer=HeldShape,
+        errors=(UserNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/users/{id}/attributes",
+        handler=give_user,
+        admin=True,
+        summary="Set a user's attributes",
+        answer=Done,
+        body=schemas.held_attributes,
+        errors=(UserNotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/api-keys/{id}/attributes",
+        handler=of_key,
+        admin=True,
+        summary="Get an organization key's attributes",
+        answer=HeldShape,
+        errors=(KeyNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/api-keys/{id}/attributes",
+        handler=give_key,
+        admin=True,
+        summary="Set an organization key's attributes",
+        answer=Done,
+        body=schemas.held_attributes,
+        errors=(KeyNotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/route",
+        handler=explain,
+        permission=Permission.SEE,
+        summary="Explain which connection somebody gets",
+        answer=RouteShape,
+        parameters=(Parameter("userId", schemas.UUID, "Whom it is asked of; the caller unless said."),),
+        errors=(UserNotFound, EnvironmentNotFound),
+    ),
+)

@@ -1,0 +1,300 @@
+"""User attributes, and which environment they choose: for tests, queries, lists of tables, and as explained."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import duckdb
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import service as access
+from moorings.access.policy import Role
+from tests.conftest import TOKEN
+
+USED = "moorings-connection-id"
+
+
+def new_user(service: Any, **roles: Role) -> tuple[str, str]:
+    """A member; returns their key and id."""
+
+    async def making(session: AsyncSession) -> tuple[str, str]:
+        organization = await access.the_organization(session)
+        user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "Member")
+        for connection_id, role in roles.items():
+            await access.assign_role(session, user, connection_id, role)
+        return await access.create_key(session, organization, "k", user.id), user.id
+
+    return service.change(making)
+
+
+def file(service: Any, name: str) -> str:
+    """A connection to a file whose table `place` holds the file's name."""
+    with duckdb.connect(str(service.settings.duckdb_directory / f"{name}.duckdb")) as made:
+        made.execute("CREATE OR REPLACE TABLE place AS SELECT ? AS name", [name])
+    return service.create(dialect="duckdb", name=name, database=f"{name}.duckdb", baseRole="NO_ACCESS")
+
+
+class Fleet:
+    """A base connection with two environments, chosen by an attribute of its own."""
+
+    def __init__(self, service: Any) -> None:
+        self.service = service
+        self.attribute = f"tenant_{uuid.uuid4().hex[:8]}"
+        self.base, self.dev, self.prod = (file(service, f"{name}_{self.attribute}") for name in ("base", "dev", "prod"))
+        body = {"baseConnectionId": self.base, "environmentConnectionIds": [self.dev, self.prod]}
+        made = service.request("POST", "/connection-environments", json=body).json()["data"]
+        self.environments = [each["id"] for each in made]
+        for environment, values in zip(self.environments, (["dev", "test"], ["prod"]), strict=True):
+            path = f"/connection-environments/{environment}"
+            assert service.request("PUT", path, json={"userAttributeValues": values}).status_code == 200
+        chooses = {"attributeName": self.attribute, "defaultValues": ["main"]}
+        changed = service.request("PATCH", f"/connections/{self.base}", json={"environmentUserAttribute": chooses})
+        assert changed.status_code == 200
+        body = {"name": self.attribute, "multiple_values": True, "default_value": "prod"}
+        defined = service.request("POST", "/user-attributes", json=body)
+        assert defined.status_code == 201, defined.text
+        self.attribute_id = defined.json()["id"]
+
+    def give(self, user_id: str, values: Any, whose: str = "users") -> None:
+        answer = self.service.request("PUT", f"/{whose}/{user_id}/attributes", json={self.attribute: values})
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+
+    def ask(self, key: str, query: str = "") -> Any:
+        return self.service.request(
+            "POST",
+            f"/connections/{self.base}/query{query}",
+            key=key,
+            json={"sql": "SELECT name FROM place"},
+            headers={"accept": "application/json"},
+        )
+
+    def place(self, key: str, query: str = "") -> str:
+        """Which file answered: base, dev or prod."""
+        answer = self.ask(key, query)
+        assert answer.status_code == 200, answer.text
+        used = {self.base: "base", self.dev: "dev", self.prod: "prod"}[answer.headers[USED]]
+        assert answer.json()["rows"][0][0].startswith(used)
+        return used
+
+
+@pytest.fixture(scope="module")
+def fleet(service: Any) -> Fleet:
+    return Fleet(service)
+
+
+class TestRouting:
+    def test_the_users_value_chooses_at_once(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        assert fleet.place(key) == "prod", "the attribute's default"
+        fleet.give(user, "dev")
+        assert fleet.place(key) == "dev"
+        fleet.give(user, ["main"])
+        assert fleet.place(key) == "base"
+        fleet.give(user, ["elsewhere"])
+        assert fleet.place(key) == "base"
+        fleet.give(user, None)
+        assert fleet.place(key) == "prod"
+
+    def test_the_role_on_the_base_connection_counts(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.dev: Role.CONNECTION_ADMIN})
+        fleet.give(user, "dev")
+        assert fleet.ask(key).status_code == 404
+
+    def test_an_organization_key_has_values_too(self, service: Any, fleet: Fleet):
+        async def making(session: AsyncSession) -> str:
+            return await access.create_key(session, await access.the_organization(session), "of a tool")
+
+        key = service.change(making)
+        (found,) = [
+            each for each in service.request("GET", "/api-keys").json()["records"] if each["name"] == "of a tool"
+        ]
+        fleet.give(found["id"], "dev", "api-keys")
+        assert fleet.place(key) == "dev"
+        held = service.request("GET", f"/api-keys/{found['id']}/attributes").json()
+        assert held == {"attributes": {fleet.attribute: ["dev"]}}
+
+    def test_tests_and_tables_go_where_queries_go(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        fleet.give(user, "dev")
+        tested = service.request("POST", f"/connections/{fleet.base}/test", key=key)
+        assert (tested.json()["success"], tested.headers[USED]) == (True, fleet.dev)
+        listed = service.request("GET", f"/connections/{fleet.base}/tables", key=key)
+        assert listed.headers[USED] == fleet.dev
+        assert listed.json()["tables"][0]["catalog"].startswith("dev")
+
+    def test_an_archived_environment_is_not_replaced_by_another(self, service: Any):
+        fleet = Fleet(service)
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        fleet.give(user, "dev")
+        service.archive(fleet.dev)
+        assert (fleet.ask(key).status_code, fleet.ask(key).json()["detail"]) == (410, "Connection is archived")
+
+    def test_a_system_attribute_chooses_too(self, service: Any):
+        fleet = Fleet(service)
+        chooses = {"attributeName": "omni_is_org_admin", "defaultValues": ["true"]}
+        service.request("PATCH", f"/connections/{fleet.base}", json={"environmentUserAttribute": chooses})
+        path = f"/connection-environments/{fleet.environments[0]}"
+        service.request("PUT", path, json={"userAttributeValues": "false"})
+        key, _ = new_user(service, **{fleet.base: Role.QUERIER})
+        assert fleet.place(key) == "dev"
+
+
+class TestExplicitChoice:
+    def test_an_admin_of_the_base_may_choose(self, service: Any, fleet: Fleet):
+        key, _ = new_user(service, **{fleet.base: Role.CONNECTION_ADMIN})
+        assert fleet.place(key, f"?environment={fleet.environments[0]}") == "dev"
+        assert fleet.place(key, f"?environment={fleet.prod.upper()}") == "prod"
+
+    def test_so_may_who_may_query_that_connection_itself(self, service: Any, fleet: Fleet):
+        key, _ = new_user(service, **{fleet.base: Role.QUERIER, fleet.dev: Role.QUERIER})
+        assert fleet.place(key, f"?environment={fleet.dev}") == "dev"
+
+    def test_nobody_else(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.base: Role.QUERIER, fleet.dev: Role.RESTRICTED_QUERIER})
+        fleet.give(user, "dev")
+        answer = fleet.ask(key, f"?environment={fleet.dev}")
+        assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
+
+    def test_what_is_none_of_its_environments(self, service: Any, fleet: Fleet):
+        other = service.create()
+        answer = fleet.ask(TOKEN, f"?environment={other}")
+        detail = f"Connection environment with id {other} does not exist"
+        assert (answer.status_code, answer.json()["detail"]) == (404, detail)
+        answer = fleet.ask(TOKEN, "?environment=x")
+        assert answer.json()["detail"] == "Bad Request: environment: Invalid uuid"
+
+
+class TestExplanation:
+    def explain(self, service: Any, fleet: Fleet, query: str = "", **how: Any) -> Any:
+        return service.request("GET", f"/connections/{fleet.base}/route{query}", **how)
+
+    def test_everything_that_decided(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        fleet.give(user, ["test"])
+        expected = {
+            "connectionId": fleet.dev,
+            "environmentId": fleet.environments[0],
+            "source": "user attribute",
+            "attribute": fleet.attribute,
+            "value": "test",
+            "role": "QUERIER",
+            "otherwise": [
+                {"value": "dev", "connectionId": fleet.dev},
+                {"value": "main", "connectionId": fleet.base},
+                {"value": "prod", "connectionId": fleet.prod},
+                {"value": None, "connectionId": fleet.base},
+            ],
+        }
+        assert self.explain(service, fleet, key=key).json() == expected
+        assert self.explain(service, fleet, f"?userId={user.upper()}").json() == expected
+
+    def test_only_admins_ask_about_others(self, service: Any, fleet: Fleet):
+        key, _ = new_user(service, **{fleet.base: Role.MODELER})
+        _, other = new_user(service)
+        answer = self.explain(service, fleet, f"?userId={other}", key=key)
+        assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
+
+    def test_the_base_alone(self, service: Any):
+        connection = service.create()
+        answer = service.request("GET", f"/connections/{connection}/route")
+        assert answer.json() == {
+            "connectionId": connection,
+            "environmentId": None,
+            "source": "base",
+            "attribute": None,
+            "value": None,
+            "role": "CONNECTION_ADMIN",
+            "otherwise": [],
+        }
+
+    def test_faults(self, service: Any, fleet: Fleet):
+        assert self.explain(service, fleet, "?userId=x").json()["detail"] == "Bad Request: userId: Invalid uuid"
+        unknown = self.explain(service, fleet, f"?userId={uuid.uuid4()}")
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "User not found")
+
+
+class TestAttributes:
+    def test_those_of_the_system_come_first_without_an_id(self, service: Any):
+        records = service.request("GET", "/user-attributes").json()["records"]
+        assert [record["name"] for record in records[:6]] == [
+            "omni_is_org_admin",
+            "omni_user_email",
+            "omni_user_embed_entity",
+            "omni_user_groups",
+            "omni_user_id",
+            "omni_user_name",
+        ]
+        assert {(record["id"], record["system"]) for record in records[:6]} == {("", True)}
+
+    def test_define_change_and_remove(self, service: Any):
+        body = {"name": "region", "label": "Region", "type": "Number", "default_value": 7}
+        made = service.request("POST", "/user-attributes", json=body)
+        assert made.status_code == 201
+        assert made.json() == {
+            "id": made.json()["id"],
+            "name": "region",
+            "label": "Region",
+            "description": None,
+            "type": "Number",
+            "multiple_values": False,
+            "default_value": "7",
+            "system": False,
+        }
+        path = f"/user-attributes/{made.json()['id']}"
+        body = {"name": "area", "multiple_values": True, "default_value": ["a", "b", "a"]}
+        changed = service.request("PUT", path, json=body).json()
+        assert (changed["name"], changed["label"], changed["default_value"]) == ("area", "area", "a,b")
+        assert changed in service.request("GET", "/user-attributes").json()["records"]
+        assert service.request("DELETE", path).json() == {"success": True}
+        gone = service.request("DELETE", path)
+        assert (gone.status_code, gone.json()["detail"]) == (404, "User attribute not found")
+
+    @pytest.mark.parametrize(
+        ("body", "detail"),
+        [
+            ({}, "Bad Request: name: Required"),
+            ({"name": ""}, "Bad Request: name: String must contain at least 1 character(s)"),
+            (
+                {"name": "a", "type": "Date"},
+                "Bad Request: type: Invalid enum value. Expected 'String' | 'Number', received 'Date'",
+            ),
+            ({"name": "a", "default_value": ["x", "y"]}, "Bad Request: default_value: This attribute has one value"),
+            ({"name": "a", "default_value": "x,y"}, "Bad Request: default_value: Invalid input"),
+            ({"name": "a", "default_value": {}}, "Bad Request: default_value: Expected string, received object"),
+            (
+                {"name": "a", "type": "Number", "default_value": "7"},
+                "Bad Request: default_value: Expected number, received string",
+            ),
+            ({"name": "omni_user_id"}, 'User attribute "omni_user_id" exists already'),
+            ({"name": "a", "Name": "b"}, "Bad Request: formErrors: Unrecognized key(s) in object: 'Name'"),
+        ],
+    )
+    def test_faults(self, service: Any, body: Any, detail: str):
+        answer = service.request("POST", "/user-attributes", json=body)
+        assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
+
+    def test_a_name_is_taken_once_also_at_once(self, service: Any, at_once: Any):
+        body = {"name": f"twice_{uuid.uuid4().hex}"}
+        answers = at_once(service, [("POST", "/user-attributes", body)] * 4)
+        assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
+
+    def test_only_organization_admins_define_and_give(self, service: Any, fleet: Fleet):
+        key, user = new_user(service, **{fleet.base: Role.CONNECTION_ADMIN})
+        for method, path, body in (
+            ("POST", "/user-attributes", {"name": "mine"}),
+            ("PUT", f"/user-attributes/{fleet.attribute_id}", {"name": "mine"}),
+            ("DELETE", f"/user-attributes/{fleet.attribute_id}", None),
+            ("PUT", f"/users/{user}/attributes", {fleet.attribute: "prod"}),
+            ("GET", f"/users/{user}/attributes", None),
+        ):
+            assert service.request(method, path, key=key, json=body).status_code == 403, (method, path)
+        assert service.request("GET", "/user-attributes", key=key).status_code == 200
+
+    def test_giving_what_is_not_defined(self, service: Any):
+        _, user = new_user(service)
+        answer = service.request("PUT", f"/users/{user}/attributes", json={"nowhere": "x"})
+        assert answer.json()["detail"] == "Bad Request: formErrors: Unrecognized key(s) in object: 'nowhere'"
+        unknown = service.request("PUT", f"/users/{uuid.uuid4()}/attributes", json={})
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "User not found")
