@@ -49,17 +49,21 @@ class _Body:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ended = False
+        self._left = False
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._ended = self._ended or not message.get("more_body", False)
+        if message["type"] == "http.disconnect":
+            self._left = True
+        elif not message.get("more_body", False):
+            self._ended = True
         return message
 
     async def discard(self) -> bool:
-        """Receive the rest; False for a client that sends more than `MOST_BYTES`, or too slowly to wait for."""
+        """Receive the rest; False for a client that sends more than `MOST_BYTES`, too slowly to wait for, or no end."""
         received = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(MOST_SECONDS):
-                while not self._ended and received < MOST_BYTES:
+                while not (self._ended or self._left) and received < MOST_BYTES:
                     received += len((await self.receive()).get("body", b""))
         return self._ended

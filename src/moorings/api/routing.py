@@ -30,6 +30,7 @@ from moorings.connections.models import Connection
 from moorings.errors import (
     BodyTooLarge,
     InvalidId,
+    InvalidJson,
     InvalidMethod,
     MooringsError,
     NotFound,
@@ -41,8 +42,6 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 BODY_LIMIT = 1024 * 1024
-MOST_DIGITS = 20
-"""A length of more digits is too long, whatever it is; Python refuses to read one of thousands."""
 READS = ("GET", "HEAD")
 """Methods that change nothing; requests by any other are logged, with the key that made them."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -245,23 +244,31 @@ def _as_reply(answer: Any, route: Route) -> Reply:
 
 
 async def _body(call: Call, route: Route) -> Mapping[str, Any]:
-    length = call.header(b"content-length") or b"0"
-    if length.isdigit() and (len(length) > MOST_DIGITS or int(length) > BODY_LIMIT):
-        raise BodyTooLarge
-    received = bytearray()
-    more = True
-    while more:
-        message = await call.receive()
-        received += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(received) > BODY_LIMIT:
-            raise BodyTooLarge
+    received = await _received(call)
     media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
     if media_type != JSON:
         raise WrongContentType
     if not received and route.body_optional:
         return {}
-    return decode(bytes(received))
+    return decode(received)
+
+
+async def _received(call: Call) -> bytes:
+    """The body to its end; one that ends before that is no body, whatever its first part looks like."""
+    declared = call.header(b"content-length") or b"0"
+    if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:  # 64 bits have 20 digits, and Python reads few thousand
+        raise BodyTooLarge
+    received = bytearray()
+    more = True
+    while more:
+        message = await call.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson  # who has left does not hear it; who only stopped sending does
+        received += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(received) > BODY_LIMIT:
+            raise BodyTooLarge
+    return bytes(received)
 
 
 def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
