@@ -15,7 +15,7 @@
     ├── ConnectionTestFailed      create with `test=true` found a fault
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
     │   ├── HostNotFound                            step resolve
-    │   ├── PortClosed · ConnectTimeout · HostUnreachable   step connect
+    │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService   step connect
     │   ├── TlsRefused · CertificateRefused         step tls
     │   ├── LoginRefused                            step authenticate
     │   ├── DatabaseNotFound · DatabaseForbidden    step database
@@ -290,6 +290,12 @@ class HostUnreachable(WarehouseError):
     """There is no way to this host. Check host, port and the network between."""
 
     code, step = "host_unreachable", "connect"
+
+
+class AnotherService(WarehouseError):
+    """Something else than this database listens on this host and port. Check both."""
+
+    code, step = "another_service", "connect"
 
 
 class TlsRefused(WarehouseError):

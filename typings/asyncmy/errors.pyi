@@ -1,2 +1,3 @@
 class MySQLError(Exception):
     sqlstate: str | None
+class InternalError(MySQLError): ...

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import secrets
+import struct
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from asyncmy.connection import Connection
 from asyncmy.constants.CLIENT import MULTI_STATEMENTS, SSL
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
-from asyncmy.errors import MySQLError
+from asyncmy.errors import InternalError, MySQLError
 
 from moorings import clock, errors
 from moorings.dialects import mysql_structure, texts
@@ -42,7 +43,12 @@ class _Wire(Connection):
     mode = "prefer"
 
     async def _get_server_information(self) -> None:
-        await super()._get_server_information()
+        try:
+            await super()._get_server_information()
+        except (InternalError, struct.error, IndexError) as error:
+            if isinstance(error.args[0], int):  # a server of the family refuses by numbers
+                raise
+            raise errors.AnotherService("host", "port") from None
         self._client_flag &= ~MULTI_STATEMENTS
         if self._ssl_context is None or self.server_capabilities & SSL:
             return
