@@ -16,6 +16,7 @@ from moorings.api import attributes, catalog, connections, dialects, environment
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.state import Services
+from moorings.connections.revisions import Revisions
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
@@ -72,10 +73,14 @@ def create_app(settings: Settings) -> ASGIApp:
         queries=(running := Queries(database, engine, settings)),
     )
 
+    revisions = Revisions(database, engine)
+
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[None]:
         await running.start()
+        revisions.start()
         yield
+        await revisions.close()
         await running.close()
         await engine.close()
         await database.close()

@@ -148,6 +148,59 @@ class TestQueries:
         assert replicas.second.request("DELETE", f"/queries/{query_id}").status_code == 404
 
 
+class TestCredentials:
+    def test_idle_sessions_with_old_ones_are_closed_everywhere(self, replicas: Replicas, postgres_server: Any):
+        role, both = f"role_{uuid.uuid4().hex}", (replicas.first, replicas.second)
+        with login(postgres_server) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'old'")
+        try:
+            connection_id = replicas.first.create(**_as(role, postgres_server))
+            old = {_backend(replica, connection_id) for replica in both}
+            assert _backends(postgres_server, role) == old
+            with login(postgres_server) as connection:
+                connection.execute(f"ALTER ROLE {role} PASSWORD 'new'")
+            changed = replicas.first.request(
+                "PATCH", f"/connections/{connection_id}", json={"passwordUnencrypted": "new"}
+            )
+            assert changed.json()["message"] == "Updated connection credentials."
+            assert f'moorings_sessions{{connection="{connection_id}",state="idle"}}' not in _metrics(replicas.first)
+            _wait(lambda: not _backends(postgres_server, role))
+            assert not {_backend(replica, connection_id) for replica in both} & old
+        finally:
+            with login(postgres_server) as connection:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+                connection.execute(f"DROP ROLE {role}")
+
+
+def _as(role: str, server: Any) -> dict[str, Any]:
+    """What connects as a role with the password `old`."""
+    where = {"host": server.host, "port": server.port, "database": server.database}
+    return {"name": role, "username": role, "passwordUnencrypted": "old", **where}
+
+
+def _backend(replica: Any, connection_id: str) -> int:
+    """The server's process that answers a replica's queries."""
+    answer = replica.request(
+        "POST",
+        f"/connections/{connection_id}/query",
+        json={"sql": "SELECT pg_backend_pid()"},
+        headers={"accept": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["rows"][0][0]
+
+
+def _backends(server: Any, role: str) -> set[int]:
+    """The server's own list of a role's sessions."""
+    with login(server) as connection:
+        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", [role]).fetchall()
+    return {pid for (pid,) in rows}
+
+
+def _metrics(replica: Any) -> str:
+    return replica.client.get(f"{replica.serving.url}/metrics").text
+
+
 def _running(server: Any, sql: str) -> int:
     with login(server) as connection:
         counting = (

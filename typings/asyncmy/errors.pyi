@@ -1,3 +1,4 @@
 class MySQLError(Exception):
     sqlstate: str | None
+
 class InternalError(MySQLError): ...

@@ -132,7 +132,10 @@ async def update(call: Call) -> Changed:
     changes = _changes(call.body, call.connection.environment_attribute)
     if changes.credentials:
         changes = replace(changes, credentials=await _checked(call, changes.credentials))
+    connection_id = call.connection.id
     changed = await service.change(call.session, call.services.keyset, call.connection, changes)
+    if "credentials" in changed:
+        call.after_commit.append(lambda: call.services.engine.drop(connection_id))
     return Changed(message=MESSAGES[changed])
 
 

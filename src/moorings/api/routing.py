@@ -94,6 +94,8 @@ class Call:
     """Headers that the handler adds to its answer."""
     transaction: AsyncSession | None = None
     subject: Connection | None = None
+    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+    """What a plain route does once its transaction is committed, before the response is sent."""
 
     @property
     def session(self) -> AsyncSession:
@@ -306,6 +308,8 @@ async def _guarded(call: Call, route: Route) -> AsyncGenerator[None]:
         if route.permission is not None:
             call.subject = await _permitted(call, route, session)
         yield
+    for act in call.after_commit:
+        await act()
 
 
 async def _permitted(call: Call, route: Route, session: AsyncSession) -> Connection:

@@ -203,6 +203,10 @@ class Pools:
         pool.retired = True
         return [self.discard(seat) for seat in list(pool.idle)]
 
+    def revisions(self) -> Mapping[str, int]:
+        """Connection → the revision that its sessions were opened at; those of an older one close by themselves."""
+        return {connection_id: pool.target.revision for connection_id, pool in self._pools.items() if pool.seats}
+
     def close(self) -> None:
         """Close what is idle and give out nothing any more."""
         self._closed = True

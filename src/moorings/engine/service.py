@@ -82,6 +82,10 @@ class Engine:
         if closing:
             await asyncio.wait(closing, timeout=CLOSE_SECONDS)
 
+    def revisions(self) -> Mapping[str, int]:
+        """Connection → the revision of what its sessions were opened with; only connections that have some."""
+        return self._pools.revisions()
+
     async def close(self) -> None:
         """Cancel what runs and close every session; gives up on those that do not close in time."""
         self._pools.close()
