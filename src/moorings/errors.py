@@ -162,9 +162,6 @@ class ProtocolTooOld(MooringsError):
     """Results need HTTP/1.1 or later"""
 
 
-# ---- who may --------------------------------------------------------------------------------------------------
-
-
 class AuthenticationRequired(MooringsError):
     """Authentication required"""
 
@@ -184,9 +181,6 @@ class RateLimited(MooringsError):
         super().__init__()
         self.limit = limit
         self.reset_seconds = reset_seconds
-
-
-# ---- what is not there ----------------------------------------------------------------------------------------
 
 
 class NotFound(MooringsError):
@@ -416,9 +410,6 @@ class ConnectionTestFailed(MooringsError):
 
     def __init__(self, step: str, message: str) -> None:
         super().__init__(f"Connection test failed at {step}: {message}")
-
-
-# ---- the operator ---------------------------------------------------------------------------------------------
 
 
 class OperatorError(MooringsError):

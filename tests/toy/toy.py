@@ -16,7 +16,7 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.duckdb import allowed_path
+from moorings.dialects.duckdb_files import allowed_path
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.structure import Assembly, Column, Scope, Table
 

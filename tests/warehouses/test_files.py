@@ -31,6 +31,10 @@ def probe(files: Warehouse, database: str, **changes: Any) -> TestReport:
     return run_inside(files, lambda room: room.engine.test(files.dialect, config))
 
 
+def everything(files: Warehouse) -> list[Path]:
+    return sorted(files.directory.rglob("*"))
+
+
 class TestDirectory:
     @pytest.mark.parametrize("database", ["../outside.duckdb", "{outside}", "link.duckdb", "folder/outside.duckdb"])
     def test_no_way_leads_out(self, files: Warehouse, database: str) -> None:
@@ -51,6 +55,48 @@ class TestDirectory:
         assert failure is not None
         assert (failure.name, failure.code, failure.fields) == ("database", "database_not_found", ("database",))
         assert not (files.directory / "missing.duckdb").exists()
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    @pytest.mark.parametrize(
+        "database",
+        [
+            "x" * 300 + ".duckdb",
+            "nowhere/new.duckdb",
+            "tested.duckdb/new.duckdb",
+            "folder.duckdb",
+        ],
+    )
+    def test_what_can_be_no_file(self, files: Warehouse, database: str, read_only: bool) -> None:
+        (files.directory / "folder.duckdb").mkdir()
+        failure = probe(files, database, readOnly=read_only).failure
+        assert failure is not None
+        assert (failure.name, failure.code, failure.fields) == ("database", "database_not_found", ("database",))
+
+    @pytest.mark.parametrize("database", ["new.duckdb", "new.db", "folder/new.duckdb"])
+    def test_a_test_makes_no_file(self, files: Warehouse, database: str) -> None:
+        (files.directory / "folder").mkdir()
+        before = everything(files)
+        assert probe(files, database, readOnly=False).success
+        assert everything(files) == before
+
+    def test_a_query_makes_it(self, files: Warehouse) -> None:
+        async def work(room: Room) -> None:
+            target = room.target(database="new.duckdb", readOnly=False)
+            await room.rows("CREATE TABLE made (number INT)", target=target, read_only=False)
+
+        run_inside(files, work)
+        assert (files.directory / "new.duckdb").exists()
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    @pytest.mark.parametrize("name", ["a\nb.duckdb", "a\x7f.db", "a\x85.db", "link.duckdb", "data.csv", "tested"])
+    def test_a_name_that_is_not_a_databases(self, tmp_path: Path, name: str, read_only: bool) -> None:
+        (tmp_path / "tested.duckdb.wal").write_text("left behind")
+        (tmp_path / "link.duckdb").symlink_to(tmp_path / "tested.duckdb.wal")
+        before = sorted(tmp_path.rglob("*"))
+        failure = probe(Warehouse(under("duckdb"), None, tmp_path), name, readOnly=read_only).failure
+        assert failure is not None
+        assert (failure.name, failure.code, failure.fields) == ("connect", "not_allowed", ("database",))
+        assert sorted(tmp_path.rglob("*")) == before
 
     def test_a_file_that_is_no_database(self, files: Warehouse) -> None:
         (files.directory / "text.duckdb").write_text("no database at all" * 1000)
@@ -145,3 +191,22 @@ class TestMotherDuck:
 
     def test_it_is_a_dialect_of_the_published_api(self) -> None:
         assert not dialects.named("motherduck").abilities.own
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("sql", "parameters"),
+        [
+            ("SELECT 1", (1,)),
+            ("SELECT $1::VARCHAR", ()),
+            ("SELECT $1::VARCHAR", (1, 2)),
+            ("SELECT ?", (10**60,)),
+            ("SELECT ?", (-(10**60),)),
+        ],
+    )
+    def test_that_do_not_fit_are_refused_as_such(self, files: Warehouse, sql: str, parameters: tuple[int, ...]) -> None:
+        async def work(room: Room) -> None:
+            with pytest.raises(errors.ParametersRefused):
+                await room.rows(sql, *parameters)
+
+        run_inside(files, work)

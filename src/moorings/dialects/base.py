@@ -44,6 +44,8 @@ class Surroundings:
     duckdb_directory: str | None = None
     """The one directory below which local DuckDB files may be opened; None allows none."""
     application_name: str = "moorings"
+    trial: bool = False
+    """The session is a test's: opening it leaves nothing behind that was not there."""
 
 
 @dataclass(frozen=True, slots=True)

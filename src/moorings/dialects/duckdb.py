@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from moorings import errors
-from moorings.dialects import duckdb_structure
+from moorings.dialects import duckdb_files, duckdb_structure
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
@@ -78,6 +77,8 @@ TELLTALES = (
     ("read-only mode", "read-only"),
     ("configuration has been locked", "locked configuration"),
     ("Parameter argument/count mismatch", "parameters"),
+    ("Parameter/argument count mismatch", "parameters"),
+    ("Python integer too large", "parameters"),
     ("Values were not provided for the following", "parameters"),
 )
 """What DuckDB says → the key of FAULTS that is more exact than the kind of error, which its text begins with."""
@@ -115,34 +116,23 @@ class DuckDB(BaseDialect):
         return kind[1] if kind else None
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
-        """Open the file; raises NotAllowedHere for one outside the operator's directory, DatabaseNotFound."""
+        """Open the file, or memory."""
         if config.database == MEMORY:
             return DuckSession(MEMORY, {}, config)
-        path = allowed_path(config.database or "", surroundings.duckdb_directory)
-        if not path.exists() and config.read_only:
-            raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
-        return DuckSession(str(path), {"access_mode": access_mode(config)}, config)
+        return file_session(config, surroundings)
 
 
-def access_mode(config: ConnectionConfig) -> str:
-    """DuckDB's word for whether a file is opened to read only."""
-    return "READ_ONLY" if config.read_only else "READ_WRITE"
+def file_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
+    """Open a local file; one that is not there yet is made if the connection may write, but not by a test.
 
-
-def allowed_path(database: str, directory: str | None) -> Path:
-    """The real path of a database file; raises NotAllowedHere unless it is below the directory, links followed."""
-    if directory is None:
-        raise errors.NotAllowedHere("database", message="The operator allows no local DuckDB files.")
-    home = Path(directory).resolve()
-    try:
-        path = (home / database).resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        path = home
-    if path == home or not path.is_relative_to(home):
-        raise errors.NotAllowedHere(
-            "database", message="The file is outside the directory that the operator allows (MOORINGS_DUCKDB_DIR)."
-        )
-    return path
+    Raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden.
+    """
+    path = duckdb_files.allowed_file(config.database or "", surroundings.duckdb_directory)
+    if not duckdb_files.is_there(path):
+        duckdb_files.check_makeable(path, read_only=config.read_only)
+        if surroundings.trial:
+            return DuckSession(MEMORY, {}, config)
+    return DuckSession(str(path), {"access_mode": "READ_ONLY" if config.read_only else "READ_WRITE"}, config)
 
 
 HARDENED = {

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from moorings import errors
-from moorings.dialects import duckdb
+from moorings.dialects import duckdb, duckdb_files
 from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.required import Need, always
-
-LOCAL = (".duckdb", ".db")
-"""How the name of a local file ends; everything else is a database of MotherDuck."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -52,11 +48,8 @@ class MotherDuck(BaseDialect):
         MotherDuck's own "SaaS mode" takes the place of DuckDB's locks, which would lock its extension out.
         """
         database = config.database or ""
-        if database.endswith(LOCAL):
-            path = duckdb.allowed_path(database, surroundings.duckdb_directory)
-            if not path.exists() and config.read_only:
-                raise errors.DatabaseNotFound("database", message="The file does not exist. Check its name and folder.")
-            return duckdb.DuckSession(str(path), {"access_mode": duckdb.access_mode(config)}, config)
+        if database.endswith(duckdb_files.ENDINGS):
+            return duckdb.file_session(config, surroundings)
         options = {
             "motherduck_token": config.secrets().get("password", ""),
             "motherduck_saas_mode": "true",

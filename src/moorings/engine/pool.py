@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moorings import errors
 from moorings.dialects.base import Surroundings
@@ -41,8 +41,9 @@ class Counts:
 class Pool:
     """The sessions of one connection at one revision."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, surroundings: Surroundings) -> None:
         self.target = target
+        self.surroundings = surroundings
         self.seats: set[Seat] = set()
         self.idle: list[Seat] = []
         self.retired = False
@@ -127,7 +128,7 @@ class Pools:
             return seat
         if len(pool.seats) >= self._limits.size or not self._room():
             return None
-        seat = Seat(pool.target, self._surroundings)
+        seat = Seat(pool.target, pool.surroundings)
         pool.seats.add(seat)
         self._home[seat] = pool
         return seat
@@ -181,7 +182,7 @@ class Pools:
         current = self._pools.get(target.connection_id)
         if current is not None and current.target.revision == target.revision:
             return current
-        pool = Pool(target)
+        pool = Pool(target, self._surroundings)
         if current is not None and current.target.revision > target.revision:
             pool.retired = True  # read just before the credentials changed: nothing of it is kept
             return pool
@@ -190,8 +191,8 @@ class Pools:
         return pool
 
     def passing(self, target: Target) -> Pool:
-        """A pool whose sessions are counted, but never kept."""
-        pool = Pool(target)
+        """A pool for a test: its sessions are counted, but never kept."""
+        pool = Pool(target, replace(self._surroundings, trial=True))
         pool.retired = True
         return pool
 

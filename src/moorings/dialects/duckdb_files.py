@@ -1,0 +1,73 @@
+"""Files of DuckDB: which of them may be opened or made, and why not the others."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from moorings import errors
+
+ENDINGS = (".duckdb", ".db")
+"""How the name of a database file ends. DuckDB keeps files of its own beside it, such as `.wal`."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+NO_FILE = "The file does not exist. Check its name and folder."
+
+
+def allowed_path(database: str, directory: str | None) -> Path:
+    """The real path of a database file; raises NotAllowedHere unless it is below the directory, links followed."""
+    if directory is None:
+        raise errors.NotAllowedHere("database", message="The operator allows no local DuckDB files.")
+    home = Path(directory).resolve()
+    try:
+        path = (home / database).resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        path = home
+    if path == home or not path.is_relative_to(home):
+        raise errors.NotAllowedHere(
+            "database", message="The file is outside the directory that the operator allows (MOORINGS_DUCKDB_DIR)."
+        )
+    return path
+
+
+def allowed_file(database: str, directory: str | None) -> Path:
+    """The same, for what may be a database by its name."""
+    if CONTROL.search(database):
+        raise errors.NotAllowedHere("database", message="The file's name has a control character in it. Leave it out.")
+    path = allowed_path(database, directory)
+    if not path.name.endswith(ENDINGS):
+        raise errors.NotAllowedHere(
+            "database", message=f"The name of a database file ends in {' or '.join(ENDINGS)}. Name another."
+        )
+    return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; raises DatabaseNotFound for what can be none, DatabaseForbidden."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        raise errors.DatabaseForbidden(
+            "database", message="The service may not look into this folder. Give its user the right to."
+        ) from None
+    except OSError:  # its name is too long
+        raise errors.DatabaseNotFound("database", message="No file can have this name. Choose a shorter one.") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise errors.DatabaseNotFound("database", message="There is something of this name, but it is no file.")
+    return True
+
+
+def check_makeable(path: Path, *, read_only: bool) -> None:
+    """Raise DatabaseNotFound or DatabaseForbidden unless a file that is not there may be made."""
+    if read_only:
+        raise errors.DatabaseNotFound("database", message=NO_FILE)
+    if not path.parent.is_dir():
+        raise errors.DatabaseNotFound("database", message="The folder does not exist. Make it, or name another.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise errors.DatabaseForbidden(
+            "database", message="The service may not write into this folder. Give its user the right to."
+        )
