@@ -11,7 +11,7 @@
     │   ├── KeyNotFound · UserNotFound · AttributeNotFound
     ├── InvalidMethod · Archived · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
-    ├── Saturated                 every session of a pool is in use
+    ├── Saturated                 every session that a setting allows is in use
     ├── ConnectionTestFailed      create with `test=true` found a fault
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
     │   ├── HostNotFound                            step resolve
@@ -229,10 +229,10 @@ class Archived(MooringsError):
 
 
 class Saturated(MooringsError):
-    """All sessions of this connection are in use. Try again shortly, or raise MOORINGS_POOL_SIZE"""
+    """All sessions are in use."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__()
+    def __init__(self, what: str, setting: str, retry_after_seconds: int) -> None:
+        super().__init__(f"{what} in use. Try again shortly, or raise {setting}")
         self.retry_after_seconds = retry_after_seconds
 
 

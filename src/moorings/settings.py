@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     max_sessions: int = Field(
         64, ge=1, le=10_000, description="Sessions with warehouses at once, over all connections of a worker."
     )
+    max_tests: int = Field(
+        8, ge=1, le=1000, description="Connection tests at once in a worker. Their sessions do not count as others."
+    )
     connect_timeout_seconds: float = Field(
         10.0, gt=0, le=300, description="How long to wait for a warehouse to answer a new connection."
     )

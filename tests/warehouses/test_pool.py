@@ -177,6 +177,7 @@ class TestSaturation:
                 with pytest.raises(errors.Saturated) as refused:
                     await room.rows("SELECT 1")
                 assert refused.value.retry_after_seconds == 1
+                assert "MOORINGS_POOL_SIZE" in refused.value.message
                 return time.perf_counter() - began
 
         assert 0.25 < inside(work, pool_size=2, pool_wait_seconds=0.3) < 1
@@ -229,20 +230,18 @@ class TestSaturation:
                 await room.settled()
             assert sum(count.idle for count in room.engine.sessions().values()) == 2
             async with room.engine.lease(room.target("a")), room.engine.lease(room.target("b")):
-                with pytest.raises(errors.Saturated):
+                with pytest.raises(errors.Saturated, match="MOORINGS_MAX_SESSIONS"):
                     await room.rows("SELECT 1", target=room.target("c"))
 
         inside(work, max_sessions=2, pool_wait_seconds=0.2)
 
-    def test_tests_count_too(self, inside: Inside, warehouse: Warehouse) -> None:
+    def test_tests_have_places_of_their_own(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()):
-                with pytest.raises(errors.Saturated):
-                    await room.engine.test(warehouse.dialect, warehouse.config())
+                assert (await room.engine.test(warehouse.dialect, warehouse.config())).success
 
         inside(work, max_sessions=1, pool_wait_seconds=0.2)
 
-    @pytest.mark.needs("cancel")
     def test_the_event_loop_is_never_blocked(self, inside: Inside) -> None:
         async def work(room: Room) -> float:
             tasks = [asyncio.ensure_future(hold(room, "busy")) for _ in range(2)]

@@ -33,6 +33,7 @@ from moorings.errors import (
     EmptyBody,
     Fault,
     InvalidInput,
+    Saturated,
     UnknownDialect,
     UnknownDialects,
     ValueInUse,
@@ -280,7 +281,7 @@ ROUTES = (
         status=201,
         body=schemas.connection,
         parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."),),
-        errors=(UnknownDialect, ConnectionTestFailed),
+        errors=(UnknownDialect, ConnectionTestFailed, Saturated),
     ),
     Route(
         method="GET",
@@ -311,7 +312,7 @@ ROUTES = (
         summary="Test a configuration",
         answer=TestShape,
         body=schemas.connection,
-        errors=(UnknownDialect,),
+        errors=(UnknownDialect, Saturated),
     ),
     Route(
         method="POST",
@@ -325,6 +326,6 @@ ROUTES = (
         body_optional=True,
         parameters=(targets.ENVIRONMENT,),
         headers=targets.HEADERS,
-        errors=targets.ERRORS,
+        errors=(*targets.ERRORS, Saturated),
     ),
 )

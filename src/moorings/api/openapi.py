@@ -29,7 +29,7 @@ STATUS_WORDS = {
     415: "The body is not application/json.",
     429: "The key has used up its requests; Retry-After tells when to come back.",
     500: "Something went wrong inside; the service's log has the rest.",
-    503: "Every session of the connection is in use; Retry-After tells when to come back.",
+    503: "Every session that a setting allows is in use; Retry-After tells when to come back.",
     504: "The statement ran into its time limit.",
 }
 """What each status of an error means, in the document."""

@@ -28,6 +28,21 @@ class Limits:
     idle_seconds: float
     lifetime_seconds: float
     total: int
+    """Over all connections, but for tests: these have a cap of their own, so that no number of them stops queries."""
+    tests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What there can be too many of, and the setting that says how many."""
+
+    what: str
+    setting: str
+
+
+POOL = Cap("All sessions of this connection are", "MOORINGS_POOL_SIZE")
+TOTAL = Cap("All sessions of this service are", "MOORINGS_MAX_SESSIONS")
+TESTS = Cap("All places for connection tests are", "MOORINGS_MAX_TESTS")
 
 
 @dataclass(slots=True)
@@ -44,6 +59,7 @@ class Pool:
     def __init__(self, target: Target, surroundings: Surroundings) -> None:
         self.target = target
         self.surroundings = surroundings
+        self.for_test = surroundings.trial
         self.seats: set[Seat] = set()
         self.idle: list[Seat] = []
         self.retired = False
@@ -63,6 +79,7 @@ class Pools:
         self._surroundings = surroundings
         self._pools: dict[str, Pool] = {}
         self._home: dict[Seat, Pool] = {}
+        self._tests: set[Seat] = set()
         self._waiters: deque[_Waiter] = deque()
         self._closed = False
 
@@ -126,23 +143,34 @@ class Pools:
             seat = pool.idle[-1]
             self._unlist(seat)
             return seat
-        if len(pool.seats) >= self._limits.size or not self._room():
+        if self._full(pool) is not None and not self._make_room(pool):
             return None
         seat = Seat(pool.target, pool.surroundings)
         pool.seats.add(seat)
         self._home[seat] = pool
+        if pool.for_test:
+            self._tests.add(seat)
         return seat
 
-    def _room(self) -> bool:
-        if len(self._home) < self._limits.total:
-            return True
+    def _full(self, pool: Pool) -> Cap | None:
+        """Which cap keeps the pool from another seat; None when none does."""
+        if pool.for_test:
+            return TESTS if len(self._tests) >= self._limits.tests else None
+        if len(pool.seats) >= self._limits.size:
+            return POOL
+        return TOTAL if len(self._home) - len(self._tests) >= self._limits.total else None
+
+    def _make_room(self, pool: Pool) -> bool:
+        """Close the longest idle session of another connection, where only the cap over all is in the way."""
+        if self._full(pool) is not TOTAL:
+            return False
         idle = [seat for pool in self._pools.values() for seat in pool.idle]
         if not idle:
             return False
         longest = min(idle, key=lambda seat: seat.idle_since)
         self.discard(longest)
         self._forget(longest)  # its place moves on at once; closing takes milliseconds
-        return len(self._home) < self._limits.total
+        return self._full(pool) is None
 
     async def _queue(self, pool: Pool) -> Seat:
         waiter = _Waiter(pool, asyncio.get_running_loop().create_future())
@@ -159,7 +187,8 @@ class Pools:
                 self._waiters.remove(waiter)
         if waiter.seat.done():
             return waiter.seat.result()
-        raise errors.Saturated(retry_after_seconds=max(1, round(self._limits.wait_seconds)))
+        cap = self._full(pool) or TOTAL  # full until now, or at the service's end
+        raise errors.Saturated(cap.what, cap.setting, max(1, round(self._limits.wait_seconds)))
 
     def _return_unused(self, seat: Seat) -> None:
         if seat.session is None:
@@ -241,4 +270,5 @@ class Pools:
         pool = self._home.pop(seat, None)
         if pool is not None:
             pool.seats.discard(seat)
+            self._tests.discard(seat)
             self._wake()

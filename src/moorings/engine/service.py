@@ -35,6 +35,7 @@ class Engine:
             idle_seconds=settings.pool_idle_seconds,
             lifetime_seconds=settings.pool_lifetime_seconds,
             total=settings.max_sessions,
+            tests=settings.max_tests,
         )
         self._pools = Pools(limits, self._surroundings)
         self._leases: set[Lease] = set()

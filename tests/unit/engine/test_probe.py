@@ -4,82 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings
-from moorings.dialects.base import Dialect as BaseDialect
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.base import Abilities
 from moorings.engine.service import Engine
 from moorings.settings import Settings
-
-
-class Config(ConnectionConfig, frozen=True):
-    dialect: Literal["broken"] = "broken"
-
-
-class BrokenSession(Session):
-    """A session that fails where it is told to."""
-
-    encrypted = True
-
-    def __init__(self, at: str, fault: Exception) -> None:
-        self._at, self._fault = at, fault
-
-    def _reach(self, stage: str) -> str:
-        if self._at == stage:
-            raise self._fault
-        return f"{stage} is fine."
-
-    def ping(self) -> None:
-        self._reach("ping")
-
-    def check_schemas(self) -> str:
-        return self._reach("schemas")
-
-    def try_query(self) -> str:
-        return self._reach("query")
-
-    def tables(self, scope: Any) -> Any:
-        raise NotImplementedError
-
-    def query(self, statement: Any) -> Any:
-        raise NotImplementedError
-
-    def cancel(self) -> None:
-        pass
-
-    def reset(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-
-class Broken(BaseDialect):
-    """A dialect that fails where it is told to."""
-
-    name = "broken"
-    abilities = Abilities(connects=True)
-    dials = False
-    Config = Config
-
-    def __init__(self, at: str, fault: Exception) -> None:
-        self._at, self._fault = at, fault
-
-    def connect(self, config: Any, surroundings: Surroundings) -> Session:
-        if self._at == "login":
-            raise self._fault
-        return BrokenSession(self._at, self._fault)
+from tests.unit.engine.broken import Broken, Config
 
 
 class Unable(Broken):
     abilities = Abilities()
 
 
-def steps(dialect: BaseDialect, host: str | None = "localhost") -> list[tuple[str, str | None]]:
+def steps(dialect: Broken, host: str | None = "localhost") -> list[tuple[str, str | None]]:
     """Status and code of each step."""
     config = Config(host=host, port=1) if host else Config()
 
