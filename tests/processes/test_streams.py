@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -145,6 +146,15 @@ class TestFailureAfterTheFirstRow:
         command = ["curl", "-s", "-o", "/dev/null", *named, "-d", sent, url]
         assert subprocess.run(command, check=False, timeout=60).returncode == 18
 
+    def test_the_log_has_one_line_of_it_and_no_traceback(self, start: Any):
+        with start() as replica:
+            connection_id = replica.create(**MEMORY)
+            with pytest.raises(httpx.RemoteProtocolError), streaming(replica, connection_id, BREAKS) as answer:
+                answer.read()
+            assert replica.serving.stop() == 0
+            assert replica.serving.err.count("query_broken_off") == 1
+            assert "Traceback" not in replica.serving.err
+
     def test_the_next_query_is_none_the_worse(self, replica: Replica, in_memory: str):
         with pytest.raises(httpx.RemoteProtocolError), streaming(replica, in_memory, BREAKS) as answer:
             answer.read()
@@ -235,6 +245,40 @@ class TestCancel:
             time.sleep(0.5)
             assert replicas.second.request("DELETE", f"/queries/{answer.headers[ID]}").status_code == 200
             elsewhere.wait_for(mark, 0, within=2)
+
+
+class TestStop:
+    @pytest.mark.parametrize("reads", [True, False])
+    @pytest.mark.parametrize("shutdown_seconds", [0, 0.2])
+    def test_during_a_stream_leaves_no_statement_and_no_traceback(
+        self,
+        start: Any,
+        postgres_server: Any,
+        elsewhere: Elsewhere,
+        mark: str,
+        shutdown_seconds: float,
+        reads: bool,
+    ):
+        with start(SHUTDOWN_SECONDS=shutdown_seconds) as replica:
+            connection_id = replica.create(**on(postgres_server))
+            with streaming(replica, connection_id, endless(mark)) as answer:
+                reading = threading.Thread(target=read_until_it_breaks, args=[answer])
+                if reads:
+                    reading.start()
+                elsewhere.wait_for(mark, 1)
+                assert replica.serving.stop(signal.SIGINT, within=10) == 0, replica.serving.err
+                if reads:
+                    reading.join(10)
+                    assert not reading.is_alive()
+            elsewhere.wait_for(mark, 0)
+            assert "Traceback" not in replica.serving.err
+            assert "exception" not in replica.serving.err
+
+
+def read_until_it_breaks(answer: httpx.Response) -> None:
+    with pytest.raises(httpx.TransportError):
+        for _ in answer.iter_raw():
+            pass
 
 
 class TestMemory:

@@ -10,15 +10,34 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from moorings.api.streams import BrokenOff
 from moorings.settings import Settings
 
 CHATTY = ("alembic",)
 """Libraries whose notices tell an operator nothing."""
 
+
+class Expected(logging.Filter):
+    """Lets through all but the server's news that a request ended by what we raise to end it.
+
+    A result that breaks off can only be told to the client by raising; why it did is logged as `query_broken_off`, and
+    requests that were cut at a stop as `requests_cut`. The server gives the traceback as text.
+    """
+
+    RAISED = re.compile(
+        rf"Application callable raised an exception\n.*\n({BrokenOff.__name__}|CancelledError):? ?", re.DOTALL
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        return not self.RAISED.fullmatch(record.getMessage())
+
+
 GRANIAN: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "loggers": {"_granian": {"propagate": True}},
+    "filters": {"expected": {"()": Expected}},
+    "loggers": {"_granian": {"propagate": True}, "_granian.utils": {"filters": ["expected"]}},
 }
 """The server's own log goes where ours goes; its level is chosen in `server`."""
 

@@ -59,6 +59,14 @@ class Cuttable:
         for task in tuple(self._running):
             task.cancel()
 
+    def give_up(self) -> None:
+        """End the process. The server waits for clients that do not read what is left for them; we do not."""
+        if self._running:
+            log.error("stopped_hard", reason="requests did not end after they were cut")
+            os._exit(1)
+        log.warning("connections_cut", reason="clients did not read the end of their responses")
+        os._exit(0)
+
 
 def run(settings: Settings) -> bool:
     """Serve until SIGINT or SIGTERM; returns whether the server failed by itself."""
@@ -89,17 +97,12 @@ async def _serve(settings: Settings) -> bool:
         stopping = True
         server.stop()
         loop.call_later(settings.shutdown_seconds, service.cut)
-        loop.call_later(settings.shutdown_seconds + GIVE_UP_SECONDS, _give_up)
+        loop.call_later(settings.shutdown_seconds + GIVE_UP_SECONDS, service.give_up)
 
     for number in STOP:
         loop.add_signal_handler(number, stop)
     await server.serve()
     return not stopping
-
-
-def _give_up() -> None:
-    log.error("stopped_hard", reason="requests did not end after they were cut")
-    os._exit(1)
 
 
 def several(settings: Settings) -> bool:
