@@ -49,6 +49,9 @@ IN_ORDER = [
     Violation("empty object", {"content": b"{}"}, 400, "Bad Request: Empty request body"),
     Violation("zero bytes", {"content": b""}, 400, "Bad Request: Empty request body"),
     Violation(
+        "unknown parameter", {"query": "?x=1"}, 400, "Bad Request: formErrors: Unrecognized key(s) in object: 'x'"
+    ),
+    Violation(
         "unknown field",
         {"content": b'{"a": 1, "baseRole": "x"}'},
         400,
@@ -96,6 +99,7 @@ def send(unlimited: World, limited: World, *violations: Violation) -> Any:
     usual = {
         "prefix": "/connections",
         "suffix": "",
+        "query": "",
         "method": "PATCH",
         "key": "admin",
         "limited": False,
@@ -106,7 +110,7 @@ def send(unlimited: World, limited: World, *violations: Violation) -> Any:
     for violation in violations:
         usual |= violation.sets
     service, names = limited if usual["limited"] else unlimited
-    path = f"{usual['prefix']}/{names.get(usual['target'], usual['target'])}{usual['suffix']}"
+    path = f"{usual['prefix']}/{names.get(usual['target'], usual['target'])}{usual['suffix']}{usual['query']}"
     key = {} if usual["key"] == "admin" else {"key": names.get(usual["key"], usual["key"])}
     return service.request(
         usual["method"], path, content=usual["content"], headers={"content-type": usual["type"]}, **key

@@ -20,6 +20,7 @@ def attribute(name: str = "env", values: list[str] | None = None) -> dict[str, A
     }
 
 
+SNOWFLAKE = {"dialect": "snowflake", "host": "myorg", "warehouse": "w"}
 NO_VALUES = {"attributeName": "env", "defaultValues": None}
 NAME, VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
 
@@ -86,6 +87,18 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     ({"name": "n"}, "Bad Request: formErrors: Unrecognized key(s) in object: 'name'"),
     ({"privateKey": "x"}, "Bad Request: privateKey: Only Snowflake connections have a private key"),
+    (
+        {"baseRole": "X", "passwordUnencrypted": 5, "privateKey": "x"} | attribute(""),
+        (
+            "Bad Request: baseRole: Invalid enum value; "
+            "environmentUserAttribute.attributeName: String must contain at least 1 character(s); "
+            "passwordUnencrypted: Expected string, received number; "
+            "privateKey: Only Snowflake connections have a private key"
+        ),
+    ),
+    (attribute() | {NAME: "env"}, f"{ATTRIBUTE}: Invalid input"),
+    ({"environmentUserAttribute": None, VALUES: "a"}, f"{ATTRIBUTE}: Invalid input"),
+    ({NAME: None, VALUES: "a"}, f"Bad Request: {VALUES}: Invalid input"),
     ({"passwordUnencrypted": ""}, "Bad Request: passwordUnencrypted: String must contain at least 1 character(s)"),
 ]
 
@@ -132,6 +145,26 @@ class TestFaults:
         answer = patch(service, connection_id, body)
         assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
         assert stored(service, connection_id) == before
+
+    def test_values_of_no_attribute(self, service):
+        answer = patch(service, service.create(), {VALUES: "a", "baseRole": "X"})
+        required = f"{NAME}: Required"
+        assert answer.json() == {
+            "detail": f"Bad Request: baseRole: Invalid enum value; {required}",
+            "status": 400,
+        }
+
+    def test_both_removed_in_the_old_spelling(self, service, connection_id):
+        assert patch(service, connection_id, {NAME: None, VALUES: None}).json()["message"] == ENVIRONMENT
+
+    def test_faults_of_a_key_come_with_the_others(self, service):
+        made = service.create(**SNOWFLAKE)
+        answer = patch(service, made, {"baseRole": "x", "passwordUnencrypted": "", "privateKey": "junk"})
+        role, password, key = answer.json()["detail"].split("; ")
+        assert role == "Bad Request: baseRole: Invalid enum value"
+        assert password == "passwordUnencrypted: String must contain at least 1 character(s)"
+        assert key.startswith("privateKey: ")
+        assert "junk" not in key
 
     def test_zero_bytes_are_an_empty_body(self, service, connection_id):
         answer = service.request("PATCH", f"/connections/{connection_id}")

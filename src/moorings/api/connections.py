@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -128,11 +127,7 @@ async def get(call: Call) -> OneConnection:
 
 async def update(call: Call) -> Changed:
     """Change the base role, the environment attribute or the credentials of a connection."""
-    if not call.body:
-        raise EmptyBody
-    changes = _changes(call.body, call.connection.environment_attribute)
-    if changes.credentials:
-        changes = replace(changes, credentials=await _checked(call, changes.credentials))
+    changes = await _changes(call)
     connection_id = call.connection.id
     changed = await service.change(call.session, call.services.keyset, call.connection, changes)
     if "credentials" in changed:
@@ -156,17 +151,19 @@ CREDENTIALS = ("passwordUnencrypted", "privateKey")
 OLD_NAME, OLD_VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
 
 
-def _changes(body: Mapping[str, Any], attribute_now: str | None) -> Changes:
-    fields = Fields(body, ("baseRole", "environmentUserAttribute", *CREDENTIALS, OLD_NAME, OLD_VALUES))
+async def _changes(call: Call) -> Changes:
+    fields = Fields(call.body, ("baseRole", "environmentUserAttribute", *CREDENTIALS, OLD_NAME, OLD_VALUES))
     role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
-    environment = _environment(fields, attribute_now)
-    credentials = {name: fields.string(name, longest=100_000) or "" for name in CREDENTIALS if fields.has(name)}
+    environment = _environment(fields, call.connection.environment_attribute)
+    credentials = await _credentials(call, fields)
     fields.done()
     return Changes(Role[ROLE_ALIASES.get(role, role)] if role else None, environment, credentials or None)
 
 
 def _environment(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None] | None:
     if fields.has(OLD_NAME) or fields.has(OLD_VALUES):
+        if fields.has("environmentUserAttribute"):
+            fields.fault("environmentUserAttribute", "invalid")  # said twice, in two spellings
         return _environment_in_old_spelling(fields, attribute_now)
     if not fields.has("environmentUserAttribute"):
         return None
@@ -189,7 +186,11 @@ def _environment_in_old_spelling(fields: Fields, attribute_now: str | None) -> t
     name = attribute_now
     if fields.has(OLD_NAME):
         name = None if fields.raw(OLD_NAME) is None else fields.string(OLD_NAME)
+    elif name is None:
+        fields.fault(OLD_NAME, "required")
     values = read_value_list(fields, OLD_VALUES) if fields.has(OLD_VALUES) else None
+    if name is None and values and fields.has(OLD_NAME):
+        fields.fault(OLD_VALUES, "invalid")  # values of an attribute that is to be removed
     return (EnvironmentAttribute(name, values) if name is not None else None,)
 
 
@@ -214,12 +215,25 @@ def read_values(fields: Fields, name: str, values: Sequence[Any]) -> tuple[str, 
     return tuple(read)
 
 
-async def _checked(call: Call, credentials: Mapping[str, str]) -> Mapping[str, str]:
-    """New credentials by the Config's fields, checked as at the connection's creation."""
+async def _credentials(call: Call, fields: Fields) -> Mapping[str, str]:
+    """New credentials by the Config's fields, checked as at the creation; notes what is wrong with them."""
+    sent = {name: fields.raw(name) for name in CREDENTIALS if fields.has(name)}
+    if not sent:
+        return {}
     target = await service.opened(call.session, call.services.keyset, call.connection)
-    if "privateKey" in credentials and not target.dialect.abilities.key_pair:
-        raise InvalidInput([Fault("privateKey", "said", {"reason": "Only Snowflake connections have a private key"})])
-    return target.config.read_credentials(credentials)
+    found: list[Fault] = []
+    own = Fields(sent, CREDENTIALS, faults=found)
+    if own.has("privateKey") and not target.dialect.abilities.key_pair:
+        own.fault("privateKey", "said", reason="Only Snowflake connections have a private key")
+        del sent["privateKey"]
+    strings = {name: value for name, value in sent.items() if own.fits(name, value, longest=100_000)}
+    read: Mapping[str, str] = {}
+    try:
+        read = target.config.read_credentials(strings) if strings else {}
+    except InvalidInput as refused:
+        found += refused.faults
+    fields.add(sorted(found, key=lambda fault: fault.field != CREDENTIALS[0]))
+    return read
 
 
 # ---- test -------------------------------------------------------------------------------------------------------
@@ -301,6 +315,7 @@ ROUTES = (
         answer=Changed,
         body=schemas.connection_changes,
         body_optional=True,
+        body_asks=True,
         errors=(EmptyBody, ValueInUse),
     ),
     Route(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from moorings.dialects.fields import json_type
@@ -32,6 +32,10 @@ class Fields:
     def fault(self, name: str, code: str, **details: Any) -> None:
         """Note one more fault of a field."""
         self._faults.append(Fault(self._prefix + name, code, details))
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Note faults that were found elsewhere."""
+        self._faults += faults
 
     def done(self) -> None:
         """Raise InvalidInput if anything was found."""

@@ -29,6 +29,7 @@ from moorings.connections import service as connections
 from moorings.connections.models import Connection
 from moorings.errors import (
     BodyTooLarge,
+    EmptyBody,
     InvalidId,
     InvalidJson,
     InvalidMethod,
@@ -145,6 +146,8 @@ class Route:
     """The JSON Schema of the body; a route without one takes none."""
     body_optional: bool = False
     """Zero bytes are a body too: the handler is given an empty object."""
+    body_asks: bool = False
+    """An empty object asks for nothing, and is refused before any field, of the query's as well."""
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[type[MooringsError], ...] = ()
     """What the handler itself may raise, beside what every route may."""
@@ -232,6 +235,8 @@ class Endpoint:
             call.body = await _body(call, route)
         call.ids = _ids(call.scope.get("path_params", {}), route)
         async with _guarded(call, route):
+            if route.body_asks and not call.body:
+                raise EmptyBody
             _check_query(call, route)
             answer = await route.handler(call)
         return _as_reply(answer, route)
