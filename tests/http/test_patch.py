@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.connections.models import Connection
+from moorings.dialects.bigquery import SERVICE_ACCOUNT_KEYS
 
 BOTH = "Updated connection default role and user attribute settings."
 ENVIRONMENT = "Updated environment user attribute settings."
@@ -136,6 +141,25 @@ class TestChanges:
     def test_order_of_values_is_kept(self, service, connection_id):
         patch(service, connection_id, attribute(values=["z", "a", "m"]))
         assert stored(service, connection_id)[VALUES] == "z,a,m"
+
+    def test_what_came_from_a_service_account_follows_the_next(self, service):
+        made = service.create(**BIGQUERY, passwordUnencrypted=account("one"))
+        assert stored(service, made)["database"] == "one"
+        assert patch(service, made, {"passwordUnencrypted": account("two")}).json()["message"] == CREDENTIALS
+        assert stored(service, made)["database"] == "two"
+
+        async def username(session: AsyncSession) -> str:
+            return (await session.get_one(Connection, made)).settings["username"]
+
+        assert service.change(username) == "a@two"
+
+
+BIGQUERY = {"dialect": "bigquery", "host": "", "database": "", "username": ""}
+
+
+def account(project: str) -> str:
+    known = {"type": "service_account", "project_id": project, "client_email": f"a@{project}"}
+    return json.dumps(dict.fromkeys(SERVICE_ACCOUNT_KEYS, "x") | known)
 
 
 class TestFaults:

@@ -155,9 +155,9 @@ async def _changes(call: Call) -> Changes:
     fields = Fields(call.body, ("baseRole", "environmentUserAttribute", *CREDENTIALS, OLD_NAME, OLD_VALUES))
     role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
     environment = _environment(fields, call.connection.environment_attribute)
-    credentials = await _credentials(call, fields)
+    credentials, following = await _credentials(call, fields)
     fields.done()
-    return Changes(Role[ROLE_ALIASES.get(role, role)] if role else None, environment, credentials or None)
+    return Changes(Role[ROLE_ALIASES.get(role, role)] if role else None, environment, credentials or None, following)
 
 
 def _environment(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None] | None:
@@ -215,11 +215,14 @@ def read_values(fields: Fields, name: str, values: Sequence[Any]) -> tuple[str, 
     return tuple(read)
 
 
-async def _credentials(call: Call, fields: Fields) -> Mapping[str, str]:
-    """New credentials by the Config's fields, checked as at the creation; notes what is wrong with them."""
+async def _credentials(call: Call, fields: Fields) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """New credentials by the Config's fields, checked as at the creation, and what else follows from them.
+
+    Notes what is wrong with them.
+    """
     sent = {name: fields.raw(name) for name in CREDENTIALS if fields.has(name)}
     if not sent:
-        return {}
+        return {}, {}
     target = await service.opened(call.session, call.services.keyset, call.connection)
     found: list[Fault] = []
     own = Fields(sent, CREDENTIALS, faults=found)
@@ -233,7 +236,7 @@ async def _credentials(call: Call, fields: Fields) -> Mapping[str, str]:
     except InvalidInput as refused:
         found += refused.faults
     fields.add(sorted(found, key=lambda fault: fault.field != CREDENTIALS[0]))
-    return read
+    return read, target.config.followed(read)
 
 
 # ---- test -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as defaulted
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -119,7 +121,9 @@ class Changes:
     base_role: Role | None = None
     environment: tuple[EnvironmentAttribute | None] | None = None
     credentials: Mapping[str, str] | None = None
-    """Secret → its new value, by the wire's names until they are checked, then by the Config's fields."""
+    """Secret → its new value, by the Config's fields."""
+    following: Mapping[str, Any] = defaulted(default_factory=dict[str, Any])
+    """Field → its new value, of what follows from the credentials."""
 
 
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
@@ -131,6 +135,7 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
     changed: list[str] = []
     if changes.credentials:
         await _replace_secrets(session, keyset, connection, changes.credentials)
+        _set(connection, changes.following)
         changed.append("credentials")
     if changes.base_role is not None and connection.base_role != changes.base_role:
         connection.base_role = int(changes.base_role)
@@ -158,6 +163,14 @@ async def _replace_secrets(
     )
     session.add_all(_sealed(keyset, connection, values, clock.now()))
     connection.revision += 1
+
+
+def _set(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Set fields of a connection's Config, wherever they are stored."""
+    for name in COLUMNS:
+        if name in values:
+            setattr(connection, name, values[name])
+    connection.settings = connection.settings | {name: each for name, each in values.items() if name not in COLUMNS}
 
 
 async def _set_attribute(session: AsyncSession, connection: Connection, wanted: EnvironmentAttribute | None) -> bool:

@@ -86,7 +86,7 @@ def _reason_against(account: dict[str, Any] | None) -> str | None:
 
 
 def _storable(value: object) -> bool:
-    return isinstance(value, str) and not UNWHOLESOME.search(value)
+    return isinstance(value, str) and value != "" and not UNWHOLESOME.search(value)
 
 
 class BigQuery(BaseDialect):

@@ -253,6 +253,22 @@ class ConnectionConfig(BaseModel, frozen=True):
             raise InvalidInput(in_order(type(self), faults))
         return config.secrets()
 
+    def followed(self, secrets: Mapping[str, str]) -> dict[str, Any]:
+        """Field → new value of what was derived from the secrets up to now, and follows these new ones.
+
+        A field counts as derived as long as it is what the secrets up to now give.
+        """
+        before, after = (self._derived_from(each) for each in (self.secrets(), self.secrets() | dict(secrets)))
+        return {
+            field: value
+            for field, value in after.items()
+            if value != before.get(field) and getattr(self, field) == before.get(field)
+        }
+
+    def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
+        values = {field: SecretStr(value) for field, value in secrets.items()}
+        return type(self).model_construct(None, authentication_type=self.authentication_type, **values).derived()
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Nothing of what the settings hold: only what kind they are, and their name."""
         return [("dialect", self.dialect), ("name", self.name)]

@@ -269,6 +269,30 @@ class TestCredentials:
         with pytest.raises(errors.InvalidInput):
             config.read_credentials({"passwordUnencrypted": "x"})
 
+    def test_an_empty_project_is_none(self) -> None:
+        config = read("bigquery", wifAudience="", passwordUnencrypted=account(project_id="", client_email=""))
+        assert (config.database, config.username) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("given", "followed"),
+        [
+            ({}, {"database": "new", "username": "new@new"}),
+            ({"database": "proj"}, {"database": "new", "username": "new@new"}),
+            ({"database": "own"}, {"username": "new@new"}),
+            ({"database": "own", "username": "own"}, {}),
+        ],
+    )
+    def test_what_came_from_a_service_account_follows_the_next(
+        self, given: dict[str, Any], followed: dict[str, Any]
+    ) -> None:
+        config = read("bigquery", wifAudience="", passwordUnencrypted=account(), **given)
+        assert config.followed({"password": account(project_id="new", client_email="new@new")}) == followed
+        assert config.followed({"password": account()}) == {}
+
+    @every
+    def test_other_secrets_are_followed_by_nothing(self, dialect: str) -> None:
+        assert read(dialect).followed({"password": "new", "private_key": "new"}) == {}
+
 
 class TestSchema:
     @every
