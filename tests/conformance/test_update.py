@@ -78,8 +78,7 @@ FAULTS: list[tuple[Any, str]] = [
         {"baseRole": "x", "environmentUserAttribute": {"attributeName": "a"}},
         "baseRole: Invalid enum value; environmentUserAttribute.defaultValues: Required",
     ),
-    ({"name": "x"}, "formErrors: Unrecognized key(s) in object: 'name'"),
-    ({"baseRole": "x", "host": "x", "b": 1}, "formErrors: Unrecognized key(s) in object: 'host', 'b'"),
+    ({"baseRole": "x", "host": "x", "a": 1, "b": 1}, "formErrors: Unrecognized key(s) in object: 'a', 'b'"),
     ({"passwordUnencrypted": ""}, "passwordUnencrypted: String must contain at least 1 character(s)"),
     ({"passwordUnencrypted": 5}, "passwordUnencrypted: Expected string, received number"),
 ]

@@ -90,15 +90,27 @@ BAD: list[tuple[dict[str, Any], str]] = [
             "environmentUserAttribute.defaultValues.2: String must contain at most 255 character(s)"
         ),
     ),
-    ({"name": "n"}, "Bad Request: formErrors: Unrecognized key(s) in object: 'name'"),
+    ({"names": "n"}, "Bad Request: formErrors: Unrecognized key(s) in object: 'names'"),
+    (
+        {"name": "", "port": 0},
+        (
+            "Bad Request: name: String must contain at least 1 character(s); "
+            "port: Number must be greater than or equal to 1"
+        ),
+    ),
+    (
+        {"host": None, "username": ""},
+        ("Bad Request: host: Required; username: String must contain at least 1 character(s)"),
+    ),
+    ({"dialect": "mysql"}, "Bad Request: dialect: A connection keeps its dialect. Create another connection"),
     ({"privateKey": "x"}, "Bad Request: privateKey: Only Snowflake connections have a private key"),
     (
         {"baseRole": "X", "passwordUnencrypted": 5, "privateKey": "x"} | attribute(""),
         (
-            "Bad Request: baseRole: Invalid enum value; "
-            "environmentUserAttribute.attributeName: String must contain at least 1 character(s); "
-            "passwordUnencrypted: Expected string, received number; "
-            "privateKey: Only Snowflake connections have a private key"
+            "Bad Request: passwordUnencrypted: Expected string, received number; "
+            "baseRole: Invalid enum value; "
+            "privateKey: Only Snowflake connections have a private key; "
+            "environmentUserAttribute.attributeName: String must contain at least 1 character(s)"
         ),
     ),
     (attribute() | {NAME: "env"}, f"{ATTRIBUTE}: Invalid input"),
@@ -184,8 +196,8 @@ class TestFaults:
     def test_faults_of_a_key_come_with_the_others(self, service):
         made = service.create(**SNOWFLAKE)
         answer = patch(service, made, {"baseRole": "x", "passwordUnencrypted": "", "privateKey": "junk"})
-        role, password, key = answer.json()["detail"].split("; ")
-        assert role == "Bad Request: baseRole: Invalid enum value"
+        password, role, key = answer.json()["detail"].removeprefix("Bad Request: ").split("; ")
+        assert role == "baseRole: Invalid enum value"
         assert password == "passwordUnencrypted: String must contain at least 1 character(s)"
         assert key.startswith("privateKey: ")
         assert "junk" not in key
@@ -214,3 +226,59 @@ class TestFaults:
         answer = patch(service, connection_id, {"baseRole": "MODELER"} | attribute(values=["prod", "staging"]))
         assert answer.json() == {"detail": 'User attribute value "staging" is already in use', "status": 400}
         assert stored(service, connection_id) == before
+
+
+class TestSettings:
+    MESSAGE = "Updated connection settings."
+
+    def changed(self, service: Any, connection_id: str, body: Any) -> str:
+        answer = patch(service, connection_id, body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["message"]
+
+    def test_every_field_changes_in_place(self, service):
+        made = service.create()
+        body = {"name": "Renamed", "host": "other", "port": 5433, "database": "e", "defaultSchema": "sales"}
+        assert self.changed(service, made, body | {"queryTimeoutSeconds": 60, "sslMode": "require"}) == self.MESSAGE
+        shown = stored(service, made)
+        assert (shown["name"], shown["database"], shown["defaultSchema"]) == ("Renamed", "e", "sales")
+        assert self.changed(service, made, body) == NOTHING
+
+    def test_a_query_goes_to_the_new_place_at_once(self, service):
+        made = service.create(dialect="duckdb", name="m", database=":memory:", readOnly=False)
+        path = f"/connections/{made}/query"
+        asked = {"sql": "SELECT current_setting('TimeZone') AS zone"}
+        accept = {"accept": "text/csv"}
+        assert "UTC" in service.request("POST", path, json=asked, headers=accept).text
+        assert self.changed(service, made, {"queryTimezone": "Asia/Tokyo"}) == self.MESSAGE
+        assert "Asia/Tokyo" in service.request("POST", path, json=asked, headers=accept).text
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({"host": "x", "passwordUnencrypted": "n"}, "Updated connection settings and credentials."),
+            ({"host": "x", "baseRole": "QUERIER"}, "Updated connection settings and default role."),
+            (
+                {"host": "x", "passwordUnencrypted": "n", "baseRole": "QUERIER"} | attribute("a"),
+                "Updated connection settings, credentials, default role and user attribute settings.",
+            ),
+            ({"host": "h", "baseRole": "QUERIER"}, "Updated connection default role."),
+            ({"dialect": "postgres", "host": "h"}, NOTHING),
+            ({"port": None, "includeSchemas": None}, NOTHING),
+        ],
+    )
+    def test_the_message_says_what_really_changed(self, service, body, message):
+        assert self.changed(service, service.create(), body) == message
+
+    def test_the_way_to_log_in_changes_with_what_it_needs(self, service):
+        made = service.create(dialect="snowflake", host="org", warehouse="w")
+        refused = patch(service, made, {"authenticationType": "snowflake-keypair"})
+        assert refused.json()["detail"] == "Bad Request: privateKey: Required"
+
+    def test_a_mask_is_no_password(self, service):
+        made = service.create()
+        for mask in ("********", "•••", "*"):
+            answer = patch(service, made, {"passwordUnencrypted": mask})
+            assert answer.status_code == 400
+            assert answer.json()["detail"].startswith("Bad Request: passwordUnencrypted: This is a mask, not a secret")
+        assert patch(service, made, {"passwordUnencrypted": "*a*"}).status_code == 200

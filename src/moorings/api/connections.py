@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
 from moorings import dialects
-from moorings.access.policy import Permission, Role
-from moorings.api import schemas, targets
+from moorings.access.policy import Permission
+from moorings.api import changes, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
@@ -23,23 +22,18 @@ from moorings.api.shapes import (
 )
 from moorings.connections import service
 from moorings.connections.listing import Filter, Snapshot, snapshot
-from moorings.connections.service import Changes, EnvironmentAttribute
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
 from moorings.errors import (
     ConnectionNotFound,
     ConnectionTestFailed,
     EmptyBody,
-    Fault,
-    InvalidInput,
     Saturated,
     UnknownDialect,
     UnknownDialects,
     ValueInUse,
 )
 
-ROLES = tuple(role.name for role in Role)
-ROLE_ALIASES = {"QUERY_TOPICS": "RESTRICTED_QUERIER"}
 SORT_FIELDS = ("database", "dialect", "name")
 SORT_DIRECTIONS = ("asc", "desc")
 
@@ -126,117 +120,13 @@ async def get(call: Call) -> OneConnection:
 
 
 async def update(call: Call) -> Changed:
-    """Change the base role, the environment attribute or the credentials of a connection."""
-    changes = await _changes(call)
+    """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
+    wanted = await changes.read(call)
     connection_id = call.connection.id
-    changed = await service.change(call.session, call.services.keyset, call.connection, changes)
-    if "credentials" in changed:
+    changed = await service.change(call.session, call.services.keyset, call.connection, wanted)
+    if "settings" in changed or "credentials" in changed:
         call.after_commit.append(lambda: call.services.engine.drop(connection_id))
-    return Changed(message=MESSAGES[changed])
-
-
-MESSAGES: dict[tuple[str, ...], str] = {
-    (): "No updates were made to the connection.",
-    ("role",): "Updated connection default role.",
-    ("environment",): "Updated environment user attribute settings.",
-    ("role", "environment"): "Updated connection default role and user attribute settings.",
-    ("credentials",): "Updated connection credentials.",
-    ("credentials", "role"): "Updated connection credentials and default role.",
-    ("credentials", "environment"): "Updated connection credentials and user attribute settings.",
-    ("credentials", "role", "environment"): "Updated connection credentials, default role and user attribute settings.",
-}
-"""What really changed → the sentence for it."""
-
-CREDENTIALS = ("passwordUnencrypted", "privateKey")
-OLD_NAME, OLD_VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
-
-
-async def _changes(call: Call) -> Changes:
-    fields = Fields(call.body, ("baseRole", "environmentUserAttribute", *CREDENTIALS, OLD_NAME, OLD_VALUES))
-    role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
-    environment = _environment(fields, call.connection.environment_attribute)
-    credentials, following = await _credentials(call, fields)
-    fields.done()
-    return Changes(Role[ROLE_ALIASES.get(role, role)] if role else None, environment, credentials or None, following)
-
-
-def _environment(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None] | None:
-    if fields.has(OLD_NAME) or fields.has(OLD_VALUES):
-        if fields.has("environmentUserAttribute"):
-            fields.fault("environmentUserAttribute", "invalid")  # said twice, in two spellings
-        return _environment_in_old_spelling(fields, attribute_now)
-    if not fields.has("environmentUserAttribute"):
-        return None
-    sent = fields.raw("environmentUserAttribute")
-    if sent is None:
-        return (None,)
-    if not isinstance(sent, dict):
-        fields.object_expected("environmentUserAttribute")
-        return None
-    nested = fields.nested("environmentUserAttribute", ("attributeName", "defaultValues"))
-    name = nested.string("attributeName", required=True)
-    if not nested.has("defaultValues"):
-        nested.fault("defaultValues", "required")
-    values = nested.array("defaultValues") if nested.raw("defaultValues") is not None else []
-    return (EnvironmentAttribute(name, read_values(nested, "defaultValues", values or [])),)
-
-
-def _environment_in_old_spelling(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None]:
-    """The seed's guide spells the attribute as two flat fields; the one that is not sent stays as it is."""
-    name = attribute_now
-    if fields.has(OLD_NAME):
-        name = None if fields.raw(OLD_NAME) is None else fields.string(OLD_NAME)
-    elif name is None:
-        fields.fault(OLD_NAME, "required")
-    values = read_value_list(fields, OLD_VALUES) if fields.has(OLD_VALUES) else None
-    if name is None and values and fields.has(OLD_NAME):
-        fields.fault(OLD_VALUES, "invalid")  # values of an attribute that is to be removed
-    return (EnvironmentAttribute(name, values) if name is not None else None,)
-
-
-def read_value_list(fields: Fields, name: str) -> tuple[str, ...]:
-    """User attribute values, as `"a,b"` or `["a", "b"]`; null and the empty string are none."""
-    sent = fields.raw(name)
-    if isinstance(sent, str):
-        return read_values(fields, name, [value.strip() for value in sent.split(",")] if sent else [])
-    return () if sent is None else read_values(fields, name, fields.array(name) or [])
-
-
-def read_values(fields: Fields, name: str, values: Sequence[Any]) -> tuple[str, ...]:
-    """User attribute values: 1–255 characters, no comma, no duplicate."""
-    read: list[str] = []
-    for position, value in enumerate(values):
-        place = f"{name}.{position}"
-        if not fields.fits(place, value):
-            continue
-        if "," in value or value in read:
-            fields.fault(place, "invalid")
-        read.append(value)
-    return tuple(read)
-
-
-async def _credentials(call: Call, fields: Fields) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-    """New credentials by the Config's fields, checked as at the creation, and what else follows from them.
-
-    Notes what is wrong with them.
-    """
-    sent = {name: fields.raw(name) for name in CREDENTIALS if fields.has(name)}
-    if not sent:
-        return {}, {}
-    target = await service.opened(call.session, call.services.keyset, call.connection)
-    found: list[Fault] = []
-    own = Fields(sent, CREDENTIALS, faults=found)
-    if own.has("privateKey") and not target.dialect.abilities.key_pair:
-        own.fault("privateKey", "said", reason="Only Snowflake connections have a private key")
-        del sent["privateKey"]
-    strings = {name: value for name, value in sent.items() if own.fits(name, value, longest=100_000)}
-    read: Mapping[str, str] = {}
-    try:
-        read = target.config.read_credentials(strings) if strings else {}
-    except InvalidInput as refused:
-        found += refused.faults
-    fields.add(sorted(found, key=lambda fault: fault.field != CREDENTIALS[0]))
-    return read, target.config.followed(read)
+    return Changed(message=changes.message(changed))
 
 
 # ---- test -------------------------------------------------------------------------------------------------------

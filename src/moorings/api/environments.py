@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorings.api import schemas
-from moorings.api.connections import read_value_list
+from moorings.api.changes import read_value_list
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Route
 from moorings.api.shapes import Done, EnvironmentList, EnvironmentsCreated, EnvironmentShape, NewEnvironment

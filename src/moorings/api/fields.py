@@ -37,6 +37,10 @@ class Fields:
         """Note faults that were found elsewhere."""
         self._faults += faults
 
+    def sort(self, order: Sequence[str]) -> None:
+        """Put the faults found so far into the order of these fields."""
+        self._faults.sort(key=lambda fault: order.index(fault.field.partition(".")[0]))
+
     def done(self) -> None:
         """Raise InvalidInput if anything was found."""
         if self._faults:

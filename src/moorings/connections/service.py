@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as defaulted
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -87,16 +86,12 @@ async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) 
         secret.field: keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id)
         for secret in rows
     }
-    columns = {
-        "name": connection.name,
-        "dialect": connection.dialect,
-        "database": connection.database,
-        "default_schema": connection.default_schema,
-        "base_role": Role(connection.base_role).name,
-    }
     dialect = dialects.named(connection.dialect)
     return Target(
-        connection.id, connection.revision, dialect, dialect.Config.restore(connection.settings | columns, values)
+        connection.id,
+        connection.revision,
+        dialect,
+        dialect.Config.restore(connection.settings | _columns(connection), values),
     )
 
 
@@ -120,23 +115,24 @@ class Changes:
 
     base_role: Role | None = None
     environment: tuple[EnvironmentAttribute | None] | None = None
-    credentials: Mapping[str, str] | None = None
-    """Secret → its new value, by the Config's fields."""
-    following: Mapping[str, Any] = defaulted(default_factory=dict[str, Any])
-    """Field → its new value, of what follows from the credentials."""
+    config: ConnectionConfig | None = None
+    """The whole Config after the change; its base role does not count here."""
+    sent: frozenset[str] = frozenset()
+    """The Config's fields that were sent. Secrets among them are replaced or taken away; others may follow them."""
 
 
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
-    """Apply what really differs; returns which of `credentials`, `role`, `environment` did, in this order.
+    """Apply what really differs; returns which of `settings`, `credentials`, `role`, `environment` did, in this order.
 
     Raises ValueInUse for a default value that one of the connection's environments claims.
     """
     await lock(session, connection)
     changed: list[str] = []
-    if changes.credentials:
-        await _replace_secrets(session, keyset, connection, changes.credentials)
-        _set(connection, changes.following)
-        changed.append("credentials")
+    if changes.config is not None:
+        if changes.sent & _set(connection, changes.config):
+            changed.append("settings")
+        if await _replace_secrets(session, keyset, connection, changes.config, changes.sent):
+            changed.append("credentials")
     if changes.base_role is not None and connection.base_role != changes.base_role:
         connection.base_role = int(changes.base_role)
         changed.append("role")
@@ -154,23 +150,45 @@ async def lock(session: AsyncSession, connection: Connection) -> None:
 
 
 async def _replace_secrets(
-    session: AsyncSession, keyset: Keyset, connection: Connection, values: Mapping[str, str]
-) -> None:
+    session: AsyncSession, keyset: Keyset, connection: Connection, config: ConnectionConfig, sent: frozenset[str]
+) -> bool:
+    replaced = sent & frozenset(config.secret_fields())
+    if not replaced:
+        return False
     await session.execute(
         delete(ConnectionSecret).where(
-            ConnectionSecret.connection_id == connection.id, ConnectionSecret.field.in_(list(values))
+            ConnectionSecret.connection_id == connection.id, ConnectionSecret.field.in_(replaced)
         )
     )
+    values = {field: value for field, value in config.secrets().items() if field in replaced}
     session.add_all(_sealed(keyset, connection, values, clock.now()))
     connection.revision += 1
+    return True
 
 
-def _set(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Set fields of a connection's Config, wherever they are stored."""
+def _set(connection: Connection, config: ConnectionConfig) -> frozenset[str]:
+    """Store a Config's fields that are no secrets, but for the base role; returns those that differed."""
+    before, after = connection.settings | _columns(connection), config.public()
+    after["base_role"] = before["base_role"]
+    differing = frozenset(field for field, value in after.items() if value != before.get(field))
     for name in COLUMNS:
-        if name in values:
-            setattr(connection, name, values[name])
-    connection.settings = connection.settings | {name: each for name, each in values.items() if name not in COLUMNS}
+        if name in differing:
+            setattr(connection, name, after[name])
+    connection.settings = {field: value for field, value in after.items() if field not in COLUMNS}
+    if differing - {"name"}:
+        connection.revision += 1
+    return differing
+
+
+def _columns(connection: Connection) -> dict[str, Any]:
+    """The fields of a Config that are columns."""
+    return {
+        "name": connection.name,
+        "dialect": connection.dialect,
+        "database": connection.database,
+        "default_schema": connection.default_schema,
+        "base_role": Role(connection.base_role).name,
+    }
 
 
 async def _set_attribute(session: AsyncSession, connection: Connection, wanted: EnvironmentAttribute | None) -> bool:

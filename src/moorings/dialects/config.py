@@ -29,7 +29,7 @@ from moorings.dialects.fields import (
     ZoneOrNone,
 )
 from moorings.dialects.required import Login, Need, always, applies
-from moorings.dialects.validation import in_order, malformed, too_short, translated, unmet
+from moorings.dialects.validation import in_order, malformed, translated, unmet
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 
 WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthClientSecretUnencrypted"}
@@ -239,31 +239,23 @@ class ConnectionConfig(BaseModel, frozen=True):
         values |= {field: SecretStr(value) for field, value in secrets.items() if field in cls.secret_fields()}
         return cls.model_construct(None, **values)
 
-    def read_credentials(self, body: Mapping[str, Any]) -> dict[str, str]:
-        """Field → new value of the secrets in a body, by their names on the wire, checked as `read` would.
+    def changed(self, body: Mapping[str, Any]) -> Self:
+        """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
 
-        Raises InvalidInput; a key that is no secret of this dialect is a programming error.
+        What was derived from the secrets up to now, and is not changed by itself, follows new ones. Raises what `read`
+        does; a privateKey that the dialect has no use for is a fault too, since nothing would ever read it.
         """
-        fields = {self.wire_name(field): field for field in self.secret_fields()}
-        given = {fields[key]: value for key, value in body.items()}
-        faults = malformed(type(self), given) | too_short(type(self), given, frozenset(given))
-        kept = {"dialect": self.dialect, "name": self.name, "authentication_type": self.authentication_type}
-        config = self._checked({key: value for key, value in kept.items() if value is not None} | given, faults)
-        if config is None or faults:
-            raise InvalidInput(in_order(type(self), faults))
-        return config.secrets()
-
-    def followed(self, secrets: Mapping[str, str]) -> dict[str, Any]:
-        """Field → new value of what was derived from the secrets up to now, and follows these new ones.
-
-        A field counts as derived as long as it is what the secrets up to now give.
-        """
-        before, after = (self._derived_from(each) for each in (self.secrets(), self.secrets() | dict(secrets)))
-        return {
-            field: value
-            for field, value in after.items()
-            if value != before.get(field) and getattr(self, field) == before.get(field)
+        fields = {self.wire_name(field): field for field in type(self).model_fields}
+        if unknown := [key for key in body if key not in fields]:
+            raise UnknownKeys(unknown)
+        derived = self._derived_from(self.secrets())
+        kept = {
+            self.wire_name(field): value
+            for field, value in {**self.public(), **self.secrets()}.items()
+            if value is not None and (field not in derived or value != derived[field])
         }
+        given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
+        return self.read(given)
 
     def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
         values = {field: SecretStr(value) for field, value in secrets.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from moorings.dialects.config import ConnectionConfig
+
+MASK = re.compile("[*•]+")
+"""What forms and exports show in the place of a secret: saved as one, it would lock the connection out."""
 
 LIMITS = {
     "string_too_short": ("too_short", "min_length"),
@@ -31,6 +35,8 @@ def malformed(config: type[ConnectionConfig], given: Mapping[str, Any]) -> dict[
             faults[field] = _wrong_type(wire, config.expected(field), value)
         elif any(isinstance(part, str) and UNWHOLESOME.search(part) for part in _parts(value)):
             faults[field] = Fault(wire, "invalid")
+        elif field in config.secret_fields() and isinstance(value, str) and MASK.fullmatch(value):
+            faults[field] = Fault(wire, "said", {"reason": "This is a mask, not a secret. Send the secret itself"})
         elif field == "authentication_type" and config.login(given) is None:
             faults[field] = _not_among(config, field, value)
     return faults

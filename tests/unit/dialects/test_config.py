@@ -255,19 +255,21 @@ class TestSecrecy:
 
 class TestCredentials:
     def test_new_ones_are_checked_as_at_the_start(self) -> None:
-        assert read("postgres").read_credentials({"passwordUnencrypted": "new"}) == {"password": "new"}
+        changed = read("postgres").changed({"passwordUnencrypted": "new"})
+        assert changed.secrets() == {"password": "new"}
+        assert changed.public() == read("postgres").public()
         for dialect, body in (
             ("postgres", {"passwordUnencrypted": ""}),
             ("postgres", {"passwordUnencrypted": None}),
             ("snowflake", {"privateKey": "x"}),
         ):
             with pytest.raises(errors.InvalidInput):
-                read(dialect).read_credentials(body)
+                read(dialect).changed(body)
 
     def test_a_service_account_stays_one(self) -> None:
         config = read("bigquery", wifAudience="", passwordUnencrypted=account())
         with pytest.raises(errors.InvalidInput):
-            config.read_credentials({"passwordUnencrypted": "x"})
+            config.changed({"passwordUnencrypted": "x"})
 
     def test_an_empty_project_is_none(self) -> None:
         config = read("bigquery", wifAudience="", passwordUnencrypted=account(project_id="", client_email=""))
@@ -286,12 +288,40 @@ class TestCredentials:
         self, given: dict[str, Any], followed: dict[str, Any]
     ) -> None:
         config = read("bigquery", wifAudience="", passwordUnencrypted=account(), **given)
-        assert config.followed({"password": account(project_id="new", client_email="new@new")}) == followed
-        assert config.followed({"password": account()}) == {}
+        after = config.changed({"passwordUnencrypted": account(project_id="new", client_email="new@new")})
+        assert after.public() == config.public() | followed
+        assert config.changed({"passwordUnencrypted": account()}).public() == config.public()
+
+
+class TestChanges:
+    @every
+    def test_nothing_changes_nothing(self, dialect: str) -> None:
+        config = read(dialect)
+        stored = type(config).restore(config.public(), config.secrets())
+        assert stored.changed({}).public() == config.public()
+        assert stored.changed({}).secrets() == config.secrets()
 
     @every
-    def test_other_secrets_are_followed_by_nothing(self, dialect: str) -> None:
-        assert read(dialect).followed({"password": "new", "private_key": "new"}) == {}
+    def test_a_name_alone(self, dialect: str) -> None:
+        config = read(dialect)
+        assert config.changed({"name": "other"}).public() == config.public() | {"name": "other"}
+
+    def test_null_brings_the_default_back(self) -> None:
+        config = read("postgres", port=5433, defaultSchema="sales", offloadedSchemas="a,b")
+        changed = config.changed({"port": None, "defaultSchema": None})
+        assert (changed.port, changed.default_schema, changed.offloaded_schemas) == (5432, None, ("a", "b"))
+
+    def test_what_is_required_stays_required(self) -> None:
+        with pytest.raises(errors.InvalidInput) as refused:
+            read("postgres").changed({"host": None, "port": 0})
+        assert [(fault.field, fault.code) for fault in refused.value.faults] == [
+            ("host", "required"),
+            ("port", "too_small"),
+        ]
+
+    def test_unknown_keys(self) -> None:
+        with pytest.raises(errors.UnknownKeys):
+            read("postgres").changed({"hosts": "h"})
 
 
 class TestSchema:
