@@ -55,7 +55,7 @@ async def _prepare(settings: Settings) -> str | None:
     database = Database(settings.database)
     try:
         async with database.alone() as session:  # replicas that start together make one keyset and one first key
-            await installation.keyset(session, settings)
+            await installation.make_fingerprint_key(session, await installation.keyset(session, settings))
             return await installation.first_key(session, settings)
     finally:
         await database.close()

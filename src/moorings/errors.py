@@ -9,7 +9,10 @@
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
     │   ├── KeyNotFound · UserNotFound · AttributeNotFound
-    ├── InvalidMethod · Archived · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
+    ├── Archived
+    │   └── AlreadyArchived
+    ├── NotArchived · NeedsCredentials · PreconditionFailed
+    ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
     ├── ConnectionTestFailed      create with `test=true` found a fault
@@ -223,6 +226,22 @@ class QueryNotFound(NotFound):
 
 class Archived(MooringsError):
     """Connection is archived"""
+
+
+class AlreadyArchived(Archived):
+    """Connection is already archived"""
+
+
+class NotArchived(MooringsError):
+    """Connection is not archived"""
+
+
+class NeedsCredentials(MooringsError):
+    """This connection was restored without its credentials. Send them with PATCH /connections/{id}"""
+
+
+class PreconditionFailed(MooringsError):
+    """The connection has changed since it was read. Read it again, and send its new etag in If-Match"""
 
 
 # ---- warehouses -----------------------------------------------------------------------------------------------

@@ -161,7 +161,11 @@ class TestShape:
         connection_id = service.create(name="two")
         (listed,) = service.request("GET", "/connections?name=two").json()["connections"]
         answer = service.request("GET", f"/connections/{connection_id.upper()}")
-        assert (answer.status_code, answer.json()) == (200, {"connection": listed})
+        assert answer.status_code == 200
+        assert list(answer.json()) == ["connection"]
+        found = answer.json()["connection"]
+        assert list(found)[: len(listed)] == list(listed)
+        assert {key: found[key] for key in listed} == listed
 
     def test_bigquery_is_found_by_its_project(self, service: Any) -> None:
         service.create(dialect="bigquery", name="bq", database="", authenticationType="bigquery-oauth-user")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import secrets as random_secrets
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service
 from moorings.access.models import Installation
 from moorings.errors import OperatorError
-from moorings.secrets import Keyset
+from moorings.secrets import Keyset, Sealed
 from moorings.settings import Settings
+
+FINGERPRINT = "fingerprint"
 
 
 async def keyset(session: AsyncSession, settings: Settings) -> Keyset:
@@ -40,6 +45,21 @@ def checked(given: Keyset, stored_id: int) -> Keyset:
             "give every replica the same keyset file"
         )
     return given
+
+
+async def fingerprint_key(session: AsyncSession, keyset: Keyset) -> bytes:
+    """The key that fingerprints of secrets are made with: random, sealed, the same on every replica."""
+    stored = await session.get_one(Installation, FINGERPRINT)
+    sealed = Sealed(base64.b64decode(stored.value))
+    return bytes.fromhex(keyset.open(sealed, table="installation", column="value", row=FINGERPRINT))
+
+
+async def make_fingerprint_key(session: AsyncSession, keyset: Keyset) -> None:
+    """See that this key exists."""
+    if await session.get(Installation, FINGERPRINT) is None:
+        sealed = keyset.seal(random_secrets.token_hex(32), table="installation", column="value", row=FINGERPRINT)
+        session.add(Installation(key=FINGERPRINT, value=base64.b64encode(sealed.ciphertext).decode()))
+        await session.flush()
 
 
 async def first_key(session: AsyncSession, settings: Settings) -> str | None:

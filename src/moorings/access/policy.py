@@ -24,6 +24,8 @@ class Permission(StrEnum):
     TEST = "test"
     QUERY = "query"
     CHANGE = "change"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
 
 
 LOWEST_ROLE = {
@@ -32,5 +34,7 @@ LOWEST_ROLE = {
     Permission.TEST: Role.QUERIER,
     Permission.QUERY: Role.QUERIER,
     Permission.CHANGE: Role.CONNECTION_ADMIN,
+    Permission.ARCHIVE: Role.CONNECTION_ADMIN,
+    Permission.RESTORE: Role.CONNECTION_ADMIN,
 }
 """The lowest role that permits each act; creating connections is the organization admin's alone."""

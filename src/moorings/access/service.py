@@ -244,6 +244,12 @@ async def role_of(session: AsyncSession, owner: User | ApiKey, connection: Guard
     return Actor(owner.organization_id, "", owner.id, admin, roles).role_on(connection)
 
 
+async def roles_on(session: AsyncSession, connection_id: str) -> int:
+    """How many users have a role of their own on a connection."""
+    asked = select(func.count()).select_from(ConnectionRole).where(ConnectionRole.connection_id == connection_id)
+    return (await session.execute(asked)).scalar_one()
+
+
 async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
     """Whose attributes count for an actor: the user's, or those of the organization key."""
     if actor.user_id is not None:

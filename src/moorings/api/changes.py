@@ -62,6 +62,17 @@ async def read(call: Call) -> Changes:
     )
 
 
+async def restored(call: Call) -> ConnectionConfig | None:
+    """The Config of an archived connection with the credentials of the body; None where it has none."""
+    if not call.body:
+        return None
+    target = await service.opened(call.session, call.services.keyset, call.connection)
+    secrets = [target.config.wire_name(field) for field in target.config.secret_fields()]
+    if unknown := [key for key in call.body if key not in secrets]:
+        raise UnknownKeys(unknown)
+    return target.config.changed(call.body)
+
+
 def _config(fields: Fields, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
     """The Config with new values; notes what is wrong with them."""
     if "privateKey" in own and not target.dialect.abilities.key_pair:

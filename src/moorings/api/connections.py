@@ -7,14 +7,17 @@ from collections.abc import Mapping
 import msgspec
 
 from moorings import dialects
+from moorings.access import service as access
 from moorings.access.policy import Permission
-from moorings.api import changes, schemas, targets
+from moorings.api import changes, details, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
     Changed,
     ConnectionList,
     Created,
+    DependentsShape,
+    Done,
     OneConnection,
     StepShape,
     TestShape,
@@ -24,15 +27,18 @@ from moorings.connections import service
 from moorings.connections.listing import Filter, Snapshot, snapshot
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
+from moorings.environments import service as environments
 from moorings.errors import (
-    ConnectionNotFound,
     ConnectionTestFailed,
     EmptyBody,
+    NotArchived,
+    PreconditionFailed,
     Saturated,
     UnknownDialect,
     UnknownDialects,
     ValueInUse,
 )
+from moorings.queries import service as queries
 
 SORT_FIELDS = ("database", "dialect", "name")
 SORT_DIRECTIONS = ("asc", "desc")
@@ -109,11 +115,8 @@ def _filter(query: Mapping[str, str]) -> Filter:
 
 
 async def get(call: Call) -> OneConnection:
-    """One connection."""
-    found = next((listed for listed in (await _snapshot(call)).connections if listed.id == call.connection.id), None)
-    if found is None:  # deleted between the check and now
-        raise ConnectionNotFound
-    return OneConnection(connection_shape(found))
+    """One connection, with its settings and what may be said of its credentials."""
+    return OneConnection(await details.details(call, call.session))
 
 
 # ---- change -----------------------------------------------------------------------------------------------------
@@ -122,11 +125,46 @@ async def get(call: Call) -> OneConnection:
 async def update(call: Call) -> Changed:
     """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
     wanted = await changes.read(call)
-    connection_id = call.connection.id
+    await details.require_match(call)
     changed = await service.change(call.session, call.services.keyset, call.connection, wanted)
     if "settings" in changed or "credentials" in changed:
-        call.after_commit.append(lambda: call.services.engine.drop(connection_id))
+        _drop_sessions(call)
     return Changed(message=changes.message(changed))
+
+
+def _drop_sessions(call: Call) -> None:
+    """Once the change is committed, let no session go on that was opened before it."""
+    connection_id = call.connection.id
+    call.after_commit.append(lambda: call.services.engine.drop(connection_id))
+
+
+# ---- archive and restore ----------------------------------------------------------------------------------------
+
+
+async def archive(call: Call) -> Done:
+    """Archive a connection: it leaves the lists, and its secrets are erased for good."""
+    await details.require_match(call)
+    await service.archive(call.session, call.connection)
+    _drop_sessions(call)
+    return Done()
+
+
+async def restore(call: Call) -> OneConnection:
+    """Bring an archived connection back, with its credentials in the body; without them it needs them later."""
+    config = await changes.restored(call)
+    await service.restore(call.session, call.services.keyset, call.connection, config)
+    return OneConnection(await details.details(call, call.session))
+
+
+async def dependents(call: Call) -> DependentsShape:
+    """What hangs on a connection, before it is archived."""
+    below, above = await environments.dependents(call.session, call.connection)
+    return DependentsShape(
+        environments=below,
+        environment_of=above,
+        user_roles=await access.roles_on(call.session, call.connection.id),
+        running_queries=await queries.running_on(call.session, call.connection.id),
+    )
 
 
 # ---- test -------------------------------------------------------------------------------------------------------
@@ -158,6 +196,8 @@ def test_shape(report: TestReport) -> TestShape:
 
 
 _TEXT = {"type": "string"}
+
+ETAG = {"ETag": "What If-Match takes to guard a change."}
 
 ROUTES = (
     Route(
@@ -194,10 +234,10 @@ ROUTES = (
         method="GET",
         path="/connections/{id}",
         handler=get,
-        kind="free",
         permission=Permission.READ,
         summary="Get a connection",
         answer=OneConnection,
+        headers=ETAG,
     ),
     Route(
         method="PATCH",
@@ -209,7 +249,38 @@ ROUTES = (
         body=schemas.connection_changes,
         body_optional=True,
         body_asks=True,
-        errors=(EmptyBody, ValueInUse),
+        parameters=(details.IF_MATCH,),
+        errors=(EmptyBody, ValueInUse, PreconditionFailed),
+    ),
+    Route(
+        method="DELETE",
+        path="/connections/{id}",
+        handler=archive,
+        permission=Permission.ARCHIVE,
+        summary="Archive a connection",
+        answer=Done,
+        parameters=(details.IF_MATCH,),
+        errors=(PreconditionFailed,),
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/restore",
+        handler=restore,
+        permission=Permission.RESTORE,
+        summary="Restore an archived connection",
+        answer=OneConnection,
+        body=schemas.credentials,
+        body_optional=True,
+        headers=ETAG,
+        errors=(NotArchived,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/dependents",
+        handler=dependents,
+        permission=Permission.CHANGE,
+        summary="List what hangs on a connection",
+        answer=DependentsShape,
     ),
     Route(
         method="POST",

@@ -25,6 +25,7 @@ STATUS_WORDS = {
     406: "None of the media types in Accept can be produced.",
     409: "The query was cancelled.",
     410: "The connection is archived.",
+    412: "The connection has changed since it was read.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not application/json.",
     429: "The key has used up its requests; Retry-After tells when to come back.",

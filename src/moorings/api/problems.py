@@ -16,6 +16,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.NotAcceptable: 406,
     errors.QueryCancelled: 409,
     errors.Archived: 410,
+    errors.PreconditionFailed: 412,
     errors.BodyTooLarge: 413,
     errors.WrongContentType: 415,
     errors.RateLimited: 429,

@@ -37,15 +37,31 @@ def connection_changes() -> dict[str, Any]:
         "required": ["attributeName", "defaultValues"],
         "additionalProperties": False,
     }
-    properties = {
+    properties = _fields_of_dialects() | {
         "baseRole": {"enum": [*(role.name for role in Role), "QUERY_TOPICS"]},
         "environmentUserAttribute": attribute,
-        "passwordUnencrypted": {"type": "string", "minLength": 1, "writeOnly": True},
-        "privateKey": {"type": "string", "minLength": 1, "writeOnly": True},
         "userAttributeNameForConnectionEnvironments": name | {"type": ["string", "null"]},
         "userAttributeValuesForDefaultEnvironment": _values(),
     }
     return _object(properties) | {"minProperties": 1}
+
+
+def _fields_of_dialects() -> dict[str, Any]:
+    """Every field that some dialect has; null brings its default back. What each dialect takes there differs."""
+    fields: dict[str, Any] = {}
+    for name in dialects.names():
+        for field, schema in dialects.named(name).Config.json_schema()["properties"].items():
+            taken = {"anyOf": [schema, {"type": "null"}]}
+            fields[field] = (
+                taken if fields.setdefault(field, taken) == taken else {"description": schema["description"]}
+            )
+    return fields
+
+
+def credentials() -> dict[str, Any]:
+    """The body that restores a connection: its secrets, or nothing."""
+    fields = _fields_of_dialects()
+    return _object({field: schema for field, schema in fields.items() if schema.get("anyOf", [{}])[0].get("writeOnly")})
 
 
 def new_environments() -> dict[str, Any]:

@@ -59,10 +59,36 @@ class ConnectionList(Shape):
     connections: list[ConnectionShape]
 
 
+class CredentialShape(Shape):
+    """A secret that is set: its fingerprint tells whether two are the same, and nothing else."""
+
+    set: bool
+    fingerprint: str
+    updated_at: str
+
+
+class ConnectionDetails(ConnectionShape, kw_only=True):
+    """A connection with its settings, by the names that requests have for them; `etag` goes into If-Match."""
+
+    settings: dict[str, Any]
+    credentials: dict[str, CredentialShape]
+    needs_credentials: bool
+    etag: str
+
+
 class OneConnection(Shape):
     """One connection."""
 
-    connection: ConnectionShape
+    connection: ConnectionDetails
+
+
+class DependentsShape(Shape, kw_only=True):
+    """What hangs on a connection: it is the base of these environments, an environment of those, and so on."""
+
+    environments: list[str]
+    environment_of: list[str]
+    user_roles: int
+    running_queries: int
 
 
 def connection_shape(listed: Listed) -> ConnectionShape:

@@ -7,7 +7,7 @@ from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter
 from moorings.engine.service import Target
 from moorings.environments import service as environments
-from moorings.errors import EnvironmentNotFound
+from moorings.errors import EnvironmentNotFound, NeedsCredentials
 
 CONNECTION_ID = "Moorings-Connection-Id"
 
@@ -17,7 +17,7 @@ ENVIRONMENT = Parameter(
     "The environment to use (its id, or its connection's), in place of the one that the caller's attributes choose.",
 )
 HEADERS = {CONNECTION_ID: "The connection that was used: the one asked for, or one of its environments."}
-ERRORS = (EnvironmentNotFound,)
+ERRORS = (EnvironmentNotFound, NeedsCredentials)
 """What a route declares whose connection is routed."""
 
 

@@ -114,6 +114,17 @@ async def snapshot(session: AsyncSession, organization_id: str) -> Snapshot:
     return Snapshot([Listed._make((*row, tuple(values.get(row[0], ())))) for row in rows])
 
 
+async def listed(session: AsyncSession, connection: Connection) -> Listed:
+    """One connection as lists show it."""
+    values = await session.scalars(
+        select(EnvironmentValue.value)
+        .where(EnvironmentValue.base_connection_id == connection.id, EnvironmentValue.environment_id.is_(None))
+        .order_by(EnvironmentValue.position)
+    )
+    shown = [getattr(connection, name) for name in Listed._fields if name != "default_values"]
+    return Listed._make((*shown, tuple(values)))
+
+
 async def _default_values(session: AsyncSession, organization_id: str) -> dict[str, list[str]]:
     rows = await session.execute(
         select(EnvironmentValue.base_connection_id, EnvironmentValue.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
+from moorings.access.installation import fingerprint_key
 from moorings.access.policy import Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import Target
-from moorings.errors import Archived, ConnectionNotFound, ValueInUse
+from moorings.errors import AlreadyArchived, Archived, ConnectionNotFound, NotArchived, ValueInUse
 from moorings.secrets import Keyset
 
+FINGERPRINT_DIGITS = 24
 COLUMNS = ("name", "dialect", "database", "default_schema", "base_role")
 """Fields of a Config that are columns of their own; the rest is `settings`."""
 
@@ -74,18 +77,15 @@ async def permitted(session: AsyncSession, actor: Actor, connection_id: str, per
     """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
     connection = await find(session, actor, connection_id)
     actor.require(permission, connection)
-    if connection.deleted_at is not None and permission is not Permission.READ:
-        raise Archived
+    if connection.deleted_at is not None and permission not in (Permission.READ, Permission.RESTORE):
+        raise AlreadyArchived if permission is Permission.ARCHIVE else Archived
     return connection
 
 
 async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
     """What the engine needs to connect: the Config with its secrets, opened from their seals."""
     rows = await session.scalars(select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
-    values = {
-        secret.field: keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id)
-        for secret in rows
-    }
+    values = {secret.field: opened_secret(keyset, secret) for secret in rows}
     dialect = dialects.named(connection.dialect)
     return Target(
         connection.id,
@@ -93,6 +93,36 @@ async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) 
         dialect,
         dialect.Config.restore(connection.settings | _columns(connection), values),
     )
+
+
+async def credentials(session: AsyncSession, keyset: Keyset, connection: Connection) -> list[Credential]:
+    """What may be shown of a connection's secrets."""
+    key = await fingerprint_key(session, keyset)
+    rows = await session.scalars(
+        select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id).order_by(ConnectionSecret.field)
+    )
+    return [
+        Credential(
+            secret.field,
+            hmac.digest(key, opened_secret(keyset, secret).encode(), "sha256").hex()[:FINGERPRINT_DIGITS],
+            secret.updated_at,
+        )
+        for secret in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret that is set. Its fingerprint is keyed: it tells whether two are the same, and nothing else."""
+
+    field: str
+    fingerprint: str
+    updated_at: int
+
+
+def opened_secret(keyset: Keyset, secret: ConnectionSecret) -> str:
+    """A secret in the clear."""
+    return keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id)
 
 
 # ---- changes ----------------------------------------------------------------------------------------------------
@@ -142,6 +172,31 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
         connection.updated_at = clock.now()
         await session.flush()
     return tuple(changed)
+
+
+async def archive(session: AsyncSession, connection: Connection) -> None:
+    """Hide a connection from lists and erase its secrets for good; what hangs on it stays, and waits for a restore."""
+    await lock(session, connection)
+    if connection.deleted_at is not None:
+        raise AlreadyArchived
+    connection.deleted_at = connection.updated_at = clock.now()
+    connection.revision += 1
+    await session.execute(delete(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
+    await session.flush()
+
+
+async def restore(
+    session: AsyncSession, keyset: Keyset, connection: Connection, config: ConnectionConfig | None
+) -> None:
+    """Bring an archived connection back, with the credentials of a Config, or without any. Raises NotArchived."""
+    await lock(session, connection)
+    if connection.deleted_at is None:
+        raise NotArchived
+    connection.deleted_at, connection.updated_at = None, clock.now()
+    connection.revision += 1
+    if config is not None:
+        await _replace_secrets(session, keyset, connection, config, frozenset(config.secrets()))
+    await session.flush()
 
 
 async def lock(session: AsyncSession, connection: Connection) -> None:

@@ -214,6 +214,14 @@ class ConnectionConfig(BaseModel, frozen=True):
         """An empty string is as if absent, unless the field is needed or a string is wrong there anyway."""
         return field in needed or cls.kind(field) not in ("string", "list")
 
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether a secret is missing that the way to log in requires: a connection that was restored without."""
+        given = {field: getattr(self, field) for field in type(self).model_fields}
+        login = self.login({field: value for field, value in given.items() if value is not None})
+        required = login.requires if login else ()
+        return any(given[field] is None for field in required if field in self.secret_fields())
+
     # ---- storing and connecting --------------------------------------------------------------------------------------
 
     @property

@@ -26,6 +26,7 @@ from moorings.errors import (
     Archived,
     BaseConnectionNotFound,
     EnvironmentNotFound,
+    NeedsCredentials,
     NotEnvironments,
     PermissionDenied,
     ValueInUse,
@@ -164,7 +165,10 @@ async def open_routed(
         routed = await route(session, await access.owner(session, actor), base, explicit)
         if explicit is not None and not actor.may(Permission.CHANGE, base):
             actor.require(permission, routed.connection)
-        return await opened(session, keyset, routed.connection)
+        target = await opened(session, keyset, routed.connection)
+    if target.config.lacks_credentials:
+        raise NeedsCredentials
+    return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,21 @@ async def _values(session: AsyncSession, organization_id: str) -> dict[str | Non
     for environment_id, value in rows:
         values[environment_id] = (*values.get(environment_id, ()), value)
     return values
+
+
+async def dependents(session: AsyncSession, connection: Connection) -> tuple[list[str], list[str]]:
+    """The connections that are environments of this one, and those that this one is an environment of."""
+    pairs = await session.execute(
+        select(ConnectionEnvironment.base_connection_id, ConnectionEnvironment.connection_id)
+        .where(
+            (ConnectionEnvironment.base_connection_id == connection.id)
+            | (ConnectionEnvironment.connection_id == connection.id)
+        )
+        .order_by(ConnectionEnvironment.created_at, ConnectionEnvironment.id)
+    )
+    found = [(base, other) for base, other in pairs]
+    below = [other for base, other in found if base == connection.id]
+    return below, [base for base, other in found if other == connection.id]
 
 
 async def detach(session: AsyncSession, environment: ConnectionEnvironment, base: Connection) -> None:

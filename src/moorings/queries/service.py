@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -262,6 +262,12 @@ class Queries:
         mine = (RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None))
         async with self._db.reading() as session:
             return (await session.scalars(select(RunningQuery.id).where(*mine))).all()
+
+
+async def running_on(session: AsyncSession, connection_id: str) -> int:
+    """How many queries run on a connection, in whichever process."""
+    asked = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
+    return (await session.execute(asked)).scalar_one()
 
 
 async def _may_cancel(session: AsyncSession, actor: Actor, row: RunningQuery) -> bool:

@@ -1,0 +1,66 @@
+"""One connection in full: its settings, what may be said of its credentials, and the etag that guards changes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.api.routing import Call, Parameter
+from moorings.api.shapes import ConnectionDetails, CredentialShape, connection_shape, instant
+from moorings.connections import service
+from moorings.connections.listing import listed
+from moorings.connections.models import Connection
+from moorings.errors import PreconditionFailed
+
+ETAG = b"etag"
+IF_MATCH = Parameter(
+    "If-Match",
+    {"type": "string"},
+    "The etag of the connection as it was read: the change is made only if nothing has changed since.",
+    place="header",
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def details(call: Call, session: AsyncSession) -> ConnectionDetails:
+    """The call's connection in full; the answer has its etag as a header too."""
+    found = await _details(call, session, call.connection)
+    call.told.append((ETAG, found.etag.encode()))
+    return found
+
+
+async def require_match(call: Call) -> None:
+    """Raise PreconditionFailed unless If-Match, if it was sent, names the connection as it is now.
+
+    Locks it, so that it stays so until the transaction ends.
+    """
+    sent = call.header(b"if-match")
+    if sent is None:
+        return
+    await service.lock(call.session, call.connection)
+    current = (await _details(call, call.session, call.connection)).etag
+    named = re.findall(r'(?:W/)?"[^"]*"|\*', sent.decode("latin-1"))
+    if not {current, "*"} & set(named):
+        raise PreconditionFailed
+
+
+async def _details(call: Call, session: AsyncSession, connection: Connection) -> ConnectionDetails:
+    target = await service.opened(session, call.services.keyset, connection)
+    config = target.config
+    credentials = {
+        config.wire_name(each.field): CredentialShape(True, each.fingerprint, instant(each.updated_at))
+        for each in await service.credentials(session, call.services.keyset, connection)
+    }
+    shown = ConnectionDetails(
+        **msgspec.structs.asdict(connection_shape(await listed(session, connection))),
+        settings={config.wire_name(field): value for field, value in config.public().items()},
+        credentials=credentials,
+        needs_credentials=config.lacks_credentials,
+        etag="",
+    )
+    shown.etag = f'"{hashlib.sha256(_encode(shown)).hexdigest()[:32]}"'
+    return shown

@@ -1,0 +1,231 @@
+"""A connection's life: shown in full, guarded by its etag, archived, restored."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from moorings.access.policy import Role
+
+SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
+MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}
+
+
+def shown(service: Any, connection_id: str) -> dict[str, Any]:
+    answer = service.request("GET", f"/connections/{connection_id}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["etag"] == answer.json()["connection"]["etag"]
+    return answer.json()["connection"]
+
+
+def patch(service: Any, connection_id: str, body: Any, **sent: Any) -> Any:
+    return service.request("PATCH", f"/connections/{connection_id}", json=body, **sent)
+
+
+def delete(service: Any, connection_id: str, **sent: Any) -> Any:
+    return service.request("DELETE", f"/connections/{connection_id}", **sent)
+
+
+def restore(service: Any, connection_id: str, body: Any = None) -> Any:
+    return service.request("POST", f"/connections/{connection_id}/restore", json=body)
+
+
+class TestSettings:
+    def test_every_field_is_there_but_no_secret(self, service: Any) -> None:
+        made = service.create(port=5433, includeSchemas="a,b", passwordUnencrypted="s3nt1nel")
+        settings = shown(service, made)["settings"]
+        assert {key: settings[key] for key in ("host", "port", "database", "username", "includeSchemas")} == {
+            "host": "h",
+            "port": 5433,
+            "database": "d",
+            "username": "u",
+            "includeSchemas": "a,b",
+        }
+        assert (settings["queryTimeoutSeconds"], settings["readOnly"], settings["region"]) == (900, True, None)
+        assert not {"passwordUnencrypted", "privateKey", "oauthClientSecretUnencrypted"} & set(settings)
+        assert "s3nt1nel" not in service.request("GET", f"/connections/{made}").text
+
+    def test_what_is_shown_can_be_sent_back_and_changes_nothing(self, service: Any) -> None:
+        made = service.create(offloadedSchemas="a,b", includeSchemas="x")
+        before = shown(service, made)
+        answer = patch(service, made, before["settings"])
+        assert answer.json() == {"success": True, "message": "No updates were made to the connection."}
+        assert shown(service, made) == before
+
+
+class TestCredentials:
+    def fingerprint(self, service: Any, connection_id: str) -> str:
+        return shown(service, connection_id)["credentials"]["passwordUnencrypted"]["fingerprint"]
+
+    def test_what_is_set_and_since_when(self, service: Any) -> None:
+        (name, credential), *others = shown(service, service.create())["credentials"].items()
+        assert (name, others, credential["set"]) == ("passwordUnencrypted", [], True)
+        assert re.fullmatch("[0-9a-f]{24}", credential["fingerprint"])
+        assert credential["updatedAt"].endswith("Z")
+
+    def test_fingerprints_tell_whether_two_are_the_same(self, service: Any) -> None:
+        first, second, third = (service.create(passwordUnencrypted=each) for each in ("same", "same", "other"))
+        assert self.fingerprint(service, first) == self.fingerprint(service, second)
+        assert self.fingerprint(service, first) != self.fingerprint(service, third)
+        patch(service, third, {"passwordUnencrypted": "same"})
+        assert self.fingerprint(service, first) == self.fingerprint(service, third)
+
+    def test_they_are_keyed(self, serve: Any) -> None:
+        """Another installation makes other ones, so that no table of them helps."""
+        first, second = serve(), serve()
+        assert self.fingerprint(first, first.create()) != self.fingerprint(second, second.create())
+
+
+class TestEtag:
+    def test_it_changes_with_everything_that_is_shown(self, service: Any) -> None:
+        made = service.create()
+        seen = {shown(service, made)["etag"]}
+        for body in (
+            {"name": "other"},
+            {"port": 5433},
+            {"passwordUnencrypted": "other"},
+            {"baseRole": "QUERIER"},
+            {"environmentUserAttribute": {"attributeName": "a", "defaultValues": ["b"]}},
+        ):
+            assert patch(service, made, body).status_code == 200
+            seen.add(shown(service, made)["etag"])
+        assert len(seen) == 6
+        assert shown(service, made)["etag"] == shown(service, made)["etag"]
+
+    @pytest.mark.parametrize("form", ["{}", "*", '"other", {}'])
+    def test_a_change_that_matches_is_made(self, service: Any, form: str) -> None:
+        made = service.create()
+        headers = {"if-match": form.format(shown(service, made)["etag"])}
+        assert patch(service, made, {"name": "other"}, headers=headers).status_code == 200
+
+    @pytest.mark.parametrize("form", ['"other"', "W/{}", "", "{}x"])
+    def test_a_change_that_does_not_match_is_not(self, service: Any, form: str) -> None:
+        made = service.create()
+        etag = shown(service, made)["etag"]
+        patch(service, made, {"port": 5433})
+        headers = {"if-match": form.format(etag)}
+        for answer in (
+            patch(service, made, {"name": "lost"}, headers=headers),
+            delete(service, made, headers=headers),
+        ):
+            assert answer.status_code == 412
+            assert answer.json()["status"] == 412
+        assert shown(service, made)["name"] == "base"
+
+    def test_of_two_who_read_the_same_one_changes(self, service: Any) -> None:
+        made = service.create()
+        headers = {"if-match": shown(service, made)["etag"]}
+        answers = [patch(service, made, {"name": name}, headers=headers) for name in ("first", "second")]
+        assert [answer.status_code for answer in answers] == [200, 412]
+
+
+class TestArchive:
+    def test_it_leaves_the_lists_and_its_secrets_are_gone(self, service: Any) -> None:
+        made = service.create(name="leaving")
+        answer = delete(service, made)
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        assert service.request("GET", "/connections?name=leaving").json() == {"connections": []}
+        (listed,) = service.request("GET", "/connections?name=leaving&includeDeleted=true").json()["connections"]
+        assert listed["deletedAt"] is not None
+        found = shown(service, made)
+        assert (found["credentials"], found["needsCredentials"]) == ({}, True)
+
+    def test_again(self, service: Any) -> None:
+        made = service.create()
+        delete(service, made)
+        answer = delete(service, made)
+        assert (answer.status_code, answer.json()) == (410, {"detail": "Connection is already archived", "status": 410})
+
+    def test_nothing_else_is_done_with_it(self, service: Any) -> None:
+        made = service.create(**MEMORY)
+        delete(service, made)
+        for method, path, body in (
+            ("PATCH", "", {"baseRole": "QUERIER"}),
+            ("POST", "/test", None),
+            ("POST", "/query", {"sql": "SELECT 1"}),
+        ):
+            answer = service.request(method, f"/connections/{made}{path}", json=body)
+            assert (answer.status_code, answer.json()["detail"]) == (410, "Connection is archived")
+
+    @pytest.mark.parametrize("role", [Role.MODELER, Role.CONNECTION_ADMIN])
+    def test_the_connections_admin_does_it(self, service: Any, role: Role) -> None:
+        made = service.create()
+        answer = delete(service, made, key=service.member(**{made: role}))
+        assert answer.status_code == (200 if role is Role.CONNECTION_ADMIN else 403)
+
+    def test_unknown_and_malformed(self, service: Any) -> None:
+        answer = delete(service, SOME)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "Connection not found", "status": 404})
+        assert delete(service, "x").json() == {"detail": "Bad Request: id: Invalid uuid", "status": 400}
+
+
+class TestRestore:
+    def test_with_its_credentials_it_is_as_before(self, service: Any) -> None:
+        made = service.create(host="kept", passwordUnencrypted="same")
+        before = shown(service, made)
+        delete(service, made)
+        answer = restore(service, made, {"passwordUnencrypted": "same"})
+        assert answer.status_code == 200
+        after = answer.json()["connection"]
+        assert after == shown(service, made)
+        assert (after["deletedAt"], after["needsCredentials"], after["settings"]) == (None, False, before["settings"])
+        fingerprints = [each["credentials"]["passwordUnencrypted"]["fingerprint"] for each in (before, after)]
+        assert fingerprints[0] == fingerprints[1]
+        assert made in {each["id"] for each in service.request("GET", "/connections").json()["connections"]}
+
+    def test_without_them_it_needs_them(self, service: Any) -> None:
+        made = service.create()
+        delete(service, made)
+        assert restore(service, made).json()["connection"]["needsCredentials"] is True
+        for path, body in (("test", None), ("query", {"sql": "SELECT 1"})):
+            answer = service.request("POST", f"/connections/{made}/{path}", json=body)
+            assert (answer.status_code, answer.json()["detail"]) == (
+                400,
+                "This connection was restored without its credentials. Send them with PATCH /connections/{id}",
+            )
+        assert patch(service, made, {"passwordUnencrypted": "p"}).status_code == 200
+        assert shown(service, made)["needsCredentials"] is False
+
+    def test_one_that_needs_none_works_at_once(self, service: Any) -> None:
+        made = service.create(**MEMORY)
+        delete(service, made)
+        assert restore(service, made).status_code == 200
+        answer = service.request("POST", f"/connections/{made}/query", json={"sql": "SELECT 1"})
+        assert answer.status_code == 200
+
+    def test_only_what_is_archived(self, service: Any) -> None:
+        answer = restore(service, service.create())
+        assert (answer.status_code, answer.json()) == (400, {"detail": "Connection is not archived", "status": 400})
+
+    @pytest.mark.parametrize(
+        ("body", "detail"),
+        [
+            ({"passwordUnencrypted": ""}, "passwordUnencrypted: String must contain at least 1 character(s)"),
+            ({"host": "h"}, "formErrors: Unrecognized key(s) in object: 'host'"),
+        ],
+    )
+    def test_faults_leave_it_archived(self, service: Any, body: Any, detail: str) -> None:
+        made = service.create()
+        delete(service, made)
+        answer = restore(service, made, body)
+        assert (answer.status_code, answer.json()["detail"]) == (400, f"Bad Request: {detail}")
+        assert shown(service, made)["deletedAt"] is not None
+
+
+class TestDependents:
+    def test_environments_both_ways_and_roles(self, service: Any) -> None:
+        base, middle, other = service.create(baseRole="NO_ACCESS"), service.create(), service.create()
+        for above, below in ((base, middle), (middle, other)):
+            body = {"baseConnectionId": above, "environmentConnectionIds": [below]}
+            assert service.request("POST", "/connection-environments", json=body).status_code == 201
+        service.member(**{middle: Role.QUERIER})
+        answer = service.request("GET", f"/connections/{middle}/dependents")
+        assert answer.json() == {
+            "environments": [other],
+            "environmentOf": [base],
+            "userRoles": 1,
+            "runningQueries": 0,
+        }
+        assert service.request("GET", f"/connections/{middle}/dependents", key=service.member()).status_code == 403
