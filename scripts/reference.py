@@ -117,6 +117,15 @@ def faults() -> str:
 
 Every error has the same body: `{{"detail": "<what is wrong>", "status": <the HTTP status>}}`.
 
+The one exception is what is no proper HTTP. The server answers it before Moorings sees it, with an empty body, and ends
+the connection: 414 for an address of more than 64 KiB; 431 for headers that are too large or too many (beyond 100), or
+a `Content-Length` beyond all bounds; 400 for a path with bytes that are not UTF-8, a `Content-Length` that is no number
+or comes twice with two values, another `Transfer-Encoding` than `chunked`, and a method, version or header that cannot
+be read.
+
+A body that ends before its end, by its `Content-Length` or without its last chunk, changes nothing. Who is still there
+to read it gets 400 `Bad Request: Invalid JSON`.
+
 ## Codes of connection tests
 
 `POST /connections/{{id}}/test` and `POST /connections/test` answer each step with a code, the fields to blame, and a

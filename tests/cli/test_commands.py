@@ -70,6 +70,13 @@ class TestRefusals:
             (("token", "revoke", "nope"), "There is no key with id nope"),
             (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
             (("user", "role", "nobody@example.com", "x", "boss"), "there is no role boss"),
+            (("user", "create", ""), "an email address has"),
+            (("user", "create", "ann"), "an email address has"),
+            (("user", "create", "a b@example.com"), "an email address has"),
+            (("user", "create", "a\n@example.com"), "an email address has"),
+            (("user", "create", "\udcff@example.com"), "an email address has"),
+            (("user", "create", "x" * 250 + "@example.com"), "an email address has"),
+            (("user", "create", "ann@example.com", "--name", "x" * 256), "a name has"),
         ],
     )
     def test_are_one_line(self, terminal, arguments, said):

@@ -93,6 +93,14 @@ class TestFailedKeys:
         assert limited.request("GET", "/connections").status_code == 200, "a good key from the same address"
         assert limited.request("GET", "/connections", key=None).status_code == 401, "no key is no failed key"
 
+    @pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "Bearer a b"])
+    def test_a_header_that_brings_no_key_is_no_failed_one(self, limited, header):
+        headers = {"authorization": header} if header else {}
+        sent = [limited.request("GET", "/connections", key=None, headers=headers) for _ in range(6)]
+        assert {answer.status_code for answer in sent} == {401}
+        failed = [limited.request("GET", "/connections", key="wrong").status_code for _ in range(4)]
+        assert failed == [403, 403, 403, 429]
+
     def test_another_address_is_not_held_back(self, limited):
         for expected in (403, 403, 403, 429):
             assert limited.request("GET", "/connections", key="wrong").status_code == expected

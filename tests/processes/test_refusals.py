@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -109,6 +110,38 @@ class TestCutOffBodies:
             return
         assert answer.startswith(b"HTTP/1.1 400")
         assert answer.endswith(b'{"detail":"Bad Request: Invalid JSON","status":400}')
+
+
+class TestProtocolFaults:
+    """What docs/errors.md says that the server answers itself, with an empty body."""
+
+    @pytest.mark.parametrize(
+        ("line", "headers", "status"),
+        [
+            (b"GET /" + b"a" * 70_000 + b" HTTP/1.1", b"", 414),
+            (b"GET /health HTTP/1.1", b"X: " + b"a" * 900_000 + b"\r\n", 431),
+            (b"GET /health HTTP/1.1", b"X: a\r\n" * 200, 431),
+            (b"POST /health HTTP/1.1", b"Content-Length: 18446744073709551615\r\n", 431),
+            (b"POST /health HTTP/1.1", b"Content-Length: 99999999999999999999\r\n", 400),
+            (b"POST /health HTTP/1.1", b"Content-Length: -1\r\n", 400),
+            (b"POST /health HTTP/1.1", b"Content-Length: 1\r\nContent-Length: 2\r\n", 400),
+            (b"POST /health HTTP/1.1", b"Transfer-Encoding: gzip\r\n", 400),
+            (b"GET /\xff HTTP/1.1", b"", 400),
+            (b"GET /health HTTP/9.1", b"", 400),
+            (b"G@T /health HTTP/1.1", b"", 400),
+            (b"GET /health HTTP/1.1", b"A b: c\r\n", 400),
+        ],
+    )
+    def test_have_an_empty_body_and_end_the_connection(
+        self, replica: Replica, line: bytes, headers: bytes, status: int
+    ) -> None:
+        address = httpx.URL(replica.serving.url)
+        with socket.create_connection((address.host, address.port), 10) as wire:
+            with contextlib.suppress(ConnectionError):  # refused before all of it was sent
+                wire.sendall(line + b"\r\nHost: h\r\n" + headers + b"\r\n")
+            head, _, body = wire.makefile("rb").read().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d" % status)
+        assert body == b""
 
 
 def over(replica: Replica) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import select
@@ -16,9 +17,17 @@ from moorings.cli.tables import when
 from moorings.connections.models import Connection
 from moorings.errors import NotFound, OperatorError
 
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+LONGEST_EMAIL, LONGEST_NAME = 254, 255
+"""The longest address that mail can be sent to, and the longest name of anything here."""
+
 
 def create(email: str, name: str, *, admin: bool) -> str:
-    """Add a user; returns their id. Raises OperatorError when the email is taken."""
+    """Add a user; returns their id. Raises OperatorError when the email is none, or taken."""
+    if len(email) > LONGEST_EMAIL or not email.isprintable() or not EMAIL.fullmatch(email):
+        raise OperatorError(f"an email address has one @, no space, and {LONGEST_EMAIL} characters at most")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise OperatorError(f"a name has {LONGEST_NAME} characters at most, all of them printable")
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await access.create_user(session, organization_id, email, name, admin=admin)).id

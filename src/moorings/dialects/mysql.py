@@ -20,6 +20,10 @@ from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig
 
 NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
+SHUT_IN = (
+    "This connection only reads, in a transaction that statements can neither end nor begin anew. "
+    "Set readOnly to false on it to let them."
+)
 NO_PLUGIN = "The server wants a way to log in that the driver does not have. Change the user's authentication plugin."
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -45,8 +49,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no tls": errors.TlsRefused("ssl_mode"),
     "3159": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or stricter."),
     "1792": errors.ReadOnly(),
-    "1399": errors.ReadOnly(),
-    "1400": errors.ReadOnly(),
+    "1399": errors.ReadOnly(message=SHUT_IN),
+    "1400": errors.ReadOnly(message=SHUT_IN),
+    "1568": errors.StatementRefused(message="A transaction that runs cannot be changed. Leave that out."),
     "1290": errors.StatementForbidden(),
     "1142": errors.StatementForbidden(),
     "1143": errors.StatementForbidden(),
