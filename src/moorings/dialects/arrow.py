@@ -75,14 +75,18 @@ def _plain_column(column: pa.Array, wanted: pa.DataType) -> pa.Array:
 
     if isinstance(column.type, pa.UuidType):
         return uuids(column.storage)
+    if getattr(column.type, "type_name", None) == "numeric" and pa.types.is_string(wanted):
+        return finite_text(column.storage)
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_timestamp(wanted) or pa.types.is_date32(wanted):
-        return _finite(column)
-    if column.type == wanted:
-        return column
+        return _within(column, *_years(column.type))
+    if pa.types.is_time64(wanted):
+        return _within(column, 0, SECONDS_A_DAY * TICKS[wanted.unit] - 1)
     if pa.types.is_list(wanted):
         return _plain_list(column, wanted)
+    if column.type == wanted:
+        return column
     return numbers(column, wanted)
 
 
@@ -104,19 +108,35 @@ def uuids(column: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "-")
 
 
-def _finite(column: pa.Array) -> pa.Array:
-    """Times and dates, with null for what lies outside the years 1 to 9999, as infinity does."""
+def _years(kind: pa.DataType) -> tuple[int, int]:
+    """The first and the last tick of the years 1 to 9999; infinity lies outside of them."""
+    import pyarrow as pa
+
+    ticks = 1 if pa.types.is_date32(kind) else SECONDS_A_DAY * TICKS[kind.unit]
+    return FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1
+
+
+def _within(column: pa.Array, least: int, most: int) -> pa.Array:
+    """Times or dates, with null for those outside of the bounds."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
-    ticks = 1 if pa.types.is_date32(column.type) else SECONDS_A_DAY * TICKS[column.type.unit]
-    least, most = FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1
     extremes = pc.min_max(numbers).as_py()
     if extremes["min"] is None or (extremes["min"] >= least and extremes["max"] <= most):
         return column
     kept = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
     return pc.if_else(kept, column, pa.scalar(None, column.type))
+
+
+def finite_text(column: pa.Array) -> pa.Array:
+    """Text of exact numbers, with null for NaN and infinity, as decimals have it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.match_substring(column, "n", ignore_case=True)).as_py():
+        return column
+    return pc.if_else(pc.match_substring(column, "n", ignore_case=True), pa.scalar(None, column.type), column)
 
 
 def numbers(column: pa.Array, wanted: pa.DataType) -> pa.Array:

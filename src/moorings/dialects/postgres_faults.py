@@ -36,14 +36,19 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "57014": errors.QueryCancelled(),
     "57P01": errors.SessionLost(),
     "57P02": errors.SessionLost(),
-    "57P03": errors.SessionLost(message="The database is starting or stopping. Try again shortly."),
+    "57P03": errors.LoginRefused("host", message="The database is starting or stopping. Try again shortly."),
     "08": errors.SessionLost(),
     "lost": errors.SessionLost(),
-    "53300": errors.SessionLost(
-        message="The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
+    "53300": errors.LoginRefused(
+        "host", message="The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
     ),
+    "another": errors.AnotherService("host", "port"),
     "refused statement": errors.StatementRefused(),
     "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "copy": errors.StatementRefused(
+        message="COPY to or from the client is no way to read here. Send the query alone: its rows are streamed."
+    ),
+    "unreadable": errors.StatementRefused(message="A value is of a kind that Arrow cannot hold. Cast it to text."),
     "several": errors.StatementRefused(message="Send exactly one statement at a time."),
     "0A": errors.StatementRefused(),
     "21": errors.StatementRefused(),
@@ -71,12 +76,17 @@ TELLTALES = (
     ("no pg_hba.conf entry", "no entry"),
     ("permission denied for database", "database forbidden"),
     ("too many connections", "53300"),
+    ("too many clients", "53300"),
     ("connection slots", "53300"),
+    ("connection limit", "53300"),
     ("the database system is", "57P03"),
     ("does not match host name", "certificate name"),
     ("certificate verify failed", "certificate"),
     ("root certificate", "certificate"),
     ("server does not support SSL", "no tls"),
+    ("invalid response to SSL negotiation", "another"),
+    ("expected authentication request", "another"),
+    ("unsupported protocol version", "another"),
     ("SSL error", "no tls"),
     ("could not translate host name", "unresolved"),
     ("Connection refused", "refused"),
@@ -84,6 +94,7 @@ TELLTALES = (
     ("timed out", "timed out"),
     ("No route to host", "unreachable"),
     ("Network is unreachable", "unreachable"),
+    ("ReadRecord failed", "unreadable"),
     ("terminating connection", "57P01"),
     ("server closed the connection", "lost"),
     ("no connection to the server", "lost"),
@@ -91,3 +102,17 @@ TELLTALES = (
     ("SSL connection has been closed", "lost"),
 )
 """What libpq says → the key of FAULTS: failed logins and failures between batches carry no SQLSTATE."""
+
+
+VAGUE = ("28000", "42501", "42601", "57014")
+"""SQLSTATEs of several faults, which the text tells apart. Where another state is known, the text has no say: it quotes
+the statement."""
+
+
+def key_of(text: str, state: str | None) -> str | None:
+    """The key of FAULTS for what a server said, and the SQLSTATE that it gave."""
+    known = state is not None and state not in VAGUE
+    told = None if known else next((key for telltale, key in TELLTALES if telltale in text), None)
+    if told is not None or state is None:
+        return told
+    return state if state in FAULTS else state[:2]

@@ -27,7 +27,7 @@ WHERE {visible} AND {schemas}
 COLUMNS = """
 SELECT current_database()::text, n.nspname::text, c.relname::text, a.attname::text, a.attnum::integer,
     format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, col_description(c.oid, a.attnum)::text,
-    base.typname::text, base.typtype::text, element.typname::text, element.typtype::text,
+    base.typname::text, element.typname::text, element.typtype::text,
     CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
@@ -83,17 +83,17 @@ ARROW = {
     "timestamptz": "timestamp[us, tz=UTC]",
     "interval": "month_day_nano_interval",
 }
-"""Types of the server → Arrow's, as results of read-only statements have them; every other one arrives as text."""
+"""Types of the server → Arrow's, as results have them; every other one arrives as text."""
 
 
-def arrow_type(base: str, kind: str, element: str | None, element_kind: str | None, modifier: int) -> str:
-    """The Arrow type of a column, by its type without domains, and by its element's if it is an array."""
-    if element is not None:
-        return f"list<item: {_scalar(element, -1)}>" if element in KNOWN_ELEMENTS or element_kind == "e" else "string"
-    return _scalar(base, modifier)
+def arrow_type(base: str, element: str | None, element_kind: str | None, modifier: int) -> str | None:
+    """The Arrow type of a column, by its type without domains, and by its element's if it is an array.
 
-
-KNOWN_ELEMENTS = (*ARROW, "numeric", "text", "varchar", "bpchar", "name", "uuid", "json", "jsonb")
+    None for arrays of a domain: whether the driver knows what that is depends on when it logged in.
+    """
+    if element is None:
+        return _scalar(base, modifier)
+    return None if element_kind == "d" else f"list<item: {_scalar(element, -1)}>"
 
 
 def _scalar(name: str, modifier: int) -> str:

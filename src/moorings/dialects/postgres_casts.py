@@ -1,0 +1,159 @@
+"""What has to be asked of PostgreSQL so that every value of a result arrives as what it is.
+
+The driver has no type for many of the server's, and reads others wrongly: it flattens arrays of several dimensions,
+takes oid for signed and money for cents, and breaks off at a composite value or an infinite interval. The types of a
+result are known before it runs, so the statement becomes the source of one that casts such columns: `select` writes its
+list of columns, `present` puts what comes back into the shape that was promised.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moorings import errors
+
+SOURCES = (
+    "SELECT {columns} FROM (\n{sql}\n) AS source({names})",
+    "WITH source({names}) AS (\n{sql}\n) SELECT {columns} FROM source",
+)
+"""Ways to make a statement the source of another; the second one takes those that write and return rows."""
+TEXT = "{column}::text"
+MOST_HOURS = 2_562_046
+"""Arrow counts the time of an interval in nanoseconds: 292 years of hours are the most."""
+SCALARS = {
+    "oid": "{column}::int8",
+    "money": TEXT,
+    "interval": (
+        f"CASE WHEN isfinite({{column}}) AND extract(hour FROM {{column}}) BETWEEN -{MOST_HOURS} AND {MOST_HOURS}"
+        " THEN {column} END"
+    ),
+    "oidvector": "{column}::oid[]::int8[]",
+    "int2vector": "{column}",
+}
+"""Types → how they are asked for. Vectors have one dimension, always."""
+ELEMENTS = {"_oid": "::int8[]", "_money": "::text[]", "_record": "::text[]"}
+"""Types of arrays → a cast, where the elements are not what the driver takes them for."""
+ARRAY = (
+    "CASE WHEN array_ndims({column}) > 1 THEN NULL"
+    " WHEN array_lower({column}, 1) NOT IN (0, 1) THEN ({column})[:]{cast} ELSE {column}{cast} END"
+)
+"""An array, if it has one dimension; where it begins to count is nothing that Arrow knows."""
+SEVERAL = "CASE WHEN array_ndims({column}) > 1 THEN {column}::text END"
+"""An array as text, if it has several dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """How a result is asked for: expressions over c0, c1, …, and behind them the text of each array at `arrays`."""
+
+    expressions: tuple[str, ...]
+    arrays: tuple[int, ...]
+
+    def around(self, sql: str) -> Iterator[str]:
+        """Statements that ask for it, the better one first; the server may take neither."""
+        names = ", ".join(f"c{place}" for place in range(len(self.expressions)))
+        texts = (SEVERAL.format(column=f"c{place}") for place in self.arrays)
+        columns = ", ".join((*self.expressions, *texts))
+        for source in SOURCES:
+            yield source.format(columns=columns, names=names, sql=sql)
+
+
+def unnamed(schema: pa.Schema) -> list[int]:
+    """The numbers of types that the server has and the driver has not heard of."""
+    names = (type_name(field) for field in schema)
+    return [int(name[len("unnamed<oid:") : -1]) for name in names if name.startswith("unnamed<oid:")]
+
+
+def type_name(field: pa.Field) -> str:
+    """The server's name of a column's type, as the driver has it."""
+    return (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+
+
+def select(schema: pa.Schema, arrays: Collection[int]) -> Select | None:
+    """How to ask for a result of this schema; None where it can come as it is.
+
+    `arrays` are the numbers, among those that `unnamed` found, of types of arrays.
+    """
+    expressions: list[str] = []
+    guarded: list[int] = []
+    for place, field in enumerate(schema):
+        cast = _elements(field, arrays)
+        if cast is not None:
+            guarded.append(place)
+        expression = _scalar(field) if cast is None else ARRAY.replace("{cast}", cast)
+        expressions.append(expression.replace("{column}", f"c{place}"))
+    plain = [f"c{place}" for place in range(len(schema))]
+    return Select(tuple(expressions), tuple(guarded)) if guarded or expressions != plain else None
+
+
+def _elements(field: pa.Field, arrays: Collection[int]) -> str | None:
+    """The cast of an array of any number of dimensions; None for everything else."""
+    name, kind = type_name(field), field.type
+    if name in SCALARS:
+        return None
+    if pa.types.is_list(kind):
+        return ELEMENTS.get(name, "::text[]" if _unknown(kind.value_type) else "")
+    return "::text[]" if name in {f"unnamed<oid:{number}>" for number in arrays} else None
+
+
+def _scalar(field: pa.Field) -> str:
+    return SCALARS.get(type_name(field), TEXT if _unknown(field.type) else "{column}")
+
+
+def _unknown(kind: pa.DataType) -> bool:
+    opaque = isinstance(kind, pa.OpaqueType) and kind.storage_type == pa.binary()
+    return opaque or pa.types.is_struct(kind)
+
+
+def present(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], names: Sequence[str], select: Select | None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema and batches of a result, under its own names.
+
+    A column whose first rows hold an array of several dimensions is text, as PostgreSQL writes it; otherwise such an
+    array further down raises StatementRefused, since Arrow's lists have one type in all rows.
+    """
+    fields = [field.with_name(name) for field, name in zip(schema, names, strict=False)]
+    arrays = select.arrays if select else ()
+    if not arrays:
+        return pa.schema(fields), (
+            pa.RecordBatch.from_arrays(batch.columns, schema=pa.schema(fields)) for batch in batches
+        )
+    first = next((batch for batch in batches if batch.num_rows), None)
+    for text, place in enumerate(arrays, len(names)):
+        if first is not None and first.column(text).null_count < first.num_rows:
+            fields[place] = pa.field(names[place], pa.string())
+    shape = pa.schema(fields)
+    rest = itertools.chain([first] if first is not None else [], batches)
+    return shape, (_merged(batch, shape, arrays) for batch in rest)
+
+
+def _merged(batch: pa.RecordBatch, schema: pa.Schema, arrays: Sequence[int]) -> pa.RecordBatch:
+    columns = list(batch.columns)
+    for text, place in enumerate(arrays, len(schema)):
+        merge = _texts if pa.types.is_string(schema.field(place).type) else _lists
+        merged = merge(columns[place], columns[text])
+        if merged is None:
+            raise errors.StatementRefused(
+                message=f"The arrays of column {schema.field(place).name} differ in dimensions. Cast it to text."
+            )
+        columns[place] = merged
+    return pa.RecordBatch.from_arrays(columns[: len(schema)], schema=schema)
+
+
+def _lists(lists: pa.Array, texts: pa.Array) -> pa.Array | None:
+    """The arrays of one dimension; None when there are others."""
+    return lists if texts.null_count == len(texts) else None
+
+
+def _texts(lists: pa.Array, texts: pa.Array) -> pa.Array | None:
+    """The arrays of several dimensions, and the empty ones, which have none; None when there are others."""
+    listed = pc.is_valid(lists)
+    if pc.any(pc.and_(listed, pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0))).as_py():
+        return None
+    return pc.if_else(listed, pa.scalar("{}"), texts)
