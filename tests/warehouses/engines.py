@@ -17,6 +17,7 @@ ENGINES: Sequence[Under] = (
     files.DUCKDB,
     files.MOTHERDUCK,
     postgresql.UNDER,
+    postgresql.LAKEBASE,
     mariadb.MARIADB,
     mariadb.MYSQL,
 )

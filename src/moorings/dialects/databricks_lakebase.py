@@ -1,17 +1,28 @@
 """Databricks Lakebase, which is PostgreSQL run by Databricks.
 
-Driver: those of PostgreSQL. Login: user name and password; an OAuth token is given as the password and expires within
-the hour. Connections are stored and checked, but not opened yet. Source: https://docs.databricks.com/aws/en/oltp/.
+Driver: that of PostgreSQL (extra `databricks-lakebase`). Login: user name and password; the password is that of a role,
+or an OAuth token, which expires within the hour. Limits: those of PostgreSQL; a token is not renewed, so a pool can log
+in no more once it expired. Source: https://docs.databricks.com/aws/en/oltp/.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings import errors
 from moorings.dialects.fields import Port, SslMode
+from moorings.dialects.postgres import Postgres
+from moorings.dialects.postgres_faults import FAULTS
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig
+
+EXPIRED = errors.LoginRefused(
+    "username",
+    "password",
+    message="Lakebase refused the login. A password that is an OAuth token expires within the hour, and belongs to "
+    "the user name: give a fresh one, or the password of a native role.",
+)
 
 
 class Config(TlsConfig, frozen=True):
@@ -24,9 +35,11 @@ class Config(TlsConfig, frozen=True):
     ssl_mode: SslMode = "require"
 
 
-class DatabricksLakebase(BaseDialect):
+class DatabricksLakebase(Postgres):
     """Databricks Lakebase."""
 
     name = "databricks_lakebase"
     title = "Databricks Lakebase"
+    extra = "databricks-lakebase"
     Config = Config
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {**FAULTS, "28": EXPIRED, "28P01": EXPIRED}

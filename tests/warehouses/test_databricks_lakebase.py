@@ -1,0 +1,45 @@
+"""What is Lakebase's own: TLS unless told otherwise, and words for a token that expired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from moorings.engine.service import TestReport
+from tests.warehouses.engines import Warehouse, under
+from tests.warehouses.servers.process import Server
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """PostgreSQL in Lakebase's place."""
+    return Warehouse(under("databricks_lakebase"), postgres_server, tmp_path_factory.mktemp("none"))
+
+
+@pytest.fixture
+def probe(inside: Callable[..., Any]) -> Callable[..., TestReport]:
+    """Test a configuration that differs from the one that works."""
+    return lambda **changes: inside(
+        lambda room: room.engine.test(room.warehouse.dialect, room.warehouse.config(**changes))
+    )
+
+
+def test_a_refused_login_speaks_of_tokens(probe: Callable[..., TestReport]) -> None:
+    report = probe(passwordUnencrypted="eyJraWQi.expired.token")
+    assert report.failure is not None
+    assert (report.failure.name, report.failure.code) == ("authenticate", "login_refused")
+    assert "OAuth token expires within the hour" in report.failure.message
+    assert "eyJraWQi" not in repr(report)
+
+
+def test_tls_is_required_unless_told_otherwise(probe: Callable[..., TestReport], plain_postgres_server: Server) -> None:
+    report = probe(port=plain_postgres_server.port)
+    assert report.failure is not None
+    assert (report.failure.name, report.failure.code) == ("tls", "tls_refused")
+    assert probe(port=plain_postgres_server.port, sslMode="prefer").success
+
+
+def test_its_port_is_that_of_postgresql(warehouse: Warehouse) -> None:
+    assert warehouse.config(port=None).port == 5432
