@@ -9,7 +9,7 @@ from typing import Any
 from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import files, mariadb, postgresql
+from tests.warehouses.servers import files, mariadb, postgresql, redshift
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
 
@@ -18,6 +18,7 @@ ENGINES: Sequence[Under] = (
     files.MOTHERDUCK,
     postgresql.UNDER,
     postgresql.LAKEBASE,
+    redshift.UNDER,
     mariadb.MARIADB,
     mariadb.MYSQL,
 )

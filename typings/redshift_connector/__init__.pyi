@@ -1,0 +1,2 @@
+# What we use of redshift_connector.
+__file__: str

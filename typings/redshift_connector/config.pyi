@@ -1,0 +1,2 @@
+FC_TEXT: int
+FC_BINARY: int
