@@ -18,11 +18,14 @@ LINE_COMMENT = r"--[^\r\n\v\f\x85\u2028\u2029]*"
 ESCAPE = r"\{\s*(?:d|t|ts|fn|oj|guid)\b"
 """What ODBC writes for literals, functions and joins. Any other brace may begin its call of a procedure."""
 TOKENS = re.compile(
-    rf"(?P<skipped>{QUOTED}|{LINE_COMMENT}|{ESCAPE})|(?P<comment>/\*|\*/)|(?P<word>[\w@#$.]+|\{{)", re.IGNORECASE
+    rf"(?P<skipped>{QUOTED}|{LINE_COMMENT}|{ESCAPE})|(?P<comment>/\*|\*/)|(?P<word>[\w@#$.]+|\{{|\?)", re.IGNORECASE
 )
 
 FIRST_WORDS = frozenset({"SELECT", "WITH", "DECLARE", "SET", "IF", "WHILE", "PRINT", "WAITFOR"})
 """What a batch that reads may begin with; any other first word writes, or may be the name of a procedure."""
+NO_READ = errors.StatementRefused(
+    message=f"Begin with one of {', '.join(sorted(FIRST_WORDS))}: a connection that only reads calls no procedure."
+)
 
 LEAVES = ("COMMIT", "ROLLBACK", "SAVE", "EXEC", "EXECUTE", "USE", "REVERT", "SETUSER", "{")
 WRITES = (
@@ -40,7 +43,7 @@ NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.
 
 
 def words(batch: str) -> Iterator[str]:
-    """The words outside of quotes and of comments, which nest, in upper case; a brace that may begin a call is one."""
+    """The words outside of quotes and of comments, which nest, in upper case; a brace that may begin a call is one, as is a mark."""
     depth, place = 0, 0
     while found := TOKENS.search(batch, place):
         place = found.end()
@@ -53,18 +56,27 @@ def words(batch: str) -> Iterator[str]:
 
 
 def check_reads(batch: str) -> None:
-    """Raise ReadOnly unless the batch only reads, and stays in its transaction."""
+    """Raise ReadOnly or StatementRefused unless the batch only reads, and stays in its transaction."""
     found = list(words(batch))
     if not found:
         raise NO_STATEMENT
-    if found[0] not in FIRST_WORDS or any(map(_forbidden, found)) or SEQUENCE in " ".join(found):
+    if any(map(_forbidden, found)) or SEQUENCE in " ".join(found):
         raise errors.ReadOnly
+    if found[0] not in FIRST_WORDS:
+        raise NO_READ
 
 
 def check_some(batch: str) -> None:
     """Raise StatementRefused where there is nothing to run."""
     if next(words(batch), None) is None:
         raise NO_STATEMENT
+
+
+def check_marks(batch: str, given: int) -> None:
+    """Raise ParametersRefused unless a batch has as many question marks as values were given."""
+    wanted = sum(word == "?" for word in words(batch))
+    if wanted != given:
+        raise errors.ParametersRefused(message=f"The statement takes {wanted} parameters, and {given} were given.")
 
 
 def _forbidden(word: str) -> bool:

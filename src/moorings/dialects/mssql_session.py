@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import re
 import threading
@@ -16,10 +17,10 @@ from mssql_python import Connection, Cursor, ddbc_bindings
 
 from moorings import errors
 from moorings.dialects import mssql_structure
-from moorings.dialects.arrow import narrow, narrow_schema
+from moorings.dialects.arrow import narrow, narrow_schema, rows_batch
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.mssql import Config, parameters
-from moorings.dialects.mssql_batch import check_reads, check_some
+from moorings.dialects.mssql_batch import check_marks, check_reads, check_some
 from moorings.dialects.mssql_faults import CLOSED
 from moorings.dialects.structure import Plan, Scope, Table, joined
 
@@ -28,6 +29,8 @@ ANYONES = "master"
 RESET_CONNECTION = 116
 """SQL_ATTR_RESET_CONNECTION: the next packet asks the server to make the session as new, as pools do."""
 BATCH_BYTES = 16 * 1024 * 1024
+LONGEST_DECLARED = 8000
+"""Bytes, or characters, of the longest type whose length is declared."""
 LONG_BYTES = 64 * 1024
 """What a value without a declared length is taken for when the rows of a batch are counted."""
 
@@ -49,7 +52,7 @@ def connect(config: Config, surroundings: Surroundings) -> Session:
 def _login(config: Config, surroundings: Surroundings, database: str | None) -> Connection:
     seconds = max(1, math.ceil(surroundings.connect_timeout_seconds))
     name = surroundings.application_name
-    return _Connection(name, timeout=seconds, autocommit=True, **parameters(config, database))
+    return _Connection(name, timeout=seconds, autocommit=True, native_uuid=False, **parameters(config, database))
 
 
 def _database_fault(config: Config, surroundings: Surroundings) -> errors.WarehouseError | None:
@@ -173,6 +176,7 @@ class MSSQLSession(Session):
             check_reads(statement.sql)
         else:
             check_some(statement.sql)
+        check_marks(statement.sql, len(statement.parameters))
         self._begin(read_only=statement.read_only)
         note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
         cursor = self._run(note + statement.sql, statement.parameters, math.ceil(statement.timeout_seconds))
@@ -205,8 +209,11 @@ class MSSQLSession(Session):
 
     def _batches(self, cursor: _Cursor, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
         with _numbered(cursor):
-            while (batch := cursor.arrow_batch(rows)).num_rows:
-                yield narrow(batch, schema)
+            if _is_long(cursor.description or ()):
+                yield from _by_row(cursor, schema, rows)
+            else:
+                while (batch := cursor.arrow_batch(rows)).num_rows:
+                    yield narrow(batch, schema)
             while cursor.nextset():
                 pass  # what follows in the batch runs as far as it is read, and may fail
         self._unread = False
@@ -263,9 +270,24 @@ class MSSQLSession(Session):
             self._connection.close()
 
 
+def _is_long(description: Sequence[Sequence[Any]]) -> bool:
+    """Whether a column's values may be of any length, as those of nvarchar(max) are."""
+    return any(not 0 < column[3] <= LONGEST_DECLARED for column in description)
+
+
+def _by_row(cursor: _Cursor, schema: pa.Schema, most: int) -> Iterator[pa.RecordBatch]:
+    """Batches of rows that are fetched one by one.
+
+    For long values the driver waits for the server without letting go of Python's lock when it fetches several rows at
+    once: nothing else would run in this process until the next row is there, not even a cancel.
+    """
+    while rows := list(itertools.islice(iter(cursor.fetchone, None), most)):
+        yield rows_batch([tuple(row) for row in rows], schema)
+
+
 def _rows_at_once(description: Sequence[Sequence[Any]], most: int) -> int:
     """How many rows a batch may have: the driver makes room for each at its declared length."""
-    width = sum(4 * column[3] if column[3] else LONG_BYTES for column in description)
+    width = sum(4 * column[3] if 0 < column[3] <= LONGEST_DECLARED else LONG_BYTES for column in description)
     return max(1, min(most, BATCH_BYTES // max(1, width)))
 
 

@@ -180,9 +180,7 @@ REAL = "only SQL Server itself, or Azure, refuses so"
 BROKEN = (
     Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
     Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
-    Broken(
-        "certificate", "tls", "certificate_refused", ["trustServerCertificate"], {"trustServerCertificate": False}
-    ),
+    Broken("certificate", "tls", "certificate_refused", ["trustServerCertificate"], {"trustServerCertificate": False}),
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken(
         "no user in the database",

@@ -5,6 +5,7 @@ The views of `sys` have the columns and the meaning that Microsoft documents, fi
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +58,7 @@ class Database:
             self._instance.execute(f"ATTACH ':memory:' AS {name}")
             self._instance.execute(f"USE {name}")
             self._instance.execute("CREATE SCHEMA dbo; CREATE SCHEMA sys")
+            self._instance.execute("CREATE MACRO dbo.long_text(text) AS [text::VARCHAR]")
             self._instance.execute(SYSTEM_VIEWS)
 
     def cursor(self, database: str) -> duckdb.DuckDBPyConnection:
@@ -94,7 +96,8 @@ class Engine:
     def stop(self) -> None:
         """End what runs."""
         self._stopped.set()
-        self._cursor.interrupt()
+        with contextlib.suppress(duckdb.Error):  # it may just have been closed
+            self._cursor.interrupt()
 
     def close(self) -> None:
         self._cursor.close()
@@ -298,10 +301,15 @@ BEFORE = (
     (r"^IF \S+ IS NULL CREATE (TABLE|SCHEMA) ", r"CREATE \1 IF NOT EXISTS "),
     (r"\bGENERATE_SERIES\(1, (\d+)\)", r"range(1, \1 + 1) AS series(value)"),
     (r"\bAS (?:small)?money\b", "AS decimal(19, 4)"),
+    (r"\bCAST\((.+?) AS nvarchar\(max\)\)", r"long_text(\1)"),
     (r"\bAS bit\b", "AS boolean"),
     (r"\bAS float\b", "AS double"),
 )
-AFTER = ((r"\$?@(P\d+)", r"$\1"), (r"\bDB_NAME\(\)", "current_database()"))
+AFTER = (
+    (r" NULLS FIRST", ""),
+    (r"\$?@(P\d+)", r"$\1"),
+    (r"\bDB_NAME\(\)", "current_database()"),
+)
 
 SYSTEM_VIEWS = """
 CREATE VIEW sys.databases AS SELECT database_name AS name, CASE database_name WHEN 'master' THEN 1 ELSE 5 END AS database_id
@@ -309,9 +317,9 @@ CREATE VIEW sys.databases AS SELECT database_name AS name, CASE database_name WH
 CREATE VIEW sys.schemas AS SELECT schema_name AS name, oid AS schema_id FROM duckdb_schemas()
     WHERE database_name = current_database();
 CREATE VIEW sys.objects AS
-    SELECT table_oid AS object_id, table_name AS name, schema_oid AS schema_id, 'U ' AS type, false AS is_ms_shipped
+    SELECT table_oid AS object_id, table_name AS name, schema_oid AS schema_id, 'U' AS type, false AS is_ms_shipped
     FROM duckdb_tables() WHERE database_name = current_database() AND NOT temporary
-    UNION ALL SELECT view_oid, view_name, schema_oid, 'V ', schema_name = 'sys' FROM duckdb_views()
+    UNION ALL SELECT view_oid, view_name, schema_oid, 'V', schema_name = 'sys' FROM duckdb_views()
     WHERE database_name = current_database() AND NOT internal;
 CREATE VIEW sys.extended_properties AS
     SELECT 1 AS class, table_oid AS major_id, 0 AS minor_id, 'MS_Description' AS name, comment AS value

@@ -118,9 +118,7 @@ class Session(socketserver.BaseRequestHandler):
         login = _Login7(self._wire.receive()[1])
         if agreed == OFF:
             self._wire.decrypt()
-        stub.logins.append(
-            Login(login.user, login.database, login.application, login.read_only_intent, agreed == ON)
-        )
+        stub.logins.append(Login(login.user, login.database, login.application, login.read_only_intent, agreed == ON))
         try:
             user = self._authenticated(login)
             self._open(user, login)

@@ -21,14 +21,12 @@ SCALE = 7
 
 
 def column(kind: str) -> tuple[bytes, Encode]:
-    """TYPE_INFO and the encoder of a DuckDB type; what has no match is sent as NVARCHAR(MAX)."""
+    """TYPE_INFO and the encoder of a DuckDB type; what has no match is sent as NVARCHAR(4000)."""
     if kind == MONEY:
         return b"\x6e\x08", _money
     if kind.startswith("DECIMAL"):
         precision, scale = map(int, kind[8:-1].split(","))
         return bytes([0x6C, 17, precision, scale]), lambda value: _decimal(value, scale)
-    if kind.startswith("VARCHAR"):
-        return TEXT
     return KNOWN.get(kind, TEXT)
 
 
@@ -69,8 +67,18 @@ def _long(raw: bytes) -> bytes:
     return struct.pack("<Q", len(raw)) + chunk + struct.pack("<I", 0)
 
 
-LONG_NULL = b"\xff" * 8
-TEXT: tuple[bytes, Encode] = (b"\xe7\xff\xff" + COLLATION, lambda value: _long(utf16(str(value))))
+LONG_NULL, SHORT_NULL = b"\xff" * 8, b"\xff" * 2
+
+
+def _text(value: Any) -> bytes:
+    raw = utf16(str(value))
+    return struct.pack("<H", len(raw)) + raw
+
+
+TEXT: tuple[bytes, Encode] = (b"\xe7\x40\x1f" + COLLATION, _text)
+"""NVARCHAR(4000)"""
+LONG_TEXT: tuple[bytes, Encode] = (b"\xe7\xff\xff" + COLLATION, lambda value: _long(utf16(value[0])))
+"""NVARCHAR(MAX), which stands in a list in DuckDB, to be told from other texts."""
 BYTES: tuple[bytes, Encode] = (b"\xa5\xff\xff", lambda value: _long(bytes(value)))
 KNOWN: dict[str, tuple[bytes, Encode]] = {
     "BOOLEAN": (b"\x68\x01", lambda value: bytes([1, value])),
@@ -82,6 +90,7 @@ KNOWN: dict[str, tuple[bytes, Encode]] = {
     "HUGEINT": (b"\x6c\x11\x26\x00", lambda value: _decimal(decimal.Decimal(value), 0)),
     "FLOAT": (b"\x6d\x04", _integer("f", 4)),
     "DOUBLE": (b"\x6d\x08", _integer("d", 8)),
+    "VARCHAR[]": LONG_TEXT,
     "UUID": (b"\x24\x10", lambda value: b"\x10" + value.bytes_le),
     "BLOB": BYTES,
     "DATE": (b"\x28", lambda value: b"\x03" + _days(value)),
@@ -97,7 +106,8 @@ def described(columns: list[tuple[str, str]]) -> tuple[bytes, list[tuple[bytes, 
     for name, kind in columns:
         info, encode = column(kind)
         metadata += struct.pack("<IH", 0, 9) + info + bytes([len(name)]) + utf16(name)
-        encoders.append((LONG_NULL if info[:3] in (TEXT[0][:3], BYTES[0][:3]) else b"\0", encode))
+        null = LONG_NULL if info[:3] in (LONG_TEXT[0][:3], BYTES[0][:3]) else SHORT_NULL if info == TEXT[0] else b"\0"
+        encoders.append((null, encode))
     return metadata, encoders
 
 
