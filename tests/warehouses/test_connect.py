@@ -42,6 +42,7 @@ def failed(report: TestReport, step: str, code: str, *fields: str) -> None:
         assert spelling not in repr(report)
 
 
+@pytest.mark.needs("login")
 class TestPassing:
     def test_every_step_is_there_and_none_failed(self, probe: Callable[..., TestReport]) -> None:
         report = probe()

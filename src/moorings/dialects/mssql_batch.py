@@ -2,7 +2,9 @@
 
 SQL Server has no read-only sessions. A transaction that is always rolled back undoes what a statement wrote, unless the
 batch ends that transaction first. COMMIT, ROLLBACK and EXECUTE are reserved words: bare, they can be nothing else; and
-a procedure can do without EXECUTE only where it is a batch's first word. So these words say what a batch may do. Source:
+a procedure can do without EXECUTE only where it is a batch's first word. So these words say what a batch may do.
+
+Source:
 https://learn.microsoft.com/en-us/sql/t-sql/language-elements/reserved-keywords-transact-sql.
 """
 
@@ -43,7 +45,7 @@ NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.
 
 
 def words(batch: str) -> Iterator[str]:
-    """The words outside of quotes and of comments, which nest, in upper case; a brace that may begin a call is one, as is a mark."""
+    """The words, marks and braces that may begin a call, outside of quotes and comments (which nest); in upper case."""
     depth, place = 0, 0
     while found := TOKENS.search(batch, place):
         place = found.end()

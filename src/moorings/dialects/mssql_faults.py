@@ -10,7 +10,7 @@ UNVERIFIED = (
     "The server's certificate cannot be verified. The driver knows the machine's authorities alone: add the one that"
     " signed it there (or name its file in SSL_CERT_FILE), or set trustServerCertificate."
 )
-NO_TOKEN = (
+NO_TOKEN = (  # noqa: S105  # a sentence
     "Entra ID gave no token. Check client id and secret (or user and password), and that this machine reaches"
     " login.microsoftonline.com by HTTPS."
 )

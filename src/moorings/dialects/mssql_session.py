@@ -146,7 +146,7 @@ class MSSQLSession(Session):
         found, usable, own = self.ask(
             f"SELECT SCHEMA_ID({name}), CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME({name}), 'SCHEMA', 'ANY') = 1"
             f" OR EXISTS (SELECT 1 FROM sys.objects WHERE schema_id = SCHEMA_ID({name})) THEN 1 ELSE 0 END,"
-            " SCHEMA_NAME()"
+            " SCHEMA_NAME()"  # noqa: S608  # quoted
         )[0]
         if found is None:
             raise errors.SchemaNotFound("default_schema")

@@ -11,12 +11,10 @@ from typing import Any
 from moorings.dialects.structure import Assembly, Column, Place, Scope, Table
 
 KINDS = {"U": "table", "V": "view", "ET": "external table"}
-SYSTEM_DATABASES = 4
-"""master, tempdb, model and msdb have the first ids."""
-
-DATABASES = f"""
-SELECT name FROM sys.databases WHERE database_id > {SYSTEM_DATABASES} AND HAS_DBACCESS(name) = 1
+DATABASES = """
+SELECT name FROM sys.databases WHERE database_id > 4 AND HAS_DBACCESS(name) = 1
 """
+"""The first four are master, tempdb, model and msdb."""
 VISIBLE = """
     o.is_ms_shipped = 0 AND o.type IN ('U', 'V', 'ET') AND s.name NOT IN ('sys', 'INFORMATION_SCHEMA')
 """

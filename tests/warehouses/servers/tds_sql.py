@@ -18,7 +18,6 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from tests.warehouses.servers.process import SENTINEL
-from tests.warehouses.servers.tds_values import MONEY
 
 OWNER = "sa"
 DATABASES = ("app", "elsewhere", "master")
@@ -172,7 +171,7 @@ class Engine:
         if grants is None:
             return
         for table in tree.find_all(exp.Table):
-            if table.db not in ("sys",) and table.name and not {table.db or "dbo", table.name} & grants:
+            if table.db != "sys" and table.name and not {table.db or "dbo", table.name} & grants:
                 text = f"The SELECT permission was denied on the object '{table.name}', database '{self.database}'."
                 raise Refused(229, text, 14)
 
@@ -272,6 +271,7 @@ def _refused(error: Exception) -> Refused:
     return Refused(245, f"Conversion failed. {text}")
 
 
+DESCRIBED = r"'TABLE', '(\w+)'(?:, 'COLUMN', '(\w+)')?"
 Act = Callable[[Engine, re.Match[str]], "Result | None"]
 TRAN = r"\s+TRAN(?:SACTION)?"
 LITERAL = r"N?'((?:[^']|'')*)'"
@@ -286,12 +286,11 @@ BY_HAND: Sequence[tuple[str, Act]] = (
     (rf"THROW (\d+), {LITERAL}, 1", Engine.raise_error),
     (rf"SELECT DB_ID\({LITERAL}\), HAS_DBACCESS\(.*", Engine.access),
     (rf"SELECT SCHEMA_ID\({LITERAL}\), .*", Engine.schema),
-    (rf"(?:IF .* IS NULL )?CREATE LOGIN (\w+) WITH PASSWORD = '(\w+)'(?:, CHECK_POLICY = OFF)?", Engine.create_login),
+    (r"(?:IF .* IS NULL )?CREATE LOGIN (\w+) WITH PASSWORD = '(\w+)'(?:, CHECK_POLICY = OFF)?", Engine.create_login),
     (r"(?:IF .* IS NULL )?CREATE USER (\w+) FOR LOGIN \w+", Engine.create_user),
     (r"GRANT SELECT ON (?:SCHEMA::)?(\w+) TO (\w+)", Engine.grant),
     (
-        rf"EXEC sys\.sp_addextendedproperty 'MS_Description', {LITERAL}, 'SCHEMA', 'dbo', 'TABLE', '(\w+)'"
-        r"(?:, 'COLUMN', '(\w+)')?",
+        rf"EXEC sys\.sp_addextendedproperty 'MS_Description', {LITERAL}, 'SCHEMA', 'dbo', {DESCRIBED}",
         Engine.describe,
     ),
 )
@@ -312,7 +311,8 @@ AFTER = (
 )
 
 SYSTEM_VIEWS = """
-CREATE VIEW sys.databases AS SELECT database_name AS name, CASE database_name WHEN 'master' THEN 1 ELSE 5 END AS database_id
+CREATE VIEW sys.databases AS SELECT database_name AS name,
+    CASE database_name WHEN 'master' THEN 1 ELSE 5 END AS database_id
     FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory';
 CREATE VIEW sys.schemas AS SELECT schema_name AS name, oid AS schema_id FROM duckdb_schemas()
     WHERE database_name = current_database();
@@ -345,8 +345,8 @@ CREATE VIEW sys.indexes AS SELECT table_oid AS object_id, constraint_index AS in
 CREATE VIEW sys.index_columns AS SELECT object_id, index_id, unnest(places) + 1 AS column_id,
     generate_subscripts(places, 1) AS key_ordinal FROM sys.indexes;
 CREATE VIEW sys.foreign_keys AS SELECT table_oid * 1000 + constraint_index AS object_id, constraint_name AS name,
-    table_oid AS parent_object_id, referenced_table AS other, schema_oid AS schema_id, constraint_column_indexes AS places,
-    referenced_column_names AS others FROM duckdb_constraints()
+    table_oid AS parent_object_id, referenced_table AS other, schema_oid AS schema_id,
+    constraint_column_indexes AS places, referenced_column_names AS others FROM duckdb_constraints()
     WHERE constraint_type = 'FOREIGN KEY' AND database_name = current_database();
 CREATE VIEW sys.foreign_key_columns AS SELECT k.object_id AS constraint_object_id, k.parent_object_id,
     o.object_id AS referenced_object_id, unnest(k.places) + 1 AS parent_column_id,

@@ -205,7 +205,7 @@ class Session(socketserver.BaseRequestHandler):
             self._engine.reset()
         body = body[struct.unpack_from("<I", body)[0] :]
         if kind == wire.BATCH:
-            self._run(body.decode("utf-16-le"), {}, 0xFD, lambda: done())
+            self._run(body.decode("utf-16-le"), {}, 0xFD, done)
         else:
             self._call(_Call.read(body))
 

@@ -190,7 +190,7 @@ def _date(raw: bytes, scale: int = 0) -> datetime.date:
 
 def _time(raw: bytes, scale: int) -> datetime.time:
     microseconds = int.from_bytes(raw, "little") * 10**6 // 10**scale
-    return (datetime.datetime.min + datetime.timedelta(microseconds=microseconds)).time()
+    return (datetime.datetime(1, 1, 1) + datetime.timedelta(microseconds=microseconds)).time()  # noqa: DTZ001  # a time alone
 
 
 def _datetime(raw: bytes, scale: int) -> datetime.datetime:
