@@ -87,6 +87,7 @@ class TestFaultsOfServers:
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
 
+    @pytest.mark.needs("silent servers")
     def test_a_port_where_something_else_listens(self, probe: Callable[..., TestReport]) -> None:
         import socket
 

@@ -10,7 +10,7 @@ UNVERIFIED = (
     "The server's certificate cannot be verified. The driver knows the machine's authorities alone: add the one that"
     " signed it there (or name its file in SSL_CERT_FILE), or set trustServerCertificate."
 )
-NO_TOKEN = (  # noqa: S105  # a sentence
+REFUSED_BY_ENTRA = (
     "Entra ID gave no token. Check client id and secret (or user and password), and that this machine reaches"
     " login.microsoftonline.com by HTTPS."
 )
@@ -46,7 +46,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "login": REFUSED,
     "expired": EXPIRED,
     "disabled": errors.LoginRefused("username", message="The login is disabled or locked. Have it enabled again."),
-    "no token": errors.LoginRefused("username", "password", "authentication_type", message=NO_TOKEN),
+    "no token": errors.LoginRefused("username", "password", "authentication_type", message=REFUSED_BY_ENTRA),
     "not available": errors.SessionLost(message=ASLEEP),
     "4064": errors.DatabaseForbidden("username", message="The user's own default database cannot be opened."),
     "911": errors.DatabaseNotFound("database"),

@@ -144,9 +144,9 @@ class MSSQLSession(Session):
         """Look for the default schema, and for anything in it that the user may use."""
         name = _literal(self._schema)
         found, usable, own = self.ask(
-            f"SELECT SCHEMA_ID({name}), CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME({name}), 'SCHEMA', 'ANY') = 1"
+            f"SELECT SCHEMA_ID({name}), CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME({name}), 'SCHEMA', 'ANY') = 1"  # noqa: S608  # quoted
             f" OR EXISTS (SELECT 1 FROM sys.objects WHERE schema_id = SCHEMA_ID({name})) THEN 1 ELSE 0 END,"
-            " SCHEMA_NAME()"  # noqa: S608  # quoted
+            " SCHEMA_NAME()"
         )[0]
         if found is None:
             raise errors.SchemaNotFound("default_schema")
