@@ -9,7 +9,14 @@ from typing import Any
 from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import files, mariadb, postgresql, redshift
+from tests.warehouses.servers import (
+    files,
+    mariadb,
+    mssql,
+    oracle,
+    postgresql,
+    redshift,
+)
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
 
@@ -21,6 +28,8 @@ ENGINES: Sequence[Under] = (
     redshift.UNDER,
     mariadb.MARIADB,
     mariadb.MYSQL,
+    mssql.UNDER,
+    oracle.UNDER,
 )
 
 

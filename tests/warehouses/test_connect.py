@@ -42,6 +42,7 @@ def failed(report: TestReport, step: str, code: str, *fields: str) -> None:
         assert spelling not in repr(report)
 
 
+@pytest.mark.needs("login")
 class TestPassing:
     def test_every_step_is_there_and_none_failed(self, probe: Callable[..., TestReport]) -> None:
         report = probe()
@@ -86,6 +87,7 @@ class TestFaultsOfServers:
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
 
+    @pytest.mark.needs("silent servers")
     def test_a_port_where_something_else_listens(self, probe: Callable[..., TestReport]) -> None:
         import socket
 

@@ -90,7 +90,7 @@ class TestValues:
     def test_a_statement_in_comments_and_with_a_semicolon(self, rows: Callable[..., Rows]) -> None:
         assert rows("/* before */ SELECT 1 AS one -- after\n;\n") == [(1,)]
 
-    @pytest.mark.needs("plan")
+    @pytest.mark.needs("plan", "explain")
     def test_what_explains_and_lists_runs_too(self, rows: Callable[..., Rows]) -> None:
         assert rows("EXPLAIN SELECT 1")
 

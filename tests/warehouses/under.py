@@ -136,9 +136,10 @@ class Broken:
 class Under:
     """One engine under test. `lacks` says what it cannot do: `never`, `notyet` or `notimpl`, and why.
 
-    Abilities that tests need: server, tls, tls modes, process list, session kill, sql, own sql, parameters, read only,
-    writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign keys, comments,
-    plan, many tables, schemas, grants, one statement, empty statements, zone, default schema, tag.
+    Abilities that tests need: server, login, tls, tls modes, process list, session kill, sql, own sql, parameters,
+    read only, writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign
+    keys, comments, plan, explain, many tables, schemas, grants, one statement, empty statements, zone, default
+    schema, tag, silent servers.
     """
 
     dialect: str

@@ -151,6 +151,33 @@ def numbers(column: pa.Array, wanted: pa.DataType) -> pa.Array:
         return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(wanted)
 
 
+def narrow_schema(schema: pa.Schema) -> pa.Schema:
+    """A schema without the wide variants that some drivers prefer, and with UTC under its name."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(field.name, _narrow_type(field.type), nullable=True) for field in schema])
+
+
+def _narrow_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_large_string(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind):
+        return pa.binary()
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    return pa.timestamp(kind.unit, "UTC") if zoned else kind
+
+
+def narrow(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in a schema that `narrow_schema` made."""
+    import pyarrow as pa
+
+    described = zip(batch.columns, schema, strict=True)
+    columns = [column if column.type == field.type else column.cast(field.type) for column, field in described]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
 # ---- rows → columns ---------------------------------------------------------------------------------------------
 
 

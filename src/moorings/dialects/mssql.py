@@ -1,19 +1,33 @@
 """Microsoft SQL Server and Azure SQL.
 
-Driver: mssql-python (no extra yet). Login: SQL Server user, Entra ID user and password, Entra ID service principal
-(client id as user name, client secret as password). Connections are stored and checked, but not opened yet. Source:
-https://learn.microsoft.com/en-us/sql/connect/odbc/using-azure-active-directory.
+Driver: mssql-python (extra `mssql`), its pooling off. Login: SQL Server user, Entra ID user and password, Entra ID
+service principal (client id as user name, client secret as password); the driver asks the server which Entra tenant
+that is. Limits: there are no read-only sessions, so a read-only statement is kept to words that read and runs in a
+transaction that is always rolled back; there is no time zone and no time limit of a session; a batch's first result is
+its result; a datetime2 loses its seventh digit; certificates are verified with the machine's authorities alone. Source:
+https://learn.microsoft.com/en-us/sql/connect/odbc/dsn-connection-string-attribute.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
+from moorings.dialects.mssql_faults import FAULTS, STATES, TELLTALES
 from moorings.dialects.required import Login, Need, always
+
+SQL_LOGIN = "mssql-sql-authentication"
+ENTRA = {
+    "mssql-active-directory-password": "ActiveDirectoryPassword",
+    "mssql-active-directory-service-principal": "ActiveDirectoryServicePrincipal",
+}
+"""authenticationType → the driver's word for a login by Entra ID."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -21,15 +35,21 @@ class Config(ConnectionConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username", "default_schema")
 
-    LOGINS: ClassVar[tuple[Login, ...]] = (
-        Login("mssql-sql-authentication"),
-        Login("mssql-active-directory-password"),
-        Login("mssql-active-directory-service-principal"),
-    )
+    LOGINS: ClassVar[tuple[Login, ...]] = (Login(SQL_LOGIN), *map(Login, ENTRA))
 
     dialect: Literal["mssql"] = "mssql"
     port: Port | None = 1433
     always_scope_view_names: bool = True
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether TLS is asked for; without it the driver encrypts the login alone, unless the server insists."""
+        return self.ssl_mode not in ("disable", "prefer")
+
+    @property
+    def trusts(self) -> bool:
+        """Whether any certificate is taken."""
+        return self.trust_server_certificate or self.ssl_mode == "require"
 
 
 class MSSQL(BaseDialect):
@@ -37,5 +57,49 @@ class MSSQL(BaseDialect):
 
     name = "mssql"
     title = "Microsoft SQL Server"
-    abilities = Abilities(several_catalogs=True)
+    extra = "mssql"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, where the session heard it; else the SQLSTATE, or what the text tells."""
+        text = str(error)
+        found = [str(number) for number in getattr(error, "numbers", ())]
+        if known := next((number for number in found if number in FAULTS), None):
+            return known
+        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
+            return told
+        if state := next((STATES[state] for state in getattr(error, "states", ()) if state in STATES), None):
+            return state
+        if isinstance(error, (TypeError, ValueError, OverflowError)):
+            return "parameters"
+        return "statement" if any(number != "0" for number in found) or "[SQL Server]" in text else None
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the names of the driver's layers before them."""
+        return re.sub(r"^.*?DDBC Error: |\[(Microsoft|SQL Server)\]", "", str(error))
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing("mssql"):
+            from moorings.dialects import mssql_session
+        return mssql_session.connect(config, surroundings)
+
+
+def parameters(config: Config, database: str | None) -> dict[str, str]:
+    """What the driver needs to log in, by its keywords; it quotes them itself."""
+    given = {
+        "Server": f"tcp:{config.host},{config.port}",
+        "Database": database,
+        "UID": config.username,
+        "PWD": config.secrets().get("password", ""),
+        "Authentication": ENTRA.get(config.authentication_type or SQL_LOGIN),
+        "Encrypt": "yes" if config.encrypts else "no",
+        "TrustServerCertificate": "yes" if config.trusts else "no",
+        "ApplicationIntent": "ReadOnly" if config.read_only else "ReadWrite",
+        "ConnectRetryCount": "0",  # a session that broke is the pool's to replace, not the driver's to hide
+        "MultiSubnetFailover": "no",
+    }
+    return {keyword: value for keyword, value in given.items() if value}

@@ -1,22 +1,86 @@
 """Oracle Database.
 
-Driver: oracledb in thin mode (no extra yet). Login: user name and password. Connections are stored and checked, but
-not opened yet. `database` is the service name; the driver's licence has to be accepted. Source:
+Driver: oracledb in thin mode (extra `oracle`), whose licence has to be accepted. Login: user name and password;
+`database` is the service name. Limits: NUMBER is a decimal where it is declared, else a double; a read-only statement
+is a query in a read-only transaction, but a function with an autonomous transaction can still write; a server that
+takes the connection and then says nothing is given up by Moorings, not by the driver. Source:
 https://python-oracledb.readthedocs.io/.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
-from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.fields import Port
+from moorings.dialects.fields import Port, SslMode
+from moorings.dialects.mysql import tls_context
 from moorings.dialects.required import Need, always
+from moorings.dialects.tls import TlsConfig
+
+NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
+EXPIRED = "The password has expired. Give the user a new one."
+LOCKED = "The account is locked. Have it unlocked."
+FULL = "The server takes no more sessions. Try again shortly, or raise its limits."
+ARCHIVER = "The server lets no one in until its archiver has room again. Free its recovery area."
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "ORA-12541": errors.PortClosed("host", "port"),
+    "ORA-12170": errors.ConnectTimeout("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": errors.CertificateRefused(
+        "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
+    ),
+    "DPY-6002": errors.CertificateRefused("host", "ssl_mode"),
+    "tls": errors.TlsRefused("port", "ssl_mode"),
+    "ORA-01017": errors.LoginRefused("username", "password"),
+    "ORA-28000": errors.LoginRefused("username", message=LOCKED),
+    "ORA-28001": errors.LoginRefused("password", message=EXPIRED),
+    "ORA-01045": errors.LoginRefused("username", message="The user may not log in. Grant it CREATE SESSION."),
+    "DPY-4001": errors.LoginRefused("username", "password"),
+    "ORA-12514": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "ORA-12505": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "DPY-6001": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "ORA-12528": errors.DatabaseForbidden("database", message="The service is there, but takes no connections now."),
+    "ORA-12516": errors.SessionLost(message=FULL),
+    "ORA-12519": errors.SessionLost(message=FULL),
+    "ORA-12520": errors.SessionLost(message=FULL),
+    "ORA-00018": errors.SessionLost(message=FULL),
+    "ORA-00020": errors.SessionLost(message=FULL),
+    "ORA-00257": errors.SessionLost(message=ARCHIVER),
+    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Its own log says why."),
+    "ORA-01031": errors.StatementForbidden(),
+    "ORA-00942": errors.StatementRefused(message="There is no such table or view, or the user may not read it."),
+    "ORA-01456": errors.ReadOnly(),
+    "ORA-14551": errors.ReadOnly(),
+    "ORA-01013": errors.QueryCancelled(),
+    "DPY-4024": errors.QueryTimeout(),
+    "ORA-01008": errors.ParametersRefused(),
+    "ORA-01036": errors.ParametersRefused(),
+    "DPY-4009": errors.ParametersRefused(),
+    "DPY-4010": errors.ParametersRefused(),
+    "ORA-00028": errors.SessionLost(),
+    "ORA-03113": errors.SessionLost(),
+    "ORA-03114": errors.SessionLost(),
+    "DPY-1001": errors.SessionLost(),
+    "DPY-4011": errors.SessionLost(),
+    "statement": errors.StatementRefused(),
+}
+"""The server's or the driver's code, or a word for what kept us from the server."""
+
+FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
-class Config(ConnectionConfig, frozen=True):
-    """What an Oracle connection needs."""
+class Config(TlsConfig, frozen=True):
+    """What an Oracle connection needs; `require` and stricter speak TCPS, which listens on a port of its own."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (
         *always("host", "database", "username"),
@@ -25,6 +89,12 @@ class Config(ConnectionConfig, frozen=True):
 
     dialect: Literal["oracle"] = "oracle"
     port: Port | None = 1521
+    ssl_mode: SslMode = "disable"
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether TCPS is spoken; a listener has no port that takes both, so `prefer` is plain TCP."""
+        return self.ssl_mode not in ("disable", "prefer")
 
 
 class Oracle(BaseDialect):
@@ -32,4 +102,76 @@ class Oracle(BaseDialect):
 
     name = "oracle"
     title = "Oracle Database"
+    extra = "oracle"
+    abilities = Abilities(connects=True)
+    PARAMETERS = ":1, :2"
     Config = Config
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The most telling code of the text, or a word for what kept us from the server."""
+        text = str(error)
+        codes = re.findall(r"\b(?:ORA|DPY)-\d{4,5}\b", text)
+        if known := next((code for code in reversed(codes) if code in FAULTS), None):
+            return known
+        if failed := _failure(error):
+            return failed
+        return "statement" if codes else None
+
+    def said(self, error: BaseException) -> str:
+        """The words, without the driver's ids of connections and addresses of help."""
+        return re.sub(r" \(CONNECTION_ID=[^)]*\)|\s*Help: \S+", "", str(error))
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing("oracle"):
+            from moorings.dialects.oracle_session import OracleSession
+        return OracleSession(config, surroundings)
+
+
+def _failure(error: BaseException) -> str | None:
+    import socket
+
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "unresolved"),
+        (ConnectionRefusedError, "refused"),
+        (TimeoutError, "timed out"),
+        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
+        (ssl.SSLError, "tls"),
+        (OSError, "unreachable"),
+    )
+    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
+    return found or (_failure(error.__cause__) if error.__cause__ is not None else None)
+
+
+def parameters(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    """What the driver needs to log in."""
+    return {
+        "user": config.username,
+        "password": config.secrets().get("password", ""),
+        "host": config.host,
+        "port": config.port,
+        "service_name": config.database,
+        "protocol": "tcps" if config.encrypts else "tcp",
+        "ssl_context": tls_context(config) if config.encrypts else None,
+        "ssl_server_dn_match": config.ssl_mode == "verify-full" and not config.trust_server_certificate,
+        "tcp_connect_timeout": surroundings.connect_timeout_seconds,
+        "retry_count": 0,
+        "program": surroundings.application_name,
+        "expire_time": 1,
+    }
+
+
+def first_word(sql: str) -> str:
+    """The first word of a statement outside of comments, in upper case; empty where there is none."""
+    found = FIRST_WORD.match(sql)
+    return found[1].upper() if found else ""
+
+
+def check_reads(sql: str) -> None:
+    """Raise ReadOnly unless a statement is a query: the server takes one alone, so nothing else can hide in it."""
+    word = first_word(sql)
+    if not word:
+        raise errors.StatementRefused(message="There is no statement. Send one.")
+    if word not in ("SELECT", "WITH"):
+        raise errors.ReadOnly

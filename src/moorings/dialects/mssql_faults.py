@@ -1,0 +1,118 @@
+"""What SQL Server and its driver say, as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+
+UNVERIFIED = (
+    "The server's certificate cannot be verified. The driver knows the machine's authorities alone: add the one that"
+    " signed it there (or name its file in SSL_CERT_FILE), or set trustServerCertificate."
+)
+REFUSED_BY_ENTRA = (
+    "Entra ID gave no token. Check client id and secret (or user and password), and that this machine reaches"
+    " login.microsoftonline.com by HTTPS."
+)
+ASLEEP = "The database is not available just now: Azure may be waking it. Try again in a minute."
+BUSY = "The server has no room for more sessions or requests. Try again shortly, or raise its limits."
+NO_FIREWALL_RULE = "The server's firewall does not let this machine in. Add its address to the server's rules."
+NOT_READABLE = "This replica cannot be read. Name another one as host, or let the secondary take read-only connections."
+
+DATABASE_READ_ONLY = errors.StatementForbidden(message="The database itself is read-only. Nothing can write to it.")
+KEPT_IN = errors.ReadOnly()
+EXPIRED = errors.LoginRefused(
+    "username", "password", message="The password has expired, or must be changed first. Give the user a new one."
+)
+REFUSED = errors.LoginRefused("username", "password")
+CLOSED = errors.DatabaseForbidden(
+    "database", message="The user may not use this database. Create a user for the login there, or name another one."
+)
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "firewall": errors.LoginRefused("host", message=NO_FIREWALL_RULE),
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "tls": errors.TlsRefused("ssl_mode"),
+    "certificate": errors.CertificateRefused("trust_server_certificate", message=UNVERIFIED),
+    "certificate name": errors.CertificateRefused(
+        "host",
+        "trust_server_certificate",
+        message="The server's certificate is for another host name. Give the name that it is for.",
+    ),
+    "login": REFUSED,
+    "expired": EXPIRED,
+    "disabled": errors.LoginRefused("username", message="The login is disabled or locked. Have it enabled again."),
+    "no token": errors.LoginRefused("username", "password", "authentication_type", message=REFUSED_BY_ENTRA),
+    "not available": errors.SessionLost(message=ASLEEP),
+    "4064": errors.DatabaseForbidden("username", message="The user's own default database cannot be opened."),
+    "911": errors.DatabaseNotFound("database"),
+    "4060": errors.DatabaseNotFound("database"),
+    "916": errors.StatementForbidden(),
+    "976": errors.DatabaseForbidden("database", message=NOT_READABLE),
+    "978": errors.DatabaseForbidden("database", message=NOT_READABLE),
+    "229": errors.StatementForbidden(),
+    "230": errors.StatementForbidden(),
+    "262": errors.StatementForbidden(),
+    "297": errors.StatementForbidden(),
+    "300": errors.StatementForbidden(),
+    "15247": errors.StatementForbidden(),
+    "226": KEPT_IN,
+    "574": KEPT_IN,
+    "3906": DATABASE_READ_ONLY,
+    "1205": errors.StatementRefused(message="The statement lost a deadlock and was undone. Run it again."),
+    "1222": errors.QueryTimeout(),
+    "8178": errors.ParametersRefused(),
+    "parameters": errors.ParametersRefused(),
+    "596": errors.SessionLost(),
+    "6005": errors.SessionLost(),
+    "10928": errors.SessionLost(message=BUSY),
+    "10929": errors.SessionLost(message=BUSY),
+    "40501": errors.SessionLost(message=BUSY),
+    "40613": errors.SessionLost(message=ASLEEP),
+    "timeout": errors.QueryTimeout(),
+    "cancelled": errors.QueryCancelled(),
+    "lost": errors.SessionLost(),
+    "statement": errors.StatementRefused(),
+}
+"""The server's error number, or a word for what went wrong on this side."""
+
+STATES = {"07002": "parameters", "07009": "parameters", "HY008": "cancelled", "HYT00": "timeout", "08S01": "lost"}
+"""SQLSTATEs of the driver's own errors → keys of FAULTS."""
+
+TELLTALES = (
+    ("Error code 0x2AF9", "unresolved"),
+    ("Error code 0x2749", "refused"),
+    ("Error code 0x274C", "timed out"),
+    ("Error code 0x2751", "unreachable"),
+    ("Error code 0x2743", "unreachable"),
+    ("Timeout error [258]", "timed out"),
+    ("Login timeout expired", "timed out"),
+    ("host name", "certificate name"),
+    ("certificate verify failed", "certificate"),
+    ("Encryption not supported on", "no tls"),
+    ("SSL Provider", "tls"),
+    ("is not allowed to access the server", "firewall"),
+    ("password of the account has expired", "expired"),
+    ("password of the account must be changed", "expired"),
+    ("account is disabled", "disabled"),
+    ("account is currently locked out", "disabled"),
+    ("sending request to", "no token"),
+    ("AADSTS", "no token"),
+    ("not a HTTPS URL", "no token"),
+    ("token not found in response", "no token"),
+    ("is not currently available", "not available"),
+    ("user default database", "4064"),
+    ("Login failed for user", "login"),
+    ("Query timeout expired", "timeout"),
+    ("Operation canceled", "cancelled"),
+    ("No active result set", "cancelled"),
+    ("Communication link failure", "lost"),
+    ("TCP Provider", "lost"),
+    ("Connection is broken", "lost"),
+    ("Protocol error in TDS stream", "lost"),
+)
+"""What the driver says where it tells no number: a failed login leaves its text alone."""
