@@ -1,0 +1,265 @@
+"""A session with ClickHouse through clickhouse-connect. Imports the driver: only `connect` imports this.
+
+HTTP has no session of the server's own: each statement is a request, with its settings, so nothing has to be reset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from clickhouse_connect import common
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.httpclient import HttpClient
+from urllib3 import PoolManager, Timeout
+from urllib3.response import BaseHTTPResponse, HTTPResponse
+
+from moorings import errors
+from moorings.dialects import clickhouse_structure
+from moorings.dialects.arrow import plain, plain_schema
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.clickhouse_body import Body
+from moorings.dialects.clickhouse_sql import literal, named, trimmed
+from moorings.dialects.clickhouse_types import arrow_type, convert
+from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.structure import Plan, Scope, Table, joined
+from moorings.dialects.wire import tls_context
+
+READ_SLACK_SECONDS = 30
+"""How much longer than the statement's time limit a silent server is waited for: the server, then we, stop it before."""
+FORMAT = {"X-ClickHouse-Format": "ArrowStream"}
+"""Asked for by a header: appended to the statement, it would be swallowed by a last comment or semicolon."""
+ALWAYS = {
+    "cancel_http_readonly_queries_on_client_close": 1,
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 0,
+    "output_format_arrow_variant_as_string": 1,
+}
+
+common.set_setting("send_os_user", False)
+common.set_setting("send_integration_tags", False)
+common.set_setting("max_connection_age", 0)  # the pool of sessions sees to it; the driver would keep each one's sockets
+
+
+class _Wire(PoolManager):
+    """Connections with one server: nothing is tried again, no redirect is followed."""
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **how: Any) -> BaseHTTPResponse:
+        """Send a request once; what keeps it from the server is raised as it is."""
+        return super().urlopen(method, url, redirect=False, **{**how, "retries": False})
+
+    def hang_up(self) -> None:
+        """Close what is idle; `clear` would leave that to the garbage collector."""
+        with self.pools.lock:
+            pools = [self.pools[key] for key in self.pools.keys()]  # noqa: SIM118  # no mapping: it has keys() alone
+            self.clear()
+        for pool in pools:
+            pool.close()
+
+
+class ClickHouseSession(Session):
+    """One login: a client whose requests carry it."""
+
+    def __init__(self, config: ConnectionConfig, surroundings: Surroundings) -> None:
+        self._config = config
+        self._database = config.database or config.default_schema
+        self._connect_seconds = surroundings.connect_timeout_seconds
+        self._query_id: str | None = None
+        self._response: HTTPResponse | None = None
+        context = tls_context(config)
+        self.encrypted = context is not None
+        self._wire = _Wire(ssl_context=context, cert_reqs=context.verify_mode if context else None)
+        try:
+            self._client = self._login(surroundings.application_name)
+            self._check_database()
+            ((self._zone,),) = self._rows("SELECT timezone()")
+        except BaseException:
+            self._wire.hang_up()
+            raise
+
+    def _login(self, application_name: str) -> HttpClient:
+        return HttpClient(
+            interface="https" if self.encrypted else "http",
+            host=self._config.host or "",
+            port=self._config.port or 8443,
+            username=self._config.username or "",
+            password=self._config.secrets().get("password", ""),
+            database=None,
+            compress=False,
+            query_retries=0,
+            connect_timeout=max(1, math.ceil(self._connect_seconds)),
+            send_receive_timeout=max(1, math.ceil(self._connect_seconds)),
+            client_name=application_name,
+            pool_mgr=self._wire,
+            autogenerate_session_id=False,
+            show_clickhouse_errors="scrub",
+        )
+
+    def _check_database(self) -> None:
+        """See that the database is there, and that the login sees it; a default schema is for `check_schemas` to judge."""
+        if self._config.database is not None:
+            self._see(self._config.database, errors.DatabaseForbidden("database"))
+
+    def _see(self, database: str, forbidden: errors.WarehouseError) -> None:
+        self._client.query("SELECT 1", settings={"database": database})
+        if not self._rows(f"SELECT 1 FROM system.databases WHERE name = {literal(database)}"):  # noqa: S608  # quoted
+            raise forbidden
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._rows("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, which is a database here, and the right to see it."""
+        schema = self._config.default_schema or self._config.database
+        if schema is None:
+            return "The default schema is the user's own."
+        try:
+            self._see(schema, errors.SchemaForbidden("default_schema"))
+        except DatabaseError as error:
+            if error.code != 81:
+                raise
+            raise errors.SchemaNotFound("default_schema") from error
+        return f"The default schema is {schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of every database that the login may see and the settings include."""
+        return clickhouse_structure.tables(self._rows, scope, self._zone)
+
+    def _rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        settings = self._allowed({"readonly": 1, "session_timezone": self._config.session_zone})
+        return self._client.query(sql, parameters=dict(parameters or {}), settings=settings).result_rows
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its rows."""
+        if not trimmed(statement.sql):
+            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        self._leave_unread()
+        self._query_id = statement.query_id or str(uuid.uuid4())
+        self._client.timeout = Timeout(
+            connect=self._connect_seconds, read=statement.timeout_seconds + READ_SLACK_SECONDS
+        )
+        response = self._client.raw_stream(
+            statement.sql,
+            parameters=named(statement.sql, statement.parameters),
+            settings=self._settings(statement),
+            transport_settings=FORMAT,
+        )
+        self._response = response
+        body = Body(response)
+        if body.empty():
+            self._response = None
+            return pa.RecordBatchReader.from_batches(pa.schema([]), [])
+        if response.headers.get("X-ClickHouse-Format") != "ArrowStream":
+            self._leave_unread()
+            raise errors.StatementRefused(message="Results come in Arrow. Leave FORMAT out of the statement.")
+        return self._converted(statement, body)
+
+    def _settings(self, statement: Statement) -> dict[str, Any]:
+        """What holds for the statement. The server checks settings that come together before it applies them, so
+        `readonly` 1, which forbids to change any, does not forbid its companions."""
+        seconds = math.ceil(statement.timeout_seconds)
+        wanted = {
+            **ALWAYS,
+            "max_execution_time": seconds,
+            "http_send_timeout": seconds,  # or a reader that pauses would be cut off
+            "max_block_size": statement.batch_rows,
+            "session_timezone": self._config.session_zone,
+        }
+        settings = self._allowed(wanted | ({"readonly": 1} if statement.read_only else {}))
+        place = {"query_id": self._query_id} | ({"database": self._database} if self._database else {})
+        return settings | place
+
+    def _allowed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that this server knows and this user may change; a user whose profile is read-only may none."""
+        known = self._client.server_settings
+        read_only = known["readonly"].value != "0"
+        return {
+            name: value
+            for name, value in wanted.items()
+            if name in known and not known[name].readonly and not (name == "readonly" and read_only)
+        }
+
+    def _converted(self, statement: Statement, body: Body) -> pa.RecordBatchReader:
+        stream = body.arrow()
+        described = self._described(statement) or [None] * len(stream.schema)
+        fallback = plain_schema(stream.schema)
+        types = [arrow_type(native, self._zone) if native else None for native in described]
+        schema = pa.schema(
+            [pa.field(field.name, kind or field.type) for field, kind in zip(fallback, types, strict=True)]
+        )
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in body.batches(stream):
+                plained = plain(batch, fallback) if not all(types) else batch
+                columns = [
+                    convert(column, native, field.type) if native and kind else bare
+                    for column, bare, native, kind, field in zip(
+                        batch.columns, plained.columns, described, types, schema, strict=True
+                    )
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            self._response = None
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def _described(self, statement: Statement) -> list[str] | None:
+        """The server's own types of the result's columns; None for statements that are no SELECT."""
+        settings = self._allowed({"readonly": 1, "session_timezone": self._config.session_zone})
+        place = {"database": self._database} if self._database else {}
+        sql = f"DESCRIBE TABLE (\n{trimmed(statement.sql)}\n)"
+        try:
+            found = self._client.query(
+                sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
+            )
+        except OperationalError:
+            raise
+        except DatabaseError:  # the statement itself has run: it is one of those that cannot be a table
+            return None
+        return [row[1] for row in found.result_rows]
+
+    def plan(self, statement: Statement) -> Plan:
+        """What the server would do, and how many rows of which tables it would read where it can tell."""
+        plan = super().plan(statement)
+        place = {"database": self._database} if self._database else {}
+        settings = self._allowed({"readonly": 1})
+        try:
+            sql = f"EXPLAIN ESTIMATE {trimmed(statement.sql)}"
+            found = self._client.query(
+                sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
+            )
+        except DatabaseError:  # it can be had for SELECT alone
+            return plan
+        estimates = joined([found.column_names, *found.result_rows])
+        return Plan(f"{plan.text}\n\n{estimates}") if found.result_rows else plan
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """KILL QUERY, in a request of its own."""
+        if self._query_id is not None:
+            self._client.command(f"KILL QUERY WHERE query_id = {literal(self._query_id)} ASYNC")
+
+    def _leave_unread(self) -> None:
+        """Stop a result that was not read to its end: closing alone lets a statement that writes go on."""
+        response, self._response = self._response, None
+        if response is not None:
+            with contextlib.suppress(Exception):  # it may just have ended
+                self.cancel()
+            response.close()
+
+    def reset(self) -> bool:
+        """Stop what is unread; there is nothing else that could stay."""
+        self._leave_unread()
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self._leave_unread()
+        self._wire.hang_up()

@@ -1,0 +1,38 @@
+"""The way to a server: TLS as a mode asks for it, and what can go wrong before the server speaks."""
+
+from __future__ import annotations
+
+import ssl
+
+from moorings.dialects.config import ConnectionConfig
+
+
+def failure(error: BaseException) -> str | None:
+    """What kept us from the server, in a word of FAULTS; drivers wrap it, or pass it on as it is."""
+    import socket
+
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "unresolved"),
+        (ConnectionRefusedError, "refused"),
+        (TimeoutError, "timed out"),
+        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
+        (ssl.SSLError, "no tls"),
+        (ConnectionError, "lost"),
+        (EOFError, "lost"),
+    )
+    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
+    cause = error.__cause__ or error.__context__
+    if found is None and cause is not None:
+        found = failure(cause)
+    return found or ("unreachable" if isinstance(error, OSError) else None)  # drivers call their own an OSError too
+
+
+def tls_context(config: ConnectionConfig) -> ssl.SSLContext | None:
+    """How TLS is spoken by a connection's `ssl_mode`; None where it is not."""
+    if config.ssl_mode is None or config.ssl_mode == "disable":
+        return None
+    verified = config.ssl_mode.startswith("verify") and not config.trust_server_certificate
+    context = ssl.create_default_context(cadata=config.ssl_root_cert if verified else None)
+    context.check_hostname = verified and config.ssl_mode == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    return context
