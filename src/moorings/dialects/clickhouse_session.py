@@ -23,9 +23,10 @@ from moorings.dialects import clickhouse_structure
 from moorings.dialects.arrow import plain, plain_schema
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.clickhouse_body import Body
-from moorings.dialects.clickhouse_sql import literal, named, trimmed
+from moorings.dialects.clickhouse_sql import TOKEN, literal, named
 from moorings.dialects.clickhouse_types import arrow_type, convert
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.statements import trimmed
 from moorings.dialects.structure import Plan, Scope, Table, joined
 from moorings.dialects.wire import tls_context
 
@@ -138,7 +139,7 @@ class ClickHouseSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its rows."""
-        if not trimmed(statement.sql):
+        if not trimmed(statement.sql, TOKEN):
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
         self._leave_unread()
         self._query_id = statement.query_id or str(uuid.uuid4())
@@ -213,7 +214,7 @@ class ClickHouseSession(Session):
         """The server's own types of the result's columns; None for statements that are no SELECT."""
         settings = self._allowed({"readonly": 1, "session_timezone": self._config.session_zone})
         place = {"database": self._database} if self._database else {}
-        sql = f"DESCRIBE TABLE (\n{trimmed(statement.sql)}\n)"
+        sql = f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)"
         try:
             found = self._client.query(
                 sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
@@ -230,7 +231,7 @@ class ClickHouseSession(Session):
         place = {"database": self._database} if self._database else {}
         settings = self._allowed({"readonly": 1})
         try:
-            sql = f"EXPLAIN ESTIMATE {trimmed(statement.sql)}"
+            sql = f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}"
             found = self._client.query(
                 sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
             )

@@ -15,12 +15,6 @@ TOKEN = re.compile(
 )
 
 
-def trimmed(sql: str) -> str:
-    """A statement without the blanks, comments and semicolons at its end; empty when it is nothing else."""
-    ends = [found.end() for found in TOKEN.finditer(sql) if found["blank"] is None]
-    return sql[: ends[-1]] if ends else ""
-
-
 def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
     """Values by the names that the statement has for them: `{p1:String}`, `{p2:Int64}`, in this order.
 

@@ -17,10 +17,9 @@ from typing import Any
 import pyarrow as pa
 
 from moorings.dialects.arrow import decimal_type, uuids
+from moorings.dialects.nested import field, taken_apart
 
-PART = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[^'`(),]+|[(),]", re.DOTALL)
 LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'\s*=\s*(-?\d+)", re.DOTALL)
-NAMED = re.compile(r"(`(?:[^`\\]|\\.)*`|\w+)\s+(\S.*)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "\f"}
 
 SAME = {
@@ -67,8 +66,7 @@ class Kind:
 @functools.lru_cache(maxsize=1024)
 def kind_of(native: str) -> Kind:
     """The type that a name stands for, without what changes nothing about its values."""
-    name, bracket, rest = native.strip().partition("(")
-    arguments = _arguments(rest[: rest.rindex(")")]) if bracket else []
+    name, arguments = taken_apart(native)
     if name in SHAPES:
         return kind_of(SHAPES[name])
     if name == "Nested":
@@ -81,23 +79,12 @@ def nullable(native: str) -> bool:
     return native.startswith(("Nullable(", "LowCardinality(Nullable(", "Dynamic", "Variant("))
 
 
-def _arguments(text: str) -> list[str]:
-    found, depth = [""], 0
-    for part in PART.findall(text):
-        depth += {"(": 1, ")": -1}.get(part, 0)
-        if part == "," and depth == 0:
-            found.append("")
-        else:
-            found[-1] += part
-    return [each.strip() for each in found]
-
-
 def _elements(kind: Kind) -> list[tuple[str, str]]:
     """Name and type of a tuple's elements; those without a name are numbered."""
     elements: list[tuple[str, str]] = []
     for place, argument in enumerate(kind.arguments, 1):
-        named = NAMED.fullmatch(argument)
-        elements.append((_unescaped(named[1].strip("`")), named[2]) if named else (str(place), argument))
+        name, native = field(argument)
+        elements.append((str(place) if name is None else _unescaped(name.strip("`")), native))
     return elements
 
 
@@ -142,7 +129,7 @@ def _container(kind: Kind, zone: str) -> pa.DataType | None:
         return pa.list_(known[0])
     if kind.name == "Map":
         return pa.map_(known[0], known[1])
-    return pa.struct([(name, each) for (name, _), each in zip(elements, known, strict=True)])
+    return pa.struct([(label, each) for (label, _), each in zip(elements, known, strict=True)])
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -172,8 +159,8 @@ def _convert_container(column: pa.Array, kind: Kind, wanted: pa.DataType) -> pa.
         items = convert(column.items, kind.arguments[1], wanted.item_type)
         return pa.MapArray.from_arrays(column.offsets, keys, items, type=wanted, mask=mask)
     parts = [
-        convert(part, native, field.type)
-        for part, (_, native), field in zip(column.flatten(), _elements(kind), wanted, strict=True)
+        convert(part, native, element.type)
+        for part, (_, native), element in zip(column.flatten(), _elements(kind), wanted, strict=True)
     ]
     return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=mask)
 

@@ -18,6 +18,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
