@@ -59,7 +59,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
     "497": errors.StatementForbidden(),
     "291": errors.StatementForbidden(),
-    "452": errors.StatementForbidden(message="The user's profile does not allow this setting. Leave it out."),
+    "452": errors.StatementForbidden(
+        message="The user's profile has limits for settings. Lower queryTimeoutSeconds, or loosen the profile."
+    ),
     "159": errors.QueryTimeout(),
     "160": errors.QueryTimeout(),
     "394": errors.QueryCancelled(),
@@ -127,6 +129,6 @@ class ClickHouse(BaseDialect):
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and see that the database is there."""
-        with importing(self.extra):
+        with importing("clickhouse"):
             from moorings.dialects.clickhouse_session import ClickHouseSession
         return ClickHouseSession(config, surroundings)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 from clickhouse_connect import common
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
+from clickhouse_connect.driver.query import QueryResult
 from urllib3 import PoolManager, Timeout
 from urllib3.response import BaseHTTPResponse, HTTPResponse
 
@@ -24,16 +25,17 @@ from moorings.dialects.arrow import plain, plain_schema
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.clickhouse_body import Body
 from moorings.dialects.clickhouse_sql import TOKEN, literal, named
-from moorings.dialects.clickhouse_types import arrow_type, convert
+from moorings.dialects.clickhouse_types import arrow_type, convert, is_clear
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.statements import trimmed
 from moorings.dialects.structure import Plan, Scope, Table, joined
 from moorings.dialects.wire import tls_context
 
 READ_SLACK_SECONDS = 30
-"""How much longer than the statement's time limit a silent server is waited for: the server, then we, stop it before."""
+"""How much longer than its time limit a silent statement is waited for: the server, then we, stop it before."""
 FORMAT = {"X-ClickHouse-Format": "ArrowStream"}
 """Asked for by a header: appended to the statement, it would be swallowed by a last comment or semicolon."""
+SYNTAX_ERROR, UNKNOWN_DATABASE = 62, 81
 ALWAYS = {
     "cancel_http_readonly_queries_on_client_close": 1,
     "output_format_arrow_string_as_string": 1,
@@ -67,7 +69,7 @@ class ClickHouseSession(Session):
 
     def __init__(self, config: ConnectionConfig, surroundings: Surroundings) -> None:
         self._config = config
-        self._database = config.database or config.default_schema
+        self._database = config.default_schema or config.database
         self._connect_seconds = surroundings.connect_timeout_seconds
         self._query_id: str | None = None
         self._response: HTTPResponse | None = None
@@ -78,6 +80,7 @@ class ClickHouseSession(Session):
             self._client = self._login(surroundings.application_name)
             self._check_database()
             ((self._zone,),) = self._rows("SELECT timezone()")
+            self._wait(config.query_timeout_seconds)
         except BaseException:
             self._wire.hang_up()
             raise
@@ -101,12 +104,12 @@ class ClickHouseSession(Session):
         )
 
     def _check_database(self) -> None:
-        """See that the database is there, and that the login sees it; a default schema is for `check_schemas` to judge."""
+        """See that the database is there, and that the login sees it; `check_schemas` judges the default schema."""
         if self._config.database is not None:
             self._see(self._config.database, errors.DatabaseForbidden("database"))
 
     def _see(self, database: str, forbidden: errors.WarehouseError) -> None:
-        self._client.query("SELECT 1", settings={"database": database})
+        self._ask("SELECT 1", database=database)
         if not self._rows(f"SELECT 1 FROM system.databases WHERE name = {literal(database)}"):  # noqa: S608  # quoted
             raise forbidden
 
@@ -122,7 +125,7 @@ class ClickHouseSession(Session):
         try:
             self._see(schema, errors.SchemaForbidden("default_schema"))
         except DatabaseError as error:
-            if error.code != 81:
+            if error.code != UNKNOWN_DATABASE:
                 raise
             raise errors.SchemaNotFound("default_schema") from error
         return f"The default schema is {schema}."
@@ -131,9 +134,19 @@ class ClickHouseSession(Session):
         """The tables of every database that the login may see and the settings include."""
         return clickhouse_structure.tables(self._rows, scope, self._zone)
 
-    def _rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
-        settings = self._allowed({"readonly": 1, "session_timezone": self._config.session_zone})
-        return self._client.query(sql, parameters=dict(parameters or {}), settings=settings).result_rows
+    def _rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        self._query_id = str(uuid.uuid4())
+        return self._ask(sql, query_id=self._query_id).result_rows
+
+    def _ask(self, sql: str, statement: Statement | None = None, **place: str) -> QueryResult:
+        """What the server says to a statement of ours; about `statement` if there is one, with its parameters."""
+        wanted = {"session_timezone": self._config.session_zone}
+        if statement is None or statement.read_only:
+            wanted["readonly"] = "1"
+        if statement is not None and self._database:
+            place["database"] = self._database
+        values = named(statement.sql, statement.parameters) if statement else {}
+        return self._client.query(sql, parameters=values, settings=self._allowed(wanted) | place)
 
     # ---- statements -------------------------------------------------------------------------------------------
 
@@ -143,9 +156,7 @@ class ClickHouseSession(Session):
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
         self._leave_unread()
         self._query_id = statement.query_id or str(uuid.uuid4())
-        self._client.timeout = Timeout(
-            connect=self._connect_seconds, read=statement.timeout_seconds + READ_SLACK_SECONDS
-        )
+        self._wait(statement.timeout_seconds)
         response = self._client.raw_stream(
             statement.sql,
             parameters=named(statement.sql, statement.parameters),
@@ -162,9 +173,15 @@ class ClickHouseSession(Session):
             raise errors.StatementRefused(message="Results come in Arrow. Leave FORMAT out of the statement.")
         return self._converted(statement, body)
 
+    def _wait(self, seconds: float) -> None:
+        self._client.timeout = Timeout(connect=self._connect_seconds, read=seconds + READ_SLACK_SECONDS)
+
     def _settings(self, statement: Statement) -> dict[str, Any]:
-        """What holds for the statement. The server checks settings that come together before it applies them, so
-        `readonly` 1, which forbids to change any, does not forbid its companions."""
+        """What holds for the statement.
+
+        The server checks settings that come together before it applies any, so that `readonly` 1, which forbids to
+        change them, does not forbid its companions.
+        """
         seconds = math.ceil(statement.timeout_seconds)
         wanted = {
             **ALWAYS,
@@ -178,63 +195,62 @@ class ClickHouseSession(Session):
         return settings | place
 
     def _allowed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that this server knows and this user may change; a user whose profile is read-only may none."""
+        """The settings that this server knows and this user may change.
+
+        A user whose profile only reads has `readonly` already. To every other it is sent, whatever the server says of
+        it: rather no statement than one that may write.
+        """
         known = self._client.server_settings
-        read_only = known["readonly"].value != "0"
+        unlocked = known["readonly"].value == "0"
         return {
             name: value
             for name, value in wanted.items()
-            if name in known and not known[name].readonly and not (name == "readonly" and read_only)
+            if (unlocked if name == "readonly" else name in known and not known[name].readonly)
         }
 
     def _converted(self, statement: Statement, body: Body) -> pa.RecordBatchReader:
         stream = body.arrow()
-        described = self._described(statement) or [None] * len(stream.schema)
-        fallback = plain_schema(stream.schema)
-        types = [arrow_type(native, self._zone) if native else None for native in described]
-        schema = pa.schema(
-            [pa.field(field.name, kind or field.type) for field, kind in zip(fallback, types, strict=True)]
-        )
+        bare = plain_schema(stream.schema)
+        natives = self._described(statement, stream.schema)
+        fields = [
+            pa.field(field.name, (native and arrow_type(native, self._zone)) or field.type)
+            for field, native in zip(bare, natives, strict=True)
+        ]
+        schema = pa.schema(fields)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for batch in body.batches(stream):
-                plained = plain(batch, fallback) if not all(types) else batch
                 columns = [
-                    convert(column, native, field.type) if native and kind else bare
-                    for column, bare, native, kind, field in zip(
-                        batch.columns, plained.columns, described, types, schema, strict=True
-                    )
+                    convert(column, native, field.type) if native and arrow_type(native, self._zone) else column
+                    for column, native, field in zip(batch.columns, natives, schema, strict=True)
                 ]
-                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                yield plain(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
             self._response = None
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 
-    def _described(self, statement: Statement) -> list[str] | None:
-        """The server's own types of the result's columns; None for statements that are no SELECT."""
-        settings = self._allowed({"readonly": 1, "session_timezone": self._config.session_zone})
-        place = {"database": self._database} if self._database else {}
-        sql = f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)"
+    def _described(self, statement: Statement, schema: pa.Schema) -> list[str | None]:
+        """The server's own types of the result's columns, asked for only where Arrow's leave something open.
+
+        Asking is not free: the server evaluates scalar subqueries to answer. None for a type that need not be known,
+        or cannot: only a SELECT can be described.
+        """
+        clear: list[str | None] = ["String" if pa.types.is_string(field.type) else None for field in schema]
+        if all(is_clear(field.type) for field in schema):
+            return clear
         try:
-            found = self._client.query(
-                sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
-            )
-        except OperationalError:
-            raise
-        except DatabaseError:  # the statement itself has run: it is one of those that cannot be a table
-            return None
-        return [row[1] for row in found.result_rows]
+            found = self._ask(f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)", statement).result_rows
+        except DatabaseError as error:
+            if error.code != SYNTAX_ERROR:
+                raise
+            return clear
+        return [str(row[1]) for row in found] if len(found) == len(schema) else clear
 
     def plan(self, statement: Statement) -> Plan:
         """What the server would do, and how many rows of which tables it would read where it can tell."""
         plan = super().plan(statement)
-        place = {"database": self._database} if self._database else {}
-        settings = self._allowed({"readonly": 1})
         try:
-            sql = f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}"
-            found = self._client.query(
-                sql, parameters=named(statement.sql, statement.parameters), settings=settings | place
-            )
+            found = self._ask(f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}", statement)
         except DatabaseError:  # it can be had for SELECT alone
             return plan
         estimates = joined([found.column_names, *found.result_rows])

@@ -21,9 +21,9 @@ SELECT database, table, name, position, type, comment
 FROM system.columns WHERE database IN ({databases}) ORDER BY position
 """
 KINDS = {"View": "view", "MaterializedView": "materialized view", "LiveView": "view", "WindowView": "view"}
-ELSEWHERE = frozenset(
-    "AzureBlobStorage AzureQueue DeltaLake File HDFS Hive Hudi Iceberg IcebergS3 JDBC Kafka MongoDB MySQL NATS ODBC"
-    " PostgreSQL RabbitMQ Redis S3 S3Queue SQLite URL YTsaurus".split()
+ELSEWHERE = (
+    *("AzureBlobStorage", "AzureQueue", "DeltaLake", "File", "HDFS", "Hive", "Hudi", "Iceberg", "JDBC", "Kafka"),
+    *("MongoDB", "MySQL", "NATS", "ODBC", "PostgreSQL", "RabbitMQ", "Redis", "S3", "S3Queue", "SQLite", "URL"),
 )
 """Engines whose rows lie outside of ClickHouse."""
 

@@ -132,6 +132,17 @@ def _container(kind: Kind, zone: str) -> pa.DataType | None:
     return pa.struct([(label, each) for (label, _), each in zip(elements, known, strict=True)])
 
 
+def is_clear(kind: pa.DataType) -> bool:
+    """Whether what the Arrow format wrote can only be this: other numbers and bytes stand for several types."""
+    return (
+        kind in (pa.bool_(), pa.uint8(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(), pa.string())
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_null(kind)
+    )
+
+
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
@@ -144,8 +155,8 @@ def convert(column: pa.Array, native: str, wanted: pa.DataType) -> pa.Array:
         return LEAVES[kind.name](column, kind)
     if kind.name in ("Array", "Map", "Tuple"):
         return _convert_container(column, kind, wanted)
-    if pa.types.is_timestamp(wanted) and pa.types.is_uint32(column.type):
-        column = column.cast(pa.int64())
+    if pa.types.is_temporal(wanted) and pa.types.is_integer(column.type):  # seconds, or days in older servers
+        column = column.cast(pa.int32() if pa.types.is_date(wanted) else pa.int64())
     return column if column.type == wanted else column.cast(wanted)
 
 

@@ -108,7 +108,7 @@ class Trino(BaseDialect):
             return name if name in FAULTS else kind
         if status := re.match(r"error (\d{3})", str(error)):
             return "busy" if status[1] in ("429", "502", "503", "504") else _status(status[1])
-        return "no answer" if isinstance(error, (ValueError, KeyError)) else failure(error)
+        return failure(error) or ("no answer" if type(error).__name__ == "JSONDecodeError" else None)
 
     def said(self, error: BaseException) -> str:
         """Trino's own words."""

@@ -87,8 +87,10 @@ class TrinoSession(Session):
         return list(query.execute())
 
     def _request(self, statement: Statement) -> TrinoRequest:
-        """What sends a statement, with what holds for it. The source and the tag are shown by Trino's web interface,
-        the source in `system.runtime.queries` too."""
+        """What sends a statement, with what holds for it.
+
+        A DBA sees the source, and in it the query's id, in Trino's web interface and in `system.runtime.queries`.
+        """
         name = self._surroundings.application_name
         session = ClientSession(
             user=self._config.username or "",
@@ -100,8 +102,9 @@ class TrinoSession(Session):
             transaction_id=NONE,
             timezone=self._config.session_zone,
         )
+        host = self._config.host or ""
         return TrinoRequest(
-            self._config.host or "",
+            f"[{host}]" if ":" in host else host,
             self._config.port or 443,
             session,
             self._wire,
@@ -119,7 +122,11 @@ class TrinoSession(Session):
         if statement.read_only:
             self._begin(request)
         self._query = query = TrinoQuery(request, executed(statement), legacy_primitive_types=True)
-        result = query.execute()
+        try:
+            result = query.execute()
+        except TrinoQueryError:
+            self._query = None  # it is over, and cannot be cancelled
+            raise
         types = [str(each["type"]) for each in query.columns or ()]
         names = [str(each["name"]) for each in query.columns or ()]
         schema = pa.schema([pa.field(name, arrow_type(each)) for name, each in zip(names, types, strict=True)])
@@ -128,7 +135,7 @@ class TrinoSession(Session):
         )
 
     def _begin(self, request: TrinoRequest) -> None:
-        """Open a transaction in which Trino refuses to write; the statement runs in it, and so cannot leave it before."""
+        """Open a transaction in which Trino refuses to write; the statement runs in it, and cannot leave it before."""
         query = TrinoQuery(request, "START TRANSACTION READ ONLY", legacy_primitive_types=True)
         started = _Started(self._wire)
         with started:
@@ -177,7 +184,8 @@ class TrinoSession(Session):
         """Cancel what was not read to its end, and end its transaction."""
         query, self._query = self._query, None
         if query is not None and not query.finished:
-            query.cancel()
+            with contextlib.suppress(Exception):  # it may just have ended
+                query.cancel()
         self._end()
 
     def reset(self) -> bool:

@@ -1,4 +1,4 @@
-"""What Trino's catalogs hold, from their information_schema: four statements a catalog, whatever the number of tables."""
+"""What Trino's catalogs hold: four statements a catalog, whatever the number of tables."""
 
 from __future__ import annotations
 

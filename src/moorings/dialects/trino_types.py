@@ -164,8 +164,8 @@ def _list(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
 
 def _map(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
     key, item = taken_apart(native)[1]
-    keys = column([each for value in values for each in value or ()], key)
-    items = column([each for value in values for each in (value or {}).values()], item)
+    keys = column(list(chain.from_iterable(value or () for value in values)), key)
+    items = column(list(chain.from_iterable(value.values() for value in values if value)), item)
     return pa.MapArray.from_arrays(_offsets(values), keys, items, type=wanted, mask=_missing(values))
 
 

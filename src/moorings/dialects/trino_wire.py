@@ -1,4 +1,4 @@
-"""HTTP with a Trino coordinator: its TLS, its login, and nothing to anybody else. Imports requests: only sessions do."""
+"""HTTP with a Trino coordinator: its TLS, its login, and nothing to anybody else. Imports requests."""
 
 from __future__ import annotations
 
@@ -49,12 +49,15 @@ class Wire(Session):
         self.auth = self._signed
 
     def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> Response:
-        """Send a request, following no redirect."""
-        return super().request(method, url, *arguments, **{**options, "allow_redirects": False})
+        """Send a request, following no redirect, and past proxies that the driver finds in the environment."""
+        return super().request(method, url, *arguments, **{**options, "allow_redirects": False, "proxies": {}})
 
     def _signed(self, request: PreparedRequest) -> PreparedRequest:
-        """A request with the login. Raises HostUnreachable for one to another address: pages name where the next one
-        is, and a password must not follow there."""
+        """A request with the login.
+
+        Raises HostUnreachable for one to another address: pages name where the next one is, and a password must not
+        follow there.
+        """
         where = urlsplit(request.url or "")
         port = where.port or {"https": 443, "http": 80}.get(str(where.scheme))
         if (where.scheme, (where.hostname or "").strip("[]").lower(), port) != self._place:

@@ -39,7 +39,7 @@ PYTHON = HERE.parents[2] / ".engines" / "chdb" / "bin" / "python"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a connection be unverified, as `sslMode` `require` is: the driver silences the warning, pytest lets it speak."""
+    """Let `sslMode` `require` verify nothing: the driver silences urllib3's warning, pytest lets it speak again."""
     config.addinivalue_line("filterwarnings", "ignore::urllib3.exceptions.InsecureRequestWarning")
 
 
@@ -101,6 +101,13 @@ class Outside:
         )
         return int(found[0][0])
 
+    def tagged(self, query_id: str) -> int:
+        found = self.ask(
+            "SELECT toInt32(count()) FROM system.processes WHERE query NOT LIKE '%system.processes%'"
+            f" AND Settings['log_comment'] = '{query_id}'"
+        )
+        return int(found[0][0])
+
     def sessions(self) -> int:
         return self.running("")
 
@@ -147,9 +154,11 @@ SQL = Sql(
         "null": Case("CAST(NULL, 'Nullable(Int32)')", "int32", None),
     },
     structure=(
-        "CREATE TABLE parents (id Int32, name String COMMENT 'What they are called',"
-        " amount Nullable(Decimal(10, 2)), made DateTime64(6)) ENGINE = MergeTree ORDER BY id"
-        " COMMENT 'Who has children'",
+        (
+            "CREATE TABLE parents (id Int32, name String COMMENT 'What they are called',"
+            " amount Nullable(Decimal(10, 2)), made DateTime64(6)) ENGINE = MergeTree ORDER BY id"
+            " COMMENT 'Who has children'"
+        ),
         "CREATE TABLE children (parent_id Int32, place Int32) ENGINE = MergeTree ORDER BY (parent_id, place)",
         "CREATE VIEW named AS SELECT id, name FROM parents",
         "CREATE DATABASE other",
@@ -176,6 +185,7 @@ SQL = Sql(
         "EXPLAIN AST INSERT INTO written VALUES (1); INSERT INTO written VALUES (1)",
     ),
     timeout="SELECT toFloat64(getSetting('max_execution_time')) AS seconds",
+    zone="SELECT timezone() AS zone",
     written="CREATE TABLE written (number Int32) ENGINE = MergeTree ORDER BY number",
 )
 

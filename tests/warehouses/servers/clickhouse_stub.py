@@ -2,8 +2,9 @@
 
 Real: SQL, types, formats, error codes, settings with their constraints (`readonly`), parameters, databases, system
 tables, KILL QUERY, max_execution_time. Ours: the HTTP interface as https://clickhouse.com/docs/interfaces/http tells it
-(logins, which parameters are settings, the format, headers of answers, one statement a request), and user profiles. Missing: grants, since chdb
-has one user; streaming, since an answer is sent when it is whole; stopping what a client has left.
+(logins, which parameters are settings, the format, headers of answers, one statement a request), and user profiles.
+Missing: grants, since chdb has one user; streaming, since an answer is sent when it is whole; stopping what a client
+has left.
 
 Run by chdb's interpreter: `clickhouse_stub.py <TLS port> <plain port> <certificate> <key> <folder>`, with the password
 of `moorings` in the environment.
@@ -34,24 +35,24 @@ NO_SETTINGS = {
 }  # fmt: skip
 STATUS = {"516": 403, "497": 403, "81": 404, "60": 404, "62": 400, "159": 408}
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
-asked = 0
-counting = threading.Lock()
+asked: list[str] = []
+"""The statements so far."""
 
 
 class ClickHouse(Handler):
     """One client's requests."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         """The ping, how many statements came so far, or a statement."""
         path = urllib.parse.urlsplit(self.path).path
         if path == "/ping":
             self.answer(200, b"Ok.\n", {})
         elif path == "/asked":
-            self.answer(200, str(asked).encode(), {})
+            self.answer(200, str(len(asked)).encode(), {})
         else:
             self.do_POST()
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         """A statement, in the URL, the body, or both."""
         given = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query, keep_blank_values=True))
         body = self.body().decode("utf-8", "surrogateescape")
@@ -64,9 +65,7 @@ class ClickHouse(Handler):
                 " incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)"
             )
             return
-        global asked
-        with counting:
-            asked += 1
+        asked.append(sql)
         self.run(sql, given, user[1])
 
     def run(self, sql: str, given: dict[str, str], profile: dict[str, str]) -> None:
@@ -80,7 +79,7 @@ class ClickHouse(Handler):
         try:
             with chdb.connect(FOLDER) as session:
                 result = self.result(session, sql, given, profile, wanted)
-        except Exception as error:  # chdb wraps them in several of its own
+        except Exception as error:  # noqa: BLE001  # chdb raises several kinds of its own
             self.refuse(str(error))
             return
         headers = {"X-ClickHouse-Query-Id": query_id, "X-ClickHouse-Timezone": "UTC", "X-ClickHouse-Summary": "{}"}

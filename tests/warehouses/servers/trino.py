@@ -73,6 +73,9 @@ class Outside:
     def running(self, marker: str) -> int:
         return outside(self._server, running=marker)
 
+    def tagged(self, query_id: str) -> int:
+        return outside(self._server, tagged=query_id)
+
     def sessions(self) -> int:
         return outside(self._server, transactions=True)
 
@@ -91,6 +94,7 @@ SQL = Sql(
     ),
     slow="SELECT pause(30) AS {marker}",
     mark="?",
+    zone="SELECT current_timezone() AS zone",
     echo="SELECT CAST(? AS varchar) AS echo",
     types={
         "boolean": Case("true", "bool", True),

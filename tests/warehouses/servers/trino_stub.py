@@ -51,7 +51,9 @@ SYSTEM = re.compile(r'"(\w+)"\.information_schema\.(tables|columns)\b|system\.me
 SIMPLE = {
     "BOOLEAN": "boolean", "TINYINT": "tinyint", "SMALLINT": "smallint", "INTEGER": "integer", "BIGINT": "bigint",
     "FLOAT": "real", "DOUBLE": "double", "VARCHAR": "varchar", "BLOB": "varbinary", "DATE": "date", "TIME": "time(6)",
-    "TIMESTAMP": "timestamp(6)", "TIMESTAMP WITH TIME ZONE": "timestamp(6) with time zone", "HUGEINT": "decimal(38,0)",
+    "TIMESTAMP": "timestamp(6)",
+    "TIMESTAMP_S": "timestamp(6)", "TIMESTAMP_MS": "timestamp(6)", "TIMESTAMP_NS": "timestamp(6)",
+    "TIMESTAMP WITH TIME ZONE": "timestamp(6) with time zone", "HUGEINT": "decimal(38,0)",
     '"NULL"': "unknown", "JSON": "json", "UUID": "uuid",
 }  # fmt: skip
 VERBS = (
@@ -180,6 +182,8 @@ class Query:
         catalog, schema = self.headers.get("X-Trino-Catalog"), self.headers.get("X-Trino-Schema") or DEFAULT_SCHEMA
         if catalog:
             self._connection.execute(f'USE "{catalog}"."{schema}"')
+        if zone := self.headers.get("X-Trino-Time-Zone"):
+            self._connection.execute(f"SET TimeZone = '{zone}'")
         if found := re.search(r"\bpause\((\d+)\)", statement, re.IGNORECASE):
             self._stopped.wait(int(found[1]))
             statement = statement.replace(found[0], found[1])
@@ -259,7 +263,7 @@ def transpiled(sql: str) -> str:
         raise TrinoError("SYNTAX_ERROR", f"line 1:1: mismatched input: {str(error).splitlines()[0]}") from error
     if len(parsed) != 1 or ";" in QUOTED.sub("", sql) or verb_of(sql) not in VERBS:
         raise TrinoError("SYNTAX_ERROR", "line 1:1: mismatched input")
-    return parsed[0].sql(dialect="duckdb")
+    return parsed[0].sql(dialect="duckdb").replace("CURRENT_TIMEZONE()", "current_setting('TimeZone')")
 
 
 def refused(error: duckdb.Error) -> TrinoError:
@@ -292,7 +296,9 @@ def of_trino(kind: Any) -> str:
 
 
 def of_text(native: str) -> str:
-    """DuckDB's name of a simple type as Trino's."""
+    """DuckDB's name of a simple type, or a list of one, as Trino's."""
+    if native.endswith("[]"):
+        return f"array({of_text(native[:-2])})"
     return SIMPLE.get(native, native.lower())
 
 
@@ -326,7 +332,7 @@ class Trino(Handler):
 
     secure = True
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         """A new statement."""
         body = self.body().decode()
         if self.path == "/outside":
@@ -335,12 +341,10 @@ class Trino(Handler):
             self.answer(404, b"not found", {})
         elif self.allowed():
             heard.append(dict(self.headers) | {"sql": body})
-            query = Query(
-                body, {name.title().replace("X-Trino", "X-Trino"): value for name, value in self.headers.items()}
-            )
+            query = Query(body, {name.title(): value for name, value in self.headers.items()})
             self.send(query, {"nextUri": self.uri(query, 1), "stats": {"state": "QUEUED"}}, {})
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         """The next page of a statement, after a while if it has none yet."""
         if not self.allowed():
             return
@@ -363,7 +367,7 @@ class Trino(Handler):
         if "nextUri" not in found:
             query.close()
 
-    def do_DELETE(self) -> None:
+    def do_DELETE(self) -> None:  # noqa: N802
         """Cancel a statement."""
         if self.allowed():
             query, _ = self.addressed()
@@ -405,6 +409,9 @@ class Trino(Handler):
         found: Any = None
         if "running" in asked:
             found = sum(asked["running"] in each.sql and not each.done.is_set() for each in list(queries.values()))
+        elif "tagged" in asked:
+            sources = [each.headers["X-Trino-Source"] for each in list(queries.values()) if not each.done.is_set()]
+            found = sum(asked["tagged"] in source for source in sources)
         elif "heard" in asked:
             found = heard
         elif "transactions" in asked:

@@ -1,18 +1,15 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from urllib3 import PoolManager, Timeout
 from urllib3.response import HTTPResponse
 
+from .query import QueryResult
+
 class SettingDef:
     name: str
     value: str
     readonly: int
-
-class QueryResult:
-    column_names: tuple[str, ...]
-    @property
-    def result_rows(self) -> Sequence[Sequence[Any]]: ...
 
 class HttpClient:
     server_settings: Mapping[str, SettingDef]
