@@ -78,8 +78,7 @@ class ClickHouseSession(Session):
         self._wire = _Wire(ssl_context=context, cert_reqs=context.verify_mode if context else None)
         try:
             self._client = self._login(surroundings.application_name)
-            self._check_database()
-            ((self._zone,),) = self._rows("SELECT timezone()")
+            self._zone = self._look_around()
             self._wait(config.query_timeout_seconds)
         except BaseException:
             self._wire.hang_up()
@@ -103,15 +102,20 @@ class ClickHouseSession(Session):
             show_clickhouse_errors="scrub",
         )
 
-    def _check_database(self) -> None:
-        """See that the database is there, and that the login sees it; `check_schemas` judges the default schema."""
-        if self._config.database is not None:
-            self._see(self._config.database, errors.DatabaseForbidden("database"))
+    def _look_around(self) -> str:
+        """See the database, if one is named; returns the session's time zone. One request: logins should be quick."""
+        if self._config.database is None:
+            return self._rows("SELECT timezone()")[0][0]
+        zone, seen = self._seen(self._config.database)
+        if not seen:
+            raise errors.DatabaseForbidden("database")
+        return zone
 
-    def _see(self, database: str, forbidden: errors.WarehouseError) -> None:
-        self._ask("SELECT 1", database=database)
-        if not self._rows(f"SELECT 1 FROM system.databases WHERE name = {literal(database)}"):  # noqa: S608  # quoted
-            raise forbidden
+    def _seen(self, database: str) -> tuple[str, bool]:
+        """The time zone, and whether the login sees this database; the server raises when there is none."""
+        sql = f"SELECT timezone(), (SELECT count() FROM system.databases WHERE name = {literal(database)})"  # noqa: S608
+        ((zone, found),) = self._ask(sql, database=database).result_rows
+        return str(zone), bool(found)
 
     def ping(self) -> None:
         """Ask for 1."""
@@ -123,11 +127,13 @@ class ClickHouseSession(Session):
         if schema is None:
             return "The default schema is the user's own."
         try:
-            self._see(schema, errors.SchemaForbidden("default_schema"))
+            _, seen = self._seen(schema)
         except DatabaseError as error:
             if error.code != UNKNOWN_DATABASE:
                 raise
             raise errors.SchemaNotFound("default_schema") from error
+        if not seen:
+            raise errors.SchemaForbidden("default_schema")
         return f"The default schema is {schema}."
 
     def tables(self, scope: Scope) -> Sequence[Table]:

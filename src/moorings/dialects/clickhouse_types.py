@@ -133,12 +133,11 @@ def _container(kind: Kind, zone: str) -> pa.DataType | None:
 
 
 def is_clear(kind: pa.DataType) -> bool:
-    """Whether what the Arrow format wrote can only be this: other numbers and bytes stand for several types."""
+    """Whether the Arrow format writes nothing else as this: other types are ambiguous, or in the server's zone."""
     return (
         kind in (pa.bool_(), pa.uint8(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(), pa.string())
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)
-        or pa.types.is_timestamp(kind)
         or pa.types.is_null(kind)
     )
 
