@@ -10,12 +10,14 @@ from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
 from tests.warehouses.servers import (
+    clickhouse,
     files,
     mariadb,
     mssql,
     oracle,
     postgresql,
     redshift,
+    trino,
 )
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
@@ -30,6 +32,8 @@ ENGINES: Sequence[Under] = (
     mariadb.MYSQL,
     mssql.UNDER,
     oracle.UNDER,
+    clickhouse.UNDER,
+    trino.UNDER,
 )
 
 

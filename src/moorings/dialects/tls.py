@@ -1,4 +1,4 @@
-"""TLS as the families of PostgreSQL and MySQL share it: its settings, and what went wrong on the way to a server."""
+"""The way to a server: TLS as a mode asks for it, and what can go wrong before the server speaks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class TlsConfig(ConnectionConfig, frozen=True):
     ssl_mode: SslMode = "prefer"
 
 
-def verified(config: TlsConfig) -> bool:
+def verified(config: ConnectionConfig) -> bool:
     """Whether the server's certificate has to be verified."""
-    return config.ssl_mode.startswith("verify") and not config.trust_server_certificate
+    return (config.ssl_mode or "").startswith("verify") and not config.trust_server_certificate
 
 
-def tls_context(config: TlsConfig) -> ssl.SSLContext | None:
-    """How TLS is spoken by a mode; None where it is not."""
-    if config.ssl_mode == "disable":
+def tls_context(config: ConnectionConfig) -> ssl.SSLContext | None:
+    """How TLS is spoken by a connection's `ssl_mode`; None where it is not."""
+    if config.ssl_mode is None or config.ssl_mode == "disable":
         return None
     context = ssl.create_default_context(cadata=config.ssl_root_cert if verified(config) else None)
     context.check_hostname = verified(config) and config.ssl_mode == "verify-full"
@@ -31,7 +31,7 @@ def tls_context(config: TlsConfig) -> ssl.SSLContext | None:
 
 
 def failure(error: BaseException) -> str | None:
-    """What kept us from the server, in a word of FAULTS; the driver wraps it, or passes it on as it is."""
+    """What kept us from the server, in a word of FAULTS; drivers wrap it, or pass it on as it is."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (socket.gaierror, "unresolved"),
         (ConnectionRefusedError, "refused"),
@@ -39,9 +39,10 @@ def failure(error: BaseException) -> str | None:
         (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
         (ssl.SSLError, "no tls"),
         (ConnectionError, "lost"),
-        (OSError, "unreachable"),
         (EOFError, "lost"),
     )
     found = next((word for kind, word in kinds if isinstance(error, kind)), None)
     cause = error.__cause__ or error.__context__
-    return found or (failure(cause) if cause is not None else None)
+    if found is None and cause is not None:
+        found = failure(cause)
+    return found or ("unreachable" if isinstance(error, OSError) else None)  # drivers call their own an OSError too

@@ -1,0 +1,87 @@
+"""The body of ClickHouse's answer: an Arrow stream, behind which an error can stand in plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
+
+CHUNK_BYTES = 1024 * 1024
+TAIL_BYTES = 16 * 1024
+"""The longest error that is looked for at the end."""
+END = b"\xff\xff\xff\xff\0\0\0\0"
+"""How an Arrow stream ends. Arrow's reader takes a missing end for one, and a half result would pass for the whole."""
+ERROR = re.compile(rb"Code: (\d+)\. (DB::Exception: .*?)(?:\s+\d+ \w{16}\s+__exception__)?\s*$", re.DOTALL)
+
+
+class Body:
+    """A response as a file that pyarrow reads, which remembers its last bytes."""
+
+    closed = False
+
+    def __init__(self, response: HTTPResponse) -> None:
+        self._response = response
+        self._ahead = b""
+        self._tail = b""
+
+    def empty(self) -> bool:
+        """Whether the server sent nothing; waits for the first bytes. Raises what the server says instead."""
+        try:
+            self._ahead = self._pull(CHUNK_BYTES)
+        except (HTTPError, OSError) as error:
+            raise self._broken() from error
+        return not self._ahead
+
+    def _pull(self, most: int) -> bytes:
+        data = self._response.read1(most)
+        self._tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (self._tail + data)[-TAIL_BYTES:]
+        return data
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer only at the end. No room is made for them ahead: a garbled length may say anything."""
+        parts: list[bytes] = []
+        while size:
+            data = self._ahead or self._pull(CHUNK_BYTES if size < 0 else min(size, CHUNK_BYTES))
+            if not data:
+                break
+            self._ahead = data[size:] if size >= 0 else b""
+            parts.append(data[:size] if size >= 0 else data)
+            size -= len(parts[-1]) if size > 0 else 0
+        return b"".join(parts)
+
+    def arrow(self) -> pa.RecordBatchReader:
+        """The Arrow stream; raises what the server says instead."""
+        try:
+            return pa.ipc.open_stream(self)
+        except (pa.ArrowInvalid, HTTPError, OSError) as error:
+            raise self._broken() from error
+
+    def batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The stream's batches that have rows; raises what the server says behind them, or that the rest is missing."""
+        try:
+            for batch in stream:
+                if batch.num_rows:
+                    yield batch
+            self.read()
+        except (pa.ArrowInvalid, HTTPError, OSError) as error:
+            raise self._broken() from error
+        if not self._tail.endswith(END):
+            raise self._broken()
+        self._response.release_conn()
+
+    def _broken(self) -> DatabaseError:
+        """The error that the server wrote behind the rows; without one, the connection is lost."""
+        try:
+            self.read()
+        except (HTTPError, OSError):
+            pass  # a server that fails midway breaks the transfer off, behind its words
+        finally:
+            self._response.close()
+        found = ERROR.search(self._tail)
+        if found is None:
+            return OperationalError("The result broke off.", code=210)
+        return DatabaseError(f"Code: {found[1].decode()}. {found[2].decode(errors='replace')}", code=int(found[1]))

@@ -1,0 +1,36 @@
+"""What must be known of a ClickHouse statement's text: where it ends, and which parameters it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from moorings import errors
+
+TOKEN = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`"
+    r"|(?P<blank>\s+|;|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)|\{\s*(?P<parameter>[A-Za-z_]\w*)\s*:|\w+|.",
+    re.DOTALL,
+)
+
+
+def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Values by the names that the statement has for them: `{p1:String}`, `{p2:Int64}`, in this order.
+
+    Raises ParametersRefused when it names others, or fewer: the server takes a missing one for null.
+    """
+    given = {f"p{place}": value for place, value in enumerate(values, 1)}
+    wanted = {name for found in TOKEN.finditer(sql) if (name := found["parameter"])}
+    if wanted != set(given):
+        listed = ", ".join(f"{{{name}}}" for name in sorted(wanted)) or "none"
+        raise errors.ParametersRefused(
+            message=f"The statement names {listed}, and {len(given)} were given. Write {{p1:String}}, {{p2:Int64}}."
+        )
+    return given
+
+
+def literal(value: str) -> str:
+    """A string as ClickHouse's SQL writes it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,32 @@
+"""Types that are written with brackets, such as `Map(String, Array(Int8))`, taken apart."""
+
+from __future__ import annotations
+
+import re
+
+PART = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"]|\"\")*\"|[^'`\"(),]+|[(),]", re.DOTALL)
+FIELD = re.compile(r"(`(?:[^`\\]|\\.)*`|\"(?:[^\"]|\"\")*\"|\w+)\s+(\S.*)", re.DOTALL)
+
+
+def taken_apart(native: str) -> tuple[str, list[str]]:
+    """The name of a type, and what stands in its brackets, apart at the commas between them."""
+    name, bracket, rest = native.strip().partition("(")
+    return name.strip(), arguments(rest[: rest.rindex(")")]) if bracket else []
+
+
+def arguments(text: str) -> list[str]:
+    """What stands between the outermost commas."""
+    found, depth = [""], 0
+    for part in PART.findall(text):
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        if part == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += part
+    return [each.strip() for each in found]
+
+
+def field(argument: str) -> tuple[str | None, str]:
+    """Name and type of a struct's field: the name as it is quoted, None where there is only a type."""
+    named = FIELD.fullmatch(argument)
+    return (named[1], named[2]) if named else (None, argument)

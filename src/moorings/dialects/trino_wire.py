@@ -1,0 +1,70 @@
+"""HTTP with a Trino coordinator: its TLS, its login, and nothing to anybody else. Imports requests."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+
+from moorings import errors
+
+SPOOLING = "X-Trino-Query-Data-Encoding"
+"""What asks for results in files of an object store: the driver would fetch those past our TLS settings."""
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose TLS is a context's and nothing else's: requests would add authorities of its own to it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
+        """Make the pool of connections."""
+        super().init_poolmanager(*sizes, **options, ssl_context=self._context, cert_reqs=self._context.verify_mode)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave it to the context."""
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Where to connect, without a word on certificates."""
+        place, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return place, {}
+
+
+class Wire(Session):
+    """Connections with one coordinator, whose every request logs in."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None, login: tuple[str, str] | None) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._place = ("https" if context else "http", host.lower(), port)
+        if context is not None:
+            self.mount("https://", _Adapter(context))
+        self._login = HTTPBasicAuth(*login) if login else None
+        self.auth = self._signed
+
+    def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> Response:
+        """Send a request, following no redirect, and past proxies that the driver finds in the environment."""
+        return super().request(method, url, *arguments, **{**options, "allow_redirects": False, "proxies": {}})
+
+    def _signed(self, request: PreparedRequest) -> PreparedRequest:
+        """A request with the login.
+
+        Raises HostUnreachable for one to another address: pages name where the next one is, and a password must not
+        follow there.
+        """
+        where = urlsplit(request.url or "")
+        port = where.port or {"https": 443, "http": 80}.get(str(where.scheme))
+        if (where.scheme, (where.hostname or "").strip("[]").lower(), port) != self._place:
+            raise errors.HostUnreachable(
+                "host",
+                "port",
+                message="Trino names another address for its results. Set http-server.process-forwarded=true there.",
+            )
+        request.headers.pop(SPOOLING, None)
+        return self._login(request) if self._login else request

@@ -1,0 +1,1 @@
+# What we use of clickhouse-connect, whose own types are not strict.

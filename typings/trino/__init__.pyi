@@ -1,0 +1,1 @@
+# What we use of trino, whose own types are not strict.

@@ -1,0 +1,3 @@
+class TrinoQueryError(Exception):
+    @property
+    def error_name(self) -> str | None: ...
