@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import re
 import uuid
@@ -20,7 +19,6 @@ from google.api_core.exceptions import (
     ServiceUnavailable,
 )
 from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from moorings import errors
 from moorings.dialects import bigquery_structure
@@ -28,7 +26,7 @@ from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.bigquery import Config, endpoint, storage_endpoint
 from moorings.dialects.bigquery_login import credentials
 from moorings.dialects.bigquery_types import column_type
-from moorings.dialects.bigquery_wire import Wire, storage_channel, storage_client
+from moorings.dialects.bigquery_wire import Wire, read, storage_channel
 from moorings.dialects.structure import Plan, Scope, Table, names
 
 ONE = Statement("SELECT 1 AS one")
@@ -55,7 +53,6 @@ class BigQuerySession(Session):
         self._job_id: str | None = None
         self._pieces: Generator[Any] | None = None
         self._channel: grpc.Channel | None = None
-        self._storage: BigQueryReadClient | None = None
         self._storage_url = None if config.trust_server_certificate else storage_endpoint(config)
         self._wire = self._fresh_wire()
         self._client = self._wire.client
@@ -202,32 +199,21 @@ class BigQuerySession(Session):
         """The rows as they come: all with the first page, or by the Storage API, or page by page."""
         if rows.total_rows <= FIRST_PAGE:
             return rows.to_arrow_iterable()
-        streamed = self._by_storage(rows)
+        streamed = self._by_storage(job)
         return job.result(page_size=page_size, job_retry=None).to_arrow_iterable() if streamed is None else streamed
 
-    def _by_storage(self, rows: Any) -> Iterator[pa.RecordBatch] | None:
-        """The rows, in one stream with one message ahead, so that memory is bounded; None where that cannot be."""
-        reader = self._reader()
-        if reader is None:
-            return None
-        pieces = rows.to_arrow_iterable(reader, max_queue_size=1, max_stream_count=1)
-        try:
-            first = next(pieces)
-        except NO_STORAGE:
-            self._storage_url = self._storage = None
-            return None
-        return itertools.chain([first], pieces)
-
-    def _reader(self) -> BigQueryReadClient | None:
-        """The Storage API's client; None once it was found to be out of reach."""
-        if self._storage is None and self._storage_url is not None:
+    def _by_storage(self, job: bigquery.QueryJob) -> Iterator[pa.RecordBatch] | None:
+        """The rows in one stream, in their order; None where the Storage API is out of reach."""
+        if self._channel is None and self._storage_url is not None:
             self._channel = storage_channel(self._storage_url, self._config, self._credentials, self._wire.request)
-            try:
-                grpc.channel_ready_future(self._channel).result(timeout=self._seconds)
-                self._storage = storage_client(self._channel)
-            except grpc.FutureTimeoutError:
-                self._storage_url = None
-        return self._storage
+        if self._channel is None or self._storage_url is None:
+            return None
+        try:
+            grpc.channel_ready_future(self._channel).result(timeout=self._seconds)
+            return read(self._channel, job, self._seconds)
+        except (*NO_STORAGE, grpc.FutureTimeoutError):
+            self._storage_url = None  # found out once, and not again with every statement
+            return None
 
     # ---- the end ------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 PROJECT = "moorings-test"
-RESULTS = "_results"
-"""The dataset of results: bqemulator's Storage API reads real tables alone."""
+RESULTS, PAGE = "_results", 1000
+"""The dataset of results with more rows than this: bqemulator's Storage API reads real tables alone."""
 BYTES = 10_485_760
 """What every statement that reads a table is estimated to read."""
 SLEEP = re.compile(r"SLEEP\((\d+)\)")
@@ -42,6 +42,8 @@ class Job:
     resource: dict[str, Any]
     done: threading.Event = field(default_factory=threading.Event)
     fault: tuple[str, str] | None = None
+    place: dict[str, str] | None = None
+    """The table that holds the result, where it is a large one."""
 
     @property
     def query(self) -> str:
@@ -139,6 +141,10 @@ class Front:
                 return self._cancel(job)
             if job is not None and (job.fault or not job.done.is_set()):
                 return self._progress(job, found[1])
+            if job is not None and job.place and found[1] == "jobs":
+                status, answer = self.forward(method, path, body)
+                answer["configuration"]["query"]["destinationTable"] = job.place
+                return status, answer
         if rest == "datasets/closed" and email.startswith("guest"):
             return _refusal(403, "accessDenied", "Access Denied: Permission bigquery.datasets.get denied on dataset")
         return self.forward(method, path, body)
@@ -181,15 +187,24 @@ class Front:
             job.done.wait(min(int(sleeping[1]), limit))
             job.fail("stopped", f"Job execution was cancelled: Job timed out after {limit} sec")
             return
-        if _is(_parsed(job.query), "Query"):
-            place = {"projectId": PROJECT, "datasetId": RESULTS, "tableId": job.resource["jobReference"]["jobId"]}
-            configuration["query"]["destinationTable"] = place
-        status, answer = self.forward(
-            "POST", f"/bigquery/v2/projects/{PROJECT}/jobs", json.dumps(job.resource).encode()
-        )
+        status, answer = self._pass_on(job.resource)
         if status != 200:
             job.fail(answer["error"]["errors"][0]["reason"], answer["error"]["message"])
+        elif int(answer["statistics"].get("query", {}).get("totalRows") or 0) > PAGE:
+            job.place = self._kept(job)
         job.done.set()
+
+    def _kept(self, job: Job) -> dict[str, str]:
+        """The table that a large result is in, as in BigQuery all are."""
+        job_id = job.resource["jobReference"]["jobId"]
+        query = job.resource["configuration"]["query"]
+        sql = f"CREATE TABLE `{PROJECT}`.`{RESULTS}`.`{job_id}` AS {job.query}"
+        reference = job.resource["jobReference"] | {"jobId": f"{job_id}_kept"}
+        self._pass_on({"jobReference": reference, "configuration": {"query": query | {"query": sql}}})
+        return {"projectId": PROJECT, "datasetId": RESULTS, "tableId": job_id}
+
+    def _pass_on(self, job: dict[str, Any]) -> Answer:
+        return self.forward("POST", f"/bigquery/v2/projects/{PROJECT}/jobs", json.dumps(job).encode())
 
     def _dry_run(self, body: dict[str, Any]) -> Answer:
         sql = body["configuration"]["query"]["query"]
@@ -202,7 +217,7 @@ class Front:
         if kind is not None:
             told = {"statementType": kind, "totalBytesProcessed": "0"}
             return 200, body | {"status": {"state": "DONE"}, "statistics": {"query": told}}
-        status, answer = self.forward("POST", f"/bigquery/v2/projects/{PROJECT}/jobs", json.dumps(body).encode())
+        status, answer = self._pass_on(body)
         if status == 200:
             answer["statistics"]["query"]["totalBytesProcessed"] = str(_estimate(sql))
         return status, answer
