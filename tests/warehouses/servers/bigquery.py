@@ -129,6 +129,9 @@ class Outside:
     def running(self, marker: str) -> int:
         return self.front.running(marker)
 
+    def tagged(self, query_id: str) -> int:
+        return self.front.tagged(query_id)
+
     def sessions(self) -> int:
         return 0
 
@@ -245,6 +248,7 @@ UNDER = Under(
         "session kill": "never: BigQuery has no sessions",
         "own sql": "never: BigQuery has no second column of a name, no EXPLAIN and no WHERE without FROM",
         "server timeout": "never: a statement cannot ask; what is sent is seen in tests/warehouses/test_bigquery.py",
+        "zone": "notyet: bqemulator knows no time zone; what is sent is seen in tests/warehouses/test_bigquery.py",
         "temporary tables": "never: a job is a session of its own",
         "keys": "notyet: bqemulator has no views of constraints",
         "comments": "notyet: bqemulator has no comments of columns; those of tables are seen in test_bigquery.py",

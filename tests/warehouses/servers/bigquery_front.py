@@ -97,6 +97,10 @@ class Front:
     def running(self, marker: str) -> int:
         return sum(marker in job.query and not job.done.is_set() for job in self.jobs.values())
 
+    def tagged(self, query_id: str) -> int:
+        under_way = [job for job in self.jobs.values() if not job.done.is_set()]
+        return sum(query_id in job.resource["configuration"].get("labels", {}).values() for job in under_way)
+
     # ---- who comes ------------------------------------------------------------------------------------------------
 
     def token(self, form: dict[str, str]) -> Answer:
