@@ -105,11 +105,11 @@ class TestTables:
 @pytest.mark.needs("schemas")
 class TestScope:
     def test_only_included_schemas_are_read(self, found: Found) -> None:
-        assert set(found(includeSchemas="other")) == {"elsewhere"}
+        assert set(found(includeSchemas="other", defaultSchema=None)) == {"elsewhere"}
 
     def test_patterns_know_a_wildcard_and_no_case(self, found: Found) -> None:
-        assert set(found(includeSchemas="nothing, OTH*")) == {"elsewhere"}
-        assert found(includeSchemas="o_her, oth%") == {}
+        assert set(found(includeSchemas="nothing, OTH*", defaultSchema=None)) == {"elsewhere"}
+        assert found(includeSchemas="o_her, oth%", defaultSchema=None) == {}
 
     def test_the_default_schema_is_always_read(self, found: Found) -> None:
         default = found()["parents"].schema

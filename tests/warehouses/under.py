@@ -138,7 +138,8 @@ class Under:
 
     Abilities that tests need: server, tls, tls modes, process list, session kill, sql, own sql, parameters, read only,
     writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign keys, comments,
-    plan, many tables, schemas, grants, one statement, empty statements, zone, default schema, tag.
+    plan, many tables, schemas, grants, one statement, empty statements, zone, default schema, tag,
+    promptness.
     """
 
     dialect: str

@@ -105,7 +105,12 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "parameters": errors.ParametersRefused(),
     "InvalidRequestException": errors.StatementRefused(),
     "FAILED": errors.StatementRefused(),
-    "unreadable": errors.StatementRefused(message="The result has a value that Moorings cannot read. Cast it to varchar."),
+    "ResponseParserError": errors.HostUnreachable(
+        "host_override", message="What answers there does not speak as AWS does. Check the endpoint."
+    ),
+    "unreadable": errors.StatementRefused(
+        message="The result has a value that Moorings cannot read. Cast it to varchar."
+    ),
 }
 """The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""
 
@@ -151,14 +156,20 @@ class Athena(BaseDialect):
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
         if isinstance(error, ExecutionError):
-            return error.state if error.state == "CANCELLED" else _told(STATEMENTS, error) or error.state
-        code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        if code is not None:
-            return _of_code(error, code)
+            return error.state if error.state == "CANCELLED" else _told(STATEMENTS, str(error)) or error.state
+        said = (getattr(error, "response", None) or {}).get("Error", {})
+        if "Code" in said:
+            return _of_code(said["Code"], said.get("Message", ""), getattr(error, "operation_name", ""))
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if kinds & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
             return "no credentials"
-        return "unreadable" if "ArrowInvalid" in kinds else failure(error) or _of_botocore(kinds)
+        if "ArrowInvalid" in kinds:
+            return "unreadable"
+        return failure(error) or _of_botocore(kinds)
+
+    def said(self, error: BaseException) -> str:
+        """AWS's words; an answer that cannot be read is not quoted, since the keys of a role may be in it."""
+        return "" if type(error).__name__ == "ResponseParserError" else str(error)
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and look for the workgroup and the catalog."""
@@ -172,19 +183,24 @@ def endpoint(config: Config, service: str) -> str | None:
     return endpoints.overridden(config.host_override, SERVICES, SERVICES).get(service)
 
 
-def _told(telltales: Iterable[tuple[str, str]], error: BaseException) -> str | None:
-    return next((key for telltale, key in telltales if telltale in str(error)), None)
+def _told(telltales: Iterable[tuple[str, str]], text: str) -> str | None:
+    return next((key for telltale, key in telltales if telltale in text), None)
 
 
-def _of_code(error: BaseException, code: str) -> str:
-    """The key for AWS's code; an operation that runs no statement tells of the login's own settings."""
-    operation = getattr(error, "operation_name", "")
+def _of_code(code: str, message: str, operation: str) -> str:
+    """The key for AWS's code; a call that runs no statement tells of the login's own settings."""
     statement = operation in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "GetObject")
-    return _told(STATEMENTS if statement else TELLTALES, error) or (code if code in FAULTS else "InvalidRequestException")
+    told = _told(STATEMENTS if statement else TELLTALES, message)
+    return told or (code if code in FAULTS else "InvalidRequestException")
 
 
 def _of_botocore(kinds: set[str]) -> str | None:
     """A failed connection, which botocore tells without its cause."""
     words = {"ConnectTimeoutError": "timed out", "ReadTimeoutError": "timed out", "SSLError": "no tls"}
-    words |= {"EndpointConnectionError": "unreachable", "ConnectionClosedError": "lost", "HTTPClientError": "lost"}
+    words |= {
+        "ResponseParserError": "ResponseParserError",
+        "EndpointConnectionError": "unreachable",
+        "ConnectionClosedError": "lost",
+        "HTTPClientError": "lost",
+    }
     return next((words[kind] for kind in words if kind in kinds), None)

@@ -11,8 +11,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import urllib3
 from botocore.config import Config as ClientConfig
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
+from botocore.loaders import create_loader
 from botocore.session import Session as AwsSession
 
 from moorings.dialects.athena import STS, Config, endpoint
@@ -23,6 +25,8 @@ NO_FILES = {
     "credentials_file": (None, None, os.devnull, None),
 }
 """Settings of botocore's that would have it read files: name in the file, variables, default, conversion."""
+MODELS = create_loader()
+"""Descriptions of AWS's services, which take longer to read than a login takes."""
 
 
 class Clients:
@@ -38,7 +42,9 @@ class Clients:
             ignore_configured_endpoint_urls=True,
             s3={"addressing_style": "path" if config.host_override else "auto"},
         )
-        self._session = AwsSession(session_vars=NO_FILES)
+        self._session = _fresh(NO_FILES)
+        if config.trust_server_certificate:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if config.aws_role_arn and config.authentication_type != "aws-access-key":
             provider = _Role(self)
             self._session.register_component("credential_provider", CredentialResolver([provider]))
@@ -69,7 +75,7 @@ class Clients:
     def assume(self) -> Mapping[str, Any]:
         """Credentials of the role, as botocore refreshes them; by the key that was given, or the machine's own."""
         key = self._given_key()
-        client = self._made(self._session_without_role() if key else AwsSession(), STS, key)
+        client = self._made(_fresh(NO_FILES if key else None), STS, key)
         external = self._config.external_oauth_audience
         asked = {"RoleArn": self._config.aws_role_arn, "RoleSessionName": "moorings", "DurationSeconds": 3600}
         try:
@@ -83,9 +89,11 @@ class Clients:
             "expiry_time": given["Expiration"].isoformat(),
         }
 
-    @staticmethod
-    def _session_without_role() -> AwsSession:
-        return AwsSession(session_vars=NO_FILES)
+
+def _fresh(settings: Any) -> AwsSession:
+    session = AwsSession(session_vars=settings)
+    session.register_component("data_loader", MODELS)
+    return session
 
 
 class _Role(CredentialProvider):

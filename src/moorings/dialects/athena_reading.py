@@ -14,9 +14,11 @@ import re
 from moorings import errors
 
 COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
-READS = re.compile(r"(?:EXPLAIN\s+(?:\([^()]*\)\s*)?)?(?:SELECT\b|WITH\b|VALUES\b|TABLE\b|\()|SHOW\b|DESC(?:RIBE)?\b", re.I)
+READS = re.compile(
+    r"(?:EXPLAIN\s+(?:\([^()]*\)\s*)?)?(?:SELECT\b|WITH\b|VALUES\b|TABLE\b|\()|SHOW\b|DESC(?:RIBE)?\b", re.IGNORECASE
+)
 WRITES = re.compile(
-    r"(?:INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER|TRUNCATE|UNLOAD|MSCK|VACUUM|OPTIMIZE|EXPLAIN)\b", re.I
+    r"(?:INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER|TRUNCATE|UNLOAD|MSCK|VACUUM|OPTIMIZE|EXPLAIN)\b", re.IGNORECASE
 )
 
 

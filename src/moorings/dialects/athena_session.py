@@ -43,8 +43,9 @@ class AthenaSession(Session):
         self._execution: str | None = None
         self._cancelled = threading.Event()
         self._rows: Generator[pa.RecordBatch] | None = None
-        clients = Clients(config, surroundings.connect_timeout_seconds, surroundings.application_name)
-        self._athena, self._s3 = clients.client(ATHENA), clients.client(S3)
+        self._s3: Any = None
+        self._clients = Clients(config, surroundings.connect_timeout_seconds, surroundings.application_name)
+        self._athena = self._clients.client(ATHENA)
         self.encrypted = self._athena.meta.endpoint_url.startswith("https:")
         try:
             self._look_around()
@@ -56,7 +57,9 @@ class AthenaSession(Session):
         """See that the workgroup and the catalog are there, and that results have a place."""
         group = self._athena.get_work_group(WorkGroup=self._workgroup)["WorkGroup"]
         if group.get("State") == "DISABLED":
-            raise errors.DatabaseForbidden("warehouse", message="The workgroup is disabled. Enable it, or name another.")
+            raise errors.DatabaseForbidden(
+                "warehouse", message="The workgroup is disabled. Enable it, or name another."
+            )
         settings = group.get("Configuration", {})
         place = self._config.results_location or settings.get("ResultConfiguration", {}).get("OutputLocation")
         if not place and not settings.get("ManagedQueryResultsConfiguration", {}).get("Enabled"):
@@ -165,6 +168,8 @@ class AthenaSession(Session):
     def _file(self, place: str) -> Any:
         """The result's file in S3, opened; None where the login may not read it: then pages come from Athena."""
         parts = urlsplit(place)
+        if self._s3 is None:
+            self._s3 = self._clients.client(S3)
         try:
             return self._s3.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"]
         except ClientError as error:
@@ -179,8 +184,9 @@ class AthenaSession(Session):
         if rows and execution.get("StatementType") == "DML" and _texts_of(rows[0]) == schema.names:
             rows = rows[1:]  # the first row of a SELECT's result is its head
         while True:
-            texts = zip(*map(_texts_of, rows), strict=True) if rows else ([] for _ in schema)
-            yield batch((pa.array(values, pa.string()) for values in texts), schema)
+            if rows:
+                texts = zip(*map(_texts_of, rows), strict=True)
+                yield batch((pa.array(values, pa.string()) for values in texts), schema)
             token = page.get("NextToken")
             if not token:
                 return
@@ -208,7 +214,7 @@ class AthenaSession(Session):
         """Stop reading and hang up."""
         with contextlib.suppress(Exception):
             self.reset()
-        for client in (self._athena, self._s3):
+        for client in filter(None, (self._athena, self._s3)):
             with contextlib.suppress(Exception):
                 client.close()
 

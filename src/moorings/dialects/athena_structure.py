@@ -11,8 +11,6 @@ from typing import Any, Protocol
 from moorings.dialects.athena_values import arrow_type
 from moorings.dialects.structure import Assembly, Column, Scope, Table
 
-KINDS = {"VIRTUAL_VIEW": "view", "MANAGED_TABLE": "table"}
-
 
 class Pages(Protocol):
     """Calls an operation of Athena's until its last page; returns what the pages hold under a key."""
@@ -43,7 +41,7 @@ def _catalogs(pages: Pages, scope: Scope, own: str) -> list[str]:
 
 
 def _add(assembly: Assembly, catalog: str, schema: str, table: Mapping[str, Any]) -> None:
-    kind = KINDS.get(table.get("TableType", ""), "external table")
+    kind = "view" if table.get("TableType") == "VIRTUAL_VIEW" else "table"  # each table is an external one here
     comment = table.get("Parameters", {}).get("comment")
     assembly.table(Table(catalog, schema, table["Name"], kind, comment))
     columns = [*table.get("Columns", []), *table.get("PartitionKeys", [])]

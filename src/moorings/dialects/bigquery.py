@@ -63,9 +63,9 @@ class Config(ConnectionConfig, frozen=True):
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
         """What is wrong with the shape of the service account's key, and with the endpoints."""
         key = given.get("password")
-        if isinstance(key, str) and key and login and login.name == SERVICE_ACCOUNT:
-            if reason := _reason_against(decoded(key)):
-                yield "password", reason
+        key = key if isinstance(key, str) and login and login.name == SERVICE_ACCOUNT else ""
+        if key and (reason := _reason_against(decoded(key))):
+            yield "password", reason
         if reason := endpoints.reason_against(given.get("host_override"), (API, STORAGE)):
             yield "host_override", reason
 
@@ -106,7 +106,9 @@ def _storable(value: object) -> bool:
 DENIED = "Grant it roles/bigquery.dataViewer on the dataset, or leave out what it may not read."
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **https_faults("host_override"),
-    "login": errors.LoginRefused("password", message="Google refused the credentials. Make a new key, and paste it whole."),
+    "login": errors.LoginRefused(
+        "password", message="Google refused the credentials. Make a new key, and paste it whole."
+    ),
     "authError": errors.LoginRefused("password"),
     "no job": errors.DatabaseForbidden(
         "database",
@@ -119,19 +121,26 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "billingNotEnabled": errors.DatabaseForbidden(
         "database", message="The project has no billing account. Link one, or name another project."
     ),
-    "no region": errors.DatabaseNotFound("region", message="BigQuery has no such region. Name it as `us` or `europe-west1`."),
+    "no region": errors.DatabaseNotFound(
+        "region", message="BigQuery has no such region. Name it as `us` or `europe-west1`."
+    ),
     "accessDenied": errors.StatementForbidden(message=f"The account may not read something that this names. {DENIED}"),
     "bytesBilledLimitExceeded": errors.StatementRefused(
-        "max_billing_bytes", message="The statement would be billed for more than maxBillingBytes. Narrow it, or raise that."
+        "max_billing_bytes",
+        message="The statement would be billed for more than maxBillingBytes. Narrow it, or raise that.",
     ),
     "stopped": errors.QueryCancelled(),
     "timed out job": errors.QueryTimeout(),
     "parameters": errors.ParametersRefused(),
-    "quotaExceeded": errors.StatementRefused(message="A quota of the project is used up. Wait, or raise it in the console."),
+    "quotaExceeded": errors.StatementRefused(
+        message="A quota of the project is used up. Wait, or raise it in the console."
+    ),
     "rateLimitExceeded": errors.SessionLost(message="BigQuery takes no more requests for now. Try again shortly."),
     "backendError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
     "internalError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
-    "resourcesExceeded": errors.StatementRefused(message="BigQuery ran out of resources for this statement. Narrow it."),
+    "resourcesExceeded": errors.StatementRefused(
+        message="BigQuery ran out of resources for this statement. Narrow it."
+    ),
     "responseTooLarge": errors.StatementRefused(message="The result is larger than BigQuery hands out. Narrow it."),
     "statement": errors.StatementRefused(),
 }
@@ -174,7 +183,7 @@ class BigQuery(BaseDialect):
         """What kept us from the server, what it said, or its reason."""
         if kept := failure(error):
             return kept
-        if any(kind.__name__ == "GoogleAuthError" for kind in type(error).__mro__):
+        if _of_login(error):
             return "login"
         text = self.said(error)
         if told := next((key for telltale, key in TELLTALES if telltale in text), None):
@@ -186,7 +195,12 @@ class BigQuery(BaseDialect):
         return reason if reason in FAULTS else {401: "authError", 403: "accessDenied"}.get(code, "statement")
 
     def said(self, error: BaseException) -> str:
-        """The server's words, without the request that the driver puts before them and the job's id behind."""
+        """The server's words, without the request that the driver puts before them and the job's id behind.
+
+        Of a failed login, only what the driver says: behind it stands the whole answer, in which a token may be.
+        """
+        if _of_login(error):
+            return str(next(iter(error.args), ""))
         text = str(getattr(error, "message", None) or error)
         return re.sub(r"^(GET|POST) \S+: |; reason: .*|\s*Location: .*", "", text, flags=re.DOTALL)
 
@@ -203,10 +217,14 @@ class BigQuery(BaseDialect):
         return BigQuerySession(config, surroundings)
 
 
+def _of_login(error: BaseException) -> bool:
+    return any(kind.__name__ == "GoogleAuthError" for kind in type(error).__mro__)
+
+
 def _reason(error: BaseException) -> str | None:
     """BigQuery's own word for what is wrong; errors of the Storage API have none."""
-    told = (each for each in getattr(error, "errors", ()) if isinstance(each, dict))
-    return next((cast("dict[str, Any]", each).get("reason") for each in told), None)
+    told = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
+    return told[0].get("reason") if told else None
 
 
 def endpoint(config: Config) -> str:

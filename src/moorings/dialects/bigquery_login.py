@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from google.auth import identity_pool
@@ -46,19 +46,18 @@ def _given(config: Config) -> dict[str, Any]:
 
 def _federated(config: Config) -> Credentials:
     given = _given(config)
-    source = _checked_source(given.get("credential_source"))
+    token_url, impersonation_url = given.get("token_url", STS), _impersonation(given, config.wif_service_account_email)
+    for url in (token_url, impersonation_url, endpoint(config), storage_endpoint(config)):
+        if url is not None and not _is_googles(str(url)):
+            message = "The token may be sent to Google alone: to https://*.googleapis.com."
+            raise errors.LoginRefused("password", "host_override", message=message)
     info = {
         "audience": config.wif_audience,
         "subject_token_type": given.get("subject_token_type", JWT),
-        "token_url": given.get("token_url", STS),
-        "service_account_impersonation_url": _impersonation(given, config.wif_service_account_email),
-        "credential_source": source,
+        "token_url": token_url,
+        "service_account_impersonation_url": impersonation_url,
+        "credential_source": _checked_source(given.get("credential_source")),
     }
-    reached = (info["token_url"], info["service_account_impersonation_url"], endpoint(config), storage_endpoint(config))
-    if not all(_is_googles(url) for url in reached if url):
-        raise errors.LoginRefused(
-            "password", "host_override", message="The token may be sent to Google alone: to https://*.googleapis.com."
-        )
     try:
         return identity_pool.Credentials.from_info(info, scopes=SCOPES)
     except (ValueError, TypeError):
@@ -75,19 +74,20 @@ def _impersonation(given: Mapping[str, Any], email: str | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
 
 
-def _checked_source(source: object) -> Mapping[str, Any]:
+def _checked_source(given: object) -> Mapping[str, Any]:
     """Where the subject token comes from; raises LoginRefused for any other source than a file or a URL."""
-    if not isinstance(source, dict) or not source or set(source) - SOURCES or ("file" in source) == ("url" in source):  # pyright: ignore[reportUnknownArgumentType]
+    source = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
+    if set(source) - SOURCES or ("file" in source) == ("url" in source):
         message = (
             "Workload identity federation needs an external account configuration as the password, whose "
             "credential_source names a file or a url with the token."
         )
-    elif "file" in source and not Path(str(source["file"])).is_file():  # pyright: ignore[reportUnknownArgumentType]
-        message = "The file that the credential_source names is not there. The service's own user must be able to read it."
-    elif "url" in source and _is_metadata(str(source["url"])):  # pyright: ignore[reportUnknownArgumentType]
+    elif "file" in source and not Path(str(source["file"])).is_file():
+        message = "The file of the credential_source is not there. The service's own user must be able to read it."
+    elif "url" in source and _is_metadata(str(source["url"])):
         message = "A metadata server is no source of tokens here. Name a file, or a url of your identity provider."
     else:
-        return source  # pyright: ignore[reportUnknownVariableType]
+        return source
     raise errors.LoginRefused("password", message=message)
 
 

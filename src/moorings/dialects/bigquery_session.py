@@ -7,7 +7,7 @@ import math
 import re
 import uuid
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pyarrow as pa
@@ -27,7 +27,7 @@ from moorings.dialects.bigquery import Config, endpoint, storage_endpoint
 from moorings.dialects.bigquery_login import credentials
 from moorings.dialects.bigquery_types import column_type
 from moorings.dialects.bigquery_wire import Wire, read, storage_channel
-from moorings.dialects.structure import Plan, Scope, Table, names
+from moorings.dialects.structure import Plan, Scope, Table
 
 ONE = Statement("SELECT 1 AS one")
 FIRST_PAGE = 1000
@@ -36,7 +36,7 @@ PAGE = 20_000
 """Rows of a page where they come by the API, as JSON."""
 NO_STORAGE = (Forbidden, ServiceUnavailable, MethodNotImplemented)
 """What says that rows cannot come by the Storage API: no grant, not reachable, not there."""
-WORDS = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING", type(None): "STRING"}
+WORDS: dict[type[Any], str] = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING", type(None): "STRING"}
 """Types of parameters, as JSON has them."""
 
 
@@ -145,15 +145,15 @@ class BigQuerySession(Session):
     def _start(self, statement: Statement) -> bigquery.QueryJob:
         """Send the job, under an id that a cancel knows before BigQuery has answered."""
         self._job_id = job_id = f"moorings_{uuid.uuid4().hex}"
-        return self._client.query(
-            statement.sql, self._settings(statement), job_id=job_id, retry=None, job_retry=None
-        )
+        return self._client.query(statement.sql, self._settings(statement), job_id=job_id, retry=None, job_retry=None)
 
     def _see_that_it_reads(self, statement: Statement) -> None:
         """Raise for whatever BigQuery itself does not call a SELECT."""
         kind = self._dry_run(statement).statement_type
         if kind in (None, "SCRIPT"):
-            raise errors.StatementRefused(message="A connection that only reads takes exactly one SELECT, and no script.")
+            raise errors.StatementRefused(
+                message="A connection that only reads takes exactly one SELECT, and no script."
+            )
         if kind != "SELECT":
             raise errors.ReadOnly
 
@@ -258,8 +258,12 @@ def _label(value: str) -> str:
 
 def _parameter(value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     """A value for a `?`; raises ParametersRefused for one that has no type of BigQuery's."""
-    if isinstance(value, list) and value and type(value[0]) in WORDS:
-        return bigquery.ArrayQueryParameter(None, WORDS[type(value[0])], value)
-    if type(value) not in WORDS:
-        raise errors.ParametersRefused(message="Parameters are texts, numbers, booleans, nulls, or lists of one of them.")
-    return bigquery.ScalarQueryParameter(None, WORDS[type(value)], value)
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    kinds = {WORDS.get(type(each)) for each in values}
+    if len(kinds) != 1 or None in kinds:
+        message = "Parameters are texts, numbers, booleans, nulls, or lists of one of them."
+        raise errors.ParametersRefused(message=message)
+    word = WORDS[type(values[0])]
+    if isinstance(value, list):
+        return bigquery.ArrayQueryParameter(None, word, values)
+    return bigquery.ScalarQueryParameter(None, word, value)

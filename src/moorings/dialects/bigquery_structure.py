@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from moorings.dialects.bigquery_types import arrow_type
@@ -83,21 +83,25 @@ def _of(datasets: Sequence[tuple[str, str]], select: str) -> str:
 
 def _keys(assembly: Assembly, keys: Rows, referred: Rows) -> None:
     """Primary keys, and foreign ones, whose columns are numbered by those of the primary key that they refer to."""
-    others: dict[tuple[str, ...], Place] = {tuple(row[:3]): tuple(row[3:]) for row in referred}
-    primary = {(*place, position): column for place, _, column, position, _ in _of_kind(keys, "PRIMARY KEY")}
-    for (*place, _), column in sorted(primary.items()):
-        assembly.primary_key(tuple(place), column)
-    for place, name, column, _, there in sorted(_of_kind(keys, "FOREIGN KEY"), key=lambda row: row[3]):
-        other = others.get((*place[:2], name))
-        if other is not None and (*other, there) in primary:
-            assembly.reference(place, name, column, other, primary[*other, there])
+    others: dict[tuple[str, str, str], Place] = {(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in referred}
+    primary: dict[tuple[Place, int], str] = {}
+    for catalog, schema, table, kind, _, column, position, _ in keys:
+        if kind == "PRIMARY KEY":
+            primary[(catalog, schema, table), position] = column
+    for place, position in sorted(primary, key=_last):
+        assembly.primary_key(place, primary[place, position])
+    for catalog, schema, table, kind, name, column, _, there in sorted(keys, key=_position):
+        other = others.get((catalog, schema, name))
+        if kind == "FOREIGN KEY" and other is not None and (other, there) in primary:
+            assembly.reference((catalog, schema, table), name, column, other, primary[other, there])
 
 
-def _of_kind(keys: Rows, wanted: str) -> Iterator[tuple[Place, str, str, int, int | None]]:
-    """Table, constraint, column, its position, and the position of the column that it refers to."""
-    for catalog, schema, table, kind, name, column, position, there in keys:
-        if kind == wanted:
-            yield (catalog, schema, table), name, column, position, there
+def _last(place_and_position: tuple[Place, int]) -> int:
+    return place_and_position[1]
+
+
+def _position(key: Sequence[Any]) -> int:
+    return key[6]
 
 
 def _unquoted(literal: str | None) -> str | None:

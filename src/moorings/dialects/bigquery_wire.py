@@ -49,7 +49,7 @@ class _Verifying(HTTPAdapter):
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self._context}
 
-    def cert_verify(self, *args: Any) -> None:
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave the verification to the context."""
 
 
@@ -63,7 +63,7 @@ class Wire:
         for prefix, adapter in self._plain.adapters.items():
             self._authorized.mount(prefix, adapter)
         self.client = bigquery.Client(
-            project=config.database,
+            project=config.database or "",
             credentials=credentials,
             _http=self._authorized,
             location=config.region,

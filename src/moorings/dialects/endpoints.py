@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 def overridden(override: str | None, services: tuple[str, ...], alone: tuple[str, ...]) -> Mapping[str, str]:
-    """Service → URL of its endpoint, as `hostOverride` has them; those of `services` that it does not name are left out.
+    """Service → URL of its endpoint, as `hostOverride` has them; services that it does not name are left out.
 
     `service=URL, service=URL` names each; one URL stands for the services in `alone`. A host without a scheme means
     https. Raises ValueError for what is neither.

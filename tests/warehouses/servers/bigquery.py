@@ -53,7 +53,7 @@ def account(server: Server | Front, user: str = "moorings", **changes: str) -> s
 
 @contextlib.contextmanager
 def emulator(home: Path) -> Iterator[tuple[int, int, int, Path]]:
-    """bqemulator; its port for REST, its port for gRPC, its process, its log. Its log names no secret: it knows none."""
+    """bqemulator: its port for REST, its port for gRPC, its process, its log."""
     program = ENVIRONMENT / "bin" / "bqemulator"
     extension = next(ENVIRONMENT.rglob("spatial.duckdb_extension"), None)
     if not program.exists() or extension is None:
@@ -64,7 +64,11 @@ def emulator(home: Path) -> Iterator[tuple[int, int, int, Path]]:
     settings = {"HOME": str(home), "BQEMU_ENABLE_FORMAT_EXTENSIONS": "false", "BQEMU_QUERY_CACHE_TTL_SECONDS": "0"}
     _install(extension, home)
     with running(
-        [*command, "--project", PROJECT], log, signal=signal.SIGTERM, cwd=home, env={"PATH": os.environ["PATH"]} | settings
+        [*command, "--project", PROJECT],
+        log,
+        signal=signal.SIGTERM,
+        cwd=home,
+        env={"PATH": os.environ["PATH"]} | settings,
     ) as process:
         wait_until(lambda: socket.create_connection(("127.0.0.1", rest), 1).close(), process, log)
         yield rest, grpc, process.pid, log
@@ -222,7 +226,11 @@ BROKEN = (
     Broken("project", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("no grant on the project", "database", "database_forbidden", ["database", "username"], _user("stranger")),
     Broken(
-        "region", "database", "database_not_found", ["region"], unproduced="bqemulator takes any region and has one place"
+        "region",
+        "database",
+        "database_not_found",
+        ["region"],
+        unproduced="bqemulator takes any region and has one place",
     ),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken(
@@ -248,11 +256,12 @@ UNDER = Under(
         "session kill": "never: BigQuery has no sessions",
         "own sql": "never: BigQuery has no second column of a name, no EXPLAIN and no WHERE without FROM",
         "server timeout": "never: a statement cannot ask; what is sent is seen in tests/warehouses/test_bigquery.py",
+        "promptness": "notyet: bqemulator takes about the test's second to make a million rows",
         "zone": "notyet: bqemulator knows no time zone; what is sent is seen in tests/warehouses/test_bigquery.py",
         "temporary tables": "never: a job is a session of its own",
         "keys": "notyet: bqemulator has no views of constraints",
         "comments": "notyet: bqemulator has no comments of columns; those of tables are seen in test_bigquery.py",
-        "many tables": "never: bqemulator writes INFORMATION_SCHEMA into each statement, for minutes with so many tables",
+        "many tables": "never: bqemulator writes INFORMATION_SCHEMA into each statement, which takes it minutes",
         "grants": "never: a user is a key; seen in tests/warehouses/test_bigquery.py",
     },
     broken=BROKEN,

@@ -13,10 +13,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import ssl
 import threading
 import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -65,7 +67,7 @@ class Job:
 class Front:
     """The server; `public_key` verifies whoever signs in."""
 
-    def __init__(self, emulator_port: int, public_key: bytes) -> None:
+    def __init__(self, emulator_port: int, public_key: bytes, tls: tuple[Path, Path] | None = None) -> None:
         self.emulator_port = emulator_port
         self.public_key = public_key
         self.tokens: dict[str, str] = {}
@@ -82,8 +84,11 @@ class Front:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -133,7 +138,6 @@ class Front:
 
     def serve(self, method: str, path: str, body: bytes, email: str) -> Answer:
         """Answer a request of the API, or pass it on."""
-        self.asked.append(path)
         project, _, rest = urlsplit(path).path.removeprefix("/bigquery/v2/projects/").partition("/")
         if project != PROJECT:
             return _refusal(404, "notFound", f"Not found: Project {project}")
@@ -282,6 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(*self._served(self.rfile.read(int(self.headers.get("Content-Length") or 0))))
 
     def _served(self, body: bytes) -> Answer:
+        self.served.asked.append(self.path)
         if self.path == "/subject":
             return 200, {"token": SUBJECT_TOKEN} if self.headers.get("x-for") == "moorings" else {}
         if self.path in ("/token", "/sts"):
