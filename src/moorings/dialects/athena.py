@@ -157,7 +157,8 @@ class Athena(BaseDialect):
         """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
         if isinstance(error, ExecutionError):
             return error.state if error.state == "CANCELLED" else _told(STATEMENTS, str(error)) or error.state
-        said = (getattr(error, "response", None) or {}).get("Error", {})
+        response: Mapping[str, Any] = getattr(error, "response", None) or {}
+        said: Mapping[str, str] = response.get("Error", {})
         if "Code" in said:
             return _of_code(said["Code"], said.get("Message", ""), getattr(error, "operation_name", ""))
         kinds = {kind.__name__ for kind in type(error).__mro__}

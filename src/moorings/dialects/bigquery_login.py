@@ -76,7 +76,7 @@ def _impersonation(given: Mapping[str, Any], email: str | None) -> str | None:
 
 def _checked_source(given: object) -> Mapping[str, Any]:
     """Where the subject token comes from; raises LoginRefused for any other source than a file or a URL."""
-    source = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
+    source: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
     if set(source) - SOURCES or ("file" in source) == ("url" in source):
         message = (
             "Workload identity federation needs an external account configuration as the password, whose "

@@ -258,7 +258,7 @@ def _label(value: str) -> str:
 
 def _parameter(value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     """A value for a `?`; raises ParametersRefused for one that has no type of BigQuery's."""
-    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
     kinds = {WORDS.get(type(each)) for each in values}
     if len(kinds) != 1 or None in kinds:
         message = "Parameters are texts, numbers, booleans, nulls, or lists of one of them."
