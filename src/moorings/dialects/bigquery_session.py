@@ -219,8 +219,9 @@ class BigQuerySession(Session):
 
     def cancel(self) -> None:
         """Cancel the job, over connections of its own, and break off the stream of rows."""
-        if self._channel is not None:
-            self._channel.close()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
         if self._job_id is None:
             return
         with contextlib.closing(self._fresh_wire()) as wire:
@@ -258,7 +259,7 @@ def _label(value: str) -> str:
 
 def _parameter(value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     """A value for a `?`; raises ParametersRefused for one that has no type of BigQuery's."""
-    values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
+    values = cast("list[object]", value) if isinstance(value, list) else [cast("object", value)]
     kinds = {WORDS.get(type(each)) for each in values}
     if len(kinds) != 1 or None in kinds:
         message = "Parameters are texts, numbers, booleans, nulls, or lists of one of them."
