@@ -10,6 +10,8 @@ from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
 from tests.warehouses.servers import (
+    athena,
+    bigquery,
     clickhouse,
     files,
     mariadb,
@@ -34,6 +36,8 @@ ENGINES: Sequence[Under] = (
     oracle.UNDER,
     clickhouse.UNDER,
     trino.UNDER,
+    bigquery.UNDER,
+    athena.UNDER,
 )
 
 

@@ -155,6 +155,7 @@ class TestTimeout:
 
         assert 0.35 < inside(work) < 2
 
+    @pytest.mark.needs("promptness")
     def test_it_covers_the_whole_result(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()) as lease:

@@ -1,18 +1,35 @@
 """Amazon Athena.
 
-Driver: pyathena (no extra yet). Login: access key id (`username`) and secret access key (`passwordUnencrypted`), or a
-role of another account. Connections are stored and checked, but not opened yet. `database` is the data catalog.
-Source: https://docs.aws.amazon.com/athena/latest/ug/querying.html.
+Driver: botocore, which PyAthena brings (extra `athena`). PyAthena's own Arrow cursor holds a whole result in memory and
+makes empty text of nulls; here results stream from S3. Login: access key id (`username`) and secret access key
+(`passwordUnencrypted`), or a role of another account, assumed with such a key or else with the service's own
+credentials. Limits: Athena has no read-only session, so a statement passes by its first word, which decides in Athena's
+grammar whether it can write; it has no time limit for a statement, so Moorings stops it; there are no sessions, so
+nothing is left behind and no time zone is kept; arrays, maps, rows and JSON arrive as text; `database` is the data
+catalog. Source: https://docs.aws.amazon.com/athena/latest/APIReference/Welcome.html.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from pydantic import Field
+
+from moorings import errors
+from moorings.dialects import endpoints
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.failures import https_faults
 from moorings.dialects.required import Login, Need, always
+from moorings.dialects.tls import failure
+
+SERVICES = ATHENA, S3, STS = ("athena", "s3", "sts")
+"""The services that hostOverride may name; a URL alone stands for all."""
+ACCESS_KEY, ROLE = "aws-access-key", "aws-cross-account-role"
+CATALOG, WORKGROUP = "AwsDataCatalog", "primary"
+"""What every account has."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -20,12 +37,105 @@ class Config(ConnectionConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("region")
     LOGINS: ClassVar[tuple[Login, ...]] = (
-        Login("aws-access-key", ("username", "password")),
-        Login("aws-cross-account-role", ("aws_role_arn",), inferred_from="aws_role_arn"),
+        Login(ACCESS_KEY, ("username", "password")),
+        Login(ROLE, ("aws_role_arn",), inferred_from="aws_role_arn"),
     )
 
     dialect: Literal["athena"] = "athena"
     always_scope_view_names: bool = True
+    external_oauth_audience: str | None = Field(
+        None, description="The external id that the role's trust policy asks for."
+    )
+
+    @classmethod
+    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
+        """What is wrong with the endpoints."""
+        if reason := endpoints.reason_against(given.get("host_override"), SERVICES):
+            yield "host_override", reason
+
+
+class ExecutionError(Exception):
+    """A statement that did not succeed: the state it ended in, and Athena's own reason."""
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+
+
+LOGIN = errors.LoginRefused("username", "password", message="AWS does not know the key, or its secret is another one.")
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **https_faults("host_override", "region"),
+    **dict.fromkeys(
+        (
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+        ),
+        LOGIN,
+    ),
+    **dict.fromkeys(
+        ("ExpiredTokenException", "ExpiredToken"), errors.SessionLost(message="The credentials ran out. Try again.")
+    ),
+    "no credentials": errors.LoginRefused(
+        "username",
+        "password",
+        message="The service itself has no AWS credentials to assume the role with. Give an access key.",
+    ),
+    "role": errors.LoginRefused(
+        "aws_role_arn",
+        "external_oauth_audience",
+        message="The role may not be assumed. Check its ARN, and the account and external id in its trust policy.",
+    ),
+    "workgroup": errors.DatabaseNotFound("warehouse", message="There is no such workgroup in this region."),
+    "no grant on workgroup": errors.DatabaseForbidden(
+        "warehouse", message="The login may not use this workgroup. Grant it athena:GetWorkGroup on it."
+    ),
+    "catalog": errors.DatabaseNotFound("database", message="There is no such data catalog in this region."),
+    "AccessDeniedException": errors.StatementForbidden(),
+    "AccessDenied": errors.StatementForbidden(),
+    "denied": errors.StatementForbidden(),
+    "results": errors.StatementForbidden(
+        "results_location", message="The results cannot be written there. Grant s3:PutObject, or name another bucket."
+    ),
+    "TooManyRequestsException": errors.SessionLost(message="Athena takes no more requests for now. Try again shortly."),
+    "ThrottlingException": errors.SessionLost(message="AWS takes no more requests for now. Try again shortly."),
+    "InternalServerException": errors.SessionLost(message="Athena itself failed. Try again shortly."),
+    "CANCELLED": errors.QueryCancelled(),
+    "parameters": errors.ParametersRefused(),
+    "InvalidRequestException": errors.StatementRefused(),
+    "FAILED": errors.StatementRefused(),
+    "ResponseParserError": errors.HostUnreachable(
+        "host_override", message="What answers there does not speak as AWS does. Check the endpoint."
+    ),
+    "unreadable": errors.StatementRefused(
+        message="The result has a value that Moorings cannot read. Cast it to varchar."
+    ),
+}
+"""The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""
+
+TELLTALES = (
+    ("on resource: arn:aws:iam", "role"),
+    ("sts:AssumeRole", "role"),
+    ("athena:GetWorkGroup", "no grant on workgroup"),
+    ("WorkGroup", "workgroup"),
+    ("workgroup", "workgroup"),
+    ("atalog", "catalog"),
+)
+"""What AWS says of a login → the key of FAULTS. Statements are not searched: they could say anything."""
+STATEMENTS = (
+    ("writing to S3", "results"),
+    ("output location", "results"),
+    ("output bucket", "results"),
+    ("Access Denied", "denied"),
+    ("AccessDenied", "denied"),
+    ("not authorized", "denied"),
+    ("nsufficient permissions", "denied"),
+    ("ncorrect number of parameters", "parameters"),
+    ("number of parameters", "parameters"),
+)
+"""What Athena says of a statement → the key of FAULTS."""
 
 
 class Athena(BaseDialect):
@@ -33,5 +143,66 @@ class Athena(BaseDialect):
 
     name = "athena"
     title = "Amazon Athena"
-    abilities = Abilities(several_catalogs=True)
+    extra = "athena"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    ADDRESS_FIELDS = ("host_override", "region")
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Config) -> tuple[str, int]:
+        """Athena's endpoint in the region, or the proxy on the way to it."""
+        return endpoints.dialed(endpoint(config, ATHENA) or f"https://athena.{config.region}.amazonaws.com")
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
+        if isinstance(error, ExecutionError):
+            return error.state if error.state == "CANCELLED" else _told(STATEMENTS, str(error)) or error.state
+        response: Mapping[str, Any] = getattr(error, "response", None) or {}
+        said: Mapping[str, str] = response.get("Error", {})
+        if "Code" in said:
+            return _of_code(said["Code"], said.get("Message", ""), getattr(error, "operation_name", ""))
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if kinds & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
+            return "no credentials"
+        if "ArrowInvalid" in kinds:
+            return "unreadable"
+        return failure(error) or _of_botocore(kinds)
+
+    def said(self, error: BaseException) -> str:
+        """AWS's words; an answer that cannot be read is not quoted, since the keys of a role may be in it."""
+        return "" if type(error).__name__ == "ResponseParserError" else str(error)
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in, and look for the workgroup and the catalog."""
+        with importing("athena"):
+            from moorings.dialects.athena_session import AthenaSession
+        return AthenaSession(config, surroundings)
+
+
+def endpoint(config: Config, service: str) -> str | None:
+    """The URL of a service where hostOverride says it; None for AWS's own."""
+    return endpoints.overridden(config.host_override, SERVICES, SERVICES).get(service)
+
+
+def _told(telltales: Iterable[tuple[str, str]], text: str) -> str | None:
+    return next((key for telltale, key in telltales if telltale in text), None)
+
+
+def _of_code(code: str, message: str, operation: str) -> str:
+    """The key for AWS's code; a call that runs no statement tells of the login's own settings."""
+    statement = operation in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "GetObject")
+    told = _told(STATEMENTS if statement else TELLTALES, message)
+    return told or (code if code in FAULTS else "InvalidRequestException")
+
+
+def _of_botocore(kinds: set[str]) -> str | None:
+    """A failed connection, which botocore tells without its cause."""
+    words = {"ConnectTimeoutError": "timed out", "ReadTimeoutError": "timed out", "SSLError": "no tls"}
+    words |= {
+        "ResponseParserError": "ResponseParserError",
+        "EndpointConnectionError": "unreachable",
+        "ConnectionClosedError": "lost",
+        "HTTPClientError": "lost",
+    }
+    return next((words[kind] for kind in words if kind in kinds), None)

@@ -145,6 +145,8 @@ class Dialect(ABC):
     dials: ClassVar[bool] = True
     """A test may open a bare TCP connection first. False where servers hold that against us: MySQL blocks a host after
     `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
+    ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
+    """The Config fields that say where `address` is, to blame when nothing answers there; the host's comes first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}
     """SQLSTATE, error number or exception name → a template of our error with the Config fields to blame."""
     PARAMETERS: ClassVar[str | None] = None

@@ -1,21 +1,35 @@
 """Google BigQuery.
 
-Driver: google-cloud-bigquery (no extra yet). Login: service account, OAuth of the user (with Google's client or one's
-own), workload identity federation. Connections are stored and checked, but not opened yet. Of a service account's key
-only the shape is checked. Source: https://cloud.google.com/iam/docs/service-account-creds.
+Driver: google-cloud-bigquery and google-cloud-bigquery-storage (extra `bigquery`). Login: service account, or workload
+identity federation, whose external account configuration is the password; the two kinds of OAuth of a user are stored,
+and need that user's sign-in. Nothing is ever taken from the machine itself: no application default credentials, no
+metadata server. Limits: BigQuery has no read-only session, so a dry run tells first what a statement is, and only a
+SELECT passes; there are no sessions, so nothing is left behind by a statement; NUMERIC arrives as decimal128(38, 9) and
+BIGNUMERIC as decimal256(76, 38) whatever is declared; JSON and GEOGRAPHY arrive as text; two columns of a
+result cannot share a name. Source: https://cloud.google.com/bigquery/docs/reference/rest.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, cast
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects import endpoints
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.failures import https_faults
 from moorings.dialects.fields import UNWHOLESOME
 from moorings.dialects.required import Login
+from moorings.dialects.tls import failure
+
+API, STORAGE = "bigquery", "storage"
+"""The services that hostOverride may name."""
+
+SERVICE_ACCOUNT, FEDERATION = "bigquery-service-account", "bigquery-workload-identity-federation"
 
 SERVICE_ACCOUNT_KEYS = (
     "type",
@@ -36,10 +50,10 @@ class Config(ConnectionConfig, frozen=True):
     """What a BigQuery connection needs for each way to log in."""
 
     LOGINS: ClassVar[tuple[Login, ...]] = (
-        Login("bigquery-service-account"),
+        Login(SERVICE_ACCOUNT),
         Login("bigquery-oauth-user", ()),
         Login("bigquery-byo-oauth-user", ("oauth_client_id", "oauth_client_secret")),
-        Login("bigquery-workload-identity-federation", ("wif_audience",), inferred_from="wif_audience"),
+        Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience"),
     )
 
     dialect: Literal["bigquery"] = "bigquery"
@@ -48,25 +62,26 @@ class Config(ConnectionConfig, frozen=True):
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """What is wrong with the shape of the service account's key."""
+        """What is wrong with the shape of the service account's key, and with the endpoints."""
         key = given.get("password")
-        if isinstance(key, str) and key and login and login.name == "bigquery-service-account":
-            reason = _reason_against(_decoded(key))
-            return [("password", reason)] if reason else []
-        return []
+        key = key if isinstance(key, str) and login and login.name == SERVICE_ACCOUNT else ""
+        if key and (reason := _reason_against(decoded(key))):
+            yield "password", reason
+        if reason := endpoints.reason_against(given.get("host_override"), (API, STORAGE)):
+            yield "host_override", reason
 
     def derived(self) -> dict[str, Any]:
         """The project and the e-mail address of the service account, where no others are given."""
         derived = super().derived()
-        account = _decoded(self.password.get_secret_value() if self.password else "") or {}
+        account = decoded(self.password.get_secret_value() if self.password else "") or {}
         for field, key in (("database", "project_id"), ("username", "client_email")):
             if getattr(self, field) is None and _storable(account.get(key)):
                 derived[field] = account[key]
         return derived
 
 
-def _decoded(key: str) -> dict[str, Any] | None:
-    """The object that a service account's key is; None when it is none."""
+def decoded(key: str) -> dict[str, Any] | None:
+    """The object that a key or an external account configuration is; None when it is none."""
     try:
         decoded = json.loads(key)
     except (ValueError, RecursionError):
@@ -89,10 +104,140 @@ def _storable(value: object) -> bool:
     return isinstance(value, str) and value != "" and not UNWHOLESOME.search(value)
 
 
+DENIED = "Grant it roles/bigquery.dataViewer on the dataset, or leave out what it may not read."
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **https_faults("host_override"),
+    "login": errors.LoginRefused(
+        "password", message="Google refused the credentials. Make a new key, and paste it whole."
+    ),
+    "authError": errors.LoginRefused("password"),
+    "no job": errors.DatabaseForbidden(
+        "database",
+        "username",
+        message="The account may not run queries in this project. Grant it roles/bigquery.jobUser there.",
+    ),
+    "no project": errors.DatabaseNotFound(
+        "database", message="There is no such project, or BigQuery is not enabled in it. Check the project's id."
+    ),
+    "billingNotEnabled": errors.DatabaseForbidden(
+        "database", message="The project has no billing account. Link one, or name another project."
+    ),
+    "no region": errors.DatabaseNotFound(
+        "region", message="BigQuery has no such region. Name it as `us` or `europe-west1`."
+    ),
+    "accessDenied": errors.StatementForbidden(message=f"The account may not read something that this names. {DENIED}"),
+    "bytesBilledLimitExceeded": errors.StatementRefused(
+        "max_billing_bytes",
+        message="The statement would be billed for more than maxBillingBytes. Narrow it, or raise that.",
+    ),
+    "stopped": errors.QueryCancelled(),
+    "timed out job": errors.QueryTimeout(),
+    "parameters": errors.ParametersRefused(),
+    "quotaExceeded": errors.StatementRefused(
+        message="A quota of the project is used up. Wait, or raise it in the console."
+    ),
+    "rateLimitExceeded": errors.SessionLost(message="BigQuery takes no more requests for now. Try again shortly."),
+    "backendError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
+    "internalError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
+    "resourcesExceeded": errors.StatementRefused(
+        message="BigQuery ran out of resources for this statement. Narrow it."
+    ),
+    "responseTooLarge": errors.StatementRefused(message="The result is larger than BigQuery hands out. Narrow it."),
+    "statement": errors.StatementRefused(),
+}
+"""BigQuery's reason of an error, or a word of TELLTALES or of `failure`.
+
+Source of the reasons: https://cloud.google.com/bigquery/docs/error-messages."""
+
+TELLTALES = (
+    ("bigquery.jobs.create permission", "no job"),
+    ("Not found: Project", "no project"),
+    ("has not enabled BigQuery", "no project"),
+    ("Cannot parse  as CloudRegion", "no region"),
+    ("Invalid value for location", "no region"),
+    ("is not supported for use in location", "no region"),
+    ("timed out", "timed out job"),
+    ("query parameter", "parameters"),
+    ("prepared statement parameters", "parameters"),
+    ("Parameter argument/count mismatch", "parameters"),
+)
+"""What BigQuery says → the key of FAULTS that is more exact than its reason."""
+
+
 class BigQuery(BaseDialect):
     """Google BigQuery."""
 
     name = "bigquery"
     title = "Google BigQuery"
-    abilities = Abilities(several_catalogs=True)
+    extra = "bigquery"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    ADDRESS_FIELDS = ("host_override",)
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Config) -> tuple[str, int]:
+        """The API, or the proxy on the way to it."""
+        return endpoints.dialed(endpoint(config))
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """What kept us from the server, what it said, or its reason."""
+        if kept := failure(error):
+            return kept
+        if _of_login(error):
+            return "login"
+        text = self.said(error)
+        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
+            return told
+        code = getattr(error, "code", None)
+        if code is None:
+            return None
+        reason = _reason(error)
+        return reason if reason in FAULTS else {401: "authError", 403: "accessDenied"}.get(code, "statement")
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the request that the driver puts before them and the job's id behind.
+
+        Of a failed login, only what the driver says: behind it stands the whole answer, in which a token may be.
+        """
+        if _of_login(error):
+            return str(next(iter(error.args), ""))
+        text = str(getattr(error, "message", None) or error)
+        return re.sub(r"^(GET|POST) \S+: |; reason: .*|\s*Location: .*", "", text, flags=re.DOTALL)
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in, and see that queries may run in the project."""
+        if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
+            raise errors.LoginRefused(
+                "authentication_type",
+                message="This way to log in needs a user's sign-in at Google, which Moorings does not ask for. "
+                "Use a service account or workload identity federation.",
+            )
+        with importing("bigquery"):
+            from moorings.dialects.bigquery_session import BigQuerySession
+        return BigQuerySession(config, surroundings)
+
+
+def _of_login(error: BaseException) -> bool:
+    return any(kind.__name__ == "GoogleAuthError" for kind in type(error).__mro__)
+
+
+def _reason(error: BaseException) -> str | None:
+    """BigQuery's own word for what is wrong; errors of the Storage API have none."""
+    told = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
+    return told[0].get("reason") if told else None
+
+
+def endpoint(config: Config) -> str:
+    """The URL of the API."""
+    return _overridden(config).get(API, "https://bigquery.googleapis.com")
+
+
+def storage_endpoint(config: Config) -> str | None:
+    """The URL of the Storage API; None where hostOverride names the API alone: then rows come by the API too."""
+    usual = None if config.host_override else "https://bigquerystorage.googleapis.com"
+    return _overridden(config).get(STORAGE, usual)
+
+
+def _overridden(config: Config) -> Mapping[str, str]:
+    return endpoints.overridden(config.host_override, (API, STORAGE), (API,))

@@ -10,7 +10,6 @@ https://python-oracledb.readthedocs.io/.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -18,9 +17,8 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port, SslMode
-from moorings.dialects.mysql import tls_context
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig
+from moorings.dialects.tls import TlsConfig, tls_context
 
 NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
 EXPIRED = "The password has expired. Give the user a new one."
@@ -40,7 +38,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
     ),
     "DPY-6002": errors.CertificateRefused("host", "ssl_mode"),
-    "tls": errors.TlsRefused("port", "ssl_mode"),
+    "no tls": errors.TlsRefused("port", "ssl_mode"),
     "ORA-01017": errors.LoginRefused("username", "password"),
     "ORA-28000": errors.LoginRefused("username", message=LOCKED),
     "ORA-28001": errors.LoginRefused("password", message=EXPIRED),
@@ -114,7 +112,7 @@ class Oracle(BaseDialect):
         codes = re.findall(r"\b(?:ORA|DPY)-\d{4,5}\b", text)
         if known := next((code for code in reversed(codes) if code in FAULTS), None):
             return known
-        if failed := _failure(error):
+        if failed := failure(error):
             return failed
         return "statement" if codes else None
 
@@ -127,21 +125,6 @@ class Oracle(BaseDialect):
         with importing("oracle"):
             from moorings.dialects.oracle_session import OracleSession
         return OracleSession(config, surroundings)
-
-
-def _failure(error: BaseException) -> str | None:
-    import socket
-
-    kinds: tuple[tuple[type[BaseException], str], ...] = (
-        (socket.gaierror, "unresolved"),
-        (ConnectionRefusedError, "refused"),
-        (TimeoutError, "timed out"),
-        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
-        (ssl.SSLError, "tls"),
-        (OSError, "unreachable"),
-    )
-    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
-    return found or (_failure(error.__cause__) if error.__cause__ is not None else None)
 
 
 def parameters(config: Config, surroundings: Surroundings) -> dict[str, Any]:

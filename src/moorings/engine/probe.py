@@ -72,6 +72,7 @@ class Probe:
     def __init__(self, seat: Seat, connect_timeout_seconds: float) -> None:
         self._seat = seat
         self._address = seat.target.dialect.address(seat.target.config)
+        self._fields = seat.target.dialect.ADDRESS_FIELDS
         self._timeout = connect_timeout_seconds
         self._done: dict[str, TestStep] = {}
         self._last = "database"
@@ -111,16 +112,16 @@ class Probe:
             async with asyncio.timeout(self._timeout):
                 found = await looking.future
         except (OSError, UnicodeError):  # TimeoutError is an OSError; an over-long label is a UnicodeError
-            raise errors.HostNotFound("host") from None
+            raise errors.HostNotFound(self._fields[0]) from None
         return [(family, where) for family, _, _, _, where in found]
 
     async def _reach(self, addresses: list[Address]) -> None:
-        fault: errors.WarehouseError = errors.HostUnreachable("host", "port")
+        fault: errors.WarehouseError = errors.HostUnreachable(*self._fields)
         for family, where in addresses:
             try:
                 await self._touch(family, where)
             except OSError as error:
-                fault = _unreachable(error)
+                fault = _unreachable(error)(*self._fields)
             else:
                 return
         raise fault
@@ -185,9 +186,9 @@ class Probe:
         self._done[failed] = TestStep(failed, "failed", self._lap(), message, fault.code, fields)
 
 
-def _unreachable(error: OSError) -> errors.WarehouseError:
+def _unreachable(error: OSError) -> type[errors.WarehouseError]:
     kinds: Mapping[type[OSError], type[errors.WarehouseError]] = {
         ConnectionRefusedError: errors.PortClosed,
         TimeoutError: errors.ConnectTimeout,
     }
-    return kinds.get(type(error), errors.HostUnreachable)("host", "port")
+    return kinds.get(type(error), errors.HostUnreachable)

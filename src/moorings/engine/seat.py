@@ -88,7 +88,7 @@ class Seat:
             async with asyncio.timeout(seconds):
                 return await self.run(work).future
         except TimeoutError:
-            raise errors.ConnectTimeout("host", "port") from None
+            raise errors.ConnectTimeout(*self.target.dialect.ADDRESS_FIELDS) from None
 
     def leave(self) -> Job[None]:
         """Close the session, behind whatever its thread still does, and end the thread."""

@@ -1,0 +1,40 @@
+"""What of a statement decides in Athena whether it can write: its first word.
+
+Athena's grammar lets no INSERT, DDL or UNLOAD follow WITH, SELECT, VALUES, TABLE or an opening parenthesis, and nothing
+that writes begin with SHOW or DESCRIBE; it takes one statement at a time. So a text that begins with one of these words
+reads, whatever comes behind. EXPLAIN ANALYZE runs what it explains, and is left out. Comments are taken off the front
+rather than read past: what Athena gets begins with the word that was seen here.
+Source: https://docs.aws.amazon.com/athena/latest/ug/select.html.
+"""
+
+from __future__ import annotations
+
+import re
+
+from moorings import errors
+
+COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+READS = re.compile(
+    r"(?:EXPLAIN\s+(?:\([^()]*\)\s*)?)?(?:SELECT\b|WITH\b|VALUES\b|TABLE\b|\()|SHOW\b|DESC(?:RIBE)?\b", re.IGNORECASE
+)
+WRITES = re.compile(
+    r"(?:INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER|TRUNCATE|UNLOAD|MSCK|VACUUM|OPTIMIZE|EXPLAIN)\b", re.IGNORECASE
+)
+
+
+def reading(sql: str, *, explained: bool = False) -> str:
+    """The statement without the comments before it; raises ReadOnly or StatementRefused for one that could write.
+
+    One to be `explained` may be any that EXPLAIN itself is not.
+    """
+    before = COMMENTS.match(sql)
+    bare = sql[before.end() :] if before else sql
+    if explained and WRITES.match(bare) and bare[:7].upper() != "EXPLAIN":
+        return bare
+    if READS.match(bare):
+        return bare
+    if WRITES.match(bare):
+        raise errors.ReadOnly
+    raise errors.StatementRefused(
+        message="A connection that only reads takes SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE and EXPLAIN alone."
+    )

@@ -1,0 +1,1 @@
+# What we use of botocore, which ships no types.

@@ -1,0 +1,1 @@
+# What we use of google-auth, most of which has no annotations.

@@ -1,0 +1,4 @@
+import grpc
+
+class BigQueryReadGrpcTransport:
+    def __init__(self, *, channel: grpc.Channel) -> None: ...
