@@ -18,7 +18,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port, SslMode
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig, tls_context
+from moorings.dialects.tls import TlsConfig, failure, tls_context
 
 NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
 EXPIRED = "The password has expired. Give the user a new one."
@@ -39,6 +39,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
     "DPY-6002": errors.CertificateRefused("host", "ssl_mode"),
     "no tls": errors.TlsRefused("port", "ssl_mode"),
+    "lost": errors.SessionLost(),
     "ORA-01017": errors.LoginRefused("username", "password"),
     "ORA-28000": errors.LoginRefused("username", message=LOCKED),
     "ORA-28001": errors.LoginRefused("password", message=EXPIRED),

@@ -1,0 +1,217 @@
+"""What requests are refused for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as defaulted
+from typing import Any
+
+from moorings.errors.base import MooringsError
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one field.
+
+    `field` is the dotted name on the wire; `code` one of: required, type, enum, enum_short, too_short, too_long,
+    too_small, too_big, uuid, url, invalid, said. `details` are the code's parameters: `expected` and `received` (type),
+    `allowed` and `received` (enum), `limit` (the four bounds), `reason` (said). Secret values never go into them.
+    """
+
+    field: str
+    code: str
+    details: Mapping[str, Any] = defaulted(default_factory=dict[str, Any])
+
+
+class InvalidInput(MooringsError):
+    """The input has faults."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__()
+        self.faults = tuple(faults)
+
+
+class UnknownKeys(MooringsError):
+    """The input has keys that are not known."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__()
+        self.keys = tuple(keys)
+
+
+class InvalidJson(MooringsError):
+    """The body is not JSON."""
+
+
+class NotAnObject(MooringsError):
+    """The body is JSON, but no object."""
+
+    def __init__(self, received: str) -> None:
+        super().__init__()
+        self.received = received
+
+
+class EmptyBody(MooringsError):
+    """The body asks for nothing."""
+
+
+class InvalidId(MooringsError):
+    """A path parameter is not a UUID."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__()
+        self.parameter = parameter
+
+
+class UnknownDialect(MooringsError):
+    """Invalid connection dialect"""
+
+
+class UnknownDialects(MooringsError):
+    """A filter names dialects that do not exist."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+
+
+class ValueInUse(MooringsError):
+    """A user attribute's value can mean one connection only."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f'User attribute value "{value}" is already in use')
+        self.value = value
+
+
+class AttributeInUse(MooringsError):
+    """Another user attribute has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'User attribute "{name}" exists already')
+
+
+class NotEnvironments(MooringsError):
+    """Some connections cannot be environments of the base connection."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        listed = ", ".join(ids)
+        super().__init__(f"The following environment connection IDs are not valid for this connection: {listed}")
+
+
+class QueryIdInUse(MooringsError):
+    """A query with this id is running already. Choose another, or leave Moorings-Query-Id out"""
+
+
+class InvalidMethod(MooringsError):
+    """Invalid method"""
+
+
+class BodyTooLarge(MooringsError):
+    """Request body is too large"""
+
+
+class WrongContentType(MooringsError):
+    """Content type must be application/json"""
+
+
+class NotAcceptable(MooringsError):
+    """None of the media types in Accept can be produced"""
+
+
+class ProtocolTooOld(MooringsError):
+    """Results need HTTP/1.1 or later"""
+
+
+class AuthenticationRequired(MooringsError):
+    """Authentication required"""
+
+
+class InvalidToken(MooringsError):
+    """Invalid bearer token"""
+
+
+class PermissionDenied(MooringsError):
+    """Permission denied"""
+
+
+class RateLimited(MooringsError):
+    """Too many requests"""
+
+    def __init__(self, limit: int, reset_seconds: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.reset_seconds = reset_seconds
+
+
+class NotFound(MooringsError):
+    """Not found"""
+
+
+class ConnectionNotFound(NotFound):
+    """Connection not found"""
+
+
+class BaseConnectionNotFound(NotFound):
+    """The connection that environments should be added to does not exist."""
+
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"Connection with id {connection_id} does not exist")
+
+
+class EnvironmentNotFound(NotFound):
+    """The connection environment does not exist."""
+
+    def __init__(self, environment_id: str) -> None:
+        super().__init__(f"Connection environment with id {environment_id} does not exist")
+
+
+class AttributeNotFound(NotFound):
+    """User attribute not found"""
+
+
+class UserNotFound(NotFound):
+    """User not found"""
+
+
+class KeyNotFound(NotFound):
+    """API key not found"""
+
+
+class QueryNotFound(NotFound):
+    """Query not found"""
+
+
+class Archived(MooringsError):
+    """Connection is archived"""
+
+
+class AlreadyArchived(Archived):
+    """Connection is already archived"""
+
+
+class NotArchived(MooringsError):
+    """Connection is not archived"""
+
+
+class NeedsCredentials(MooringsError):
+    """This connection was restored without its credentials. Send them with PATCH /connections/{id}"""
+
+
+class PreconditionFailed(MooringsError):
+    """The connection has changed since it was read. Read it again, and send its new etag in If-Match"""
+
+
+class Saturated(MooringsError):
+    """All sessions are in use."""
+
+    def __init__(self, what: str, setting: str, retry_after_seconds: int) -> None:
+        super().__init__(f"{what} in use. Try again shortly, or raise {setting}")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConnectionTestFailed(MooringsError):
+    """A connection was to be created only if its test passes."""
+
+    def __init__(self, step: str, message: str) -> None:
+        super().__init__(f"Connection test failed at {step}: {message}")

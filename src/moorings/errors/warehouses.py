@@ -1,0 +1,176 @@
+"""What warehouses, and the ways to them, refuse or fail at."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from moorings.errors.base import MooringsError
+
+
+class WarehouseError(MooringsError):
+    """The warehouse refused.
+
+    `step` is the step of a connection test that it belongs to, `fields` the names of the Config's fields to blame
+    (as in Python; the wire's spelling is the Config's alias). The message says in words what is wrong and what to do
+    next; `detail` is the driver's own text, redacted, shown beside it and never alone.
+    """
+
+    code: ClassVar[str] = "warehouse_error"
+    step: ClassVar[str] = "query"
+
+    def __init__(self, *fields: str, message: str | None = None, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields
+        self.detail = detail
+
+    @property
+    def explained(self) -> str:
+        """The message, with what the driver said in brackets behind it."""
+        return f"{self.message} ({self.detail})" if self.detail else self.message
+
+    def with_detail(self, detail: str) -> Self:
+        """A copy that carries the driver's own, already redacted text: FAULTS tables hold templates."""
+        return type(self)(*self.fields, message=self.message, detail=detail)
+
+
+class HostNotFound(WarehouseError):
+    """The host name cannot be resolved. Check its spelling, and that this machine's DNS knows it."""
+
+    code, step = "host_not_found", "resolve"
+
+
+class PortClosed(WarehouseError):
+    """Nothing listens on this host and port. Check both, and that the database is running."""
+
+    code, step = "port_closed", "connect"
+
+
+class ConnectTimeout(WarehouseError):
+    """The host did not answer in time. Check host, port and the firewalls on the way."""
+
+    code, step = "connect_timeout", "connect"
+
+
+class HostUnreachable(WarehouseError):
+    """There is no way to this host. Check host, port and the network between."""
+
+    code, step = "host_unreachable", "connect"
+
+
+class AnotherService(WarehouseError):
+    """Something else than this database listens on this host and port. Check both."""
+
+    code, step = "another_service", "connect"
+
+
+class TlsRefused(WarehouseError):
+    """The server does not speak TLS, or not in a version both know. Enable TLS there, or change the TLS mode."""
+
+    code, step = "tls_refused", "tls"
+
+
+class CertificateRefused(WarehouseError):
+    """The server's certificate cannot be verified. Give the certificate authority that signed it, or check the host."""
+
+    code, step = "certificate_refused", "tls"
+
+
+class LoginRefused(WarehouseError):
+    """The database refused the user name or the password. Check both, and that the user may log in from here."""
+
+    code, step = "login_refused", "authenticate"
+
+
+class DatabaseNotFound(WarehouseError):
+    """The database does not exist there. Check its name, upper and lower case included."""
+
+    code, step = "database_not_found", "database"
+
+
+class DatabaseForbidden(WarehouseError):
+    """The user may not use this database. Grant it the right to connect, or name another database."""
+
+    code, step = "database_forbidden", "database"
+
+
+class SchemaNotFound(WarehouseError):
+    """The default schema does not exist. Check its name, upper and lower case included."""
+
+    code, step = "schema_not_found", "schemas"
+
+
+class SchemaForbidden(WarehouseError):
+    """The user has no permission on the default schema. Grant it usage of the schema."""
+
+    code, step = "schema_forbidden", "schemas"
+
+
+class StatementRefused(WarehouseError):
+    """The database cannot run this statement. Check its syntax and the names in it."""
+
+    code = "statement_refused"
+
+
+class StatementForbidden(WarehouseError):
+    """The user has no permission on something this statement uses. Grant it, or leave it out."""
+
+    code = "statement_forbidden"
+
+
+class ReadOnly(WarehouseError):
+    """This connection only reads. Set readOnly to false on it to let statements write."""
+
+    code = "read_only"
+
+
+class ParametersRefused(WarehouseError):
+    """The parameters do not fit the statement. Check their number, order and types."""
+
+    code = "parameters_refused"
+
+
+class QueryTimeout(WarehouseError):
+    """The statement ran into its time limit and was stopped. Narrow it, or raise queryTimeoutSeconds."""
+
+    code = "query_timeout"
+
+
+class QueryCancelled(WarehouseError):
+    """The query was cancelled."""
+
+    code = "query_cancelled"
+
+
+class SessionLost(WarehouseError):
+    """The database closed the session. Try again; if it happens often, look into the database's own log."""
+
+    code = "session_lost"
+
+
+class DriverMissing(WarehouseError):
+    """The driver of this dialect is not installed."""
+
+    code, step = "driver_missing", "connect"
+
+    @classmethod
+    def of(cls, extra: str) -> Self:
+        """The error that names the pip command for a dialect's extra."""
+        return cls(message=f"The driver is not installed. Install it with: pip install 'moorings[{extra}]'")
+
+
+class DialectNotConnectable(WarehouseError):
+    """This version of Moorings stores connections of this dialect but cannot open them yet."""
+
+    code, step = "dialect_not_connectable", "connect"
+
+
+class NotAllowedHere(WarehouseError):
+    """The operator's settings do not allow this."""
+
+    code, step = "not_allowed", "connect"
+
+
+class UnknownFault(WarehouseError):
+    """The database refused for a reason that Moorings does not know by name."""
+
+    code = "unknown"
