@@ -67,11 +67,16 @@ def _lines(found: Loads) -> list[report.Line]:
     ]
 
 
-@contextlib.contextmanager
-def _filled(directory: Path, number: int, **settings: str) -> Iterator[Running]:
+def seeded(directory: Path, number: int, **settings: str) -> None:
+    """Make a data directory with so many connections."""
     directory.mkdir()
     environ = servers.environment(1, directory, settings) | {"PYTHONPATH": str(servers.ROOT)}
     subprocess.run([sys.executable, "-m", "benchmarks.seed", str(number)], env=environ, cwd=directory, check=True)
+
+
+@contextlib.contextmanager
+def _filled(directory: Path, number: int, **settings: str) -> Iterator[Running]:
+    seeded(directory, number, **settings)
     with servers.service(directory, **settings) as running:
         yield running
 
