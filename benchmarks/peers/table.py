@@ -73,4 +73,4 @@ def _ratio(values: Sequence[float], others: Sequence[float]) -> str:
     """Round by round, since what was measured side by side is compared with each other."""
     ratios = [value / other for value, other in zip(values, others, strict=True)]
     middle = f"{number(statistics.median(ratios))} ×"
-    return f"{middle} ({number(min(ratios))} … {number(max(ratios))})" if len(ratios) > 1 else middle
+    return f"{middle} ({number(min(ratios))} … {number(max(ratios))})" if max(ratios) > min(ratios) else middle
