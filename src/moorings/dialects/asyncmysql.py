@@ -75,7 +75,7 @@ class MySQLSession(Session):
         self._unread = False
         self._xid: str | None = None
         try:
-            self._wire = self._await(_login(config, surroundings, config.database))
+            self._wire = self._loop.run_until_complete(_login(config, surroundings, config.database))
         except BaseException:
             self._loop.close()
             raise
@@ -85,7 +85,22 @@ class MySQLSession(Session):
         self._use_default()
 
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(work)
+        return self._loop.run_until_complete(self._heard(work))
+
+    async def _heard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Take from the network only what the work waits for.
+
+        The loop's first and last turns would each receive as much as there is, which the driver does not bound: with a
+        server that sends faster than rows are used, the whole result would gather in memory.
+        """
+        transport = self._wire._transport  # noqa: SLF001  # the driver has no flow control
+        if transport is None:
+            return await work
+        transport.resume_reading()
+        try:
+            return await work
+        finally:
+            transport.pause_reading()
 
     def _use_default(self) -> None:
         if self._config.database is None and self._config.default_schema is not None:
