@@ -28,6 +28,8 @@ T = TypeVar("T")
 COM_RESET_CONNECTION = 0x1F
 PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
+MOST_ROWS = 4_096
+"""More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1044: errors.SchemaForbidden,
     1049: errors.SchemaNotFound,
@@ -145,7 +147,9 @@ class MySQLSession(Session):
         fields = result.fields if result is not None and cursor.description else ()
         schema = pa.schema([pa.field(field.name, texts.column_type(field)) for field in fields])
         bits = [field.type_code == texts.BIT for field in fields]
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, statement.batch_rows))
+        return pa.RecordBatchReader.from_batches(
+            schema, self._batches(schema, bits, min(statement.batch_rows, MOST_ROWS))
+        )
 
     def _begin(self, statement: Statement) -> None:
         """Settle what holds for the statement, and shut it into a transaction that it cannot leave.
