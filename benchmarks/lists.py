@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import load, report, seed, servers
 from benchmarks.servers import Running
-from tests.warehouses.servers.process import Server
+from tests.warehouses.servers.postgresql import postgresql
 
 SMALL, LARGE = 25, 10_000
 LIST = "/api/v1/connections"
@@ -24,13 +24,14 @@ WRITES = 10
 Loads = dict[str, list[load.Load]]
 
 
-def measure(directory: Path, server: Server, *, rounds: int, seconds: float) -> list[report.Line]:
+def measure(directory: Path, *, rounds: int, seconds: float) -> list[report.Line]:
     """Every line about lists; the servers all run, and are driven in turn."""
     with contextlib.ExitStack() as stack:
         small = stack.enter_context(_filled(directory / "small", SMALL))
         large = stack.enter_context(_filled(directory / "large", LARGE))
+        metadata = stack.enter_context(postgresql(tls=False))
         shared = stack.enter_context(
-            _filled(directory / "shared", SMALL, DATABASE_URL=servers.address(server, "metadata"))
+            _filled(directory / "shared", SMALL, DATABASE_URL=servers.address(metadata, metadata.database))
         )
         bare = stack.enter_context(servers.bare(_body(small, LIST), directory / "small"))
         wanted = {
@@ -67,11 +68,16 @@ def _lines(found: Loads) -> list[report.Line]:
     ]
 
 
-@contextlib.contextmanager
-def _filled(directory: Path, number: int, **settings: str) -> Iterator[Running]:
+def seeded(directory: Path, number: int, **settings: str) -> None:
+    """Make a data directory with so many connections."""
     directory.mkdir()
     environ = servers.environment(1, directory, settings) | {"PYTHONPATH": str(servers.ROOT)}
     subprocess.run([sys.executable, "-m", "benchmarks.seed", str(number)], env=environ, cwd=directory, check=True)
+
+
+@contextlib.contextmanager
+def _filled(directory: Path, number: int, **settings: str) -> Iterator[Running]:
+    seeded(directory, number, **settings)
     with servers.service(directory, **settings) as running:
         yield running
 

@@ -1,86 +1,82 @@
-"""A large result from PostgreSQL over HTTP, beside the driver alone in one process; and the memory it takes."""
+"""A large result over HTTP beside the driver alone in one process, engine by engine; and the memory it takes."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
 from benchmarks import report, servers
+from benchmarks.engines import ROWS, SQL, Engine, Source
 from benchmarks.servers import Running
-from tests.warehouses.servers.process import Server
-
-ROWS, MANY = 1_000_000, 10_000_000
-TABLE = f"""
-CREATE TABLE measured AS SELECT
-    n::bigint AS id, (n % 1000)::integer AS store, (n * 0.37)::double precision AS score,
-    (n % 100000 / 100.0)::numeric(12, 2) AS amount, n % 3 = 0 AS paid, 'customer ' || n % 50000 AS customer,
-    md5(n::text) AS reference, date '2020-01-01' + (n % 2000)::integer AS day,
-    timestamptz '2020-01-01 00:00:00Z' + n * interval '1 second' AS created, nullif(n % 7, 0)::smallint AS rating
-FROM generate_series(1, {ROWS}) AS n
-"""
-SQL = "SELECT * FROM measured"
-TEN_TIMES = "SELECT measured.* FROM generate_series(1, 10) AS again CROSS JOIN measured"
 
 
-def measure(directory: Path, server: Server, *, rounds: int) -> list[report.Line]:
-    """Rows a second beside the driver's, and peak memory for one and for ten million rows."""
-    servers.execute(server, "warehouse", TABLE, "VACUUM ANALYZE measured")
-    data = directory / "queries"
+def measure(directory: Path, engine: Engine, *, rounds: int) -> list[report.Line]:
+    """Rows a second beside the driver's, and peak memory for the table once and many times over."""
+    data = directory / engine.dialect
     data.mkdir()
-    with servers.service(data) as running, _driver(server, rounds + 1) as alone:
+    ours: list[float] = []
+    theirs: list[float] = []
+    peaks: list[float] = []
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(engine.serve(data))
+        running = stack.enter_context(servers.service(data))
+        alone = stack.enter_context(_driver(engine, source))
         idle = servers.resident(running.process.pid)
-        connection = _connection(running, server)
-        ours: list[float] = []
-        theirs: list[float] = []
-        peaks: list[float] = []
+        connection = _connection(running, engine, source)
         for _ in range(rounds + 1):
             theirs.append(next(alone))
             rate, peak = _through(running, connection, SQL, ROWS)
             ours.append(rate)
             peaks.append((peak - idle) / 1e6)
-        many = (_through(running, connection, TEN_TIMES, MANY)[1] - idle) / 1e6
-    return _lines(ours[1:], theirs[1:], peaks, many)
+        many = (_through(running, connection, engine.many, engine.times * ROWS)[1] - idle) / 1e6
+    return _lines(engine, ours[1:], theirs[1:], peaks, many)
 
 
-def _lines(ours: list[float], theirs: list[float], peaks: list[float], many: float) -> list[report.Line]:
-    result = f"{ROWS:,} rows × 10 columns from PostgreSQL as Arrow over HTTP"
+def _lines(
+    engine: Engine, ours: list[float], theirs: list[float], peaks: list[float], many: float
+) -> list[report.Line]:
+    result = f"{ROWS:,} rows × 10 columns from {engine.title} as Arrow over HTTP"
+    more = f"{engine.times * ROWS:,} of these rows"
     return [
         report.ratio(f"{result}, beside the driver alone", ours, theirs, "rows/s", at_least=0.7),
         report.Line(f"{result}: peak memory over idle", peaks, at_most=200, unit="MB"),
-        report.Line(f"{MANY:,} of these rows: peak memory over idle", [many], at_most=200, unit="MB"),
-        report.Line(f"{MANY:,} of these rows: peak beside that of {ROWS:,}", [many / max(peaks)]),
+        report.Line(f"{more}: peak memory over idle", [many], at_most=200, unit="MB"),
+        report.Line(f"{more}: peak beside that of {ROWS:,}", [many / max(peaks)]),
     ]
 
 
-@contextmanager
-def _driver(server: Server, rounds: int) -> Iterator[Iterator[float]]:
+@contextlib.contextmanager
+def _driver(engine: Engine, source: Source) -> Iterator[Iterator[float]]:
     """The driver's rounds, each run when it is asked for."""
-    command = [sys.executable, "-m", "benchmarks.driver", servers.address(server, "warehouse"), SQL]
+    command = [sys.executable, "-m", "benchmarks.drivers", engine.dialect, json.dumps(source.address), SQL]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=servers.ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield (_round(process.stdin, process.stdout) for _ in range(rounds))
-        process.stdin.close()
+        try:
+            yield _rounds(process.stdin, process.stdout)
+        finally:
+            process.stdin.close()
 
 
-def _round(asking: IO[str], answering: IO[str]) -> float:
-    asking.write("again\n")
-    asking.flush()
-    return float(answering.readline())
+def _rounds(asking: IO[str], answering: IO[str]) -> Iterator[float]:
+    while True:
+        asking.write("again\n")
+        asking.flush()
+        yield float(answering.readline())
 
 
-def _connection(running: Running, server: Server) -> str:
-    body = {"dialect": "postgres", "name": "Warehouse", "host": "127.0.0.1", "port": server.port}
-    login = {"database": "warehouse", "username": server.username, "passwordUnencrypted": server.password}
-    return running.call("POST", "/connections", body | login)["data"]
+def _connection(running: Running, engine: Engine, source: Source) -> str:
+    body = {"dialect": engine.dialect, "name": engine.title, **source.connection}
+    return running.call("POST", "/connections", body)["data"]
 
 
 def _through(running: Running, connection: str, sql: str, rows: int) -> tuple[float, int]:

@@ -36,13 +36,13 @@ class Line:
     def target(self) -> str:
         """The target, with its direction."""
         if self.at_least is not None:
-            return f"≥ {_number(self.at_least)} {self.unit}"
-        return "" if self.at_most is None else f"≤ {_number(self.at_most)} {self.unit}"
+            return f"≥ {number(self.at_least)} {self.unit}"
+        return "" if self.at_most is None else f"≤ {number(self.at_most)} {self.unit}"
 
     def row(self) -> str:
         """The table's row."""
-        spread = f"{_number(min(self.values))} … {_number(max(self.values))}" if len(self.values) > 1 else ""
-        cells = (self.what, f"{_number(self.median)} {self.unit}", spread, self.target, self.met, self.absolute)
+        spread = f"{number(min(self.values))} … {number(max(self.values))}" if len(self.values) > 1 else ""
+        cells = (self.what, f"{number(self.median)} {self.unit}", spread, self.target, self.met, self.absolute)
         return f"| {' | '.join(cells)} |"
 
 
@@ -57,11 +57,12 @@ def table(lines: Sequence[Line]) -> str:
 def ratio(what: str, ours: Sequence[float], theirs: Sequence[float], unit: str, **target: float) -> Line:
     """A line of ratios, round by round: what was measured side by side is compared with each other."""
     values = [own / other for own, other in zip(ours, theirs, strict=True)]
-    medians = f"{_number(statistics.median(ours))} : {_number(statistics.median(theirs))} {unit}"
+    medians = f"{number(statistics.median(ours))} : {number(statistics.median(theirs))} {unit}"
     return Line(what, values, absolute=medians, **target)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three or four digits, or all of them from a thousand on."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value < 10 else f"{value:.4g}"

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,8 @@ class Running:
 
     process: subprocess.Popen[bytes]
     port: int
+    seconds: float
+    """How long it took until the first answer."""
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the service's API; returns the decoded answer."""
@@ -50,6 +53,9 @@ class Running:
             yield connection.getresponse()
         finally:
             connection.close()
+
+
+Starting = contextlib.AbstractContextManager[Running]
 
 
 def free_port() -> int:
@@ -86,23 +92,45 @@ def bare(body: bytes, directory: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def started(command: list[str], port: int, environ: Mapping[str, str], directory: Path) -> Iterator[Running]:
-    """A server process that answers on its port; stopped at the end."""
+def started(
+    command: list[str],
+    port: int,
+    environ: Mapping[str, str],
+    directory: Path,
+    *,
+    path: str = "/health",
+    seconds: float = 60,
+) -> Iterator[Running]:
+    """A server process that answers on its port within so many seconds; stopped at the end."""
     log = directory / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=directory, env=dict(environ), stdout=output, stderr=output)
     try:
-        wait_for_answer(port, process, log)
-        yield Running(process, port)
+        yield Running(process, port, wait_for_answer(port, process, log, path, seconds))
     finally:
-        process.terminate()
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and see that it does, with all below it."""
+    below = _family(process.pid)[1:] if process.poll() is None else []
+    process.terminate()
+    try:
         process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
-def wait_for_answer(port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/health") -> float:
+def wait_for_answer(
+    port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/health", seconds: float = 60
+) -> float:
     """Seconds until the server answers 200, tried every few milliseconds."""
     began = time.perf_counter()
-    while time.perf_counter() - began < 60:
+    while time.perf_counter() - began < seconds:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         with contextlib.suppress(OSError):
             connection.request("GET", path)
@@ -123,6 +151,11 @@ def resident(pid: int) -> int:
     return sum(_status(found, "VmRSS") for found in _family(pid))
 
 
+def proportional(pid: int) -> int:
+    """Bytes that a process and all below it hold, where what several of them share counts once."""
+    return sum(_kilobytes(Path(f"/proc/{found}/smaps_rollup"), "Pss") for found in _family(pid))
+
+
 def forget_peak(pid: int) -> None:
     """Let the process's peak start from what it holds now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
@@ -141,7 +174,11 @@ def _family(pid: int) -> list[int]:
 
 
 def _status(pid: int, name: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    return _kilobytes(Path(f"/proc/{pid}/status"), name)
+
+
+def _kilobytes(file: Path, name: str) -> int:
+    for line in file.read_text().splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
     return 0

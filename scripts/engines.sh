@@ -23,19 +23,9 @@ install_system_packages() {
     fi
 }
 
-install_environment() {
-    name=$(basename "$1" .lock)
-    home=.engines/$name
-    cmp -s "$1" "$home/installed" && return
-    echo "Installing $name for the tests ..." >&2
-    "$uv" venv --quiet --clear --python "$(find_python)" "$home"
-    VIRTUAL_ENV="$PWD/$home" "$uv" pip sync --quiet --compile-bytecode --require-hashes "$1"
-    cp "$1" "$home/installed"
-}
-
 install_system_packages
 if [ "${MOORINGS_TEST_REQUIRE:-}" = all ]; then
     . scripts/uv.sh
     need_uv
-    for lock in requirements/engines/*.lock; do install_environment "$lock"; done
+    for lock in requirements/engines/*.lock; do install_environment "$lock" "$PWD/.engines/$(basename "$lock" .lock)"; done
 fi

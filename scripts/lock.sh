@@ -12,13 +12,16 @@ compile() {
 compile pyproject.toml --extra all --output-file requirements/serve.lock
 compile pyproject.toml --extra all --group dev --constraints requirements/serve.lock --output-file requirements/dev.lock
 echo "uv" | compile --output-file requirements/uv.lock -
-# Servers of the tests whose own dependencies must not meet ours, each for an environment of its own.
-lock_engine() {
+# What must not meet our own dependencies, each for an environment of its own: servers of the tests, peers of the benchmark.
+lock_alone() {
     name=$1
     shift
-    printf '%s\n' "$@" | compile --output-file "requirements/engines/$name.lock" -
+    printf '%s\n' "$@" | compile --output-file "requirements/$name.lock" -
 }
-lock_engine bqemulator bqemulator "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
-lock_engine chdb chdb
-lock_engine fakesnow "fakesnow[server]"
-lock_engine ministack "ministack[full]"
+lock_alone engines/bqemulator bqemulator "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
+lock_alone engines/chdb chdb
+lock_alone engines/fakesnow "fakesnow[server]"
+lock_alone engines/ministack "ministack[full]"
+lock_alone peers/airflow "apache-airflow~=3.3.0"
+# Superset 6.1 imports what it does not declare, and does not start with later releases of Flask-Caching.
+lock_alone peers/superset "apache-superset~=6.1.0" "flask-caching<2.4" cachetools rich

@@ -35,3 +35,12 @@ need_uv() {
     .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
     cp requirements/uv.lock .uv/installed
 }
+
+# install_environment LOCK FOLDER: an environment of its own for what the lock says; does nothing when it is there already.
+install_environment() {
+    cmp -s "$1" "$2/installed" && return
+    echo "Installing $(basename "$1" .lock) ..." >&2
+    "$uv" venv --quiet --clear --python "$(find_python)" "$2"
+    VIRTUAL_ENV="$2" "$uv" pip sync --quiet --compile-bytecode --require-hashes "$1"
+    cp "$1" "$2/installed"
+}

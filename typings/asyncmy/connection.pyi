@@ -1,5 +1,5 @@
 import ssl as tls
-from asyncio import WriteTransport
+from asyncio import Transport
 from typing import TypeVar, overload
 
 from .cursors import Cursor
@@ -9,7 +9,7 @@ _C = TypeVar("_C", bound=Cursor)
 class Connection:
     server_capabilities: int
     _client_flag: int
-    _transport: WriteTransport | None
+    _transport: Transport | None
     _ssl_context: tls.SSLContext | None
     def __init__(
         self,

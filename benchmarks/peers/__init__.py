@@ -1,0 +1,1 @@
+"""The list of connections beside that of others: `make peers`."""
