@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import snowflake.connector
+from snowflake.connector.constants import QueryStatus
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 
@@ -30,6 +31,8 @@ NO_METADATA = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
 PREFETCH_THREADS, PREFETCH_MEGABYTES = 1, 64
 LOGOUT_SECONDS = 2
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+MOST_UNKNOWN = 20
+"""How often in a row the account may not know the statement yet: it learns of a new one with some delay."""
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries: they cannot stand in a subquery."""
 COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|//[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
@@ -121,11 +124,13 @@ class SnowflakeSession(Session):
 
     def _await(self, query_id: str) -> None:
         """Wait until the statement has ended: asked earlier for its result, the driver takes "not yet" for no rows."""
-        pause = FIRST_PAUSE_SECONDS
-        while self._connection.is_still_running(self._connection.get_query_status(query_id)):
-            self._nudged.wait(pause)
+        pause, unknown = FIRST_PAUSE_SECONDS, 0
+        while self._connection.is_still_running(status := self._connection.get_query_status(query_id)):
+            unknown = unknown + 1 if status is QueryStatus.NO_DATA else 0
+            if unknown > MOST_UNKNOWN:
+                raise errors.SessionLost
+            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, LONGEST_PAUSE_SECONDS)
             self._nudged.clear()
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         cursor = self._run(sql, parameters)
@@ -188,6 +193,9 @@ def _arguments(config: Config, surroundings: Surroundings, authority: str | None
         "force_microsecond_precision": True,
         "login_timeout": seconds,
         "connect_timeout": seconds,
+        "retry_max_attempts": 3,
+        "retry_backoff_base_ms": 100,
+        "retry_backoff_cap_ms": 500,
         "client_prefetch_threads": PREFETCH_THREADS,
         "client_memory_limit": PREFETCH_MEGABYTES,
         "client_store_temporary_credential": False,

@@ -208,4 +208,4 @@ LACKS = {
     "foreign keys": "notyet: fakesnow has no SHOW IMPORTED KEYS",
 }
 
-UNDER = Under("snowflake", "snowflake_server", SQL, Outside, body, LACKS, BROKEN)
+UNDER = Under("snowflake", "snowflake_server", SQL, Outside, body, LACKS, BROKEN, host="hostOverride")

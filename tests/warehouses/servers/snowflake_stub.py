@@ -68,6 +68,9 @@ class Refused(Exception):
         self.code, self.message, self.state = code, message, state
 
 
+SESSION_GONE = Refused("390111", "Session no longer exists. New login required.", "08001")
+
+
 # ---- logins -----------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +315,8 @@ async def query(request: Request) -> Response:
 
 
 async def result(request: Request) -> Response:
+    if isinstance(found := _session(request), Response):
+        return found
     job = JOBS.get(request.path_params["query_id"])
     return await _answer(job) if job else _refusal(Refused("000709", "Statement not found.", "02000"))
 
@@ -328,6 +333,8 @@ async def _answer(job: Job) -> Response:
 
 
 async def status(request: Request) -> Response:
+    if isinstance(found := _session(request), Response):
+        return found
     job = JOBS.get(request.path_params["query_id"])
     if job is None:
         return JSONResponse({"data": {"queries": []}, "success": True})
@@ -360,7 +367,7 @@ async def chunk(request: Request) -> Response:
 
 def _session(request: Request) -> Login | Response:
     token = request.headers.get("authorization", "")[17:-1]
-    return LOGINS.get(token) or _refusal(Refused("390111", "Session no longer exists. New login required.", "08001"))
+    return LOGINS.get(token) or _refusal(SESSION_GONE)
 
 
 async def session(request: Request) -> Response:
@@ -374,7 +381,7 @@ def _end(session: Login) -> None:
     LOGINS.pop(session.token, None)
     for job in list(JOBS.values()):
         if job.session is session:
-            job.stop(Refused("390111", "Session no longer exists. New login required.", "08001"))
+            job.stop(SESSION_GONE)
             JOBS.pop(job.id, None)
 
 
@@ -401,7 +408,8 @@ def _ask(statements: list[str]) -> list[Any]:
 
 
 def _refusal(refused: Refused, query_id: str | None = None) -> JSONResponse:
-    data = {"errorCode": refused.code, "sqlState": refused.state, "queryId": query_id}
+    told = {"errorCode": refused.code, "sqlState": refused.state, "queryId": query_id}
+    data = None if refused.code == SESSION_GONE.code else told
     return JSONResponse({"data": data, "code": refused.code, "message": refused.message, "success": False})
 
 
