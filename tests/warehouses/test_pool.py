@@ -155,7 +155,7 @@ class TestTimeout:
     def test_it_covers_the_whole_result(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()) as lease:
-                await lease.open(Statement(warehouse.sql.many.format(rows=1_000_000), timeout_seconds=1))
+                await lease.open(Statement(warehouse.sql.many.format(rows=200_000), timeout_seconds=1))
                 await lease.pull(lambda batch: batch)
                 await asyncio.sleep(1.2)
                 with pytest.raises(errors.QueryTimeout):

@@ -146,9 +146,9 @@ class SnowflakeSession(Session):
             self._nudged.set()
 
     def reset(self) -> bool:
-        """Keep the session if nothing but reading happened in it, which leaves no trace; Snowflake resets none."""
+        """Keep a live session if nothing but reading happened in it, which leaves no trace; Snowflake resets none."""
         self._running = None
-        return not self._wrote
+        return not self._wrote and self._connection.is_valid()
 
     def close(self) -> None:
         """Log out; the account then ends what still runs in the session."""

@@ -111,6 +111,9 @@ class Outside:
     def running(self, marker: str) -> int:
         return ask(self._server, marker=marker)["running"]
 
+    def tagged(self, query_id: str) -> int:
+        return ask(self._server)["tags"].count(f"moorings {query_id}")
+
     def sessions(self) -> int:
         return ask(self._server)["sessions"]
 
@@ -173,6 +176,7 @@ SQL = Sql(
         "CREATE SCHEMA other",
         "CREATE TABLE other.elsewhere (a NUMBER(9, 0))",
     ),
+    zone="SHOW PARAMETERS LIKE 'TIMEZONE'",
     timeout="SHOW PARAMETERS LIKE 'STATEMENT_TIMEOUT_IN_SECONDS'",
 )
 BROKEN = (

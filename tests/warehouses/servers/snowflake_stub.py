@@ -253,6 +253,10 @@ class Job:
             return self._run_in_fakesnow(f"SELECT '{self.setting(parameter[1])}' AS \"value\"")
         if self.sql.startswith("EXPLAIN"):
             return self._run_in_fakesnow(f"SELECT $${PLAN}$$ AS \"content\"")
+        if self.sql.startswith("SHOW PRIMARY KEYS IN DATABASE"):
+            return self._run_in_fakesnow("SHOW PRIMARY KEYS IN ACCOUNT")  # of databases, fakesnow knows all or none
+        if self.sql.startswith("SHOW IMPORTED KEYS"):
+            return self._run_in_fakesnow('SELECT 1 AS "key_sequence" WHERE FALSE')
         found = WAIT.search(self.sql)
         if found and not self.asked.get("describeOnly"):
             self.wake.wait(float(found[1]))
@@ -393,7 +397,7 @@ async def outside(request: Request) -> Response:
         for found in [each for each in LOGINS.values() if str(each.id) == asked["kill"]]:
             _end(found)
     rows = await asyncio.to_thread(_ask, asked.get("statements", []))
-    tags = [job.setting("QUERY_TAG") for job in JOBS.values()]
+    tags = [job.setting("QUERY_TAG") for job in JOBS.values() if not job.done.done()]
     told = {"rows": rows, "running": len(running), "sessions": len(LOGINS), "tags": tags} | COUNTS
     return JSONResponse(told)
 
@@ -401,9 +405,12 @@ async def outside(request: Request) -> Response:
 def _ask(statements: list[str]) -> list[Any]:
     rows: list[Any] = []
     if statements:
-        cursor = fakesnow_server.shared_fs.connect("APP", "PUBLIC").cursor()
+        connection = fakesnow_server.shared_fs.connect("APP", "PUBLIC")
         for statement in statements:
-            rows = cursor.execute(statement).fetchall()
+            if statement.startswith("CREATE TABLE many."):  # two thousand of them: translating would take a minute
+                connection._duck_conn.execute(statement.replace("many.", "MANY."))
+            else:
+                rows = connection.cursor().execute(statement).fetchall()
     return [[str(cell) if not isinstance(cell, (int, float, str, type(None))) else cell for cell in row] for row in rows]
 
 
@@ -432,9 +439,25 @@ ROUTES = [
     Route("/outside", outside, methods=["POST"]),
 ]
 
+
+
+def _list_views(database: str) -> None:
+    """Let INFORMATION_SCHEMA.TABLES have views too, as Snowflake's has."""
+    with fakesnow_server.shared_fs.duck_conn.cursor() as cursor:
+        asked = "SELECT sql FROM duckdb_views() WHERE view_name = '_fs_tables' AND database_name = ?"
+        (told,) = cursor.execute(asked, [database]).fetchone()
+        tables = told.partition(" AS ")[2].rstrip().rstrip(";")
+        cursor.execute(
+            f"CREATE OR REPLACE VIEW {database}._FS_INFORMATION_SCHEMA._fs_tables AS ({tables}) UNION ALL BY NAME"
+            ' SELECT database_name AS "TABLE_CATALOG", schema_name AS "TABLE_SCHEMA", view_name AS "TABLE_NAME",'
+            f""" 'VIEW' AS "TABLE_TYPE" FROM duckdb_views() WHERE NOT internal AND database_name = '{database}'"""
+        )
+
+
 if __name__ == "__main__":
     for database in DATABASES:
         fakesnow_server.shared_fs.connect(database, "PUBLIC").close()
+        _list_views(database)
     uvicorn.run(
         Starlette(routes=ROUTES),
         host="127.0.0.1",
