@@ -9,7 +9,7 @@ from typing import Any
 from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import files, mariadb, postgresql, snowflake
+from tests.warehouses.servers import databricks, files, mariadb, postgresql, snowflake
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
 
@@ -20,6 +20,7 @@ ENGINES: Sequence[Under] = (
     mariadb.MARIADB,
     mariadb.MYSQL,
     snowflake.UNDER,
+    databricks.UNDER,
 )
 
 

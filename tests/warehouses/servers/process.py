@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -108,6 +111,20 @@ def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], lo
             time.sleep(0.05)
         else:
             return
+
+
+def tell(server: Server, **asked: Any) -> Any:
+    """Ask a stub of ours what it saw, or tell it to do something, past Moorings."""
+    context = ssl.create_default_context(cafile=str(server.certificate))
+    wire = http.client.HTTPSConnection(server.host, server.port, timeout=60, context=context)
+    try:
+        wire.request("POST", "/outside", json.dumps(asked))
+        answer = wire.getresponse()
+        body = answer.read()
+    finally:
+        wire.close()
+    assert answer.status == 200, body
+    return json.loads(body)
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:

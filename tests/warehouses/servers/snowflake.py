@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import http.client
 import json
 import signal
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from tests.warehouses.servers.process import (
     free_port,
     issued_certificate,
     running,
+    tell,
     unavailable,
     wait_until,
 )
@@ -50,7 +49,7 @@ def snowflake_server() -> Iterator[Server]:
         settings.write_text(json.dumps(_settings(home, port, crt, key)))
         with running([PYTHON, "-P", STUB, settings], log, signal=signal.SIGTERM, cwd=home) as process:
             server = Server("localhost", port, "moorings", SENTINEL, "app", home, process.pid, authority, log)
-            wait_until(lambda: ask(server), process, log)
+            wait_until(lambda: tell(server), process, log)
             yield server
 
 
@@ -81,20 +80,6 @@ def _registered_key(home: Path) -> str:
     return key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def ask(server: Server, **asked: Any) -> Any:
-    """Ask the stub what it saw, past Moorings."""
-    context = ssl.create_default_context(cafile=str(server.certificate))
-    wire = http.client.HTTPSConnection(server.host, server.port, timeout=60, context=context)
-    try:
-        wire.request("POST", "/outside", json.dumps(asked))
-        answer = wire.getresponse()
-        body = answer.read()
-    finally:
-        wire.close()
-    assert answer.status == 200, body
-    return json.loads(body)
-
-
 # ---- under test -------------------------------------------------------------------------------------------------
 
 
@@ -106,22 +91,22 @@ class Outside:
         self._server = server
 
     def ask(self, *statements: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in ask(self._server, statements=statements)["rows"]]
+        return [tuple(row) for row in tell(self._server, statements=statements)["rows"]]
 
     def running(self, marker: str) -> int:
-        return ask(self._server, marker=marker)["running"]
+        return tell(self._server, marker=marker)["running"]
 
     def tagged(self, query_id: str) -> int:
-        return ask(self._server)["tags"].count(f"moorings {query_id}")
+        return tell(self._server)["tags"].count(f"moorings {query_id}")
 
     def sessions(self) -> int:
-        return ask(self._server)["sessions"]
+        return tell(self._server)["sessions"]
 
     def statements(self) -> int:
-        return ask(self._server)["statements"]
+        return tell(self._server)["statements"]
 
     def kill(self, session_id: str) -> None:
-        ask(self._server, kill=session_id)
+        tell(self._server, kill=session_id)
 
 
 def body(server: Server) -> dict[str, Any]:
