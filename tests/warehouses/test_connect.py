@@ -78,9 +78,7 @@ class TestFaults:
 @pytest.mark.needs("server")
 class TestFaultsOfServers:
     @pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 70 + ".example"], ids=["unknown", "too-long"])
-    def test_a_host_that_no_dns_knows(
-        self, probe: Callable[..., TestReport], warehouse: Warehouse, name: str
-    ) -> None:
+    def test_a_host_that_no_dns_knows(self, probe: Callable[..., TestReport], warehouse: Warehouse, name: str) -> None:
         failed(probe(**{warehouse.under.host: name}), "resolve", "host_not_found", "host")
 
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from moorings import errors
 
-BAD_TOKEN = (
+NOT_LET_IN = (
     "Databricks refused the token or the service principal. Check that it is not expired, and that it belongs to this"
     " workspace."
 )
@@ -17,8 +18,8 @@ NO_CATALOG = "The catalog does not exist, or the login may not use it. Check its
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "HTTP 400": errors.DatabaseNotFound("warehouse", message=NO_WAREHOUSE),
-    "HTTP 401": errors.LoginRefused("password", message=BAD_TOKEN),
-    "HTTP 403": errors.LoginRefused("password", message=BAD_TOKEN),
+    "HTTP 401": errors.LoginRefused("password", message=NOT_LET_IN),
+    "HTTP 403": errors.LoginRefused("password", message=NOT_LET_IN),
     "HTTP 404": errors.DatabaseNotFound("warehouse", message=NO_WAREHOUSE),
     "HTTP 429": errors.SessionLost(message="Databricks asks for fewer requests. Try again shortly."),
     "HTTP 503": errors.SessionLost(message="The SQL warehouse is starting or busy. Try again shortly."),
@@ -72,17 +73,15 @@ TELLTALES: tuple[tuple[str, str], ...] = (
 
 def fault_key(error: BaseException) -> str | None:
     """The key of FAULTS for a driver's exception."""
+    if named := error_class(error):
+        return named if named in FAULTS else "statement"
     texts = list(_texts(error))
-    told = next((word for telltale, word in TELLTALES for text in texts if telltale in text), None)
-    if told:
+    if told := next((word for telltale, word in TELLTALES for text in texts if telltale in text), None):
         return told
-    named = error_class(error)
-    if named in FAULTS:
-        return named
-    status = next(_statuses(error), None)
-    if status is not None and f"HTTP {status}" in FAULTS:
-        return "PERMISSION_DENIED" if "PERMISSION_DENIED" in str(error) else f"HTTP {status}"
-    return "statement" if named or type(error).__name__ == "ServerOperationError" else None
+    context: Any = getattr(error, "context", None) or {}
+    if (key := f"HTTP {context.get('http-code')}") in FAULTS:
+        return "PERMISSION_DENIED" if "PERMISSION_DENIED" in str(error) else key
+    return "statement" if type(error).__name__ == "ServerOperationError" else None
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:
@@ -97,10 +96,3 @@ def error_class(error: BaseException) -> str | None:
     """The name of the server's own error, such as PARSE_SYNTAX_ERROR, without what comes after a point."""
     found = re.match(r"\s*\[([A-Z][A-Z0-9_]+)", str(error))
     return found[1] if found else None
-
-
-def _statuses(error: BaseException) -> Iterator[object]:
-    """HTTP statuses that an exception's context carries."""
-    context = getattr(error, "context", None)
-    if isinstance(context, Mapping) and context.get("http-code") is not None:
-        yield context["http-code"]

@@ -171,7 +171,7 @@ def _reader(cursor: Cursor, most_rows: int) -> pa.RecordBatchReader:
     def batches() -> Iterator[pa.RecordBatch]:
         table = first
         while table.num_rows:
-            for part in table.combine_chunks().to_batches():
+            for part in table.to_batches():
                 columns = [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
             table = cursor.fetchmany_arrow(most_rows)

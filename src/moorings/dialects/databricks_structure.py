@@ -49,12 +49,14 @@ def tables(ask: Callable[[str], Rows], scope: Scope, own: str) -> list[Table]:
     assembly = Assembly()
     for catalog in _catalogs(ask, scope, own):
         filled = {"catalog": quoted(catalog), "column": "table_schema", "schemas": scope.sql("table_schema")}
-        for *place, kind, comment in ask(TABLES.format(**filled)):
-            assembly.table(Table(*place, KINDS.get(kind, "table"), comment))
+        for catalog_name, schema, name, kind, comment in ask(TABLES.format(**filled)):
+            assembly.table(Table(catalog_name, schema, name, KINDS.get(kind, "table"), comment))
         for *place, name, position, native, nullable, comment in ask(COLUMNS.format(**filled)):
             column = Column(name, position, native, arrow_type(native), nullable, comment)
             assembly.column(_place(place), column)
-        _keys(ask(KEYS.format(**filled | {"column": "k.table_schema", "schemas": scope.sql("k.table_schema")})), assembly)
+        _keys(
+            ask(KEYS.format(**filled | {"column": "k.table_schema", "schemas": scope.sql("k.table_schema")})), assembly
+        )
     return assembly.tables()
 
 

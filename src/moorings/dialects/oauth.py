@@ -57,10 +57,10 @@ class Client:
         if status in (400, 401, 403):
             raise errors.LoginRefused(*self.blamed, message="The OAuth server refused the client id or its secret.")
         try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if status != http.client.OK or not isinstance(answer, dict) or not answer.get("access_token"):
+            answer: dict[str, Any] = dict(json.loads(body))
+        except (ValueError, TypeError):
+            answer = {}
+        if status != http.client.OK or not answer.get("access_token"):
             raise errors.LoginRefused(*self.blamed, message=NO_TOKEN)
         return answer
 

@@ -104,8 +104,8 @@ class Snowflake(BaseDialect):
 
 
 NEEDS_SIGN_IN = (
-    "This way to log in needs a user's own sign-in, which a service cannot do. Use a key pair, or a client of your OAuth"
-    " server: give oauthClientId, oauthClientSecretUnencrypted and externalOauthTokenUrl."
+    "This way to log in needs a user's own sign-in, which a service cannot do. Use a key pair, or a client of your"
+    " OAuth server: give oauthClientId, oauthClientSecretUnencrypted and externalOauthTokenUrl."
 )
 
 

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from moorings import errors
 
-MISSING = "It does not exist, or the user's default role may not use it. Check the name, and grant the role usage of it."
+MISSING = (
+    "It does not exist, or the user's default role may not use it. Check the name, and grant the role usage of it."
+)
 NOT_ALLOWED = "Snowflake lets no one in from here. Add this machine's address to the network policy."
 SECOND_FACTOR = "The user needs a second factor to log in with a password. Use a key pair, or a user of TYPE = SERVICE."
 BAD_KEY = (
-    "Snowflake does not accept this key for the user. Register its public half with ALTER USER … SET RSA_PUBLIC_KEY, and"
-    " check username and account."
+    "Snowflake does not accept this key for the user. Register its public half with ALTER USER … SET RSA_PUBLIC_KEY,"
+    " and check username and account."
 )
-BAD_TOKEN = (
+NOT_MAPPED = (
     "Snowflake does not accept the OAuth server's token. Check the security integration: its issuer, audience, and how"
     " it maps tokens to users."
 )
@@ -30,9 +32,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "390189": errors.LoginRefused("username", message=ROLE),
     "390197": errors.LoginRefused("username", "authentication_type", message=SECOND_FACTOR),
     "394": errors.LoginRefused("username", "authentication_type", message=SECOND_FACTOR),
-    "390303": errors.LoginRefused("oauth_client_id", "external_oauth_token_url", message=BAD_TOKEN),
-    "390309": errors.LoginRefused("username", "oauth_client_id", message=BAD_TOKEN),
-    "390318": errors.LoginRefused("oauth_client_id", "external_oauth_token_url", message=BAD_TOKEN),
+    "390303": errors.LoginRefused("oauth_client_id", "external_oauth_token_url", message=NOT_MAPPED),
+    "390309": errors.LoginRefused("username", "oauth_client_id", message=NOT_MAPPED),
+    "390318": errors.LoginRefused("oauth_client_id", "external_oauth_token_url", message=NOT_MAPPED),
     "390422": errors.LoginRefused("host", message=NOT_ALLOWED),
     "390432": errors.LoginRefused("host", message=NOT_ALLOWED),
     "390201 database": errors.DatabaseNotFound("database", message=MISSING),
@@ -65,6 +67,8 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The server's number as it writes it, or a word for what went wrong on the way."""
 
+DRIVERS_OWN = "000099"
+"""Numbers up to here are the driver's own kinds of failures."""
 TELLTALES: tuple[tuple[str, str], ...] = (
     ("UnknownIssuer", "certificate"),
     ("invalid peer certificate", "certificate"),
@@ -96,5 +100,6 @@ def fault_key(error: BaseException) -> str | None:
         return key
     if key[:3] in FAULTS:
         return key[:3]
-    told = next((word for telltale, word in TELLTALES if telltale in text), None)
-    return told or ("statement" if type(error).__name__ in ("ProgrammingError", "IntegrityError") else None)
+    if type(error).__name__ in ("ProgrammingError", "IntegrityError") and key > DRIVERS_OWN:
+        return "statement"
+    return next((word for telltale, word in TELLTALES if telltale in text), None)

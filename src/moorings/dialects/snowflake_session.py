@@ -111,13 +111,15 @@ class SnowflakeSession(Session):
                 raise errors.ReadOnly from None
             raise
 
-    def _run(self, sql: str, parameters: Sequence[Any] = (), *, timeout_seconds: float = 0, tag: str = "") -> SnowflakeCursor:
+    def _run(
+        self, sql: str, parameters: Sequence[Any] = (), *, timeout_seconds: float = 0, tag: str = ""
+    ) -> SnowflakeCursor:
         settings: dict[str, Any] = {"QUERY_TAG": f"{self._application_name} {tag}".strip(), "MULTI_STATEMENT_COUNT": 1}
         if timeout_seconds:
             settings["STATEMENT_TIMEOUT_IN_SECONDS"] = max(1, math.ceil(timeout_seconds))
         cursor = self._connection.cursor()
         submitted = cursor.execute_async(sql, tuple(parameters) or None, _statement_params=settings)
-        self._running = query_id = submitted["queryId"]
+        self._running = query_id = submitted["queryId"] or ""
         self._await(query_id)
         cursor.query_result(query_id)
         return cursor
@@ -141,7 +143,7 @@ class SnowflakeSession(Session):
 
     def cancel(self) -> None:
         """Abort the statement by its id, over another connection of the driver's."""
-        if self._running is not None:
+        if self._running:
             self._connection.cursor().abort_query(self._running)
             self._nudged.set()
 
@@ -160,7 +162,7 @@ def _reader(cursor: SnowflakeCursor, most_rows: int) -> pa.RecordBatchReader:
     tables = iter(cursor.fetch_arrow_batches())
     first = next(tables, None)
     found = first if first is not None else cursor.fetch_arrow_all(force_return_table=True)
-    schema = result_schema(cursor.description or (), found.schema)
+    schema = result_schema(cursor.description or (), found.schema if found is not None else pa.schema([]))
 
     def batches() -> Iterator[pa.RecordBatch]:
         table = first

@@ -82,7 +82,10 @@ def _whole(value: Any) -> int | None:
 
 
 def _keys(ask: Ask, assembly: Assembly, catalog: str) -> None:
-    own, other = ("fk_database_name", "fk_schema_name", "fk_table_name"), ("pk_database_name", "pk_schema_name", "pk_table_name")
+    own, other = (
+        ("fk_database_name", "fk_schema_name", "fk_table_name"),
+        ("pk_database_name", "pk_schema_name", "pk_table_name"),
+    )
     for row in sorted(ask(f"SHOW PRIMARY KEYS IN DATABASE {catalog}"), key=_sequence):
         assembly.primary_key(_place(row, "database_name", "schema_name", "table_name"), row["column_name"])
     for row in sorted(ask(f"SHOW IMPORTED KEYS IN DATABASE {catalog}"), key=_sequence):

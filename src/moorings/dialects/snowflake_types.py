@@ -45,7 +45,10 @@ def batch(found: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch of the driver's in a result's schema; raises ArrowInvalid where a value does not fit."""
     import pyarrow as pa
 
-    columns = [column if column.type == field.type else column.cast(field.type) for column, field in zip(found.columns, schema, strict=True)]
+    columns = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(found.columns, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -33,6 +33,8 @@ from tests.warehouses.under import Broken, Case, Sql, Under
 ROOT = Path(__file__).resolve().parents[3]
 WAREHOUSE = "/sql/1.0/warehouses/tested"
 CLIENT = ("moorings-client", "cl!ent s3cret/+&")
+LIFETIME_SECONDS = 65
+"""Of access tokens: Moorings renews them a minute before."""
 TOKENS = {SENTINEL: "moorings", "reader": "reader", "stranger": "stranger"}
 
 
@@ -42,7 +44,8 @@ def databricks_server() -> Iterator[Server]:
     with folder("databricks") as home:
         crt, key, authority = issued_certificate(home)
         port, log, settings = free_port(), home / "log", home / "settings.json"
-        told = {"port": port, "certificate": str(crt), "key": str(key), "tokens": TOKENS, "client": CLIENT}
+        told = {"port": port, "certificate": str(crt), "key": str(key), "tokens": TOKENS}
+        told |= {"client": CLIENT, "lifetime": LIFETIME_SECONDS}
         settings.write_text(json.dumps(told))
         command = [sys.executable, "-m", "tests.warehouses.servers.databricks_stub", settings]
         with running(command, log, signal=signal.SIGTERM, cwd=ROOT) as process:

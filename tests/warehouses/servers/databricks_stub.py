@@ -16,7 +16,6 @@ import secrets
 import ssl
 import sys
 import threading
-import time
 import urllib.parse
 import uuid
 from dataclasses import dataclass, field
@@ -192,7 +191,9 @@ def _status(error: Refused | None = None) -> t.TStatus:
     if error is None:
         return t.TStatus(statusCode=t.TStatusCode.SUCCESS_STATUS)
     text = str(error)
-    return t.TStatus(statusCode=t.TStatusCode.ERROR_STATUS, errorMessage=text, displayMessage=text, sqlState=error.state)
+    return t.TStatus(
+        statusCode=t.TStatusCode.ERROR_STATUS, errorMessage=text, displayMessage=text, sqlState=error.state
+    )
 
 
 GONE = Refused("INVALID_HANDLE: Invalid SessionHandle", "08003")
@@ -230,7 +231,8 @@ class Warehouse:
         self.base = duckdb.connect()
         self.sessions: dict[bytes, Login] = {}
         self.operations: dict[bytes, Operation] = {}
-        self.counts = {"statements": 0}
+        self.counts = {"statements": 0, "tokens": 0}
+        self.unknown: list[str] = []
         self.user = threading.local()
         for name in ("app", "other_catalog"):
             self.base.execute(f"ATTACH ':memory:' AS {name}; CREATE SCHEMA {name}.default; CREATE SCHEMA {name}.closed")
@@ -369,10 +371,11 @@ class Door(http.server.BaseHTTPRequestHandler):
         """Say what was asked, not with which token."""
         sys.stderr.write(f"{self.command} {self.path}\n")
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
+        WAREHOUSE.unknown.append(self.path)
         self.answer(404, b"{}")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/outside":
             return self.answer(200, json.dumps(_outside(json.loads(body))).encode())
@@ -382,6 +385,7 @@ class Door(http.server.BaseHTTPRequestHandler):
         if user is None:
             return self.answer(403, b"{}", "Invalid access token.")
         if self.path != PATH:
+            WAREHOUSE.unknown.append(self.path)
             return self.answer(404, b"{}", "RESOURCE_DOES_NOT_EXIST: No such warehouse.")
         if user == "stranger":
             return self.answer(403, b"{}", "PERMISSION_DENIED: You do not have permission to use the SQL warehouse.")
@@ -408,7 +412,8 @@ def _issue(credentials: str, body: str) -> tuple[int, bytes]:
         return 401, b'{"error": "invalid_client"}'
     token = secrets.token_urlsafe(16)
     ISSUED[token] = client[0]
-    return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 3600}).encode()
+    WAREHOUSE.counts["tokens"] += 1
+    return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": SETTINGS["lifetime"]}).encode()
 
 
 def _outside(asked: dict[str, Any]) -> dict[str, Any]:
@@ -423,7 +428,12 @@ def _outside(asked: dict[str, Any]) -> dict[str, Any]:
             result = cursor.execute(statement)
             rows = result.fetchall() if result.description else []
     marked = [each for each in running if asked.get("marker", "") in each.sql]
-    return {"rows": rows, "running": len(marked), "sessions": len(WAREHOUSE.sessions)} | WAREHOUSE.counts
+    return {
+        "rows": rows,
+        "running": len(marked),
+        "sessions": len(WAREHOUSE.sessions),
+        "unknown": WAREHOUSE.unknown,
+    } | WAREHOUSE.counts
 
 
 def main() -> None:

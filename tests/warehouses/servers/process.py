@@ -142,8 +142,17 @@ def issued_certificate(directory: Path) -> tuple[Path, Path, Path]:
     """A certificate for localhost, its key, and the authority that issued it: some clients trust no self-signed one."""
     authority, signing, crt, key = (directory / name for name in ("ca.crt", "ca.key", "issued.crt", "issued.key"))
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    subprocess.run([*new, "-subj", "/CN=authority", "-keyout", signing, "-out", authority], check=True, capture_output=True)
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE"]
+    subprocess.run(
+        [*new, "-subj", "/CN=authority", "-keyout", signing, "-out", authority], check=True, capture_output=True
+    )
+    names = [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=CA:FALSE",
+    ]
     issuer = ["-CA", authority, "-CAkey", signing, "-keyout", key, "-out", crt]
     subprocess.run([*new, *names, *issuer], check=True, capture_output=True)
     return crt, key, authority

@@ -1,7 +1,7 @@
 """Snowflake: fakesnow behind a stub of ours (`snowflake_stub.py`), asked by the real connector over TLS.
 
 Proves the connector's arguments, TLS, each login (password, key pair, OAuth client credentials) with a check on the
-other side, asynchronous statements, time limits and aborts, results in chunks, Arrow types, faults by their numbers, and
+other side, asynchronous statements, time limits, aborts, results in chunks, Arrow types, faults by their numbers, and
 that session parameters and query tags arrive. It does not prove Snowflake's own SQL, grants, EXPLAIN or SHOW IMPORTED
 KEYS: fakesnow translates SQL for DuckDB, knows no roles, and the stub answers those two from a template.
 """

@@ -22,6 +22,7 @@ import types
 import urllib.parse
 import uuid
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 for module, needed in (("converter", "SnowflakeConverter"), ("file_util", "SnowflakeFileUtil")):
@@ -44,7 +45,7 @@ from starlette.routing import Route  # noqa: E402
 
 fakesnow_server: Any = importlib.import_module("fakesnow.server")  # the package has a function of that name
 
-SETTINGS: dict[str, Any] = json.loads(open(sys.argv[1]).read())
+SETTINGS: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
 DATABASES, WAREHOUSES = ("APP", "OTHER_DB"), ("WH",)
 CHUNK_ROWS, INLINE_ROWS = 50_000, 1_000
 HOLD_SECONDS = 5.0
@@ -88,6 +89,8 @@ LOGINS: dict[str, Login] = {}
 JOBS: dict[str, Job] = {}
 ISSUED: set[str] = set()
 """Access tokens of the OAuth server that plays along."""
+UNKNOWN: list[str] = []
+"""Paths that were asked for and that the tests do not expect, such as telemetry's."""
 COUNTS = {"logins": 0, "statements": 0}
 
 
@@ -235,7 +238,7 @@ class Job:
                 result = self._result()
         except Refused as refused:
             self.done.set_exception(refused)
-        except Exception as error:  # whatever fakesnow raises has to reach the driver
+        except Exception as error:  # noqa: BLE001  # whatever fakesnow raises has to reach the driver
             code = f"{getattr(error, 'errno', None) or 603:06d}"
             text, state = getattr(error, "raw_msg", str(error)), getattr(error, "sqlstate", None) or "XX000"
             self.done.set_exception(self.stopped or Refused(code, text, state))
@@ -252,7 +255,7 @@ class Job:
         if parameter := re.fullmatch(r"SHOW PARAMETERS LIKE '(\w+)'", self.sql):
             return self._run_in_fakesnow(f"SELECT '{self.setting(parameter[1])}' AS \"value\"")
         if self.sql.startswith("EXPLAIN"):
-            return self._run_in_fakesnow(f"SELECT $${PLAN}$$ AS \"content\"")
+            return self._run_in_fakesnow(f'SELECT $${PLAN}$$ AS "content"')
         if self.sql.startswith("SHOW PRIMARY KEYS IN DATABASE"):
             return self._run_in_fakesnow("SHOW PRIMARY KEYS IN ACCOUNT")  # of databases, fakesnow knows all or none
         if self.sql.startswith("SHOW IMPORTED KEYS"):
@@ -330,7 +333,9 @@ async def _answer(job: Job) -> Response:
         told = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job.done)), HOLD_SECONDS)
     except TimeoutError:
         where = {"queryId": job.id, "getResultUrl": f"/queries/{job.id}/result", "queryAbortsAfterSecs": 300}
-        return JSONResponse({"data": where, "code": "333333", "message": "Query execution in progress.", "success": True})
+        return JSONResponse(
+            {"data": where, "code": "333333", "message": "Query execution in progress.", "success": True}
+        )
     except Refused as refused:
         return _refusal(refused, job.id)
     return JSONResponse(told)
@@ -398,8 +403,13 @@ async def outside(request: Request) -> Response:
             _end(found)
     rows = await asyncio.to_thread(_ask, asked.get("statements", []))
     tags = [job.setting("QUERY_TAG") for job in JOBS.values() if not job.done.done()]
-    told = {"rows": rows, "running": len(running), "sessions": len(LOGINS), "tags": tags} | COUNTS
+    told = {"rows": rows, "running": len(running), "sessions": len(LOGINS), "tags": tags, "unknown": UNKNOWN} | COUNTS
     return JSONResponse(told)
+
+
+async def unknown(request: Request) -> Response:
+    UNKNOWN.append(request.url.path)
+    return Response(status_code=404)
 
 
 def _ask(statements: list[str]) -> list[Any]:
@@ -411,7 +421,9 @@ def _ask(statements: list[str]) -> list[Any]:
                 connection._duck_conn.execute(statement.replace("many.", "MANY."))
             else:
                 rows = connection.cursor().execute(statement).fetchall()
-    return [[str(cell) if not isinstance(cell, (int, float, str, type(None))) else cell for cell in row] for row in rows]
+    return [
+        [str(cell) if not isinstance(cell, (int, float, str, type(None))) else cell for cell in row] for row in rows
+    ]
 
 
 def _refusal(refused: Refused, query_id: str | None = None) -> JSONResponse:
@@ -437,8 +449,8 @@ ROUTES = [
     Route("/chunks/{query_id}/{number:int}", chunk, methods=["GET"]),
     Route("/oauth/token", token, methods=["POST"]),
     Route("/outside", outside, methods=["POST"]),
+    Route("/{path:path}", unknown, methods=["GET", "POST", "PUT"]),
 ]
-
 
 
 def _list_views(database: str) -> None:
