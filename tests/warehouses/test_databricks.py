@@ -116,6 +116,10 @@ class TestStatements:
         [
             "/* SELECT */ DELETE FROM written",
             "-- SELECT\nDELETE FROM written",
+            "/* /* */ SHOW */ DELETE FROM written",
+            "-- \\\nSHOW\nDELETE FROM written",
+            "-- \rDELETE FROM written\nSHOW",
+            "RESET",
             "EXECUTE IMMEDIATE 'DELETE FROM written'",
             "BEGIN DELETE FROM written; END",
             "SELECT 1; DELETE FROM written",

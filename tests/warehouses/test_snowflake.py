@@ -197,6 +197,8 @@ class TestReadOnly:
             "SHOW TABLES ->> INSERT INTO written VALUES (1)",
             "/* SELECT */ DELETE FROM written",
             "// SELECT\nDELETE FROM written",
+            "/* /* */ SHOW */ DELETE FROM written",
+            "-- \rDELETE FROM written\nSHOW",
             "DELETE FROM written WHERE EXISTS (SELECT 1)",
             "SELECT 1) OR EXISTS (SELECT 1",
             "CALL delete_all()",

@@ -31,8 +31,9 @@ REPLY_BYTES = 8 * 1024 * 1024
 STATEMENT_SECONDS = 120.0
 """How long a request of a statement may take; those of a login take no longer than a login may."""
 PENDING = (CommandState.PENDING, CommandState.RUNNING)
-TELLS = re.compile(r"(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
-"""Statements that only tell, but are no queries."""
+TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
+"""Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
+not agree with the server."""
 COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 WRITES = re.compile(
     r"(ALTER|ANALYZE|BEGIN|CACHE|CALL|CLEAR|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE"
@@ -108,15 +109,14 @@ class DatabricksSession(Session):
 
         Only what it says of the syntax counts: a query may still be wrong in other ways, which running it tells.
         """
-        bare = COMMENTS.sub("", sql, count=1)
-        if TELLS.match(bare):
+        if TELLS.match(sql):
             return
         try:
-            self._run(f"DESCRIBE QUERY\n{sql}")
+            self._run(f"DESCRIBE QUERY (\n{sql}\n)")
         except driver.exc.DatabaseError as error:
             if error_class(error) != "PARSE_SYNTAX_ERROR":
                 return
-            if WRITES.match(bare):
+            if WRITES.match(COMMENTS.sub("", sql, count=1)):
                 raise errors.ReadOnly from None
             raise
 

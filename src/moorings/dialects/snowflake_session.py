@@ -34,7 +34,8 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
 MOST_UNKNOWN = 20
 """How often in a row the account may not know the statement yet: it learns of a new one with some delay."""
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
-"""Statements that only tell, but are no queries: they cannot stand in a subquery."""
+"""Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
+not agree with the server."""
 COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|//[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 WRITES = re.compile(
     r"(ALTER|BEGIN|CALL|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GET|GRANT|INSERT|MERGE|PUT|REMOVE|REVOKE"
@@ -53,7 +54,7 @@ class SnowflakeSession(Session):
         self._running: str | None = None
         self._nudged = threading.Event()
         self._wrote = False
-        os.environ.setdefault(NO_METADATA, "true")
+        os.putenv(NO_METADATA, "true")  # for the driver, which reads it by C
         with _authority(config) as path:
             self._connection = snowflake.connector.connect(**_arguments(config, surroundings, path))
         self.id = str(self._connection.session_id)
@@ -102,7 +103,7 @@ class SnowflakeSession(Session):
         table stands. What is no query at all fails to compile there, whatever comments or casing hide its verb.
         """
         bare = COMMENTS.sub("", sql, count=1)
-        if TELLS.match(bare) and "->>" not in sql:  # which would pipe into a second statement
+        if TELLS.match(sql) and "->>" not in sql:  # which would pipe into a second statement
             return
         try:
             self._connection.cursor().describe(f"SELECT 1 WHERE EXISTS (\n{sql}\n)", tuple(parameters) or None)

@@ -109,7 +109,7 @@ class Operation:
 
     def _table(self) -> pa.Table:
         sql = COMMENT.sub("", self.sql)
-        if described := re.match(r"DESCRIBE QUERY\s(.*)", sql, re.DOTALL):
+        if described := re.fullmatch(r"DESCRIBE QUERY \((.*)\)", sql, re.DOTALL):
             return _described(described[1])
         if setting := re.fullmatch(r"SET (\w+)(?: = (\w+))?", sql):
             if setting[2]:
