@@ -15,7 +15,7 @@ from moorings.dialects.base import Statement
 from moorings.engine.service import Target
 from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
-from tests.warehouses.test_connect import appears, disappears
+from tests.warehouses.test_connect import appears, disappears, until
 
 pytestmark = pytest.mark.needs("sql", "streams")
 
@@ -112,7 +112,7 @@ class TestCancel:
     def test_closing_cancels_what_runs(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             tasks = [asyncio.ensure_future(hold(room, "closing")) for _ in range(3)]
-            await asyncio.sleep(0.5)
+            await _under_way(warehouse, "closing", 3)
             began = time.perf_counter()
             await room.engine.close()
             assert time.perf_counter() - began < 4
@@ -130,11 +130,11 @@ async def _whole(lease: Any, statement: Statement) -> None:
     await lease.pull(lambda batch: batch)
 
 
-async def _under_way(warehouse: Warehouse, marker: str) -> None:
+async def _under_way(warehouse: Warehouse, marker: str, statements: int = 1) -> None:
     if not warehouse.lacks("process list"):
-        await appears(warehouse, marker)
+        await until(lambda: warehouse.running(marker) >= statements)
     else:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.5)
 
 
 @pytest.mark.needs("cancel")

@@ -14,7 +14,7 @@ from typing import IO, Any
 import pyarrow as pa
 from databricks import sql as driver
 from databricks.sql.backend.types import CommandState
-from databricks.sql.client import Cursor
+from databricks.sql.client import Connection, Cursor
 
 from moorings import errors
 from moorings.dialects import databricks_structure
@@ -55,7 +55,7 @@ class DatabricksSession(Session):
         self._wrote = False
         self._authority = _authority(config)
         try:
-            self._connection = driver.connect(**_arguments(config, surroundings, self._authority))
+            self._connection = _login(_arguments(config, surroundings, self._authority))
             self._cursor = self._connection.cursor(buffer_size_bytes=REPLY_BYTES)
             ((self._catalog, self._schema),) = self._ask("SELECT current_catalog(), current_schema()")
         except BaseException:
@@ -185,6 +185,16 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 # ---- how to connect -----------------------------------------------------------------------------------------------
+
+
+def _login(arguments: dict[str, Any]) -> Connection:
+    """A connection; without the default schema where there is none, which `check_schemas` tells."""
+    try:
+        return driver.connect(**arguments)
+    except driver.exc.DatabaseError as error:
+        if error_class(error) != "SCHEMA_NOT_FOUND":
+            raise
+    return driver.connect(**arguments | {"schema": None})
 
 
 def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ ROLE = "The user's default role does not exist, or is not granted to it. Set ano
 LOCKED = "Snowflake has locked or disabled this user. Ask an account administrator to unlock it."
 NO_ACCOUNT = "There is no such account. Give its identifier: organization-account, or locator.region."
 NO_COMPUTE = "No warehouse runs this statement. Grant the role USAGE on the warehouse, and check that it may resume."
+MISSING_SCHEMA = "390201 schema"
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "390100": errors.LoginRefused("username", "password"),
@@ -39,7 +40,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "390432": errors.LoginRefused("host", message=NOT_ALLOWED),
     "390201 database": errors.DatabaseNotFound("database", message=MISSING),
     "390201 warehouse": errors.DatabaseNotFound("warehouse", message=MISSING),
-    "390201 schema": errors.SchemaNotFound("default_schema", message=MISSING),
+    MISSING_SCHEMA: errors.SchemaNotFound("default_schema", message=MISSING),
     "390104": errors.SessionLost(),
     "390110": errors.SessionLost(),
     "390111": errors.SessionLost(),

@@ -14,15 +14,17 @@ from typing import Any
 
 import pyarrow as pa
 import snowflake.connector
+from snowflake.connector.connection import SnowflakeConnection
 from snowflake.connector.constants import QueryStatus
 from snowflake.connector.cursor import SnowflakeCursor
-from snowflake.connector.errors import ProgrammingError
+from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from moorings import errors
 from moorings.dialects import snowflake_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.oauth import Client
 from moorings.dialects.snowflake import Config, uses_client_credentials
+from moorings.dialects.snowflake_faults import MISSING, MISSING_SCHEMA, fault_key
 from moorings.dialects.snowflake_types import batch, result_schema
 from moorings.dialects.structure import Plan, Scope, Table
 
@@ -56,7 +58,7 @@ class SnowflakeSession(Session):
         self._wrote = False
         os.putenv(NO_METADATA, "true")  # for the driver, which reads it by C
         with _authority(config) as path:
-            self._connection = snowflake.connector.connect(**_arguments(config, surroundings, path))
+            self._connection, self._has_schema = _login(_arguments(config, surroundings, path))
         self.id = str(self._connection.session_id)
         self.encrypted = True
 
@@ -66,10 +68,10 @@ class SnowflakeSession(Session):
             raise errors.SessionLost
 
     def check_schemas(self) -> str:
-        """Say the default schema: the login was refused if it is not there."""
+        """Say the default schema, or what the login said of it."""
+        if not self._has_schema:
+            raise errors.SchemaNotFound("default_schema", message=MISSING)
         schema = self._ask("SELECT CURRENT_SCHEMA() AS name")[0]["name"]
-        if schema is None and self._config.default_schema is not None:
-            raise errors.SchemaNotFound("default_schema")
         return f"The default schema is {schema}." if schema else "There is no default schema."
 
     def tables(self, scope: Scope) -> Sequence[Table]:
@@ -176,6 +178,16 @@ def _reader(cursor: SnowflakeCursor, most_rows: int) -> pa.RecordBatchReader:
 
 
 # ---- how to connect -----------------------------------------------------------------------------------------------
+
+
+def _login(arguments: dict[str, Any]) -> tuple[SnowflakeConnection, bool]:
+    """A connection, and whether its default schema is there: without one, a session is still of use."""
+    try:
+        return snowflake.connector.connect(**arguments), True
+    except DatabaseError as error:
+        if fault_key(error) != MISSING_SCHEMA:
+            raise
+    return snowflake.connector.connect(**arguments | {"schema": None}), False
 
 
 def _arguments(config: Config, surroundings: Surroundings, authority: str | None) -> dict[str, Any]:

@@ -246,7 +246,10 @@ class Warehouse:
             missing = Refused(f"[NO_SUCH_CATALOG_EXCEPTION] Catalog '{catalog}' was not found.", "42704")
             return t.TOpenSessionResp(status=_status(missing), serverProtocolVersion=PROTOCOL)
         known = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = ?", [catalog])
-        connection.execute(f'USE {catalog}."{schema if (schema,) in known.fetchall() else "default"}"')
+        if (schema,) not in known.fetchall():
+            missing = Refused(f"[SCHEMA_NOT_FOUND] The schema `{schema}` cannot be found.", "42704")
+            return t.TOpenSessionResp(status=_status(missing), serverProtocolVersion=PROTOCOL)
+        connection.execute(f'USE {catalog}."{schema}"')
         session = Login(uuid.uuid4().bytes, self.user.name, connection, dict(request.configuration or {}))
         self.sessions[session.id] = session
         handle = t.TSessionHandle(t.THandleIdentifier(session.id, session.id), serverProtocolVersion=PROTOCOL)
