@@ -13,12 +13,14 @@ from tests.warehouses.servers import (
     athena,
     bigquery,
     clickhouse,
+    databricks,
     files,
     mariadb,
     mssql,
     oracle,
     postgresql,
     redshift,
+    snowflake,
     trino,
 )
 from tests.warehouses.servers.process import SENTINEL, Server
@@ -38,6 +40,8 @@ ENGINES: Sequence[Under] = (
     trino.UNDER,
     bigquery.UNDER,
     athena.UNDER,
+    snowflake.UNDER,
+    databricks.UNDER,
 )
 
 

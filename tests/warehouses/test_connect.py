@@ -78,11 +78,9 @@ class TestFaults:
 
 @pytest.mark.needs("server")
 class TestFaultsOfServers:
-    def test_wrong_host(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(host="no-such-host.invalid"), "resolve", "host_not_found", "host")
-
-    def test_host_name_that_no_dns_can_hold(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(host="x" * 70 + ".example"), "resolve", "host_not_found", "host")
+    @pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 70 + ".example"], ids=["unknown", "too-long"])
+    def test_a_host_that_no_dns_knows(self, probe: Callable[..., TestReport], warehouse: Warehouse, name: str) -> None:
+        failed(probe(**{warehouse.under.host: name}), "resolve", "host_not_found", "host")
 
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")

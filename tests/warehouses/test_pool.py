@@ -112,10 +112,7 @@ class TestCancel:
     def test_closing_cancels_what_runs(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             tasks = [asyncio.ensure_future(hold(room, "closing")) for _ in range(3)]
-            if warehouse.lacks("process list"):
-                await asyncio.sleep(0.5)
-            else:
-                await until(lambda: warehouse.running("closing") == 3)
+            await _under_way(warehouse, "closing", 3)
             began = time.perf_counter()
             await room.engine.close()
             assert time.perf_counter() - began < 4
@@ -133,11 +130,11 @@ async def _whole(lease: Any, statement: Statement) -> None:
     await lease.pull(lambda batch: batch)
 
 
-async def _under_way(warehouse: Warehouse, marker: str) -> None:
+async def _under_way(warehouse: Warehouse, marker: str, statements: int = 1) -> None:
     if not warehouse.lacks("process list"):
-        await appears(warehouse, marker)
+        await until(lambda: warehouse.running(marker) >= statements)
     else:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.5)
 
 
 @pytest.mark.needs("cancel")

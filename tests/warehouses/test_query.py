@@ -79,12 +79,14 @@ class TestValues:
         assert rows("SELECT 'häß 😀 ''quoted'' 100%' AS text") == [("häß 😀 'quoted' 100%",)]
 
     def test_duplicate_column_names_survive(self, schema: Callable[[str], pa.Schema]) -> None:
-        assert schema("SELECT 1 AS same, 2 AS same, 3 AS other").names == ["same", "same", "other"]
+        found = schema("SELECT 1 AS same, 2 AS same, 3 AS other")
+        assert [name.lower() for name in found.names] == ["same", "same", "other"]
 
     def test_an_empty_result_has_its_columns(
         self, rows: Callable[..., Rows], schema: Callable[[str], pa.Schema]
     ) -> None:
-        assert schema("SELECT 1 AS one, 'x' AS two WHERE 1 = 0").names == ["one", "two"]
+        found = schema("SELECT 1 AS one, 'x' AS two WHERE 1 = 0")
+        assert [name.lower() for name in found.names] == ["one", "two"]
         assert rows("SELECT 1 AS one WHERE 1 = 0") == []
 
     def test_a_statement_in_comments_and_with_a_semicolon(self, rows: Callable[..., Rows]) -> None:

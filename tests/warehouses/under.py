@@ -151,3 +151,5 @@ class Under:
     """What its connections need beside host, port, username, database and password."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     broken: Sequence[Broken] = ()
+    host: str = "host"
+    """The field that names the host to dial."""

@@ -1,19 +1,31 @@
 """Databricks SQL.
 
-Driver: databricks-sql-connector (no extra yet). Login: personal access token, OAuth of a machine (client id and
-secret), OAuth of the user. Connections are stored and checked, but not opened yet. `warehouse` is the HTTP path of
-the SQL warehouse, `database` the catalog. Source: https://docs.databricks.com/aws/en/dev-tools/python-sql-connector.
+Driver: databricks-sql-connector (extra `databricks`), asynchronous statements over Thrift, results as Arrow. Login:
+personal access token, OAuth of a machine (client id and secret of a service principal); OAuth of a user is stored, but
+needs that user's sign-in. `warehouse` is the HTTP path of the SQL warehouse, `database` the catalog. Limits: results
+come through the warehouse, not from cloud storage: slower when huge, but in bounded memory and from one host; catalogs
+without an information_schema, such as hive_metastore, list nothing; intervals arrive as text. Sessions cannot be made
+read-only: before a statement of a read-only connection runs, the server parses it as DESCRIBE QUERY, which takes
+nothing but a query. Source: https://docs.databricks.com/aws/en/dev-tools/python-sql-connector.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.databricks_faults import FAULTS, fault_key
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Login, Need, always
+
+MACHINE, USER = "databricks-oauth-m2m", "databricks-oauth-user"
+NEEDS_SIGN_IN = (
+    "This way to log in needs a user's own sign-in, which a service cannot do. Use a service principal"
+    " (databricks-oauth-m2m) or a personal access token."
+)
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -22,8 +34,8 @@ class Config(ConnectionConfig, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = (*always("host", "warehouse"), Need("username", when="use_machine_auth"))
     LOGINS: ClassVar[tuple[Login, ...]] = (
         Login("databricks-personal-access-token"),
-        Login("databricks-oauth-m2m", ("username", "password"), inferred_from="use_machine_auth"),
-        Login("databricks-oauth-user", ()),
+        Login(MACHINE, ("username", "password"), inferred_from="use_machine_auth"),
+        Login(USER, ()),
     )
 
     dialect: Literal["databricks"] = "databricks"
@@ -36,5 +48,20 @@ class Databricks(BaseDialect):
 
     name = "databricks"
     title = "Databricks"
-    abilities = Abilities(several_catalogs=True)
+    extra = "databricks"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's error class, an HTTP status, or a word for what went wrong on the way."""
+        return fault_key(error)
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in; raises LoginRefused for what needs a user's sign-in."""
+        with importing("databricks"):
+            from moorings.dialects.databricks_session import DatabricksSession
+        if config.authentication_type == USER:
+            raise errors.LoginRefused("authentication_type", message=NEEDS_SIGN_IN)
+        return DatabricksSession(config, surroundings)

@@ -1,8 +1,12 @@
 """Snowflake.
 
-Driver: snowflake-connector-python (no extra yet). Login: password, key pair, OAuth of the user, OAuth of an external
-server. Connections are stored and checked, but not opened yet. `host` is the account identifier alone; a full host
-name goes into `hostOverride`. Source: https://docs.snowflake.com/en/user-guide/admin-account-identifier.
+Driver: snowflake-connector-python (extra `snowflake`), asynchronous statements and its Arrow stream. Login: password,
+key pair, OAuth client credentials (a client with its secret and `externalOauthTokenUrl`); OAuth of a user is stored,
+but needs that user's sign-in. `host` is the account identifier alone; a full host name goes into `hostOverride`.
+Limits: integers of more than 18 digits arrive as decimals; times are cut to microseconds, instants are in UTC;
+semi-structured values arrive as JSON text. Sessions cannot be made read-only: before a statement of a read-only
+connection runs, the server compiles it as a subquery, which nothing but a query can be.
+Source: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api.
 """
 
 from __future__ import annotations
@@ -12,11 +16,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from moorings.dialects.base import Abilities
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import HttpsUrl, RsaKey, said
 from moorings.dialects.required import Login, Need, always
+from moorings.dialects.snowflake_faults import FAULTS, fault_key
+
+USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
+DOMAIN = "snowflakecomputing.com"
+TLS_PORT = 443
 
 
 def _account(value: str) -> str:
@@ -46,11 +56,59 @@ class Config(ConnectionConfig, frozen=True):
     external_oauth_authorization_url: HttpsUrl | None = None
     external_oauth_token_url: HttpsUrl | None = None
 
+    @property
+    def server(self) -> str:
+        """The full host name; accounts in China have a domain of their own, and underscores are not for DNS."""
+        if self.host_override:
+            return self.host_override
+        account = (self.host or "").replace("_", "-")
+        return f"{account}.{'snowflakecomputing.cn' if '.cn-' in account.lower() else DOMAIN}"
+
+    @property
+    def account(self) -> str:
+        """The account's identifier, without region and cloud, which belong to the host name alone."""
+        return (self.host or self.host_override or "").partition(".")[0]
+
 
 class Snowflake(BaseDialect):
     """Snowflake."""
 
     name = "snowflake"
     title = "Snowflake"
-    abilities = Abilities(several_catalogs=True, key_pair=True)
+    extra = "snowflake"
+    abilities = Abilities(connects=True, several_catalogs=True, key_pair=True)
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Config) -> tuple[str, int]:
+        """The account's own host."""
+        return config.server, config.port or TLS_PORT
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or a word for what went wrong on the way."""
+        return fault_key(error)
+
+    def said(self, error: BaseException) -> str:
+        """The server's words and its number, without the driver's own ids of the request."""
+        number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
+        return f"{text} ({number:06d})" if isinstance(number, int) and number > 0 else text
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in; raises LoginRefused for what needs a user's sign-in."""
+        with importing("snowflake"):
+            from moorings.dialects.snowflake_session import SnowflakeSession
+        if config.authentication_type in USER_LOGINS and not uses_client_credentials(config):
+            raise errors.LoginRefused("authentication_type", message=NEEDS_SIGN_IN)
+        return SnowflakeSession(config, surroundings)
+
+
+NEEDS_SIGN_IN = (
+    "This way to log in needs a user's own sign-in, which a service cannot do. Use a key pair, or a client of your"
+    " OAuth server: give oauthClientId, oauthClientSecretUnencrypted and externalOauthTokenUrl."
+)
+
+
+def uses_client_credentials(config: Config) -> bool:
+    """Whether there is all that fetches a token without a user."""
+    return bool(config.oauth_client_id and config.oauth_client_secret and config.external_oauth_token_url)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -110,6 +113,20 @@ def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], lo
             return
 
 
+def tell(server: Server, **asked: Any) -> Any:
+    """Ask a stub of ours what it saw, or tell it to do something, past Moorings."""
+    context = ssl.create_default_context(cafile=str(server.certificate))
+    wire = http.client.HTTPSConnection(server.host, server.port, timeout=60, context=context)
+    try:
+        wire.request("POST", "/outside", json.dumps(asked))
+        answer = wire.getresponse()
+        body = answer.read()
+    finally:
+        wire.close()
+    assert answer.status == 200, body
+    return json.loads(body)
+
+
 def certificate(directory: Path) -> tuple[Path, Path]:
     """A self-signed certificate for localhost, and its key."""
     crt, key = directory / "server.crt", directory / "server.key"
@@ -119,3 +136,23 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     own(crt, 0o644)
     own(key, 0o600)
     return crt, key
+
+
+def issued_certificate(directory: Path) -> tuple[Path, Path, Path]:
+    """A certificate for localhost, its key, and the authority that issued it: some clients trust no self-signed one."""
+    authority, signing, crt, key = (directory / name for name in ("ca.crt", "ca.key", "issued.crt", "issued.key"))
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subprocess.run(
+        [*new, "-subj", "/CN=authority", "-keyout", signing, "-out", authority], check=True, capture_output=True
+    )
+    names = [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=CA:FALSE",
+    ]
+    issuer = ["-CA", authority, "-CAkey", signing, "-keyout", key, "-out", crt]
+    subprocess.run([*new, *names, *issuer], check=True, capture_output=True)
+    return crt, key, authority

@@ -1,0 +1,90 @@
+"""Access tokens for machines, by OAuth's client credentials. Source: https://www.rfc-editor.org/rfc/rfc6749#section-4.4."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from moorings import clock, errors
+
+LONGEST_ANSWER = 1_000_000
+SPARE_SECONDS = 60.0
+"""A token is renewed so long before it expires."""
+UNREACHABLE = "The OAuth server does not answer. Check its address, and that this machine may reach it."
+UNVERIFIED = "The OAuth server's certificate cannot be verified. Give the certificate authority that signed it."
+NO_TOKEN = "The OAuth server gave no access token. Check that the client may use client credentials there."  # noqa: S105
+
+
+@dataclass
+class Client:
+    """A machine with the right to fetch tokens; keeps the last one until shortly before it expires.
+
+    `blamed` are the Config's fields to blame when the server refuses. Redirects are not followed: they could send the
+    secret anywhere.
+    """
+
+    url: str
+    id: str
+    secret: str = field(repr=False)
+    blamed: tuple[str, ...]
+    timeout_seconds: float
+    context: ssl.SSLContext | None = None
+    scope: str | None = None
+    audience: str | None = None
+    _token: str = field(default="", repr=False)
+    _until: float = 0.0
+
+    def token(self) -> str:
+        """An access token. Raises LoginRefused when there is none to be had."""
+        if clock.monotonic() >= self._until:
+            answer = self._ask()
+            self._token = answer["access_token"]
+            self._until = clock.monotonic() + float(answer.get("expires_in") or 0) - SPARE_SECONDS
+        return self._token
+
+    def _ask(self) -> dict[str, Any]:
+        try:
+            status, body = self._post()
+        except ssl.SSLCertVerificationError:
+            raise errors.LoginRefused(*self.blamed, message=UNVERIFIED) from None
+        except (OSError, http.client.HTTPException):
+            raise errors.LoginRefused(*self.blamed, message=UNREACHABLE) from None
+        if status in (400, 401, 403):
+            raise errors.LoginRefused(*self.blamed, message="The OAuth server refused the client id or its secret.")
+        try:
+            answer: dict[str, Any] = dict(json.loads(body))
+        except (ValueError, TypeError):
+            answer = {}
+        if status != http.client.OK or not answer.get("access_token"):
+            raise errors.LoginRefused(*self.blamed, message=NO_TOKEN)
+        return answer
+
+    def _post(self) -> tuple[int, bytes]:
+        parts = urlsplit(self.url)
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        wire = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port, timeout=self.timeout_seconds, context=self.context
+        )
+        try:
+            wire.request("POST", path, self._form(), self._headers())
+            answer = wire.getresponse()
+            return answer.status, answer.read(LONGEST_ANSWER)
+        finally:
+            wire.close()
+
+    def _form(self) -> str:
+        asked = {"grant_type": "client_credentials", "scope": self.scope, "audience": self.audience}
+        return urlencode({name: value for name, value in asked.items() if value})
+
+    def _headers(self) -> dict[str, str]:
+        pair = f"{quote_plus(self.id)}:{quote_plus(self.secret)}"
+        return {
+            "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
