@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+from moorings import errors
 from moorings.dialects.base import Dialect, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.lease import Lease
@@ -39,6 +40,7 @@ class Engine:
         )
         self._pools = Pools(limits, self._surroundings)
         self._leases: set[Lease] = set()
+        self._closed = False
 
     async def test(self, dialect: Dialect, config: ConnectionConfig) -> TestReport:
         """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated."""
@@ -56,6 +58,9 @@ class Engine:
         Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
         """
         seat = await self._pools.take(target)
+        if self._closed:  # while it logged in
+            self._pools.discard(seat)
+            raise errors.QueryCancelled
         lease = Lease(seat, seat.connected)
         self._leases.add(lease)
         try:
@@ -89,6 +94,7 @@ class Engine:
 
     async def close(self) -> None:
         """Cancel what runs and close every session; gives up on those that do not close in time."""
+        self._closed = True
         self._pools.close()
         cancelling = [asyncio.ensure_future(lease.cancel()) for lease in list(self._leases)]
         if cancelling:
