@@ -20,8 +20,9 @@ from asyncmy.errors import InternalError, MySQLError
 from moorings import clock, errors
 from moorings.dialects import mysql_structure, texts
 from moorings.dialects.base import Session, Statement, Surroundings
-from moorings.dialects.mysql import FamilyConfig, tls_context
+from moorings.dialects.mysql import FamilyConfig
 from moorings.dialects.structure import Scope, Table
+from moorings.dialects.tls import tls_context
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ Source: https://dev.mysql.com/doc/refman/8.4/en/connection-options.html.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -17,7 +16,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig
+from moorings.dialects.tls import TlsConfig, failure
 
 NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
 SHUT_IN = (
@@ -109,7 +108,7 @@ class MySQL(BaseDialect):
         """The server's number, or a word for what went wrong on this side."""
         number = error.args[0] if error.args and isinstance(error.args[0], int) else None
         if number is None or isinstance(error, OSError) or number in CLIENT_ERRORS:
-            return _failure(error) or str(number)
+            return failure(error) or str(number)
         return str(number) if str(number) in FAULTS else "statement"
 
     def said(self, error: BaseException) -> str:
@@ -122,33 +121,3 @@ class MySQL(BaseDialect):
         with importing(self.extra or ""):
             from moorings.dialects.asyncmysql import MySQLSession
         return MySQLSession(config, surroundings)
-
-
-def _failure(error: BaseException) -> str | None:
-    """What kept us from the server, in a word of FAULTS; the driver wraps it, or passes it on as it is."""
-    import socket
-
-    kinds: tuple[tuple[type[BaseException], str], ...] = (
-        (socket.gaierror, "unresolved"),
-        (ConnectionRefusedError, "refused"),
-        (TimeoutError, "timed out"),
-        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
-        (ssl.SSLError, "no tls"),
-        (ConnectionError, "lost"),
-        (OSError, "unreachable"),
-        (EOFError, "lost"),
-    )
-    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
-    cause = error.__cause__ or error.__context__
-    return found or (_failure(cause) if cause is not None else None)
-
-
-def tls_context(config: TlsConfig) -> ssl.SSLContext | None:
-    """How TLS is spoken by a mode; None where it is not."""
-    if config.ssl_mode == "disable":
-        return None
-    verified = config.ssl_mode.startswith("verify") and not config.trust_server_certificate
-    context = ssl.create_default_context(cadata=config.ssl_root_cert if verified else None)
-    context.check_hostname = verified and config.ssl_mode == "verify-full"
-    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
-    return context
