@@ -9,7 +9,7 @@ from typing import Any
 from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import files, mariadb, postgresql
+from tests.warehouses.servers import exasol, files, mariadb, postgresql, sap_hana
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
 
@@ -19,6 +19,8 @@ ENGINES: Sequence[Under] = (
     postgresql.UNDER,
     mariadb.MARIADB,
     mariadb.MYSQL,
+    exasol.UNDER,
+    sap_hana.UNDER,
 )
 
 
