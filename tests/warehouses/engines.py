@@ -9,7 +9,7 @@ from typing import Any
 from moorings import dialects
 from moorings.dialects.base import Dialect
 from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import exasol, files, mariadb, postgresql, sap_hana
+from tests.warehouses.servers import exasol, files, mariadb, postgresql, sap_hana, starrocks
 from tests.warehouses.servers.process import SENTINEL, Server
 from tests.warehouses.under import Under
 
@@ -21,6 +21,7 @@ ENGINES: Sequence[Under] = (
     mariadb.MYSQL,
     exasol.UNDER,
     sap_hana.UNDER,
+    starrocks.UNDER,
 )
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, Listener
 from typing import Any
 
 import duckdb
 
 AUTHKEY = b"moorings-tests"
-PAUSE = re.compile(r"\bpause\((\d+)\)")
+PAUSE = re.compile(r"\bpause\((\d+)\)", re.IGNORECASE)
 """Where a statement says `pause(30)`, it takes so many seconds, and no processor."""
 
 WITH_ROWS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -34,7 +33,7 @@ class Refused(Exception):
 class Session:
     """One login: a connection of DuckDB's, and what it does now."""
 
-    def __init__(self, number: int, house: House, peer: socket.socket) -> None:
+    def __init__(self, number: int, house: House, hang_up: Callable[[], None]) -> None:
         self.number = number
         self.user = ""
         self.application = ""
@@ -42,16 +41,16 @@ class Session:
         self.has_rows = False
         self.in_transaction = False
         self.read_only = False
-        self._barred = ""
+        self.barred = ""
         self.house = house
-        self._peer = peer
+        self._hang_up = hang_up
         self._connection = house.connection.cursor()
         self._stopped = threading.Event()
         self._why = ""
 
     def log_in(self, user: str, barred: str = "") -> None:
         """Note who this is, and the word that this user may not use: the stubs' only kind of permission."""
-        self.user, self._barred = user, barred
+        self.user, self.barred = user, barred
         self._connection.execute("SET VARIABLE barred = ?", [barred])
 
     def variable(self, name: str) -> str | None:
@@ -95,7 +94,7 @@ class Session:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1:
             raise Refused("syntax", f"{len(statements)} statements, where there should be one")
-        if self._barred and self._barred in sql:
+        if self.barred and self.barred in sql:
             raise Refused("forbidden", "not authorized")
         self.has_rows = statements[0].type in WITH_ROWS
         if found := PAUSE.search(sql):
@@ -114,8 +113,8 @@ class Session:
     def hang_up(self) -> None:
         """End the session, as an administrator does."""
         self.stop()
-        with contextlib.suppress(OSError):
-            self._peer.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it may just have left
+            self._hang_up()
 
     def close(self) -> None:
         """Forget the session; an open transaction is rolled back."""
@@ -147,9 +146,9 @@ class House:
         """How many statements were run, but for those of the back door."""
         self._numbers = itertools.count(100_001)
 
-    def open(self, peer: socket.socket) -> Session:
-        """A session for a client that has just come."""
-        session = Session(next(self._numbers), self, peer)
+    def open(self, hang_up: Callable[[], None], number: int | None = None) -> Session:
+        """A session for a client that has just come; `hang_up` ends its connection."""
+        session = Session(number or next(self._numbers), self, hang_up)
         self.sessions[session.number] = session
         return session
 
@@ -166,7 +165,7 @@ class House:
     def _reply(self, asked: Connection) -> None:
         verb, *rest = asked.recv()
         answers = {
-            "ask": self._ask,
+            "ask": self.ask,
             "running": self._running,
             "sessions": lambda: len(self.sessions),
             "statements": lambda: self.ran,
@@ -177,7 +176,8 @@ class House:
         except duckdb.Error as error:
             asked.send(error)
 
-    def _ask(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
+    def ask(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Run statements as the database itself; returns the rows of the last one."""
         rows: list[tuple[Any, ...]] = []
         with self.connection.cursor() as cursor:
             for statement in statements:
