@@ -92,7 +92,7 @@ class ExasolSession(Session):
         else:
             self._changed |= first_word(statement.sql, quoted=BRACKETS) not in LEAVES_NOTHING
         self._end()
-        self._open = statement.read_only
+        self._open = True
         note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
         limits = {
             "autocommit": not statement.read_only,

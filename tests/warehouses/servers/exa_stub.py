@@ -13,6 +13,7 @@ import itertools
 import json
 import queue
 import re
+import socket
 import socketserver
 import ssl
 import sys
@@ -64,14 +65,14 @@ class Client(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         """Serve it until it leaves."""
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, EOFError):
             if self.server.tls is not None:
-                self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+                self.request = stack.enter_context(self.server.tls.wrap_socket(self.request, server_side=True))
             websocket.accept(self.request)
             self._serve()
 
     def _serve(self) -> None:
-        self.session = self.server.house.open(self.request)
+        self.session = self.server.house.open(lambda: self.request.shutdown(socket.SHUT_RDWR))
         self.asked: queue.Queue[Message | None] = queue.Queue()
         self.attributes: dict[str, Any] = {"autocommit": True, "currentSchema": "", "queryTimeout": 0}
         self.results: dict[int, pa.Table] = {}
@@ -83,6 +84,7 @@ class Client(socketserver.BaseRequestHandler):
                 answer = self._answer(message)
                 websocket.send(self.request, json.dumps(answer).encode())
                 if message.get("command") == "disconnect":
+                    websocket.send(self.request, b"", websocket.CLOSE)
                     return
         finally:
             self.session.close()

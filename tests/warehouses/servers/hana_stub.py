@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import re
+import socket
 import socketserver
 import ssl
 import struct
@@ -74,9 +75,9 @@ class Client(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         """Serve it until it leaves."""
-        with contextlib.suppress(OSError, EOFError, struct.error):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, EOFError, struct.error):
             if self.server.tls is not None:
-                self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+                self.request = stack.enter_context(self.server.tls.wrap_socket(self.request, server_side=True))
             self._read(14)
             self.request.sendall(b"\x04\x14\x00\x04\x01\x00\x00\x01")
             self._serve()
@@ -91,7 +92,7 @@ class Client(socketserver.BaseRequestHandler):
         return data
 
     def _serve(self) -> None:
-        self.session = self.server.house.open(self.request)
+        self.session = self.server.house.open(lambda: self.request.shutdown(socket.SHUT_RDWR))
         self.statements: dict[int, tuple[str, list[wire.Kind]]] = {}
         self.results: dict[int, Result] = {}
         self.handles = itertools.count(1)

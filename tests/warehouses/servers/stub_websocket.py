@@ -16,6 +16,8 @@ def accept(connection: socket.socket) -> None:
     request = b""
     while b"\r\n\r\n" not in request:
         request += _read(connection, 1)
+        if not request.startswith(b"G"):  # no HTTP, but perhaps TLS
+            raise EOFError
     lines = request.split(b"\r\n")
     key = next(line.partition(b":")[2].strip() for line in lines if line.lower().startswith(b"sec-websocket-key:"))
     answer = base64.b64encode(hashlib.sha1(key + GUID).digest())
