@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -46,6 +47,8 @@ class ExasolSession(Session):
         self._handle: int | None = None
         self._open = False
         self._changed = False
+        self._closing = threading.Lock()
+        self._closed = False
         self._connection = _login(config, surroundings)
         self.id = self._connection.session_id()
         self.encrypted = True
@@ -168,8 +171,10 @@ class ExasolSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Abort what runs, with a message on the same connection."""
-        self._connection.abort_query()
+        """Abort what runs, with a message on the same connection, unless that is being closed."""
+        with self._closing:
+            if not self._closed:
+                self._connection.abort_query()
 
     def _close_result(self) -> None:
         handle, self._handle = self._handle, None
@@ -190,6 +195,8 @@ class ExasolSession(Session):
 
     def close(self) -> None:
         """Log out; rows that nobody read stay where they are."""
+        with self._closing:  # a cancel that comes late would write into the socket that has this one's number next
+            self._closed = True
         with contextlib.suppress(Exception):
             self._connection.close()
 

@@ -78,7 +78,8 @@ class Client(socketserver.BaseRequestHandler):
         self.results: dict[int, pa.Table] = {}
         self.statements: dict[int, str] = {}
         self.handles = itertools.count(1)
-        threading.Thread(target=self._listen, daemon=True).start()
+        listening = threading.Thread(target=self._listen, daemon=True)
+        listening.start()
         try:
             while (message := self.asked.get()) is not None:
                 answer = self._answer(message)
@@ -87,6 +88,9 @@ class Client(socketserver.BaseRequestHandler):
                     websocket.send(self.request, b"", websocket.CLOSE)
                     return
         finally:
+            with contextlib.suppress(OSError):
+                self.request.shutdown(socket.SHUT_RDWR)
+            listening.join()  # or it would read from the next connection, which gets the number of this one's socket
             self.session.close()
 
     def _listen(self) -> None:

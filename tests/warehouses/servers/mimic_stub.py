@@ -78,7 +78,9 @@ class Rows:
 def _column(name: str, duckdb_type: str) -> ResultColumn:
     kind = ColumnType.NEWDECIMAL if duckdb_type.startswith("DECIMAL") else TYPES.get(duckdb_type, ColumnType.VAR_STRING)
     charset = CharacterSet.binary if duckdb_type == "BLOB" else CharacterSet.utf8mb4
-    return ResultColumn(name, kind, charset, text_encoder=_written)
+    column = ResultColumn(name, kind, charset)
+    column.use_default_text_encoder = kind != ColumnType.TINY  # faster, and the text of a value is what is wanted
+    return column
 
 
 def _shape(duckdb_type: str) -> tuple[int, int]:
@@ -87,10 +89,6 @@ def _shape(duckdb_type: str) -> tuple[int, int]:
         return 256, 0
     precision, scale = map(int, duckdb_type[8:-1].split(","))
     return precision + 2, scale
-
-
-def _written(_: ResultColumn, value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
 
 
 class Kind:
