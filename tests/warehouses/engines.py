@@ -14,13 +14,16 @@ from tests.warehouses.servers import (
     bigquery,
     clickhouse,
     databricks,
+    exasol,
     files,
     mariadb,
     mssql,
     oracle,
     postgresql,
     redshift,
+    sap_hana,
     snowflake,
+    starrocks,
     trino,
 )
 from tests.warehouses.servers.process import SENTINEL, Server
@@ -42,6 +45,9 @@ ENGINES: Sequence[Under] = (
     athena.UNDER,
     snowflake.UNDER,
     databricks.UNDER,
+    exasol.UNDER,
+    sap_hana.UNDER,
+    starrocks.UNDER,
 )
 
 

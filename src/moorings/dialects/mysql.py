@@ -62,6 +62,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "1317": errors.QueryCancelled(),
     "1053": errors.SessionLost(),
     "1927": errors.SessionLost(),
+    "3169": errors.SessionLost(),
     "2006": errors.SessionLost(),
     "2013": errors.SessionLost(),
     "2014": errors.SessionLost(),

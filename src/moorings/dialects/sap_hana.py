@@ -1,27 +1,99 @@
 """SAP HANA and SAP HANA Cloud.
 
-Driver: hdbcli (no extra yet). Login: user name and password. Connections are stored and checked, but not opened yet.
-Limits: the default port is HANA Cloud's; a tenant of one's own server has another. Source:
-https://help.sap.com/docs/hana-cloud/.
+Driver: hdbcli (extra `sap-hana`). Login: user name and password. Limits: the default port is HANA Cloud's; a tenant of
+one's own server has another. A read-only statement runs in a transaction that is SET TRANSACTION READ ONLY and rolled
+back; since a procedure could leave it, only SELECT, WITH and the like are taken. There is no time zone of a session:
+times have none, and arrive as stored, to the microsecond (HANA keeps ten times as much). DECIMAL without a precision
+arrives as exact text. Source: https://help.sap.com/docs/SAP_HANA_CLIENT.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
 
+SLACK_SECONDS = 60
+"""How long the server may be silent beyond the time limit of statements before the network counts as dead."""
+
+HUNG_UP = errors.TlsRefused(
+    "ssl_mode",
+    "host",
+    message="The server hung up before the login. Check whether it wants TLS (sslMode), and whether it lets this"
+    " machine's address in, as SAP HANA Cloud asks.",
+)
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timeout": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": errors.CertificateRefused(
+        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+    ),
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "4321": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or verify-full."),
+    "hung up": HUNG_UP,
+    "10": errors.LoginRefused("username", "password"),
+    "20": errors.LoginRefused("username", message="The user may not log in at this time. Extend its validity."),
+    "414": errors.LoginRefused(
+        "password",
+        message="The password has to be changed. Log in once with hdbsql to change it, then give the new one.",
+    ),
+    "415": errors.LoginRefused("username", message="The user is deactivated. Activate it: ALTER USER … ACTIVATE."),
+    "416": errors.LoginRefused(
+        "username", message="The user is locked after wrong passwords. Wait, or ALTER USER … RESET CONNECT ATTEMPTS."
+    ),
+    "no database": errors.DatabaseNotFound("database"),
+    "258": errors.StatementForbidden(),
+    "read only": errors.ReadOnly(),
+    "139": errors.QueryCancelled(),
+    "613": errors.QueryTimeout(),
+    "parameters": errors.ParametersRefused(),
+    "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "statement": errors.StatementRefused(),
+    "lost": errors.SessionLost(),
+}
+"""HANA's error number, or a word for what went wrong on this side."""
+TELLTALES = (
+    ("[89001]", "unresolved"),
+    ("does not match names in certificate", "certificate name"),
+    ("[300015]", "certificate"),
+    ("Connection refused", "refused"),
+    ("timeout expired", "timeout"),
+    ("no reachable host left", "no database"),
+    ("SSL", "no tls"),
+    ("recv' failed", "hung up"),
+    ("closed by peer", "hung up"),
+)
+"""What the driver says when it cannot connect → the key of FAULTS."""
+CONNECT_FAILED = -10709
+BY_NUMBER = {
+    0: "parameters",
+    -10427: "parameters",
+    -10601: "empty",
+    -10108: "lost",
+    -10807: "lost",
+    -10821: "lost",
+    18: "lost",
+}
+"""The driver's own numbers, and HANA's for a shutdown → the key of FAULTS."""
+
 
 class Config(ConnectionConfig, frozen=True):
-    """What a SAP HANA connection needs."""
+    """What a SAP HANA connection needs: `database` is the tenant, where the port does not say which."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 
     dialect: Literal["sap_hana"] = "sap_hana"
     port: Port | None = 443
+    ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
 
 
 class SapHana(BaseDialect):
@@ -29,4 +101,57 @@ class SapHana(BaseDialect):
 
     name = "sap_hana"
     title = "SAP HANA"
+    extra = "sap-hana"
+    abilities = Abilities(connects=True)
+    PARAMETERS = "?, ?"
     Config = Config
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or what the driver's text tells."""
+        code = getattr(error, "errorcode", None)
+        text = str(error)
+        if code is None:
+            return None
+        if code == CONNECT_FAILED:
+            return next((key for telltale, key in TELLTALES if telltale in text), "unreachable")
+        if code in BY_NUMBER:
+            return BY_NUMBER[code]
+        if code < 0:
+            return None
+        if "read-only transaction" in text or "READ ONLY" in text:
+            return "read only"
+        return str(code) if str(code) in FAULTS else "statement"
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, and its number."""
+        code, text = getattr(error, "errorcode", None), getattr(error, "errortext", str(error))
+        return f"{text} ({code})" if code else text
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing("sap-hana"):
+            from moorings.dialects.sap_hana_session import HanaSession
+        return HanaSession(config, options(config, surroundings), surroundings.application_name)
+
+
+def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    """What the driver needs to log in, as its properties; times are in milliseconds."""
+    verified = config.ssl_mode == "verify-full" and not config.trust_server_certificate
+    milliseconds = int(surroundings.connect_timeout_seconds * 1000)
+    values: dict[str, Any] = {
+        "address": config.host,
+        "port": config.port,
+        "user": config.username,
+        "password": config.secrets().get("password", ""),
+        "databaseName": config.database,
+        "encrypt": config.ssl_mode != "disable",
+        "sslValidateCertificate": verified,
+        "sslTrustStore": config.ssl_root_cert if verified else None,
+        "sslUseDefaultTrustStore": config.ssl_root_cert is None,
+        "connectTimeout": milliseconds,
+        "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,
+        "reconnect": False,  # a session that comes back silently has lost its settings
+        "distribution": "OFF",
+    }
+    return {name: value for name, value in values.items() if value is not None}

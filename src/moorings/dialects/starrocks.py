@@ -1,17 +1,31 @@
 """StarRocks, which speaks MySQL's protocol.
 
-Driver: asyncmy (no extra yet). Login: user name and password. Connections are stored and checked, but not opened yet.
-Source: https://docs.starrocks.io/docs/integrations/BI_integrations/mysql_protocol/.
+Driver: asyncmy (extra `starrocks`). Login: user name and password. `database` is in the catalog default_catalog, or
+names its own: `lake.sales`. Limits: StarRocks has no read-only sessions or transactions, and writes at once: on a
+connection that only reads, statements are let through by their first word, and nothing else holds a write back but the
+user's own grants. LARGEINT and nested types arrive as text, times as stored; foreign keys are not kept.
+Source: https://docs.starrocks.io/docs/sql-reference/System_variable/.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from moorings import errors
 from moorings.dialects import mysql
-from moorings.dialects.base import Abilities
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.fields import Port
+
+TELLTALES = (
+    ("Unknown catalog", "catalog"),
+    ("Access denied; you need", "5203"),
+    ("reached its timeout", "3024"),
+    ("exceeded time limit", "3024"),
+    ("ancelled by user", "1317"),
+    ("Query cancelled", "1317"),
+)
+"""What StarRocks says under numbers that it shares among many things → the key of FAULTS."""
 
 
 class Config(mysql.FamilyConfig, frozen=True):
@@ -22,10 +36,28 @@ class Config(mysql.FamilyConfig, frozen=True):
     always_scope_view_names: bool = True
 
 
-class StarRocks(BaseDialect):
+class StarRocks(mysql.MySQL):
     """StarRocks."""
 
     name = "starrocks"
     title = "StarRocks"
-    abilities = Abilities(several_catalogs=True)
+    extra = "starrocks"
+    abilities = Abilities(connects=True, several_catalogs=True)
     Config = Config
+    FAULTS: Mapping[str, errors.WarehouseError] = {
+        **mysql.FAULTS,
+        "5203": errors.StatementForbidden(),
+        "catalog": errors.DatabaseNotFound("database", message="The catalog does not exist there. Check its name."),
+    }
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or what its text tells."""
+        text = str(error)
+        told = next((key for telltale, key in TELLTALES if telltale in text), None)
+        return told or super().fault_key(error)
+
+    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+        """Log in; `prefer` goes on in the clear where the server has no TLS."""
+        with importing("starrocks"):
+            from moorings.dialects.starrocks_session import StarRocksSession
+        return StarRocksSession(config, surroundings)
