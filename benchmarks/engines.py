@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import servers
+from tests.warehouses.servers import clickhouse as chdb
 from tests.warehouses.servers.mariadb import ask, mariadb
 from tests.warehouses.servers.postgresql import postgresql
 from tests.warehouses.servers.process import Server
@@ -117,6 +118,28 @@ def _duckdb(data: Path) -> Iterator[Source]:
     yield Source({"database": file.name}, {"path": str(file)})
 
 
+# ---- ClickHouse ---------------------------------------------------------------------------------------------------
+
+CLICKHOUSE_TABLE = f"""
+CREATE TABLE measured ENGINE = MergeTree ORDER BY id AS SELECT
+    toInt64(n) AS id, toInt32(n % 1000) AS store, n * 0.37 AS score, toDecimal64(n % 100000 / 100, 2) AS amount,
+    n % 3 = 0 AS paid, concat('customer ', toString(n % 50000)) AS customer, lower(hex(MD5(toString(n)))) AS reference,
+    toDate('2020-01-01') + toIntervalDay(n % 2000) AS day,
+    toDateTime('2020-01-01 00:00:00', 'UTC') + toIntervalSecond(n) AS created,
+    toInt16OrNull(nullIf(toString(n % 7), '0')) AS rating
+FROM (SELECT number + 1 AS n FROM numbers({ROWS}))
+"""
+
+
+@contextlib.contextmanager
+def _clickhouse(_: Path) -> Iterator[Source]:
+    with chdb.clickhouse() as server:
+        chdb.ask(server, CLICKHOUSE_TABLE)
+        port = chdb.plain_port(server)
+        login = {"username": server.username, "password": server.password, "database": server.database}
+        yield Source(_login(server, port=port, sslMode="disable"), {"host": server.host, "port": port, **login})
+
+
 ENGINES = (
     Engine(
         "PostgreSQL",
@@ -126,4 +149,6 @@ ENGINES = (
     ),
     Engine("MariaDB", "mariadb", _mariadb, "SELECT measured.* FROM seq_1_to_10 CROSS JOIN measured"),
     Engine("DuckDB", "duckdb", _duckdb, "SELECT measured.* FROM range(10) CROSS JOIN measured"),
+    # Fewer times: the interface in front of chdb holds a whole result before it answers.
+    Engine("ClickHouse", "clickhouse", _clickhouse, "SELECT measured.* FROM numbers(4) AS n CROSS JOIN measured", 4),
 )

@@ -43,8 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::urllib3.exceptions.InsecureRequestWarning")
 
 
-@pytest.fixture(scope="session")
-def clickhouse_server() -> Iterator[Server]:
+@contextlib.contextmanager
+def clickhouse() -> Iterator[Server]:
     """The engine over TLS, its certificate for `localhost`; `plain_port` says where it speaks without."""
     if not PYTHON.exists():
         unavailable("chdb", "sh scripts/engines.sh")
@@ -60,6 +60,13 @@ def clickhouse_server() -> Iterator[Server]:
             server = Server("127.0.0.1", port, "moorings", SENTINEL, "app", home, process.pid, crt, log)
             wait_until(lambda: ask(server, "SELECT 1"), process, log)
             yield server
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[Server]:
+    """One engine for all tests."""
+    with clickhouse() as server:
+        yield server
 
 
 def plain_port(server: Server) -> int:
