@@ -69,6 +69,7 @@ def fetched(execution: str, sql: str) -> dict[str, Any]:
     with duckdb.connect() as connection:
         RUNNING[execution] = connection
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET threads = 1")  # statements that are slow on purpose leave a processor to the rest
         connection.execute(sql)
         about = connection.description or []
         TYPES[execution] = [str(column[1]) for column in about]
