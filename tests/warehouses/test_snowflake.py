@@ -214,6 +214,11 @@ class TestReadOnly:
         assert account.ask("SELECT * FROM written") == [(7,)]
 
 
+class TestWarehouse:
+    def test_the_test_names_the_one_that_queries_run_on(self, probe: Callable[..., TestReport]) -> None:
+        assert probe().steps[-1].message == "A query ran. Those that read tables run on WH."
+
+
 class TestManners:
     def test_the_driver_writes_no_files_and_tells_nobody(
         self,

@@ -24,7 +24,7 @@ from moorings.dialects import snowflake_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.oauth import Client
 from moorings.dialects.snowflake import Config, uses_client_credentials
-from moorings.dialects.snowflake_faults import MISSING, MISSING_SCHEMA, fault_key
+from moorings.dialects.snowflake_faults import MISSING, MISSING_SCHEMA, NO_COMPUTE, fault_key
 from moorings.dialects.snowflake_types import batch, result_schema
 from moorings.dialects.structure import Plan, Scope, Table
 
@@ -73,6 +73,13 @@ class SnowflakeSession(Session):
             raise errors.SchemaNotFound("default_schema", message=MISSING)
         schema = self._ask("SELECT CURRENT_SCHEMA() AS name")[0]["name"]
         return f"The default schema is {schema}." if schema else "There is no default schema."
+
+    def try_query(self) -> str:
+        """Run a query, and see that there is a warehouse for those that read tables."""
+        warehouse = self._ask("SELECT CURRENT_WAREHOUSE() AS name")[0]["name"]
+        if warehouse is None:
+            raise errors.DatabaseForbidden("warehouse", message=NO_COMPUTE)
+        return f"A query ran. Those that read tables run on {warehouse}."
 
     def tables(self, scope: Scope) -> Sequence[Table]:
         """The tables of this database, and of the others that the settings include."""

@@ -81,6 +81,7 @@ class Login:
     def __init__(self, number: int, user: str, asked: dict[str, Any], where: dict[str, str | None]) -> None:
         self.id, self.user, self.token = number, user, secrets.token_urlsafe(16)
         self.parameters: dict[str, Any] = asked.get("SESSION_PARAMETERS") or {}
+        self.warehouse = where["warehouse"]
         self.connection = fakesnow_server.shared_fs.connect(where["database"], where["schema"] or "PUBLIC")
         self.lock = threading.Lock()
 
@@ -254,6 +255,8 @@ class Job:
             raise Refused("003001", "SQL access control error: Insufficient privileges to operate on table.", "42501")
         if parameter := re.fullmatch(r"SHOW PARAMETERS LIKE '(\w+)'", self.sql):
             return self._run_in_fakesnow(f"SELECT '{self.setting(parameter[1])}' AS \"value\"")
+        if self.sql == "SELECT CURRENT_WAREHOUSE() AS name":
+            return self._run_in_fakesnow(f"SELECT '{self.session.warehouse}' AS name")
         if self.sql.startswith("EXPLAIN"):
             return self._run_in_fakesnow(f'SELECT $${PLAN}$$ AS "content"')
         if self.sql.startswith("SHOW PRIMARY KEYS IN DATABASE"):
