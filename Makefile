@@ -1,6 +1,6 @@
 # What `make` alone prints. Everything is installed below this folder: .venv (what runs) and .uv (what installs it).
 .DEFAULT_GOAL := help
-.PHONY: help serve install install-dev test check format reference bench docs lock clean
+.PHONY: help serve install install-dev test check format reference bench peers docs lock clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -16,6 +16,7 @@ help:
 	@echo "make format   format the code and mend what lint can mend"
 	@echo "make reference  rewrite the pages of docs/ that are made from the code"
 	@echo "make bench    measure the service against its baselines"
+	@echo "make peers    measure it beside Airflow and Superset"
 	@echo "make docs     the documentation on http://127.0.0.1:8100"
 	@echo "make lock     choose new versions of the dependencies (requirements/*.lock)"
 	@echo "make clean    remove what was installed and built here; your data in .moorings stays"
@@ -51,6 +52,9 @@ bench: install-dev
 
 reference: install-dev
 	$(BIN)/python scripts/reference.py
+
+peers: install-dev
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100
