@@ -19,7 +19,7 @@ from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import failure
+from moorings.dialects.tls import NETWORK_FAULTS, failure
 
 NO_ROOM = "The server runs as many queries as it may. Try again shortly, or raise max_concurrent_queries there."
 TOO_LARGE = (
@@ -35,14 +35,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "host", message="The server lets this user in from other addresses only. Allow this one in the user's HOST."
     ),
     "81": errors.DatabaseNotFound("database"),
-    "unresolved": errors.HostNotFound("host"),
-    "refused": errors.PortClosed("host", "port"),
-    "timed out": errors.ConnectTimeout("host", "port"),
-    "unreachable": errors.HostUnreachable("host", "port"),
-    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
-    ),
+    **NETWORK_FAULTS,
     "no tls": errors.TlsRefused(
         "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443), or set sslMode to disable."
     ),
@@ -52,7 +45,6 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no answer": errors.HostUnreachable(
         "host", "port", message="Something answers there that is no ClickHouse. Check host, port and proxies between."
     ),
-    "lost": errors.SessionLost(),
     "164": errors.ReadOnly(),
     "settings": errors.ReadOnly(
         message="A statement that only reads may not change settings. Leave SETTINGS out, or set readOnly to false."

@@ -18,17 +18,10 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig, failure
+from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
-    "unresolved": errors.HostNotFound("host"),
-    "refused": errors.PortClosed("host", "port"),
-    "timed out": errors.ConnectTimeout("host", "port"),
-    "unreachable": errors.HostUnreachable("host", "port"),
-    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
-    ),
+    **NETWORK_FAULTS,
     "fingerprint": errors.CertificateRefused(
         "host", message="The server's certificate has another fingerprint than the one in host. Compare the two."
     ),
@@ -41,7 +34,6 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "R0001": errors.QueryTimeout(),
     "R0003": errors.QueryCancelled(),
     "statement": errors.StatementRefused(),
-    "lost": errors.SessionLost(),
 }
 """Exasol's error code or its class, or a word for what went wrong on this side."""
 BY_KIND = {

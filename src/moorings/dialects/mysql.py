@@ -16,7 +16,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig, failure
+from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure
 
 NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
 SHUT_IN = (
@@ -37,14 +37,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "1040": errors.SessionLost(message=NO_ROOM),
     "1049": errors.DatabaseNotFound("database"),
     "1044": errors.DatabaseForbidden("database"),
-    "unresolved": errors.HostNotFound("host"),
-    "refused": errors.PortClosed("host", "port"),
-    "timed out": errors.ConnectTimeout("host", "port"),
-    "unreachable": errors.HostUnreachable("host", "port"),
-    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
-    ),
+    **NETWORK_FAULTS,
     "no tls": errors.TlsRefused("ssl_mode"),
     "3159": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or stricter."),
     "1792": errors.ReadOnly(),
@@ -66,7 +59,6 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "2006": errors.SessionLost(),
     "2013": errors.SessionLost(),
     "2014": errors.SessionLost(),
-    "lost": errors.SessionLost(),
     "statement": errors.StatementRefused(),
 }
 """The server's error number, or a word for what went wrong on this side."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 
+from moorings import errors
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import SslMode
 
@@ -46,3 +48,18 @@ def failure(error: BaseException) -> str | None:
     if found is None and cause is not None:
         found = failure(cause)
     return found or ("unreachable" if isinstance(error, OSError) else None)  # drivers call their own an OSError too
+
+
+NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": errors.CertificateRefused(
+        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+    ),
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "lost": errors.SessionLost(),
+}
+"""FAULTS for the words of `failure`, of a server that `host` and `port` say."""

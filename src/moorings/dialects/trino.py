@@ -20,7 +20,7 @@ from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import failure
+from moorings.dialects.tls import NETWORK_FAULTS, failure
 
 BUSY = "The cluster has no room for the statement. Try again shortly, or narrow it."
 NO_TRINO = "Something answers there that is no Trino. Check host, port and proxies between."
@@ -32,20 +32,12 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "username", message="Trino knows the login, but it may not run statements here. Grant it access in Trino."
     ),
     "CATALOG_NOT_FOUND": errors.DatabaseNotFound("database"),
-    "unresolved": errors.HostNotFound("host"),
-    "refused": errors.PortClosed("host", "port"),
-    "timed out": errors.ConnectTimeout("host", "port"),
-    "unreachable": errors.HostUnreachable("host", "port"),
-    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
-    ),
+    **NETWORK_FAULTS,
     "no tls": errors.TlsRefused(
         "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443 or 443), or set sslMode to disable."
     ),
     "no answer": errors.HostUnreachable("host", "port", message=NO_TRINO),
     "busy": errors.SessionLost(message="Trino, or a gateway before it, is busy or down. Try again shortly."),
-    "lost": errors.SessionLost(),
     "SERVER_SHUTTING_DOWN": errors.SessionLost(),
     "SERVER_STARTING_UP": errors.SessionLost(message="Trino is still starting. Try again shortly."),
     "ABANDONED_QUERY": errors.SessionLost(message="Trino gave the statement up, since nobody read its result."),
