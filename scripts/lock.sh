@@ -18,7 +18,8 @@ lock_alone() {
     shift
     printf '%s\n' "$@" | compile --output-file "requirements/$name.lock" -
 }
-lock_alone engines/bqemulator bqemulator "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
+# bqemulator imports NumPy without declaring it.
+lock_alone engines/bqemulator bqemulator numpy "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
 lock_alone engines/chdb chdb
 lock_alone engines/fakesnow "fakesnow[server]"
 lock_alone engines/ministack "ministack[full]"
