@@ -194,12 +194,6 @@ class TestErrorsBeforeTheFirstRow:
     def test_a_first_row_that_fails_is_one(self, run: Run):
         assert run("SELECT ('a' || range::VARCHAR)::INT FROM range(10)").status_code == 400
 
-    def test_a_dialect_without_a_driver_says_so(self, service: Any):
-        trino = service.create(dialect="trino", name="t", host="h", username="u", database="c")
-        answer = service.request("POST", f"/connections/{trino}/query", json={"sql": "SELECT 1"})
-        assert answer.status_code == 400
-        assert "cannot open them yet" in answer.json()["detail"]
-
 
 class TestQueryId:
     def test_each_query_has_its_own(self, run: Run):

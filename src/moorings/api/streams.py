@@ -16,7 +16,7 @@ import structlog
 from moorings.api.results import Encoder
 from moorings.api.routing import Call, Headers
 from moorings.engine.service import Target
-from moorings.errors import MooringsError, QueryCancelled
+from moorings.errors import MooringsError, QueryCancelled, WarehouseError
 from moorings.queries.service import Asked, Query
 
 T = TypeVar("T")
@@ -41,14 +41,14 @@ class Client:
     def __init__(self, call: Call) -> None:
         self._leaving = asyncio.create_task(_leaving(call))
 
-    async def unless_gone(self, work: Awaitable[T]) -> T:
-        """Await something; when the client leaves first, cancel it and raise ClientLeft."""
+    async def unless_gone(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
+        """Await something; when the client leaves first, or the query is stopped, cancel it and raise why."""
         task = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({task, self._leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, self._leaving, *stopped}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise ClientLeft
+            raise next((reason.result() for reason in stopped if reason.done()), ClientLeft())
         finally:
             await _ended(task)
 
@@ -113,7 +113,8 @@ class Stream:
         """Send a chunk and read the next one meanwhile; returns that."""
         ahead = asyncio.ensure_future(self.query.next(self.encoder))
         try:
-            await self.client.unless_gone(sending)
+            # A client that reads nothing must not keep what was stopped meanwhile.
+            await self.client.unless_gone(sending, self.query.stopped)
             return await self.client.unless_gone(ahead)
         finally:
             await _ended(ahead)

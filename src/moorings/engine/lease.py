@@ -30,6 +30,8 @@ class Lease:
         self._job: Job[Any] | None = None
         self._cancelling: Job[None] | None = None
         self._stopped: errors.WarehouseError | None = None
+        self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
+        """Done, with the reason, once the statement was stopped: for who is busy with rows that were read before."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -99,8 +101,13 @@ class Lease:
         if self._stopped is not None:
             return
         self._stopped = reason
+        self.stopped.set_result(reason)
         self._end_timer()
         if self._job is None:
+            return
+        if self._job.over.is_set():
+            # Nobody reads: PostgreSQL hears of a cancel only once its rows are taken, or the connection is gone.
+            self._cancelling = self._seat.run(self._seat.logout)
             return
         self._cancelling = press(self._session.cancel, self._job.over)
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon, self._job, reason)

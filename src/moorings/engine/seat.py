@@ -78,7 +78,7 @@ class Seat:
         return await self.within(limit, self._login)
 
     def _login(self) -> Session:
-        self._logout()
+        self.logout()
         self.session = self.target.dialect.connect(self.target.config, self._surroundings)
         return self.session
 
@@ -92,11 +92,12 @@ class Seat:
 
     def leave(self) -> Job[None]:
         """Close the session, behind whatever its thread still does, and end the thread."""
-        job = self._thread.run(self._logout)
+        job = self._thread.run(self.logout)
         self._thread.end()
         return job
 
-    def _logout(self) -> None:
+    def logout(self) -> None:
+        """Close the session, in its thread; a second time there is nothing to close."""
         session, self.session = self.session, None
         if session is not None:
             with contextlib.suppress(Exception):  # gone is gone

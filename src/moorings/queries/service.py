@@ -22,7 +22,7 @@ from moorings.db import Database
 from moorings.dialects.base import Statement
 from moorings.dialects.structure import Plan
 from moorings.engine.service import Engine, Lease, Target
-from moorings.errors import QueryIdInUse, QueryNotFound
+from moorings.errors import QueryIdInUse, QueryNotFound, WarehouseError
 from moorings.queries import owners
 from moorings.queries.models import RunningQuery
 from moorings.settings import Settings
@@ -99,6 +99,11 @@ class Query:
         if self._ended:
             return None
         return await self._lease.pull(lambda batch: self._encode(encoder, batch))
+
+    @property
+    def stopped(self) -> asyncio.Future[WarehouseError]:
+        """Done, with the reason, once the statement was cancelled or ran out of time."""
+        return self._lease.stopped
 
     async def cancel(self) -> None:
         """Stop the statement in the warehouse; whoever waits for its rows gets QueryCancelled."""

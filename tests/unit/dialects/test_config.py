@@ -374,13 +374,11 @@ class TestRegistry:
             dialects.named(name)
 
     @every
-    def test_a_dialect_without_a_driver_says_so(self, dialect: str) -> None:
-        from moorings.dialects.base import Surroundings
-
+    def test_each_connects_and_says_which_extra_brings_its_driver(self, dialect: str) -> None:
         found = dialects.named(dialect)
-        if not found.abilities.connects:
-            with pytest.raises(errors.DialectNotConnectable):
-                found.connect(read(dialect), Surroundings())
+        assert found.abilities.connects
+        assert found.PARAMETERS
+        assert found.extra in (dialect.replace("_", "-"), None)
 
     def test_loading_all_loads_no_driver(self) -> None:
         code = (
