@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import typer.main
 
 from moorings import dialects, errors
-from moorings.api import problems
+from moorings.api import openapi, problems
 from moorings.api.routing import PREFIX
 from moorings.app import ROUTES
 from moorings.cli import app
@@ -234,11 +235,17 @@ def _default(field: Any) -> object:
     return None if field.required == "always" else field.default
 
 
+def document() -> str:
+    """The OpenAPI document that a running service serves, so that a change of the API is seen as one."""
+    return json.dumps(openapi.document(ROUTES), indent=1, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "cli.md": commands,
     "errors.md": faults,
     "api.md": api,
+    "openapi.json": document,
     "dialects.md": warehouses,
     **{f"dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},
 }
