@@ -27,6 +27,7 @@ def _reference():
 
 
 PAGES = _reference().PAGES
+SECTIONS = ("Fields", "Grants", "Network", "Credentials", "Limits", "What is proven")
 
 
 def page(name: str) -> str:
@@ -59,6 +60,11 @@ class TestEverythingIsDocumented:
     @pytest.mark.parametrize("name", dialects.names())
     def test_dialect(self, name):
         assert f"(dialects/{name}.md)" in page("dialects.md")
+
+    @pytest.mark.parametrize("name", dialects.names())
+    def test_what_to_grant_and_what_is_proven_of_a_dialect(self, name):
+        headings = [line for line in page(f"dialects/{name}.md").splitlines() if line.startswith("## ")]
+        assert headings == [f"## {each}" for each in SECTIONS]
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
     def test_route(self, route):
