@@ -34,7 +34,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "host", message="The server lets no one in from here. Grant the user access from here."
     ),
     "1129": errors.LoginRefused("host", message="The server blocks this host. Run FLUSH HOSTS there."),
-    "1040": errors.LoginRefused("host", message=NO_ROOM),
+    "1040": errors.SessionLost(message=NO_ROOM),
     "1049": errors.DatabaseNotFound("database"),
     "1044": errors.DatabaseForbidden("database"),
     **NETWORK_FAULTS,

@@ -96,7 +96,7 @@ UNREACHED = "no Oracle runs here, so no login is answered"
 BROKEN = (
     Broken("service", "database", "database_not_found", ["database"]),
     Broken("closed service", "database", "database_forbidden", ["database"], {"database": "refused_12528"}),
-    Broken("full server", "authenticate", "login_refused", ["host"], {"database": "refused_12516"}),
+    Broken("full server", "tls", "session_lost", (), {"database": "refused_12516"}),
     Broken("password", "authenticate", "login_refused", ["username", "passwordUnencrypted"], unproduced=UNREACHED),
     Broken("certificate", "tls", "certificate_refused", ["sslMode", "sslRootCert"], unproduced=UNREACHED),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], unproduced=UNREACHED),
