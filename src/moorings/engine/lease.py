@@ -29,10 +29,13 @@ class Lease:
         self._reader: pa.RecordBatchReader | None = None
         self._job: Job[Any] | None = None
         self._cancelling: Job[None] | None = None
-        self._stopped: errors.WarehouseError | None = None
         self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the statement was stopped: for who is busy with rows that were read before."""
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def _stopped(self) -> errors.WarehouseError | None:
+        return self.stopped.result() if self.stopped.done() else None
 
     @property
     def session_id(self) -> str:
@@ -100,7 +103,6 @@ class Lease:
     def _stop(self, reason: errors.WarehouseError) -> None:
         if self._stopped is not None:
             return
-        self._stopped = reason
         self.stopped.set_result(reason)
         self._end_timer()
         if self._job is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -187,9 +187,7 @@ async def _base(session: AsyncSession, base: Connection) -> Base:
         .where(EnvironmentValue.base_connection_id == base.id)
         .order_by(EnvironmentValue.position)
     )
-    values: dict[str | None, tuple[str, ...]] = {}
-    for environment_id, value in rows:
-        values[environment_id] = (*values.get(environment_id, ()), value)
+    values = _by_environment((environment_id, value) for environment_id, value in rows)
     environments = await session.scalars(
         select(ConnectionEnvironment)
         .where(ConnectionEnvironment.base_connection_id == base.id)
@@ -217,6 +215,11 @@ async def _values(session: AsyncSession, organization_id: str) -> dict[str | Non
         .where(EnvironmentValue.organization_id == organization_id, EnvironmentValue.environment_id.is_not(None))
         .order_by(EnvironmentValue.position)
     )
+    return _by_environment((environment_id, value) for environment_id, value in rows)
+
+
+def _by_environment(rows: Iterable[tuple[str | None, str]]) -> dict[str | None, tuple[str, ...]]:
+    """Environment (None: the base itself) → the values that mean it, in the order of the rows."""
     values: dict[str | None, tuple[str, ...]] = {}
     for environment_id, value in rows:
         values[environment_id] = (*values.get(environment_id, ()), value)
