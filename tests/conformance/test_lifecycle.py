@@ -216,16 +216,17 @@ class TestRestore:
 
 class TestDependents:
     def test_environments_both_ways_and_roles(self, service: Any) -> None:
-        base, middle, other = service.create(baseRole="NO_ACCESS"), service.create(), service.create()
-        for above, below in ((base, middle), (middle, other)):
-            body = {"baseConnectionId": above, "environmentConnectionIds": [below]}
-            assert service.request("POST", "/connection-environments", json=body).status_code == 201
-        service.member(**{middle: Role.QUERIER})
-        answer = service.request("GET", f"/connections/{middle}/dependents")
-        assert answer.json() == {
-            "environments": [other],
-            "environmentOf": [base],
-            "userRoles": 1,
-            "runningQueries": 0,
-        }
-        assert service.request("GET", f"/connections/{middle}/dependents", key=service.member()).status_code == 403
+        base, other = service.create(baseRole="NO_ACCESS"), service.create()
+        body = {"baseConnectionId": base, "environmentConnectionIds": [other]}
+        assert service.request("POST", "/connection-environments", json=body).status_code == 201
+        service.member(**{other: Role.QUERIER})
+        expected = {base: ([other], [], 0), other: ([], [base], 1)}
+        for connection, (environments, bases, roles) in expected.items():
+            answer = service.request("GET", f"/connections/{connection}/dependents")
+            assert answer.json() == {
+                "environments": environments,
+                "environmentOf": bases,
+                "userRoles": roles,
+                "runningQueries": 0,
+            }
+        assert service.request("GET", f"/connections/{other}/dependents", key=service.member()).status_code == 403

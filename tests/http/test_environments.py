@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from moorings.access.policy import Role
+
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 
 
@@ -113,6 +115,65 @@ class TestAttach:
         body = {"baseConnectionId": base, "environmentConnectionIds": other}
         answers = at_once(service, [("POST", "/connection-environments", body)] * 6)
         assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400, 400]
+
+    def test_an_environment_has_no_environments_and_a_base_is_none(self, service):
+        base, middle, below = (service.create() for _ in range(3))
+        assert attach(service, base, middle).status_code == 201
+        sentence = "The following environment connection IDs are not valid for this connection: "
+        for refused, wanted in ((middle, below), (middle, base), (below, base)):
+            answer = attach(service, refused, wanted)
+            assert (answer.status_code, answer.json()["detail"]) == (400, sentence + wanted)
+
+    def test_one_that_was_removed_is_free_to_be_a_base(self, service):
+        base, other, below = (service.create() for _ in range(3))
+        made = attach(service, base, other).json()["data"][0]["id"]
+        assert service.request("DELETE", f"/connection-environments/{made}").status_code == 200
+        assert attach(service, other, [below, base]).status_code == 201
+
+    def test_one_of_two_bases_stays_an_environment_when_one_lets_go(self, service):
+        first, second, other = (service.create() for _ in range(3))
+        made = [attach(service, base, other).json()["data"][0]["id"] for base in (first, second)]
+        assert service.request("DELETE", f"/connection-environments/{made[0]}").status_code == 200
+        assert attach(service, other, service.create()).status_code == 400
+
+    def test_of_a_cycle_attached_at_once_one_half_stands(self, service, at_once):
+        for _ in range(5):
+            ring = [service.create() for _ in range(3)]
+            pairs = [(ring[place], ring[place - 1]) for place in range(3)]
+            bodies = [{"baseConnectionId": base, "environmentConnectionIds": other} for base, other in pairs]
+            answers = at_once(service, [("POST", "/connection-environments", body) for body in bodies])
+            assert sorted(answer.status_code for answer in answers) == [201, 400, 400]
+
+    def test_removed_twice_at_once_it_is_removed_once(self, service, at_once):
+        made = environment(service, service.create())
+        answers = at_once(service, [("DELETE", f"/connection-environments/{made}", None)] * 4)
+        assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
+
+
+class TestWarnings:
+    def test_archiving_an_environment_says_so(self, service):
+        base, other = service.create(name="Warehouse"), service.create()
+        attach(service, base, other)
+        says = 'This connection is an environment of "Warehouse": whoever is routed to it gets 410 until it is restored'
+        answer = service.request("DELETE", f"/connections/{other}")
+        assert answer.json() == {"success": True, "warnings": [says]}
+        assert service.request("DELETE", f"/connections/{base}").json() == {"success": True}
+
+    def test_pointing_one_elsewhere_says_so(self, service):
+        base, other = service.create(name="Warehouse"), service.create()
+        attach(service, base, other)
+        answer = service.request("PATCH", f"/connections/{other}", json={"host": "elsewhere"}).json()
+        assert (answer["message"], len(answer["warnings"])) == ("Updated connection settings.", 1)
+        assert 'an environment of "Warehouse"' in answer["warnings"][0]
+        for harmless in ({"name": "Another"}, {"baseRole": "QUERIER"}, {"host": "elsewhere"}):
+            assert "warnings" not in service.request("PATCH", f"/connections/{other}", json=harmless).json()
+
+    def test_a_base_that_the_caller_does_not_see_is_not_named(self, service):
+        base, other = service.create(name="Hidden", baseRole="NO_ACCESS"), service.create()
+        attach(service, base, other)
+        key = service.member(**{other: Role.CONNECTION_ADMIN})
+        answer = service.request("DELETE", f"/connections/{other}", key=key).json()
+        assert "an environment of another connection" in answer["warnings"][0]
 
 
 class TestValues:

@@ -84,6 +84,67 @@ def fleet(service: Any) -> Fleet:
     return Fleet(service)
 
 
+@pytest.fixture(scope="module")
+def strict(service: Any) -> Fleet:
+    fleet = Fleet(service)
+    answer = service.request("PATCH", f"/connections/{fleet.base}", json={"unmatched": "deny"})
+    assert answer.json() == {"success": True, "message": "Updated connection settings."}
+    return fleet
+
+
+class TestUnmatched:
+    """Of a base connection that is for those only whose values mean something on it."""
+
+    def test_who_means_nothing_is_refused_everywhere(self, service: Any, strict: Fleet):
+        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        strict.give(user, "elsewhere")
+        says = f'None of your values of the user attribute "{strict.attribute}" means an environment of this connection'
+        for method, path in (("POST", "query"), ("POST", "test"), ("GET", "tables")):
+            body = {"json": {"sql": "SELECT 1"}} if path == "query" else {}
+            answer = service.request(method, f"/connections/{strict.base}/{path}", key=key, **body)
+            assert (answer.status_code, answer.json()) == (403, {"detail": says, "status": 403})
+            assert USED not in answer.headers
+        strict.give(user, "dev")
+        assert strict.place(key) == "dev"
+        strict.give(user, "main")
+        assert strict.place(key) == "base"
+
+    def test_the_base_itself_is_for_its_admins_to_ask_for(self, service: Any, strict: Fleet):
+        asked = f"?environment={strict.base}"
+        key, user = new_user(service, **{strict.base: Role.MODELER})
+        strict.give(user, "elsewhere")
+        assert (strict.ask(key, asked).status_code, strict.ask(key, asked).json()["detail"]) == (
+            403,
+            "Permission denied",
+        )
+        admin, user = new_user(service, **{strict.base: Role.CONNECTION_ADMIN})
+        strict.give(user, "elsewhere")
+        assert strict.ask(admin).status_code == 403
+        assert strict.place(admin, asked) == "base"
+
+    def test_is_explained(self, service: Any, strict: Fleet):
+        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        strict.give(user, "elsewhere")
+        told = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
+        assert (told["connectionId"], told["source"], told["value"]) == (None, "denied", None)
+        strict.give(user, "dev")
+        told = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
+        assert (told["connectionId"], told["otherwise"][-1]) == (strict.dev, {"value": None, "connectionId": None})
+
+    def test_is_shown_and_taken_back(self, service: Any):
+        connection = service.create(unmatched="deny")
+        for sent, shown in ((None, "deny"), ({"unmatched": None}, "base"), ({"unmatched": "deny"}, "deny")):
+            if sent is not None:
+                assert service.request("PATCH", f"/connections/{connection}", json=sent).status_code == 200
+            found = service.request("GET", f"/connections/{connection}").json()["connection"]
+            assert found["settings"]["unmatched"] == shown
+        refused = service.request("PATCH", f"/connections/{connection}", json={"unmatched": "all"})
+        assert (refused.status_code, refused.json()["detail"]) == (
+            400,
+            "Bad Request: unmatched: Invalid enum value. Expected 'base' | 'deny', received 'all'",
+        )
+
+
 class TestRouting:
     def test_the_users_value_chooses_at_once(self, service: Any, fleet: Fleet):
         key, user = new_user(service, **{fleet.base: Role.QUERIER})

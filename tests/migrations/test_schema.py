@@ -38,6 +38,8 @@ def looking(url: str, look: Any) -> Any:
     engine = create_engine(url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg"))
     try:
         with engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA foreign_keys=ON")
             return look(connection)
     finally:
         engine.dispose()
@@ -135,6 +137,45 @@ class TestRevisions:
         assert looking(url, differences) == []
 
 
+class TestSidesOfEnvironments:
+    """From 0002 to 0003."""
+
+    def test_what_stands_on_both_sides_loses_its_environments_and_all_else_stays(self, url, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "HEAD", "0002")
+            migrations.migrate(url)
+        rows = (
+            "INSERT INTO organizations VALUES ('o', 'n', 0)",
+            *(
+                "INSERT INTO connections (id, organization_id, name, dialect, base_role, settings, config_version,"
+                f" revision, created_at, updated_at) VALUES ('{name}', 'o', 'n', 'd', 0, '{{}}', 1, 1, 0, 0)"
+                for name in ("base", "middle", "below", "alone")
+            ),
+            "INSERT INTO connection_environments VALUES ('kept', 'o', 'base', 'middle', 5)",
+            "INSERT INTO connection_environments VALUES ('nested', 'o', 'middle', 'below', 6)",
+            "INSERT INTO environment_values VALUES ('v', 'o', 'base', 'kept', 'dev', 0)",
+            "INSERT INTO environment_values VALUES ('w', 'o', 'middle', 'nested', 'dev', 0)",
+        )
+        for row in rows:
+            looking(url, lambda connection, row=row: connection.execute(text(row)))
+        migrations.migrate(url)
+        stored = {
+            "SELECT id, base_connection_id, connection_id, dialect, created_at FROM connection_environments": [
+                ("kept", "base", "middle", "d", 5)
+            ],
+            "SELECT id, side FROM connections ORDER BY id": [
+                ("alone", None),
+                ("base", "base"),
+                ("below", None),
+                ("middle", "environment"),
+            ],
+            "SELECT id, environment_id FROM environment_values": [("v", "kept")],
+        }
+        for question, answer in stored.items():
+            assert looking(url, lambda connection, asked=question: connection.execute(text(asked)).all()) == answer
+        assert looking(url, differences) == []
+
+
 class TestPromisesTheDatabaseKeeps:
     @pytest.fixture
     def migrated(self, url: str) -> str:
@@ -145,6 +186,12 @@ class TestPromisesTheDatabaseKeeps:
                 "INSERT INTO connections (id, organization_id, name, dialect, base_role, settings, config_version,"
                 f" revision, created_at, updated_at) VALUES ('{name}', 'o', 'n', 'd', 0, '{{}}', 1, 1, 0, 0)"
                 for name in "ab"
+            ),
+            "UPDATE connections SET side = 'base' WHERE id = 'a'",
+            "UPDATE connections SET side = 'environment' WHERE id = 'b'",
+            (
+                "INSERT INTO connection_environments (id, organization_id, base_connection_id, connection_id, dialect,"
+                " base_side, side, created_at) VALUES ('e', 'o', 'a', 'b', 'd', 'base', 'environment', 0)"
             ),
             "INSERT INTO environment_values VALUES ('v', 'o', 'a', NULL, 'prod', 0)",
             "INSERT INTO api_keys VALUES ('k', 'o', NULL, 'n', 'bootstrap', CAST('h' AS BYTES), 0, NULL, NULL)",
@@ -157,7 +204,14 @@ class TestPromisesTheDatabaseKeeps:
         "broken",
         [
             "INSERT INTO environment_values VALUES ('w', 'o', 'a', NULL, 'prod', 1)",
-            "INSERT INTO connection_environments VALUES ('e', 'o', 'a', 'a', 0)",
+            "UPDATE connection_environments SET connection_id = 'a'",
+            "UPDATE connection_environments SET base_connection_id = 'b', connection_id = 'a'",
+            "UPDATE connection_environments SET side = 'base'",
+            "UPDATE connection_environments SET dialect = 'another'",
+            "UPDATE connections SET side = 'environment' WHERE id = 'a'",
+            "UPDATE connections SET side = NULL WHERE id = 'b'",
+            "UPDATE connections SET side = 'both'",
+            "UPDATE connections SET dialect = 'another' WHERE id = 'b'",
             "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'bootstrap', CAST('i' AS BYTES), 0, NULL, NULL)",
             "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'created', CAST('h' AS BYTES), 0, NULL, NULL)",
             "INSERT INTO users VALUES ('u', 'o', 'e', 'n', 'KING', 0, NULL)",

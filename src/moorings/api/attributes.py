@@ -15,6 +15,7 @@ from moorings.api.routing import UUID, Call, Parameter, Route
 from moorings.api.shapes import AttributeList, AttributeShape, Done, HeldShape, OtherwiseShape, RouteShape
 from moorings.dialects.fields import json_type
 from moorings.environments import service as environments
+from moorings.environments.routing import unmatched
 from moorings.environments.service import Routed
 from moorings.errors import (
     AttributeInUse,
@@ -182,8 +183,8 @@ def _explained(routed: Routed, role: str) -> RouteShape:
     meanings = [(value, base.connection_id) for value in base.values]
     meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
     otherwise = [OtherwiseShape(value, connection) for value, connection in sorted(meanings) if value != choice.value]
-    if choice.source != "base":
-        otherwise.append(OtherwiseShape(None, base.connection_id))
+    if choice.source not in ("base", "denied"):
+        otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
     return RouteShape(
         connection_id=choice.connection_id,
         environment_id=choice.environment_id,

@@ -13,11 +13,11 @@ from moorings.api import changes, details, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
+    Archived,
     Changed,
     ConnectionList,
     Created,
     DependentsShape,
-    Done,
     OneConnection,
     StepShape,
     TestShape,
@@ -42,6 +42,8 @@ from moorings.queries import service as queries
 
 SORT_FIELDS = ("database", "dialect", "name")
 SORT_DIRECTIONS = ("asc", "desc")
+REPOINTED = "whoever is routed to it reaches from now on what it points to now"
+ARCHIVED = "whoever is routed to it gets 410 until it is restored"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -126,10 +128,12 @@ async def update(call: Call) -> Changed:
     """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
     wanted = await changes.read(call)
     await details.require_match(call)
+    before = call.connection.revision
     changed = await service.change(call.session, call.services.keyset, call.connection, wanted)
-    if "settings" in changed or "credentials" in changed:
-        _drop_sessions(call)
-    return Changed(message=changes.message(changed))
+    if call.connection.revision == before:
+        return Changed(message=changes.message(changed))
+    _drop_sessions(call)
+    return Changed(message=changes.message(changed), warnings=await _warnings(call, REPOINTED))
 
 
 def _drop_sessions(call: Call) -> None:
@@ -141,12 +145,19 @@ def _drop_sessions(call: Call) -> None:
 # ---- archive and restore ----------------------------------------------------------------------------------------
 
 
-async def archive(call: Call) -> Done:
+async def archive(call: Call) -> Archived:
     """Archive a connection: it leaves the lists, and its secrets are erased for good."""
     await details.require_match(call)
     await service.archive(call.session, call.connection)
     _drop_sessions(call)
-    return Done()
+    return Archived(warnings=await _warnings(call, ARCHIVED))
+
+
+async def _warnings(call: Call, consequence: str) -> list[str] | msgspec.UnsetType:
+    """What a change means for those who are routed to the connection as an environment; unset where nobody is."""
+    bases = await environments.bases_of(call.session, call.connection)
+    named = [f'"{base.name}"' if call.actor.may(Permission.SEE, base) else "another connection" for base in bases]
+    return [f"This connection is an environment of {name}: {consequence}" for name in named] or msgspec.UNSET
 
 
 async def restore(call: Call) -> OneConnection:
@@ -258,7 +269,7 @@ ROUTES = (
         handler=archive,
         permission=Permission.ARCHIVE,
         summary="Archive a connection",
-        answer=Done,
+        answer=Archived,
         parameters=(details.IF_MATCH,),
         errors=(PreconditionFailed,),
     ),

@@ -21,11 +21,18 @@ class Done(Shape, kw_only=True):
     success: bool = True
 
 
+class Archived(Done, kw_only=True):
+    """It is archived; `warnings` say whom that concerns, if anybody."""
+
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
 class Changed(Shape, kw_only=True):
-    """It is done, and what was."""
+    """It is done, and what was; `warnings` say whom that concerns, if anybody."""
 
     success: bool = True
     message: str
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Created(Shape, kw_only=True):
@@ -264,19 +271,19 @@ class HeldShape(Shape):
 
 
 class OtherwiseShape(Shape):
-    """The connection that another value would have meant; null is a value that means nothing."""
+    """The connection that another value would have meant; a null value means nothing, a null connection is none."""
 
     value: str | None
-    connection_id: str
+    connection_id: str | None
 
 
 class RouteShape(Shape, kw_only=True):
     """The connection that somebody gets, by which value of which attribute, and with which role on the base connection.
 
-    `source` is `user attribute`, `attribute default` or `base`.
+    `source` is `user attribute`, `attribute default`, `base`, or `denied`: then there is no connection.
     """
 
-    connection_id: str
+    connection_id: str | None
     environment_id: str | None
     source: str
     attribute: str | None

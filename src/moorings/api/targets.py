@@ -7,17 +7,18 @@ from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter
 from moorings.engine.service import Target
 from moorings.environments import service as environments
-from moorings.errors import EnvironmentNotFound, NeedsCredentials
+from moorings.errors import EnvironmentNotFound, NeedsCredentials, NoEnvironment
 
 CONNECTION_ID = "Moorings-Connection-Id"
 
 ENVIRONMENT = Parameter(
     "environment",
     {"type": "string", "format": "uuid"},
-    "The environment to use (its id, or its connection's), in place of the one that the caller's attributes choose.",
+    "The environment to use (its id, or its connection's; or the base connection's own), in place of the one that the "
+    "caller's attributes choose.",
 )
 HEADERS = {CONNECTION_ID: "The connection that was used: the one asked for, or one of its environments."}
-ERRORS = (EnvironmentNotFound, NeedsCredentials)
+ERRORS = (EnvironmentNotFound, NoEnvironment, NeedsCredentials)
 """What a route declares whose connection is routed."""
 
 

@@ -15,11 +15,14 @@ class Connection(Base):
     """One warehouse. `settings` is what its dialect's Config holds beside the columns, without any secret.
 
     `revision` grows with every change of what a session is opened with, so that pools of older ones are closed.
+    `side` says on which side of environments it stands: none is an environment of an environment.
     """
 
     __tablename__ = "connections"
     __table_args__ = (
         CheckConstraint("base_role BETWEEN 0 AND 5", name="base_role"),
+        CheckConstraint("side IN ('base', 'environment')", name="side"),
+        Index("uq_connections_side", "id", "dialect", "side", unique=True),
         Index("ix_connections_organization_id", "organization_id"),
         STRICT,
     )
@@ -35,6 +38,7 @@ class Connection(Base):
     config_version: Mapped[int] = mapped_column(Integer, default=1)
     revision: Mapped[int] = mapped_column(Integer, default=1)
     environment_attribute: Mapped[str | None] = mapped_column(Text)
+    side: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(Milliseconds)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
     deleted_at: Mapped[int | None] = mapped_column(Milliseconds)

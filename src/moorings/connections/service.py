@@ -24,6 +24,8 @@ from moorings.secrets import Keyset
 FINGERPRINT_DIGITS = 24
 COLUMNS = ("name", "dialect", "database", "default_schema", "base_role")
 """Fields of a Config that are columns of their own; the rest is `settings`."""
+UNDIALLED = {"name", "unmatched"}
+"""Fields that no session is opened with: a change of them leaves the open ones alone."""
 
 
 async def create(session: AsyncSession, keyset: Keyset, actor: Actor, config: ConnectionConfig) -> str:
@@ -230,7 +232,7 @@ def _set(connection: Connection, config: ConnectionConfig) -> frozenset[str]:
         if name in differing:
             setattr(connection, name, after[name])
     connection.settings = {field: value for field, value in after.items() if field not in COLUMNS}
-    if differing - {"name"}:
+    if differing - UNDIALLED:
         connection.revision += 1
     return differing
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from moorings.dialects.facts import FieldFacts
 from moorings.dialects.fields import (
     Certificates,
     Decimal,
@@ -24,6 +24,7 @@ from moorings.dialects.fields import (
     S3Url,
     Seconds,
     SslMode,
+    Unmatched,
     Url,
     Zone,
     ZoneOrNone,
@@ -38,23 +39,6 @@ WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthCl
 
 def _on_the_wire(field: str) -> str:
     return WIRE_NAMES.get(field) or to_camel(field)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldFacts:
-    """One field as forms and docs show it."""
-
-    field: str
-    wire: str
-    kind: str
-    """string, number, boolean, enum or list."""
-    secret: bool
-    default: Any
-    description: str
-    required: str | None
-    """`always`, or the condition in words; None when it never is."""
-    allowed: tuple[str, ...] = ()
-    """The values of an enum."""
 
 
 class ConnectionConfig(BaseModel, frozen=True):
@@ -141,6 +125,11 @@ class ConnectionConfig(BaseModel, frozen=True):
         None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
     )
     results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
+    unmatched: Unmatched = Field(
+        "base",
+        description="Who gets this connection when none of their values means an environment of it: "
+        "everybody (`base`), or nobody (`deny`).",
+    )
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

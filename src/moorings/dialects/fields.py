@@ -174,6 +174,7 @@ Names = Annotated[
 ]
 """A comma list or an array; kept as a tuple."""
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+Unmatched = Literal["base", "deny"]
 
 
 def json_type(value: Any) -> str:

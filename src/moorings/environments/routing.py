@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["explicit", "user attribute", "attribute default", "base"]
+Source = Literal["explicit", "user attribute", "attribute default", "base", "denied"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The connection, and why it is this one: where the value came from, and which it was (None for the base alone)."""
+    """The connection, and why it is this one: where the value came from, and which it was (None for the base alone).
 
-    connection_id: str
+    None is no connection at all: no value means one here, and the base is not for everybody.
+    """
+
+    connection_id: str | None
     source: Source
     value: str | None = None
     environment_id: str | None = None
@@ -36,14 +39,20 @@ class Base:
     attribute: str | None
     values: tuple[str, ...]
     candidates: tuple[Candidate, ...] = ()
+    denies: bool = False
+    """Whoever has no value that means something gets nothing, where an attribute chooses."""
 
 
-def choose(base: Base, own: Sequence[str] | None, default: Sequence[str], explicit: Candidate | None = None) -> Choice:
-    """What the caller chose → the user's own values → the attribute's default → the base.
+def choose(
+    base: Base, own: Sequence[str] | None, default: Sequence[str], explicit: Candidate | Base | None = None
+) -> Choice:
+    """What the caller chose → the user's own values → the attribute's default → the base, if it is for everybody.
 
     `own` is None for whoever has no value of the attribute: only then the default counts. Of several values the first
     one that means something decides.
     """
+    if isinstance(explicit, Base):
+        return Choice(explicit.connection_id, "explicit")
     if explicit is not None:
         return Choice(explicit.connection_id, "explicit", None, explicit.environment_id)
     if base.attribute is not None:
@@ -54,6 +63,13 @@ def choose(base: Base, own: Sequence[str] | None, default: Sequence[str], explic
                 meant = meanings[value]
                 connection_id = meant.connection_id if meant else base.connection_id
                 return Choice(connection_id, source, value, meant.environment_id if meant else None)
+    return unmatched(base)
+
+
+def unmatched(base: Base) -> Choice:
+    """What somebody gets whose values mean nothing here."""
+    if base.denies and base.attribute is not None:
+        return Choice(None, "denied")
     return Choice(base.connection_id, "base")
 
 

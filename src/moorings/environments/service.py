@@ -27,6 +27,7 @@ from moorings.errors import (
     BaseConnectionNotFound,
     EnvironmentNotFound,
     NeedsCredentials,
+    NoEnvironment,
     NotEnvironments,
     PermissionDenied,
     ValueInUse,
@@ -49,14 +50,14 @@ async def attach(
     session: AsyncSession, actor: Actor, base: Connection, connection_ids: Sequence[str]
 ) -> list[ConnectionEnvironment]:
     """Make connections environments of `base`, all or none; raises NotEnvironments that names each misfit."""
-    await lock(session, base)
+    wanted = list(dict.fromkeys(connection_ids))
+    candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in wanted}
+    await _lock_all(session, [base, *(each for each in candidates.values() if each)])
     taken = set(
         await session.scalars(
             select(ConnectionEnvironment.connection_id).where(ConnectionEnvironment.base_connection_id == base.id)
         )
     )
-    wanted = list(dict.fromkeys(connection_ids))
-    candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in wanted}
     misfits = [
         connection_id
         for connection_id in wanted
@@ -67,12 +68,18 @@ async def attach(
     if not all(actor.may(Permission.CHANGE, connection) for connection in candidates.values() if connection):
         raise PermissionDenied
     now = clock.now()
+    base.side = "base"
+    for connection in candidates.values():
+        if connection is not None:
+            connection.side = "environment"
+    await session.flush()
     environments = [
         ConnectionEnvironment(
             id=str(uuid.uuid4()),
             organization_id=base.organization_id,
             base_connection_id=base.id,
             connection_id=connection_id,
+            dialect=base.dialect,
             created_at=now,
         )
         for connection_id in wanted
@@ -80,6 +87,12 @@ async def attach(
     session.add_all(environments)
     await session.flush()
     return environments
+
+
+async def _lock_all(session: AsyncSession, connections: Iterable[Connection]) -> None:
+    """Lock several connections, in the order of their ids: two who do so never wait for each other."""
+    for connection in sorted({each.id: each for each in connections}.values(), key=lambda each: each.id):
+        await lock(session, connection)
 
 
 async def _visible(session: AsyncSession, actor: Actor, connection_id: str) -> Connection | None:
@@ -95,6 +108,8 @@ def _fits(candidate: Connection | None, base: Connection) -> bool:
         and candidate.deleted_at is None
         and candidate.id != base.id
         and candidate.dialect == base.dialect
+        and candidate.side != "base"
+        and base.side != "environment"
     )
 
 
@@ -134,23 +149,27 @@ async def set_values(
 async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, explicit: str | None = None) -> Routed:
     """The connection that a user or an organization key gets who asks for `base`.
 
-    `explicit` is the id of an environment, or of its connection, that they ask for; raises EnvironmentNotFound for
-    none of this base connection's. Raises Archived rather than choose another one in the place of an archived one.
+    `explicit` is the id of an environment, or of its connection, or of the base itself, that they ask for; raises
+    EnvironmentNotFound for none of this base connection's. Raises Archived rather than choose another one in the place
+    of an archived one.
     """
     found = await _base(session, base)
-    wanted = None
-    if explicit is not None:
-        wanted = next(
-            (each for each in found.candidates if explicit in (each.environment_id, each.connection_id)), None
-        )
-        if wanted is None:
-            raise EnvironmentNotFound(explicit)
+    wanted = _asked_for(found, explicit) if explicit is not None else None
     held = await attributes.held(session, owner, found.attribute) if found.attribute else Held(None, ())
     choice = choose(found, held.own, held.default, wanted)
-    connection = await session.get_one(Connection, choice.connection_id)
-    if connection.deleted_at is not None:
+    connection = await session.get_one(Connection, choice.connection_id) if choice.connection_id else None
+    if connection is not None and connection.deleted_at is not None:
         raise Archived
     return Routed(choice, connection, found, held)
+
+
+def _asked_for(base: Base, explicit: str) -> Candidate | Base:
+    if explicit == base.connection_id:
+        return base
+    for each in base.candidates:
+        if explicit in (each.environment_id, each.connection_id):
+            return each
+    raise EnvironmentNotFound(explicit)
 
 
 async def open_routed(
@@ -159,12 +178,15 @@ async def open_routed(
     """What the engine needs for the connection that the actor gets who asks for `base`.
 
     An environment that is asked for by its id needs the permission on that connection itself, or the right to change
-    the base; raises PermissionDenied. Otherwise the role on the base connection is the one that counts.
+    the base, as the base does that is asked for in place of an environment; raises PermissionDenied. Otherwise the role
+    on the base connection is the one that counts. Raises NoEnvironment where the base is not for everybody.
     """
     async with db.reading() as session:
         routed = await route(session, await access.owner(session, actor), base, explicit)
+        if routed.connection is None:
+            raise NoEnvironment(str(routed.base.attribute))
         if explicit is not None and not actor.may(Permission.CHANGE, base):
-            actor.require(permission, routed.connection)
+            actor.require(Permission.CHANGE if routed.connection.id == base.id else permission, routed.connection)
         target = await opened(session, keyset, routed.connection)
     if target.config.lacks_credentials:
         raise NeedsCredentials
@@ -173,10 +195,10 @@ async def open_routed(
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A choice, the connection that it is, and what it was made from."""
+    """A choice, the connection that it is (None where it is denied), and what it was made from."""
 
     choice: Choice
-    connection: Connection
+    connection: Connection | None
     base: Base
     held: Held
 
@@ -194,7 +216,8 @@ async def _base(session: AsyncSession, base: Connection) -> Base:
         .order_by(ConnectionEnvironment.created_at, ConnectionEnvironment.id)
     )
     candidates = tuple(Candidate(each.id, each.connection_id, values.get(each.id, ())) for each in environments)
-    return Base(base.id, base.environment_attribute, values.get(None, ()), candidates)
+    denies = base.settings.get("unmatched") == "deny"
+    return Base(base.id, base.environment_attribute, values.get(None, ()), candidates, denies)
 
 
 async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEnvironment, tuple[str, ...]]]:
@@ -241,9 +264,26 @@ async def dependents(session: AsyncSession, connection: Connection) -> tuple[lis
     return below, [base for base, other in found if other == connection.id]
 
 
+async def bases_of(session: AsyncSession, connection: Connection) -> list[Connection]:
+    """The base connections that this one is an environment of, the archived ones left out."""
+    rows = await session.scalars(
+        select(Connection)
+        .join(ConnectionEnvironment, ConnectionEnvironment.base_connection_id == Connection.id)
+        .where(ConnectionEnvironment.connection_id == connection.id, Connection.deleted_at.is_(None))
+        .order_by(Connection.name, Connection.id)
+    )
+    return list(rows)
+
+
 async def detach(session: AsyncSession, environment: ConnectionEnvironment, base: Connection) -> None:
     """Let a connection be no environment of `base` any more, and free its values; both connections stay."""
-    await lock(session, base)
+    connection = await session.get_one(Connection, environment.connection_id)
+    await _lock_all(session, [base, connection])
     await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
-    await session.delete(environment)
+    gone = delete(ConnectionEnvironment).where(ConnectionEnvironment.id == environment.id)
+    if (await session.execute(gone.returning(ConnectionEnvironment.id))).scalar() is None:
+        raise EnvironmentNotFound(environment.id)  # another request was first
+    for each in (base, connection):
+        if not any(await dependents(session, each)):
+            each.side = None
     await session.flush()

@@ -135,6 +135,15 @@ class PermissionDenied(MooringsError):
     """Permission denied"""
 
 
+class NoEnvironment(PermissionDenied):
+    """The base connection is for those only whose values mean one of its environments."""
+
+    def __init__(self, attribute: str) -> None:
+        super().__init__(
+            f'None of your values of the user attribute "{attribute}" means an environment of this connection'
+        )
+
+
 class RateLimited(MooringsError):
     """Too many requests"""
 

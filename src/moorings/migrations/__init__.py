@@ -8,7 +8,7 @@ import fcntl
 import logging
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision this code is written for."""
 
 
@@ -46,6 +46,9 @@ async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
     lock = _file_lock(Path(f"{database.url.database}.lock")) if database.embedded else contextlib.nullcontext()
     with lock:
         async with database.engine.connect() as connection:
+            if database.embedded:  # a table is changed by making it anew, while others refer to it
+                raw = await connection.get_raw_connection()
+                await cast("Any", raw.driver_connection).execute("PRAGMA foreign_keys=OFF")
             await connection.execution_options(moorings_writes=True)
             async with connection.begin():
                 if not database.embedded:
@@ -72,11 +75,18 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     try:
         command.upgrade(config, HEAD)
+        _require_sound(connection)
     except CommandError:
         raise OperatorError(
             f"the database's schema ({_revision(connection)}) is newer than this version of Moorings knows ({HEAD}): "
             "upgrade Moorings"
         ) from None
+
+
+def _require_sound(connection: Connection) -> None:
+    """Raise OperatorError where a migration left a row of SQLite without the row that it refers to."""
+    if connection.dialect.name == "sqlite" and (astray := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+        raise OperatorError(f"the migration was undone: rows of {astray[0][0]} refer to none of {astray[0][2]}")
 
 
 def _revision(connection: Connection) -> Any:

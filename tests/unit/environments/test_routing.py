@@ -13,7 +13,10 @@ TENANT = Base("base", "tenant", ("main", "home"), (DEV, PROD))
 NOBODYS = Base("base", None, ("main",), (DEV, PROD))
 ALONE = Base("base", "tenant", ())
 
+STRICT = Base("base", "tenant", ("main",), (DEV, PROD), denies=True)
+
 AS_BASE = Choice("base", "base")
+DENIED = Choice(None, "denied")
 
 
 def own(connection: str, value: str, environment: str | None) -> Choice:
@@ -49,6 +52,21 @@ RULE: list[tuple[str, Base, Any, Any, Any, Choice]] = [
     ("explicit before all", TENANT, ("dev",), ("dev",), PROD, Choice("prod", "explicit", None, "e-prod")),
     ("explicit without an attribute", NOBODYS, None, (), DEV, Choice("dev", "explicit", None, "e-dev")),
     ("no attribute chooses", NOBODYS, ("dev",), ("dev",), None, AS_BASE),
+    ("the base itself, before all", TENANT, ("dev",), (), TENANT, Choice("base", "explicit")),
+    ("a strict base: own value means nothing", STRICT, ("elsewhere",), ("dev",), None, DENIED),
+    ("a strict base: no value at all", STRICT, None, (), None, DENIED),
+    ("a strict base: a default that means nothing", STRICT, None, ("elsewhere",), None, DENIED),
+    ("a strict base: a value that means it", STRICT, ("main",), (), None, own("base", "main", None)),
+    ("a strict base: a value that means an environment", STRICT, ("dev",), (), None, own("dev", "dev", "e-dev")),
+    ("a strict base, explicitly", STRICT, None, (), STRICT, Choice("base", "explicit")),
+    (
+        "a strict base that no attribute chooses on",
+        Base("base", None, (), (DEV,), denies=True),
+        ("dev",),
+        (),
+        None,
+        AS_BASE,
+    ),
     ("no environments", ALONE, ("dev",), ("dev",), None, AS_BASE),
 ]
 
