@@ -127,6 +127,21 @@ class UserAttributeValue(Base):
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 
 
+class RepeatableRequest(Base):
+    """A request that named an Idempotency-Key, and its answer; the fingerprint is keyed, as bodies hold secrets."""
+
+    __tablename__ = "repeatable_requests"
+    __table_args__ = (UniqueConstraint("key_id", "name"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    name: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    answer: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[int] = mapped_column(Milliseconds, index=True)
+
+
 class Installation(Base):
     """A fact about this installation as a whole, by key."""
 

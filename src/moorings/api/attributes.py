@@ -9,7 +9,7 @@ from moorings.access import attributes, service
 from moorings.access.attributes import Definition
 from moorings.access.models import ApiKey, User, UserAttribute
 from moorings.access.policy import Permission
-from moorings.api import schemas
+from moorings.api import repeats, schemas
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter, Route
 from moorings.api.shapes import AttributeList, AttributeShape, Done, HeldShape, OtherwiseShape, RouteShape
@@ -22,6 +22,7 @@ from moorings.errors import (
     AttributeNotFound,
     EnvironmentNotFound,
     KeyNotFound,
+    RepeatDiffers,
     UnknownKeys,
     UserNotFound,
 )
@@ -207,13 +208,15 @@ ROUTES = (
     Route(
         method="POST",
         path="/user-attributes",
-        handler=define,
+        handler=repeats.once(define),
         admin=True,
         summary="Define a user attribute",
         answer=AttributeShape,
         status=201,
         body=schemas.user_attribute,
-        errors=(AttributeInUse,),
+        parameters=(repeats.KEY,),
+        headers=repeats.HEADERS,
+        errors=(AttributeInUse, RepeatDiffers),
     ),
     Route(
         method="PUT",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import dialects
 from moorings.access import service as access
 from moorings.access.policy import Permission
-from moorings.api import changes, details, schemas, targets
+from moorings.api import changes, details, repeats, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
@@ -33,6 +34,7 @@ from moorings.errors import (
     EmptyBody,
     NotArchived,
     PreconditionFailed,
+    RepeatDiffers,
     Saturated,
     UnknownDialect,
     UnknownDialects,
@@ -51,17 +53,23 @@ _encode = msgspec.json.Encoder().encode
 # ---- create -----------------------------------------------------------------------------------------------------
 
 
-async def create(call: Call) -> Created:
+async def create(call: Call) -> bytes:
     """Store a new connection; with `test=true` only if it can be reached."""
     query = Fields(call.query(), ("test",))
     test_first = query.flag("test", default=False)
     query.done()
     config = dialects.read(call.body)
     if test_first:
+        async with call.services.db.reading() as session:
+            if answer := await repeats.earlier(call, session):
+                return answer
         await _require_passing(call, config)
     async with call.services.db.unit_of_work() as session:
-        created = await service.create(session, call.services.keyset, call.actor, config)
-    return Created(data=created)
+        return await repeats.answered(call, session, lambda: _store(call, session, config))
+
+
+async def _store(call: Call, session: AsyncSession, config: ConnectionConfig) -> Created:
+    return Created(data=await service.create(session, call.services.keyset, call.actor, config))
 
 
 async def _require_passing(call: Call, config: ConnectionConfig) -> None:
@@ -238,8 +246,9 @@ ROUTES = (
         answer=Created,
         status=201,
         body=schemas.connection,
-        parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."),),
-        errors=(UnknownDialect, ConnectionTestFailed, Saturated),
+        parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."), repeats.KEY),
+        headers=repeats.HEADERS,
+        errors=(UnknownDialect, ConnectionTestFailed, Saturated, RepeatDiffers),
     ),
     Route(
         method="GET",
@@ -276,14 +285,15 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/restore",
-        handler=restore,
+        handler=repeats.once(restore),
         permission=Permission.RESTORE,
         summary="Restore an archived connection",
         answer=OneConnection,
         body=schemas.credentials,
         body_optional=True,
-        headers=ETAG,
-        errors=(NotArchived,),
+        parameters=(repeats.KEY,),
+        headers=ETAG | repeats.HEADERS,
+        errors=(NotArchived, RepeatDiffers),
     ),
     Route(
         method="GET",

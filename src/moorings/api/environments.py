@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorings.api import schemas
+from moorings.api import repeats, schemas
 from moorings.api.changes import read_value_list
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Route
@@ -16,6 +16,7 @@ from moorings.errors import (
     EnvironmentNotFound,
     NotEnvironments,
     PermissionDenied,
+    RepeatDiffers,
     ValueInUse,
 )
 
@@ -100,12 +101,14 @@ ROUTES = (
     Route(
         method="POST",
         path="/connection-environments",
-        handler=create,
+        handler=repeats.once(create),
         summary="Create connection environments",
         answer=EnvironmentsCreated,
         status=201,
         body=schemas.new_environments,
-        errors=(BaseConnectionNotFound, PermissionDenied, Archived, NotEnvironments),
+        parameters=(repeats.KEY,),
+        headers=repeats.HEADERS,
+        errors=(BaseConnectionNotFound, PermissionDenied, Archived, NotEnvironments, RepeatDiffers),
     ),
     Route(
         method="PUT",

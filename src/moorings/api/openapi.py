@@ -28,6 +28,7 @@ STATUS_WORDS = {
     412: "The connection has changed since it was read.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not application/json.",
+    422: "The Idempotency-Key came with another request before.",
     429: "The key has used up its requests; Retry-After tells when to come back.",
     500: "Something went wrong inside; the service's log has the rest.",
     503: "Every session that a setting allows is in use; Retry-After tells when to come back.",

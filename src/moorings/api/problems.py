@@ -19,6 +19,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.PreconditionFailed: 412,
     errors.BodyTooLarge: 413,
     errors.WrongContentType: 415,
+    errors.RepeatDiffers: 422,
     errors.RateLimited: 429,
     errors.Saturated: 503,
     errors.QueryTimeout: 504,

@@ -11,7 +11,7 @@
     │   ├── KeyNotFound · UserNotFound · AttributeNotFound
     ├── Archived
     │   └── AlreadyArchived
-    ├── NotArchived · NeedsCredentials · PreconditionFailed
+    ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
     ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
@@ -70,6 +70,7 @@ from moorings.errors.requests import (
     QueryIdInUse,
     QueryNotFound,
     RateLimited,
+    RepeatDiffers,
     Saturated,
     UnknownDialect,
     UnknownDialects,
@@ -155,6 +156,7 @@ __all__ = [
     "QueryTimeout",
     "RateLimited",
     "ReadOnly",
+    "RepeatDiffers",
     "Saturated",
     "SchemaForbidden",
     "SchemaNotFound",

@@ -207,6 +207,10 @@ class NeedsCredentials(MooringsError):
     """This connection was restored without its credentials. Send them with PATCH /connections/{id}"""
 
 
+class RepeatDiffers(MooringsError):
+    """This Idempotency-Key came with another request before"""
+
+
 class PreconditionFailed(MooringsError):
     """The connection has changed since it was read. Read it again, and send its new etag in If-Match"""
 

@@ -1,0 +1,66 @@
+"""Requests that may be sent again: the first answer is kept for a day, and given to whoever repeats the request."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.models import RepeatableRequest
+from moorings.access.service import Actor
+from moorings.errors import RepeatDiffers
+
+KEPT_MILLISECONDS = 24 * 60 * 60 * 1000
+
+
+async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> bytes | None:
+    """What the request was answered that named this Idempotency-Key before; None when none did.
+
+    Raises RepeatDiffers where that was another request.
+    """
+    found = (
+        await session.scalars(
+            select(RepeatableRequest).where(
+                RepeatableRequest.key_id == actor.key_id,
+                RepeatableRequest.name == name,
+                RepeatableRequest.created_at > clock.now() - KEPT_MILLISECONDS,
+            )
+        )
+    ).one_or_none()
+    return _answer(found, fingerprint) if found else None
+
+
+def _answer(found: RepeatableRequest, fingerprint: bytes) -> bytes:
+    if not hmac.compare_digest(found.fingerprint, fingerprint):
+        raise RepeatDiffers
+    return found.answer
+
+
+async def claim(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> RepeatableRequest | bytes:
+    """Claim the Idempotency-Key for this transaction, or tell what the request was answered that had it before.
+
+    Whoever claims it at the same time waits until this transaction ends. Raises RepeatDiffers.
+    """
+    await session.execute(
+        delete(RepeatableRequest).where(RepeatableRequest.created_at <= clock.now() - KEPT_MILLISECONDS)
+    )
+    claimed = RepeatableRequest(
+        id=str(uuid.uuid4()),
+        organization_id=actor.organization_id,
+        key_id=actor.key_id,
+        name=name,
+        fingerprint=fingerprint,
+        answer=b"",
+        created_at=clock.now(),
+    )
+    try:
+        async with session.begin_nested():
+            session.add(claimed)
+    except IntegrityError:
+        mine = (RepeatableRequest.key_id == actor.key_id, RepeatableRequest.name == name)
+        return _answer((await session.scalars(select(RepeatableRequest).where(*mine))).one(), fingerprint)
+    return claimed
