@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api import attributes, catalog, connections, dialects, environments, keys, pages, queries, routing
+from moorings.api import attributes, catalog, connections, dialects, environments, health, keys, pages, queries, routing
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.state import Services
@@ -33,6 +33,7 @@ ROUTES = (
     *environments.ROUTES,
     *queries.ROUTES,
     *catalog.ROUTES,
+    *health.ROUTES,
 )
 """Every operation of the API."""
 

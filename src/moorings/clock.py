@@ -1,7 +1,7 @@
 """The only source of time: everything that stores or compares an instant asks here."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -19,3 +19,9 @@ def offset(zone: str) -> str:
     """What a zone (an IANA name) is ahead of UTC now, such as `+01:00`."""
     ahead = datetime.now(ZoneInfo(zone)).strftime("%z")
     return f"{ahead[:3]}:{ahead[3:5]}"
+
+
+def iso(milliseconds: int) -> str:
+    """An instant (UTC epoch milliseconds) as ISO 8601 in UTC, with milliseconds and `Z`."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

@@ -6,6 +6,7 @@ from the descriptions here.
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +24,21 @@ def _one_word(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
         raise ValueError("must be printable ASCII without spaces, as a bearer token is")
     return token
+
+
+def _web_address(url: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
+        raise ValueError("must be an http or https address")
+    return url
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    coded = secret.get_secret_value()
+    try:
+        base64.b64decode(coded.removeprefix("whsec_") if coded.startswith("whsec_") else "", validate=True)
+    except ValueError:
+        raise ValueError("must be base64 after whsec_") from None
+    return secret
 
 
 class Settings(BaseSettings):
@@ -87,6 +103,16 @@ class Settings(BaseSettings):
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
     duckdb_dir: Path | None = Field(
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
+    )
+    health_probe_seconds: float = Field(
+        300.0, ge=0, le=86_400, description="The pause between two probes of a connection's health; `0` probes none."
+    )
+    health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
+    webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
+        None, description="Where it is told that a connection began to fail, or is well again. Absent: nowhere."
+    )
+    webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
+        None, description="Signs these messages, as Standard Webhooks does; `whsec_…` or any string."
     )
     sample: bool = Field(True, description="Make a small sample database and a connection to it at the first start.")
     shutdown_seconds: float = Field(

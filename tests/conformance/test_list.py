@@ -150,8 +150,9 @@ class TestShape:
             "baseRole": "VIEWER",
             "createdAt": created,
             "updatedAt": created,
+            "health": {"status": "unknown", "since": None, "error": None},
         }
-        assert list(connection) == KEYS
+        assert list(connection) == [*KEYS, "health"]
 
     def test_of_an_archived_one(self, stocked: Any) -> None:
         (gone,) = stocked.request("GET", "/connections?includeDeleted=1&name=gone").json()["connections"]

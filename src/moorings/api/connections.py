@@ -10,22 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import dialects
 from moorings.access import service as access
 from moorings.access.policy import Permission
-from moorings.api import changes, details, repeats, schemas, targets
+from moorings.api import changes, details, health, repeats, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
     Archived,
     Changed,
     ConnectionList,
+    ConnectionShape,
     Created,
     DependentsShape,
     OneConnection,
     StepShape,
     TestShape,
     connection_shape,
+    health_shape,
 )
 from moorings.connections import service
-from moorings.connections.listing import Filter, Snapshot, snapshot
+from moorings.connections.listing import Filter, Listed, Snapshot, snapshot
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
 from moorings.environments import service as environments
@@ -40,6 +42,7 @@ from moorings.errors import (
     UnknownDialects,
     ValueInUse,
 )
+from moorings.health.service import Health
 from moorings.queries import service as queries
 
 SORT_FIELDS = ("database", "dialect", "name")
@@ -89,9 +92,17 @@ async def list_connections(call: Call) -> bytes:
     async def render() -> bytes:
         wanted = _filter(call.query())
         found = (await _snapshot(call)).select(call.actor, wanted)
-        return _encode(ConnectionList([connection_shape(listed) for listed in found]))
+        known = await health.of_organization(call)
+        return _encode(ConnectionList([_listed(call, connection, known) for connection in found]))
 
     return await call.services.db.kept((call.actor.organization_id, whose, call.query_string), call.version, render)
+
+
+def _listed(call: Call, connection: Listed, known: Mapping[str, Health]) -> ConnectionShape:
+    found = known.get(connection.id)
+    if found is None:
+        return connection_shape(connection)
+    return connection_shape(connection, health_shape(found, words=call.actor.may(Permission.READ, connection)))
 
 
 async def _snapshot(call: Call) -> Snapshot:
@@ -202,7 +213,9 @@ async def test_saved(call: Call) -> TestShape:
     query.done()
     Fields(call.body, ()).done()
     target = await targets.routed(call, Permission.TEST, environment)
-    return test_shape(await call.services.engine.test(target.dialect, target.config))
+    report = await call.services.engine.test(target.dialect, target.config)
+    await health.record(call, target, report)
+    return test_shape(report)
 
 
 def test_shape(report: TestReport) -> TestShape:

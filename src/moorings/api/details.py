@@ -9,11 +9,12 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.api.routing import Call, Parameter
-from moorings.api.shapes import ConnectionDetails, CredentialShape, connection_shape, instant
+from moorings.api.shapes import ConnectionDetails, CredentialShape, connection_shape, health_shape, instant
 from moorings.connections import service
 from moorings.connections.listing import listed
 from moorings.connections.models import Connection
 from moorings.errors import PreconditionFailed
+from moorings.health import service as health
 
 ETAG = b"etag"
 IF_MATCH = Parameter(
@@ -63,4 +64,5 @@ async def _details(call: Call, session: AsyncSession, connection: Connection) ->
         etag="",
     )
     shown.etag = f'"{hashlib.sha256(_encode(shown)).hexdigest()[:32]}"'
+    shown.health = health_shape(await health.of_connection(session, connection.id), words=True)  # no change of theirs
     return shown

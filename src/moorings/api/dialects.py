@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import msgspec
 
 from moorings import dialects
 from moorings.api.routing import Call, Route
-from moorings.api.shapes import DialectList, DialectShape, FieldShape, LoginShape
+from moorings.api.shapes import Shape
 from moorings.dialects.base import Dialect
+
+
+class LoginShape(Shape):
+    """One way to log in: an `authenticationType`, and the fields that it requires."""
+
+    name: str
+    requires: list[str]
+    default: bool
+
+
+class FieldShape(Shape):
+    """A field of a dialect, as a form shows it; `required` is `always`, or the condition in words."""
+
+    name: str
+    kind: str
+    secret: bool
+    required: str | None
+    default: Any
+    allowed: list[str]
+    description: str
+
+
+class DialectShape(Shape):
+    """A dialect: what it is called, what it can do, its fields, and the JSON Schema of a body that creates one."""
+
+    name: str
+    title: str
+    connects: bool
+    own: bool
+    several_catalogs: bool
+    key_pair: bool
+    probed: bool
+    extra: str | None
+    default_port: int | None
+    parameters: str | None
+    authentication_types: list[LoginShape]
+    fields: list[FieldShape]
+    schema: dict[str, Any]
+
+
+class DialectList(Shape):
+    """Every dialect."""
+
+    dialects: list[DialectShape]
 
 
 async def list_dialects(call: Call) -> bytes:
@@ -49,6 +94,7 @@ def _shape(dialect: Dialect) -> DialectShape:
         dialect.abilities.own,
         dialect.abilities.several_catalogs,
         dialect.abilities.key_pair,
+        dialect.abilities.probed,
         dialect.extra,
         dialect.default_port,
         dialect.PARAMETERS,

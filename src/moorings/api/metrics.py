@@ -39,11 +39,20 @@ requests = Requests()
 
 
 sessions = Gauge("moorings_sessions", "Sessions with warehouses.", ["connection", "state"], registry=registry)
+healthy = Gauge(
+    "moorings_connection_healthy",
+    "1 where a connection's last test passed, 0 where not.",
+    ["connection"],
+    registry=registry,
+)
 queries = Gauge("moorings_running_queries", "Queries that run in this process.", registry=registry)
 
 
-def render(open_sessions: Mapping[str, Counts], running_queries: int) -> bytes:
+def render(open_sessions: Mapping[str, Counts], running_queries: int, known_health: Mapping[str, bool]) -> bytes:
     """Everything, in Prometheus' text format; a connection's label is its id."""
+    healthy.clear()
+    for connection_id, well in known_health.items():
+        healthy.labels(connection_id).set(well)
     sessions.clear()
     for connection_id, counts in open_sessions.items():
         sessions.labels(connection_id, "idle").set(counts.idle)

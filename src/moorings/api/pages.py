@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
@@ -16,6 +17,7 @@ from moorings.api.routing import Call, Rendered, Route
 from moorings.api.shapes import Shape
 from moorings.api.state import Services
 from moorings.errors import InvalidMethod, OperatorError
+from moorings.health.service import live
 
 HTML = b"text/html; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -73,8 +75,21 @@ async def health(services: Services) -> Rendered:
 
 async def prometheus(services: Services) -> Rendered:
     """Everything that is counted, for Prometheus to scrape."""
-    body = metrics.render(services.engine.sessions(), services.queries.count())
+    body = metrics.render(services.engine.sessions(), services.queries.count(), await _health(services))
     return Rendered(body, media_type=PROMETHEUS)
+
+
+async def _health(services: Services) -> Mapping[str, bool]:
+    """Connection → whether it is well, of live ones; what Prometheus asks again and again is read once a version."""
+
+    async def load() -> Mapping[str, bool]:
+        async with services.db.reading() as session:
+            return await live(session)
+
+    try:
+        return await services.db.kept(("healthy",), await services.db.version(), load)
+    except (OperatorError, SQLAlchemyError):  # the rest can be told without the metadata database
+        return {}
 
 
 async def welcome(_: Services) -> Rendered:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from moorings.access.policy import Role
+from moorings.clock import iso as instant
 from moorings.connections.listing import Listed
+from moorings.health.service import Health
 
 
 class Shape(msgspec.Struct, rename="camel"):
@@ -42,6 +44,22 @@ class Created(Shape, kw_only=True):
     data: str
 
 
+class HealthErrorShape(Shape):
+    """What fails: the step of the test, a code, and words for those who may read the connection."""
+
+    step: str
+    code: str | None
+    message: str | None
+
+
+class HealthShape(Shape):
+    """How a connection is: `healthy`, `failing`, or `unknown` where it was never tested."""
+
+    status: str
+    since: str | None
+    error: HealthErrorShape | None
+
+
 class ConnectionShape(Shape):
     """A connection, without anything secret."""
 
@@ -58,6 +76,7 @@ class ConnectionShape(Shape):
     base_role: str
     created_at: str
     updated_at: str
+    health: HealthShape
 
 
 class ConnectionList(Shape):
@@ -98,7 +117,22 @@ class DependentsShape(Shape, kw_only=True):
     running_queries: int
 
 
-def connection_shape(listed: Listed) -> ConnectionShape:
+UNKNOWN = HealthShape("unknown", None, None)
+
+
+def health_shape(found: Health | None, *, words: bool) -> HealthShape:
+    """How a connection is; without `words`, the message of what fails is left out."""
+    if found is None:
+        return UNKNOWN
+    return HealthShape(found.status, instant(found.since), error_shape(found.error, words=words))
+
+
+def error_shape(error: Mapping[str, Any] | None, *, words: bool) -> HealthErrorShape | None:
+    """What fails, of a connection that does."""
+    return HealthErrorShape(error["step"], error["code"], error["message"] if words else None) if error else None
+
+
+def connection_shape(listed: Listed, health: HealthShape = UNKNOWN) -> ConnectionShape:
     """A connection as the wire shows it."""
     return ConnectionShape(
         id=listed.id,
@@ -114,6 +148,7 @@ def connection_shape(listed: Listed) -> ConnectionShape:
         base_role=Role(listed.base_role).name,
         created_at=instant(listed.created_at),
         updated_at=instant(listed.updated_at),
+        health=health,
     )
 
 
@@ -314,58 +349,9 @@ class EnvironmentList(Shape):
     connection_environments: list[EnvironmentShape]
 
 
-class LoginShape(Shape):
-    """One way to log in: an `authenticationType`, and the fields that it requires."""
-
-    name: str
-    requires: list[str]
-    default: bool
-
-
-class FieldShape(Shape):
-    """A field of a dialect, as a form shows it; `required` is `always`, or the condition in words."""
-
-    name: str
-    kind: str
-    secret: bool
-    required: str | None
-    default: Any
-    allowed: list[str]
-    description: str
-
-
-class DialectShape(Shape):
-    """A dialect: what it is called, what it can do, its fields, and the JSON Schema of a body that creates one."""
-
-    name: str
-    title: str
-    connects: bool
-    own: bool
-    several_catalogs: bool
-    key_pair: bool
-    extra: str | None
-    default_port: int | None
-    parameters: str | None
-    authentication_types: list[LoginShape]
-    fields: list[FieldShape]
-    schema: dict[str, Any]
-
-
-class DialectList(Shape):
-    """Every dialect."""
-
-    dialects: list[DialectShape]
-
-
 class EnvironmentsCreated(Shape, kw_only=True):
     """New environments, in both published spellings."""
 
     success: bool = True
     data: list[NewEnvironment]
     connection_environments: list[EnvironmentShape]
-
-
-def instant(milliseconds: int) -> str:
-    """An instant as ISO 8601 in UTC, with milliseconds and `Z`."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

@@ -24,7 +24,7 @@ from moorings.secrets import Keyset
 FINGERPRINT_DIGITS = 24
 COLUMNS = ("name", "dialect", "database", "default_schema", "base_role")
 """Fields of a Config that are columns of their own; the rest is `settings`."""
-UNDIALLED = {"name", "unmatched"}
+UNDIALLED = {"name", "unmatched", "probe_health"}
 """Fields that no session is opened with: a change of them leaves the open ones alone."""
 
 

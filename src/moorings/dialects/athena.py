@@ -144,7 +144,7 @@ class Athena(BaseDialect):
     name = "athena"
     title = "Amazon Athena"
     extra = "athena"
-    abilities = Abilities(connects=True, several_catalogs=True)
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     ADDRESS_FIELDS = ("host_override", "region")
     PARAMETERS = "?, ?"
     Config = Config

@@ -34,6 +34,8 @@ class Abilities:
     """A user can log in with a private key in place of a password."""
     own: bool = False
     """Ours, beyond the dialects of the published API."""
+    probed: bool = True
+    """Health is probed unless a connection says otherwise; not where a probe wakes what is billed by the minute."""
 
 
 @dataclass(frozen=True, slots=True)

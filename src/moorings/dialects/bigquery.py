@@ -170,7 +170,7 @@ class BigQuery(BaseDialect):
     name = "bigquery"
     title = "Google BigQuery"
     extra = "bigquery"
-    abilities = Abilities(connects=True, several_catalogs=True)
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     ADDRESS_FIELDS = ("host_override",)
     PARAMETERS = "?, ?"
     Config = Config

@@ -130,6 +130,9 @@ class ConnectionConfig(BaseModel, frozen=True):
         description="Who gets this connection when none of their values means an environment of it: "
         "everybody (`base`), or nobody (`deny`).",
     )
+    probe_health: bool | None = Field(
+        None, description="Whether its health is probed; absent: unless a probe wakes what is billed by the minute."
+    )
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class Databricks(BaseDialect):
     name = "databricks"
     title = "Databricks"
     extra = "databricks"
-    abilities = Abilities(connects=True, several_catalogs=True)
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     PARAMETERS = "?, ?"
     Config = Config
     FAULTS = FAULTS

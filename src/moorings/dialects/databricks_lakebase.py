@@ -8,6 +8,7 @@ in no more once it expired. Source: https://docs.databricks.com/aws/en/oltp/.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from moorings import errors
@@ -41,5 +42,6 @@ class DatabricksLakebase(Postgres):
     name = "databricks_lakebase"
     title = "Databricks Lakebase"
     extra = "databricks-lakebase"
+    abilities = replace(Postgres.abilities, probed=False)
     Config = Config
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {**FAULTS, "28": EXPIRED, "28P01": EXPIRED}

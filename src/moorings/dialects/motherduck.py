@@ -30,7 +30,7 @@ class MotherDuck(BaseDialect):
 
     name = "motherduck"
     title = "MotherDuck"
-    abilities = Abilities(connects=True, several_catalogs=True)
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     PARAMETERS = "$1, $2 or ?, ?"
     Config = Config
     FAULTS = duckdb.FAULTS

@@ -54,7 +54,7 @@ class Redshift(BaseDialect):
     name = "redshift"
     title = "Amazon Redshift"
     extra = "redshift"
-    abilities = Abilities(connects=True)
+    abilities = Abilities(connects=True, probed=False)
     Config = Config
     PARAMETERS = "%s, %s"
     FAULTS = FAULTS

@@ -76,7 +76,7 @@ class Snowflake(BaseDialect):
     name = "snowflake"
     title = "Snowflake"
     extra = "snowflake"
-    abilities = Abilities(connects=True, several_catalogs=True, key_pair=True)
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True, key_pair=True)
     PARAMETERS = "?, ?"
     Config = Config
     FAULTS = FAULTS

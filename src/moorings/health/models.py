@@ -1,0 +1,76 @@
+"""Stored: how connections are, how they were, when they are probed, and what is still to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moorings.db import STRICT, Base, Json, Milliseconds
+
+STATUSES = "status IN ('healthy', 'failing')"
+
+
+class ConnectionHealth(Base):
+    """How a connection is now. A row changes only when that does, as lists of connections show it."""
+
+    __tablename__ = "connection_health"
+    __table_args__ = (
+        CheckConstraint(STATUSES, name="status"),
+        CheckConstraint("(status = 'failing') = (error IS NOT NULL)", name="error"),
+        STRICT,
+    )
+
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), index=True)
+    status: Mapped[str] = mapped_column(Text)
+    since: Mapped[int] = mapped_column(Milliseconds)
+    error: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """Step, code and message of the test that failed."""
+
+
+class HealthChange(Base):
+    """A connection became healthy, or began to fail, or failed in another way."""
+
+    __tablename__ = "health_changes"
+    __table_args__ = (
+        CheckConstraint(STATUSES, name="status"),
+        Index("ix_health_changes_connection_id", "connection_id", "at"),
+        Index("ix_health_changes_at", "at"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    at: Mapped[int] = mapped_column(Milliseconds)
+    status: Mapped[str] = mapped_column(Text)
+    error: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class HealthProbe(Base):
+    """When a connection is probed next and was tested last; `revision` is the connection's when it was claimed last."""
+
+    __tablename__ = "health_probes"
+    __table_args__ = (Index("ix_health_probes_next_at", "next_at"), STRICT)
+
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    revision: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[int] = mapped_column(Milliseconds)
+    checked_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class Delivery(Base):
+    """A message for the webhook that has not arrived yet."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index("ix_webhook_deliveries_next_at", "next_at"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    body: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[int] = mapped_column(Milliseconds)
+    created_at: Mapped[int] = mapped_column(Milliseconds)

@@ -1,0 +1,98 @@
+"""Probing: every connection is tested from time to time, whichever process finds that it is due."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock, dialects
+from moorings.connections.models import Connection
+from moorings.connections.service import opened
+from moorings.db import Database
+from moorings.engine.service import Engine
+from moorings.errors import Saturated
+from moorings.health import service
+from moorings.health.models import HealthProbe
+from moorings.secrets import Keyset
+
+AT_ONCE = 4
+"""Probes that one process runs at once: half of the tests that it may, so that people find a place for theirs."""
+BATCH = 100
+"""Connections that a process claims at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prober:
+    """What probing needs. `every_seconds` is the pause between two probes of a connection."""
+
+    db: Database
+    engine: Engine
+    keyset: Keyset
+    every_seconds: float
+    webhook: bool
+
+    async def probe_due(self) -> None:
+        """Test every connection that is due. One that is claimed by a process that dies is due again a pause later."""
+        places = asyncio.Semaphore(AT_ONCE)
+        while claimed := await self._claim():
+            async with asyncio.TaskGroup() as group:
+                for connection_id in claimed:
+                    group.create_task(self._probe(connection_id, places))
+
+    async def _claim(self) -> list[str]:
+        """Take what is due for this process: the next one that looks finds it due a pause later."""
+        async with self.db.reading() as session:  # most times nothing is, and nothing is written
+            if not (await session.execute(_due(clock.now()).limit(1))).first():
+                return []
+        async with self.db.alone() as session:
+            now = clock.now()
+            rows = list(await session.execute(_due(now).limit(BATCH)))
+            for connection, probe in rows:
+                await self._postpone(session, connection, probe, now)
+        return [connection.id for connection, _ in rows if is_probed(connection)]
+
+    async def _postpone(
+        self, session: AsyncSession, connection: Connection, probe: HealthProbe | None, now: int
+    ) -> None:
+        if probe is None:
+            probe = HealthProbe(connection_id=connection.id, organization_id=connection.organization_id)
+            session.add(probe)
+        probe.revision = connection.revision
+        probe.next_at = now + round(1000 * self.every_seconds)
+
+    async def _probe(self, connection_id: str, places: asyncio.Semaphore) -> None:
+        async with places:
+            async with self.db.reading() as session:
+                connection = await session.get_one(Connection, connection_id)
+                target = await opened(session, self.keyset, connection)
+            if target.config.lacks_credentials:
+                return
+            try:
+                report = await self.engine.test(target.dialect, target.config)
+            except Saturated:
+                return  # people test: the next probe comes soon enough
+            async with self.db.unit_of_work() as session:
+                await service.record(session, connection_id, target.revision, report, webhook=self.webhook)
+
+
+def is_probed(connection: Connection) -> bool:
+    """Whether a connection's health is probed: as it says itself, else as its dialect does."""
+    dialect = dialects.named(connection.dialect)
+    asked = connection.settings.get("probe_health")
+    return dialect.abilities.connects and (dialect.abilities.probed if asked is None else bool(asked))
+
+
+def _due(now: int) -> Select[Connection, HealthProbe]:
+    """Connections whose time has come, and those that are new or were changed since."""
+    due = or_(
+        HealthProbe.connection_id.is_(None), HealthProbe.next_at <= now, HealthProbe.revision != Connection.revision
+    )
+    return (
+        select(Connection, HealthProbe)
+        .outerjoin(HealthProbe, HealthProbe.connection_id == Connection.id)
+        .where(Connection.deleted_at.is_(None), due)
+        .order_by(HealthProbe.next_at, Connection.id)
+    )

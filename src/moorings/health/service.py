@@ -1,0 +1,164 @@
+"""Health: what tests of connections found, what changed thereby, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.connections.models import Connection
+from moorings.engine.service import TestReport
+from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
+
+HEALTHY, FAILING = "healthy", "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a connection is: healthy or failing, since when, and what fails (step, code, message)."""
+
+    status: str
+    since: int
+    error: Mapping[str, Any] | None
+
+
+async def of_organization(session: AsyncSession, organization_id: str) -> dict[str, Health]:
+    """Connection → how it is, of those that were tested."""
+    rows = await session.scalars(select(ConnectionHealth).where(ConnectionHealth.organization_id == organization_id))
+    return {row.connection_id: Health(row.status, row.since, row.error) for row in rows}
+
+
+async def live(session: AsyncSession) -> dict[str, bool]:
+    """Connection → whether it is healthy, of those that were tested and are not archived, whoever owns them."""
+    rows = await session.execute(
+        select(ConnectionHealth.connection_id, ConnectionHealth.status)
+        .join(Connection, Connection.id == ConnectionHealth.connection_id)
+        .where(Connection.deleted_at.is_(None))
+    )
+    return {connection_id: status == HEALTHY for connection_id, status in rows}
+
+
+async def of_connection(session: AsyncSession, connection_id: str) -> Health | None:
+    """How a connection is; None where it was never tested."""
+    row = await session.get(ConnectionHealth, connection_id)
+    return Health(row.status, row.since, row.error) if row else None
+
+
+async def probes(session: AsyncSession, connection_id: str) -> HealthProbe | None:
+    """When a connection was tested last, and is probed next; None where neither was ever said."""
+    return await session.get(HealthProbe, connection_id)
+
+
+async def history(
+    session: AsyncSession, connection_id: str, after: tuple[int, str] | None, number: int
+) -> tuple[list[HealthChange], int]:
+    """Changes of a connection's health, newest first, from behind the instant and id of one; and how many in all."""
+    kept = [HealthChange.connection_id == connection_id]
+    total = (await session.execute(select(func.count()).select_from(HealthChange).where(*kept))).scalar_one()
+    if after is not None:
+        at, change_id = after
+        kept.append(or_(HealthChange.at < at, and_(HealthChange.at == at, HealthChange.id > change_id)))
+    ordered = select(HealthChange).where(*kept).order_by(HealthChange.at.desc(), HealthChange.id).limit(number)
+    return list(await session.scalars(ordered)), total
+
+
+async def record(
+    session: AsyncSession, connection_id: str, revision: int, report: TestReport, *, webhook: bool
+) -> None:
+    """Keep what a test of a stored connection found, unless it was changed or archived meanwhile.
+
+    With `webhook`, a change between healthy and failing is to be told.
+    """
+    connection = await session.get(Connection, connection_id, with_for_update=True)
+    if connection is None or connection.revision != revision or connection.deleted_at is not None:
+        return
+    now = clock.now()
+    await _checked(session, connection, now)
+    before = await session.get(ConnectionHealth, connection_id)
+    error = _error(report)
+    status = FAILING if error else HEALTHY
+    if before is not None and (before.status, before.error) == (status, error):
+        return
+    since = before.since if before is not None and before.status == status else now
+    if webhook and (before.status if before else HEALTHY) != status:
+        session.add(_delivery(connection, Health(status, since, error), before.status if before else None, now))
+    if before is None or (before.status, _code(before.error)) != (status, _code(error)):
+        session.add(_change(connection, status, error, now))
+    await session.merge(
+        ConnectionHealth(
+            connection_id=connection_id,
+            organization_id=connection.organization_id,
+            status=status,
+            since=since,
+            error=error,
+        )
+    )
+    await session.flush()
+
+
+def _error(report: TestReport) -> dict[str, Any] | None:
+    step = report.failure
+    return {"step": step.name, "code": step.code, "message": step.message} if step else None
+
+
+def _code(error: Mapping[str, Any] | None) -> Any:
+    return error and error["code"]
+
+
+async def _checked(session: AsyncSession, connection: Connection, now: int) -> None:
+    probe = await session.get(HealthProbe, connection.id)
+    if probe is None:
+        probe = HealthProbe(
+            connection_id=connection.id,
+            organization_id=connection.organization_id,
+            revision=connection.revision,
+            next_at=now,
+        )
+        session.add(probe)
+    probe.checked_at = now
+
+
+def _change(connection: Connection, status: str, error: dict[str, Any] | None, now: int) -> HealthChange:
+    return HealthChange(
+        id=str(uuid.uuid4()),
+        organization_id=connection.organization_id,
+        connection_id=connection.id,
+        at=now,
+        status=status,
+        error=error,
+    )
+
+
+def _delivery(connection: Connection, health: Health, previous: str | None, now: int) -> Delivery:
+    body = {
+        "type": "connection.health",
+        "timestamp": clock.iso(now),
+        "data": {
+            "connectionId": connection.id,
+            "name": connection.name,
+            "dialect": connection.dialect,
+            "status": health.status,
+            "previous": previous,
+            "since": clock.iso(health.since),
+            "error": health.error,
+        },
+    }
+    return Delivery(
+        id=str(uuid.uuid4()),
+        organization_id=connection.organization_id,
+        body=json.dumps(body, separators=(",", ":")),
+        attempts=0,
+        next_at=now,
+        created_at=now,
+    )
+
+
+async def prune(session: AsyncSession, before: int) -> None:
+    """Forget changes older than an instant."""
+    await session.execute(delete(HealthChange).where(HealthChange.at < before))

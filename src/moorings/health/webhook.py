@@ -1,0 +1,94 @@
+"""The webhook: tells one address when a connection begins to fail, and when it is well again.
+
+Messages are signed as the Standard Webhooks specification has it (https://www.standardwebhooks.com): HMAC-SHA256 over
+id, timestamp and body. They are kept until they arrive, and tried again for some hours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import delete, select, update
+
+from moorings import clock
+from moorings.db import Database
+from moorings.health.models import Delivery
+
+if TYPE_CHECKING:
+    import httpx
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 10.0
+ATTEMPTS = 12
+FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
+"""Milliseconds between attempts: the pause doubles each time."""
+BATCH = 20
+CLAIMED = 60_000
+"""Milliseconds for which a message that is under way is nobody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where messages go, and the secret that they are signed with, if any."""
+
+    db: Database
+    url: str
+    secret: str | None
+
+    async def deliver_due(self) -> None:
+        """Send what is due, and keep what did not arrive for later."""
+        async with self.db.reading() as session:
+            if not (await session.execute(select(Delivery.id).where(Delivery.next_at <= clock.now()).limit(1))).first():
+                return
+        import httpx  # only who has a webhook pays for it
+
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False) as client:
+            for delivery in await self._claim():
+                await self._settle(delivery, await self._send(client, delivery))
+
+    async def _claim(self) -> list[Delivery]:
+        async with self.db.alone() as session:
+            now = clock.now()
+            due = select(Delivery).where(Delivery.next_at <= now).order_by(Delivery.created_at).limit(BATCH)
+            found = list(await session.scalars(due))
+            for delivery in found:
+                delivery.next_at = now + CLAIMED
+        return found
+
+    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> str | None:
+        """What kept a message from arriving, in a word; None when it arrived. The address may hold secrets itself."""
+        import httpx
+
+        headers = {"content-type": "application/json"} | signed(self.secret, delivery.id, clock.now(), delivery.body)
+        try:
+            answer = await client.post(self.url, content=delivery.body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as refused:
+            return type(refused).__name__
+        return None if answer.is_success else f"status {answer.status_code}"
+
+    async def _settle(self, delivery: Delivery, refused: str | None) -> None:
+        attempts = delivery.attempts + 1
+        over = refused is None or attempts >= ATTEMPTS
+        mine = Delivery.id == delivery.id
+        pause = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+        later = update(Delivery).where(mine).values(attempts=attempts, next_at=clock.now() + pause)
+        async with self.db.unit_of_work() as session:
+            await session.execute(delete(Delivery).where(mine) if over else later)
+        if refused is not None:
+            log.warning("webhook_not_delivered", delivery=delivery.id, attempt=attempts, reason=refused, given_up=over)
+
+
+def signed(secret: str | None, message_id: str, now: int, body: str) -> dict[str, str]:
+    """The headers of a message. A secret `whsec_…` is base64, as it is handed out; any other is taken as it is."""
+    seconds = str(now // 1000)
+    headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
+    if secret is None:
+        return headers
+    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    digest = hmac.digest(key, f"{message_id}.{seconds}.{body}".encode(), "sha256")
+    return headers | {"webhook-signature": "v1," + base64.b64encode(digest).decode()}
