@@ -226,6 +226,7 @@ class TestDependents:
             "environments": [other],
             "environmentOf": [base],
             "userRoles": 1,
+            "groupRoles": 0,
             "runningQueries": 0,
         }
         assert service.request("GET", f"/connections/{middle}/dependents", key=service.member()).status_code == 403

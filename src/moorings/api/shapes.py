@@ -88,6 +88,7 @@ class DependentsShape(Shape, kw_only=True):
     environments: list[str]
     environment_of: list[str]
     user_roles: int
+    group_roles: int
     running_queries: int
 
 
@@ -230,7 +231,7 @@ class UserShape(Shape):
 
 
 class WhoShape(Shape):
-    """Whom a key acts as; `rolesByModel` has the roles of their own, by connection."""
+    """Whom a key acts as; `rolesByModel` has the roles of their own and of their groups, by connection."""
 
     key_scope: str
     org_role: str

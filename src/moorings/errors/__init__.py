@@ -5,10 +5,12 @@
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse · AttributeInUse
+    ├── NameTaken
+    │   └── EmailInUse · GroupInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
-    │   ├── KeyNotFound · UserNotFound · AttributeNotFound
+    │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed
@@ -48,15 +50,19 @@ from moorings.errors.requests import (
     BodyTooLarge,
     ConnectionNotFound,
     ConnectionTestFailed,
+    EmailInUse,
     EmptyBody,
     EnvironmentNotFound,
     Fault,
+    GroupInUse,
+    GroupNotFound,
     InvalidId,
     InvalidInput,
     InvalidJson,
     InvalidMethod,
     InvalidToken,
     KeyNotFound,
+    NameTaken,
     NeedsCredentials,
     NotAcceptable,
     NotAnObject,
@@ -121,9 +127,12 @@ __all__ = [
     "DatabaseNotFound",
     "DialectNotConnectable",
     "DriverMissing",
+    "EmailInUse",
     "EmptyBody",
     "EnvironmentNotFound",
     "Fault",
+    "GroupInUse",
+    "GroupNotFound",
     "HostNotFound",
     "HostUnreachable",
     "InvalidId",
@@ -134,6 +143,7 @@ __all__ = [
     "KeyNotFound",
     "LoginRefused",
     "MooringsError",
+    "NameTaken",
     "NeedsCredentials",
     "NotAcceptable",
     "NotAllowedHere",

@@ -91,6 +91,18 @@ class AttributeInUse(MooringsError):
         super().__init__(f'User attribute "{name}" exists already')
 
 
+class NameTaken(MooringsError):
+    """Something else has this name."""
+
+
+class EmailInUse(NameTaken):
+    """A user with this email exists already"""
+
+
+class GroupInUse(NameTaken):
+    """A group with this name exists already"""
+
+
 class NotEnvironments(MooringsError):
     """Some connections cannot be environments of the base connection."""
 
@@ -172,6 +184,10 @@ class AttributeNotFound(NotFound):
 
 class UserNotFound(NotFound):
     """User not found"""
+
+
+class GroupNotFound(NotFound):
+    """User group not found"""
 
 
 class KeyNotFound(NotFound):
