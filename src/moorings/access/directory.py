@@ -98,11 +98,6 @@ async def _store(session: AsyncSession) -> None:
         raise EmailInUse from None
 
 
-async def lock(session: AsyncSession, user: User) -> None:
-    """Let no other transaction change this user until this one ends."""
-    await session.refresh(user, with_for_update=True)
-
-
 async def remove(session: AsyncSession, user: User) -> None:
     """Delete a user: their keys are revoked, and what they were called, belonged to and might do is erased.
 

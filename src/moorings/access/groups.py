@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import clock
 from moorings.access.models import GroupMember, GroupRole, User, UserGroup
 from moorings.access.policy import Role
-from moorings.errors import GroupInUse, GroupNotFound, NotFound, UserNotFound
+from moorings.errors import GroupInUse, GroupNotFound, NotFound, NotUsers
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Member:
     name: str
 
 
-async def find(session: AsyncSession, organization_id: str, group_id: str) -> UserGroup:
-    """The group; raises GroupNotFound."""
-    group = await session.get(UserGroup, group_id)
+async def find(session: AsyncSession, organization_id: str, group_id: str, *, lock: bool = False) -> UserGroup:
+    """The group; raises GroupNotFound. `lock` lets no other transaction change it until this one ends."""
+    group = await session.get(UserGroup, group_id, with_for_update=lock)
     if group is None or group.organization_id != organization_id:
         raise GroupNotFound
     return group
@@ -45,7 +45,7 @@ async def named(session: AsyncSession, organization_id: str, name_or_id: str) ->
 async def add(
     session: AsyncSession, organization_id: str, name: str, external_id: str | None = None, members: Sequence[str] = ()
 ) -> UserGroup:
-    """Add a group of these users; raises GroupInUse, and UserNotFound for a user who is not there."""
+    """Add a group of these users; raises GroupInUse, and NotUsers for users who are not there."""
     group = UserGroup(
         id=str(uuid.uuid4()),
         organization_id=organization_id,
@@ -65,7 +65,7 @@ async def replace(
 ) -> None:
     """Let a group have this name and exactly these members (None: those it has); only what differs is written.
 
-    Raises GroupInUse and UserNotFound.
+    Raises GroupInUse and NotUsers.
     """
     changed = (group.name, group.external_id) != (name, external_id)
     if changed:
@@ -73,17 +73,12 @@ async def replace(
         await _store(session)
     if members is not None:
         before = await member_ids(session, group)
-        await leave(session, group, before - set(members))
+        await _leave(session, group, before - set(members))
         await _join(session, group, [each for each in members if each not in before])
         changed = changed or before != set(members)
     if changed:
         group.updated_at = clock.now()
     await session.flush()
-
-
-async def lock(session: AsyncSession, group: UserGroup) -> None:
-    """Let no other transaction change this group until this one ends."""
-    await session.refresh(group, with_for_update=True)
 
 
 async def remove(session: AsyncSession, group: UserGroup) -> None:
@@ -108,9 +103,8 @@ async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]
     wanted = list(dict.fromkeys(user_ids))
     live = select(User.id).where(User.organization_id == group.organization_id, User.deleted_at.is_(None))
     found = set(await session.scalars(live.where(User.id.in_(wanted)).with_for_update(read=True)))
-    for user_id in wanted:
-        if user_id not in found:
-            raise UserNotFound(f"User {user_id} not found")
+    if strangers := [user_id for user_id in wanted if user_id not in found]:
+        raise NotUsers(strangers)
     now = clock.now()
     session.add_all(
         GroupMember(
@@ -124,7 +118,7 @@ async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]
     )
 
 
-async def leave(session: AsyncSession, group: UserGroup, user_ids: Collection[str]) -> None:
+async def _leave(session: AsyncSession, group: UserGroup, user_ids: Collection[str]) -> None:
     """Let users be members no more."""
     if user_ids:
         gone = GroupMember.user_id.in_(user_ids)

@@ -234,9 +234,12 @@ async def find_user(session: AsyncSession, organization_id: str, email_or_id: st
     return user
 
 
-async def user(session: AsyncSession, actor: Actor, user_id: str) -> User:
-    """A user of the actor's organization who was not deleted; raises UserNotFound."""
-    found = await session.get(User, user_id)
+async def user(session: AsyncSession, actor: Actor, user_id: str, *, lock: bool = False) -> User:
+    """A user of the actor's organization who was not deleted; raises UserNotFound.
+
+    `lock` lets no other transaction change them until this one ends.
+    """
+    found = await session.get(User, user_id, with_for_update=lock)
     if found is None or found.organization_id != actor.organization_id or found.deleted_at is not None:
         raise UserNotFound
     return found

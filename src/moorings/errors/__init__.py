@@ -4,7 +4,7 @@
     ├── InvalidInput              faults of fields, all of them
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
-    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse · AttributeInUse
+    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
     ├── NameTaken
     │   └── EmailInUse · GroupInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
@@ -69,6 +69,7 @@ from moorings.errors.requests import (
     NotArchived,
     NotEnvironments,
     NotFound,
+    NotUsers,
     PermissionDenied,
     PreconditionFailed,
     ProtocolTooOld,
@@ -151,6 +152,7 @@ __all__ = [
     "NotArchived",
     "NotEnvironments",
     "NotFound",
+    "NotUsers",
     "OperatorError",
     "ParametersRefused",
     "PermissionDenied",

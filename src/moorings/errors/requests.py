@@ -111,6 +111,13 @@ class NotEnvironments(MooringsError):
         super().__init__(f"The following environment connection IDs are not valid for this connection: {listed}")
 
 
+class NotUsers(MooringsError):
+    """Some ids are not those of users."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(f"The following user IDs are not valid for this group: {', '.join(ids)}")
+
+
 class QueryIdInUse(MooringsError):
     """A query with this id is running already. Choose another, or leave Moorings-Query-Id out"""
 
