@@ -169,8 +169,10 @@ class TestUser:
             ({"userName": 5}, "userName: Expected string, received number"),
             (
                 {"userName": "", "displayName": 1, "name": "Ann", "active": "perhaps"},
-                "userName: String must contain at least 1 character(s); displayName: Expected string, received number; "
-                "name: Expected object, received string; active: Expected boolean, received string",
+                (
+                    "userName: String must contain at least 1 character(s); displayName: Expected string, received number; "
+                    "name: Expected object, received string; active: Expected boolean, received string"
+                ),
             ),
             ({"userName": "a@b.c", "roles": [5]}, "roles.0: Expected object, received number"),
             ({"userName": "a@b.c", "roles": [{}]}, "roles.0.value: Required"),

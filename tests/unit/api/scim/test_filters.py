@@ -155,16 +155,17 @@ class TestWhatCannotBeRead:
         assert str(refused.value)
 
 
+FIELDS = {"id": "id", "email": "userName", "name": "displayName", "external_id": "externalId"}
+EXACT = ("id", "external_id")
+
+
 class TestNarrowing:
     """Storage is asked for the alternatives only: whatever fits has to be among them."""
 
-    FIELDS = {"id": "id", "email": "userName", "name": "displayName", "external_id": "externalId"}
-    EXACT = ("id", "external_id")
-
     def among(self, alternatives: list[dict[str, str]] | None) -> bool:
         def holds(field: str, value: str) -> bool:
-            held = ANN[self.FIELDS[field]]
-            return held == value if field in self.EXACT else held.casefold() == value.casefold()
+            held = ANN[FIELDS[field]]
+            return held == value if field in EXACT else held.casefold() == value.casefold()
 
         return alternatives is None or any(all(holds(*each) for each in one.items()) for one in alternatives)
 
