@@ -183,8 +183,9 @@ class TestAssign:
             (
                 {"roleName": "KING", "connectionId": "x"},
                 (
-                    "roleName: Invalid enum value. Expected 'NO_ACCESS' | 'VIEWER' | 'RESTRICTED_QUERIER' | 'QUERIER' | "
-                    "'MODELER' | 'CONNECTION_ADMIN' | 'QUERY_TOPICS', received 'KING'; connectionId: Invalid uuid"
+                    "roleName: Invalid enum value. "
+                    "Expected 'NO_ACCESS' | 'VIEWER' | 'RESTRICTED_QUERIER' | 'QUERIER' | 'MODELER' | "
+                    "'CONNECTION_ADMIN' | 'QUERY_TOPICS', received 'KING'; connectionId: Invalid uuid"
                 ),
             ),
             (

@@ -170,7 +170,8 @@ class TestUser:
             (
                 {"userName": "", "displayName": 1, "name": "Ann", "active": "perhaps"},
                 (
-                    "userName: String must contain at least 1 character(s); displayName: Expected string, received number; "
+                    "userName: String must contain at least 1 character(s); "
+                    "displayName: Expected string, received number; "
                     "name: Expected object, received string; active: Expected boolean, received string"
                 ),
             ),

@@ -88,9 +88,9 @@ def user(body: Mapping[str, Any], before: Profile | None, known: Sequence[UserAt
     email = fields.string("userName", required=True, longest=LONGEST_EMAIL)
     if email and not is_email(email):
         fields.fault("userName", "said", reason="Invalid email")
-    display = fields.string("displayName", longest=LONGEST_NAME)
+    display = fields.string("displayName", shortest=0, longest=LONGEST_NAME)
     given, family, formatted = _name(fields)
-    external = fields.string("externalId")
+    external = fields.string("externalId", shortest=0) or None
     active = _active(fields, default=before.active if before else True)
     admin = _admin(fields) if fields.has("roles") else before is not None and before.admin
     attributes = _attributes(fields, known) if fields.has(ATTRIBUTES) else {}
@@ -158,7 +158,7 @@ def group(body: Mapping[str, Any]) -> GroupBody:
     """What a body in canonical spelling says of a group; raises InvalidInput."""
     fields = Fields(body, tuple(each.name for each in GROUPS.attributes))
     name = fields.string("displayName", required=True, longest=LONGEST_NAME)
-    external = fields.string("externalId")
+    external = fields.string("externalId", shortest=0) or None
     members = _members(fields) if fields.has("members") else None
     fields.done()
     return GroupBody(name, external, members)

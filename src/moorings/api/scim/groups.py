@@ -46,10 +46,9 @@ async def replace(call: Call) -> Rendered:
 
 async def change(call: Call) -> Rendered:
     """Change some of a group, step by step, or nothing if one of the steps cannot be done."""
-    operations = patches.read(call.body)
     group = await _find(call, lock=True)
     (shown,) = await shown_groups(call.session, [group], everything)
-    return await _store(call, group, patches.patched(shown, GROUPS, operations))
+    return await _store(call, group, patches.patched(shown, GROUPS, patches.read(call.body)))
 
 
 async def remove(call: Call) -> Nothing:

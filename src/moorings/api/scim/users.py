@@ -61,10 +61,9 @@ async def replace(call: Call) -> Rendered:
 
 async def change(call: Call) -> Rendered:
     """Change some of a user, step by step, or nothing if one of the steps cannot be done."""
-    operations = patches.read(call.body)
     user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
     (before,) = await shown_users(call.session, [user], everything)
-    after = patches.patched(_changeable(before), USERS, operations)
+    after = patches.patched(_changeable(before), USERS, patches.read(call.body))
     return await _store(call, user, _differing(before, after))
 
 
