@@ -16,7 +16,6 @@ import typer.main
 
 from moorings import dialects, errors
 from moorings.api import openapi, problems
-from moorings.api.routing import PREFIX
 from moorings.app import ROUTES
 from moorings.cli import app
 from moorings.dialects.base import Dialect
@@ -151,9 +150,7 @@ def _kinds(kind: type[Any]) -> list[type[Any]]:
 
 def routes() -> str:
     """Every operation of the API."""
-    rows = (
-        (code(f"{route.method} {PREFIX}{route.path}"), route.summary, _who(route), route.status) for route in ROUTES
-    )
+    rows = ((code(f"{route.method} {route.location}"), route.summary, _who(route), route.status) for route in ROUTES)
     return table(["Operation", "What it does", "Who may", "Answers"], rows)
 
 

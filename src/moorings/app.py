@@ -12,9 +12,22 @@ from starlette.types import ASGIApp
 
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api import attributes, catalog, connections, dialects, environments, health, keys, pages, queries, routing
+from moorings.api import (
+    attributes,
+    catalog,
+    connections,
+    dialects,
+    environments,
+    health,
+    keys,
+    pages,
+    queries,
+    roles,
+    routing,
+)
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
+from moorings.api.scim import discovery, groups, users
 from moorings.api.state import Services
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
@@ -30,6 +43,10 @@ ROUTES = (
     *dialects.ROUTES,
     *keys.ROUTES,
     *attributes.ROUTES,
+    *roles.ROUTES,
+    *users.ROUTES,
+    *groups.ROUTES,
+    *discovery.ROUTES,
     *environments.ROUTES,
     *queries.ROUTES,
     *catalog.ROUTES,

@@ -62,6 +62,57 @@ class TestUser:
             after = httpx.patch(f"{serving.url}{API}/{sample}", headers=headers, json=change, trust_env=False)
         assert (before.status_code, after.status_code) == (403, 200)
 
+    def test_disabled_enabled_and_deleted(self, terminal):
+        with terminal.serving() as serving:
+            terminal.run("user", "create", "ann@example.com")
+            token = terminal.run("token", "create", "--personal", "ann@example.com").stdout.strip()
+            headers = {"Authorization": f"Bearer {token}"}
+
+            def status(*command: str) -> int:
+                assert terminal.run("user", *command).returncode == 0
+                return httpx.get(serving.url + API, headers=headers, trust_env=False).status_code
+
+            statuses = [status(command, "ANN@example.com") for command in ("disable", "enable", "delete")]
+        assert statuses == [403, 200, 403]
+        assert "Nothing yet" in terminal.run("user", "list").stdout
+        assert terminal.run("user", "delete", "ann@example.com").returncode == 1
+
+    def test_admin(self, terminal):
+        terminal.run("user", "create", "ann@example.com")
+        for command, admin in ((("admin",), True), (("admin", "--remove"), False)):
+            terminal.run("user", *command, "ann@example.com")
+            assert json.loads(terminal.run("user", "list", "--json").stdout)[0]["admin"] is admin
+
+
+class TestGroup:
+    def test_gives_its_members_a_role(self, terminal):
+        with terminal.serving() as serving:
+            admin = {"Authorization": f"Bearer {serving.key}"}
+            sample = httpx.get(serving.url + API, headers=admin, trust_env=False).json()["connections"][0]["id"]
+            for name in ("ann", "bob"):
+                terminal.run("user", "create", f"{name}@example.com", "--name", name)
+            assert terminal.run("group", "create", "Analysts").returncode == 0
+            assert terminal.run("group", "role", "ANALYSTS", sample, "modeler").returncode == 0
+            assert terminal.run("group", "add", "Analysts", "ann@example.com", "bob@example.com").returncode == 0
+            assert terminal.run("group", "remove", "Analysts", "bob@example.com").returncode == 0
+            members = json.loads(terminal.run("group", "members", "Analysts", "--json").stdout)
+            assert [each["name"] for each in members] == ["ann"]
+            assert json.loads(terminal.run("group", "list", "--json").stdout)[0]["members"] == 1
+            roles = json.loads(terminal.run("user", "roles", "ann@example.com", "--json").stdout)
+            assert roles[0] | {"connection": "Sample"} == {
+                "connection": "Sample",
+                "id": sample,
+                "role": "MODELER",
+                "from": "group Analysts",
+                "counts": True,
+            }
+            token = terminal.run("token", "create", "--personal", "ann@example.com").stdout.strip()
+            who = f"{serving.url}/api/v1/whoami"
+            headers = {"Authorization": f"Bearer {token}"}
+            assert httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"] == {sample: "MODELER"}
+            assert terminal.run("group", "delete", "Analysts").returncode == 0
+            assert httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"] == {}
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
@@ -77,6 +128,10 @@ class TestRefusals:
             (("user", "create", "\udcff@example.com"), "an email address has"),
             (("user", "create", "x" * 250 + "@example.com"), "an email address has"),
             (("user", "create", "ann@example.com", "--name", "x" * 256), "a name has"),
+            (("user", "delete", "nobody@example.com"), "There is no user nobody@example.com"),
+            (("group", "create", ""), "a name has"),
+            (("group", "add", "Nobodies", "ann@example.com"), "There is no group Nobodies"),
+            (("group", "role", "Nobodies", "x", "boss"), "there is no role boss"),
         ],
     )
     def test_are_one_line(self, terminal, arguments, said):

@@ -227,6 +227,7 @@ class TestDependents:
                 "environments": environments,
                 "environmentOf": bases,
                 "userRoles": roles,
+                "groupRoles": 0,
                 "runningQueries": 0,
             }
         assert service.request("GET", f"/connections/{other}/dependents", key=service.member()).status_code == 403

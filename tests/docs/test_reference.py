@@ -68,7 +68,7 @@ class TestEverythingIsDocumented:
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
     def test_route(self, route):
-        assert f"`{route.method} /api/v1{route.path}`" in page("api.md")
+        assert f"`{route.method} {route.location}`" in page("api.md")
 
 
 class TestNavigation:

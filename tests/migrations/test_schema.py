@@ -22,6 +22,7 @@ from moorings import migrations
 from moorings.db import Base
 from moorings.errors import OperatorError
 
+USER = "id, organization_id, email, name, organization_role, created_at"
 NOT_OURS = {"alembic_version", "freshness"}
 
 
@@ -176,6 +177,24 @@ class TestSidesOfEnvironments:
         assert looking(url, differences) == []
 
 
+class TestPeople:
+    def test_users_from_before_are_found_in_any_case_and_emails_that_differ_in_case_only_stay(self, url, monkeypatch):
+        with monkeypatch.context() as earlier:
+            earlier.setattr(migrations, "HEAD", "0002")
+            migrations.migrate(url)
+        looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('o', 'n', 0)")))
+        for number, email in enumerate(("Änn@Example.com", "änn@example.com", "bob@example.com")):
+            row = text(f"INSERT INTO users ({USER}) VALUES ('{number}', 'o', :email, 'Nämé', 'MEMBER', {number})")
+            looking(url, lambda connection, row=row, email=email: connection.execute(row, {"email": email}))
+        migrations.migrate(url)
+        keys = text("SELECT email, email_key, name_key FROM users ORDER BY id")
+        assert looking(url, lambda connection: connection.execute(keys).all()) == [
+            ("Änn@Example.com", "änn@example.com", "nämé"),
+            ("änn@example.com", None, "nämé"),
+            ("bob@example.com", "bob@example.com", "nämé"),
+        ]
+
+
 class TestPromisesTheDatabaseKeeps:
     @pytest.fixture
     def migrated(self, url: str) -> str:
@@ -194,6 +213,10 @@ class TestPromisesTheDatabaseKeeps:
                 " base_side, side, created_at) VALUES ('e', 'o', 'a', 'b', 'd', 'base', 'environment', 0)"
             ),
             "INSERT INTO environment_values VALUES ('v', 'o', 'a', NULL, 'prod', 0)",
+            f"INSERT INTO users ({USER}, email_key) VALUES ('u', 'o', 'e', 'n', 'MEMBER', 0, 'e')",
+            "INSERT INTO user_groups VALUES ('g', 'o', 'g', 'g', NULL, 0, NULL)",
+            "INSERT INTO user_group_members VALUES ('m', 'o', 'g', 'u', 0)",
+            "INSERT INTO group_roles VALUES ('r', 'o', 'a', 'g', 3, 0)",
             "INSERT INTO api_keys VALUES ('k', 'o', NULL, 'n', 'bootstrap', CAST('h' AS BYTES), 0, NULL, NULL)",
         )
         for row in rows:
@@ -214,7 +237,12 @@ class TestPromisesTheDatabaseKeeps:
             "UPDATE connections SET dialect = 'another' WHERE id = 'b'",
             "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'bootstrap', CAST('i' AS BYTES), 0, NULL, NULL)",
             "INSERT INTO api_keys VALUES ('l', 'o', NULL, 'n', 'created', CAST('h' AS BYTES), 0, NULL, NULL)",
-            "INSERT INTO users VALUES ('u', 'o', 'e', 'n', 'KING', 0, NULL)",
+            f"INSERT INTO users ({USER}) VALUES ('w', 'o', 'f', 'n', 'KING', 0)",
+            f"INSERT INTO users ({USER}, email_key) VALUES ('w', 'o', 'E', 'n', 'MEMBER', 0, 'e')",
+            "INSERT INTO user_groups VALUES ('h', 'o', 'G', 'g', NULL, 0, NULL)",
+            "INSERT INTO user_group_members VALUES ('n', 'o', 'g', 'u', 0)",
+            "INSERT INTO group_roles VALUES ('s', 'o', 'a', 'g', 3, 0)",
+            "INSERT INTO group_roles VALUES ('s', 'o', 'b', 'g', 6, 0)",
             "UPDATE connections SET base_role = 6",
             "UPDATE connections SET organization_id = NULL",
         ],

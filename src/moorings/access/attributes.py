@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
+from moorings.access import groups
 from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue
 from moorings.access.service import Actor
 from moorings.errors import AttributeInUse, AttributeNotFound
@@ -119,7 +120,10 @@ async def give(
 ) -> None:
     """Set what a user or an organization key has of attributes, by name; None takes it away. Others stay."""
     by_name = {attribute.name: attribute for attribute in known}
+    before = await given(session, owner)
     for name, values in wanted.items():
+        if before.get(name) == (None if values is None else tuple(values)):
+            continue
         attribute = by_name[name]
         await session.execute(
             delete(UserAttributeValue).where(UserAttributeValue.attribute_id == attribute.id, _of(owner))
@@ -157,10 +161,24 @@ async def given(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values
     return {name: tuple(values) for name, values in rows}
 
 
+async def given_to(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, dict[str, Values]]:
+    """What was set for each of several users, by the attributes' names."""
+    rows = await session.execute(
+        select(UserAttributeValue.user_id, UserAttribute.name, UserAttributeValue.values)
+        .join(UserAttribute, UserAttribute.id == UserAttributeValue.attribute_id)
+        .where(UserAttributeValue.user_id.in_(user_ids))
+        .order_by(UserAttribute.name)
+    )
+    found: dict[str, dict[str, Values]] = {}
+    for user_id, name, values in rows:
+        found.setdefault(str(user_id), {})[name] = tuple(values)
+    return found
+
+
 async def held(session: AsyncSession, owner: User | ApiKey, name: str) -> Held:
     """What a user or an organization key has of one attribute, which need not be defined."""
     if name in SYSTEM:
-        return Held(_system(owner).get(name), ())
+        return Held((await _system(session, owner)).get(name), ())
     attribute = (
         await session.scalars(
             select(UserAttribute).where(
@@ -173,14 +191,16 @@ async def held(session: AsyncSession, owner: User | ApiKey, name: str) -> Held:
     return Held((await given(session, owner)).get(name), tuple(attribute.default_values))
 
 
-def _system(owner: User | ApiKey) -> dict[str, Values]:
+async def _system(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
     """What the system knows of somebody. An organization key is nobody: it has the rights of an admin, and no more."""
     if isinstance(owner, ApiKey):
         return {"omni_is_org_admin": ("true",)}
     admin = "true" if owner.organization_role == "ORG_ADMIN" else "false"
+    held_groups = await groups.of_users(session, [owner.id])
     return {
         "omni_is_org_admin": (admin,),
         "omni_user_email": (owner.email,),
+        "omni_user_groups": tuple(group.name for group in held_groups.get(owner.id, ())),
         "omni_user_id": (owner.id,),
         "omni_user_name": (owner.name,),
     }

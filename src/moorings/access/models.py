@@ -1,9 +1,9 @@
-"""Stored: the organization, its users, their keys and their roles on connections."""
+"""Stored: the organization, its users and groups, their keys and their roles on connections."""
 
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from moorings.db import STRICT, Base, Json, Milliseconds
 
@@ -22,22 +22,75 @@ class Organization(Base):
 
 
 class User(Base):
-    """A person. `organization_role` is MEMBER or ORG_ADMIN."""
+    """A person. `organization_role` is MEMBER or ORG_ADMIN.
+
+    `email_key` and `name_key` are what they are found by in any case; None once they are deleted. The row of a deleted
+    user stays, nameless, because keys and queries name it.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("organization_id", "email"),
         CheckConstraint("organization_role IN ('MEMBER', 'ORG_ADMIN')", name="organization_role"),
+        Index("uq_users_email_key", "organization_id", "email_key", unique=True),
+        Index("ix_users_name_key", "organization_id", "name_key"),
+        Index("ix_users_external_id", "organization_id", "external_id"),
         STRICT,
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     email: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str | None] = mapped_column(Text)
+    given_name: Mapped[str | None] = mapped_column(Text)
+    family_name: Mapped[str | None] = mapped_column(Text)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    """What the identity provider calls them."""
     organization_role: Mapped[str] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(Milliseconds)
+    updated_at: Mapped[int | None] = mapped_column(Milliseconds)
     disabled_at: Mapped[int | None] = mapped_column(Milliseconds)
+    deleted_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+    @validates("email", "name")
+    def _fold(self, column: str, value: str) -> str:
+        setattr(self, f"{column}_key", value.casefold())
+        return value
+
+
+class UserGroup(Base):
+    """Users who have something in common. `name_key` is the name as it is compared: in any case."""
+
+    __tablename__ = "user_groups"
+    __table_args__ = (UniqueConstraint("organization_id", "name_key"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    updated_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+    @validates("name")
+    def _fold(self, _: str, value: str) -> str:
+        self.name_key = value.casefold()
+        return value
+
+
+class GroupMember(Base):
+    """One user in one group."""
+
+    __tablename__ = "user_group_members"
+    __table_args__ = (UniqueConstraint("group_id", "user_id"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    group_id: Mapped[str] = mapped_column(ForeignKey("user_groups.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
 
 
 class ApiKey(Base):
@@ -81,6 +134,24 @@ class ConnectionRole(Base):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    role: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class GroupRole(Base):
+    """A group's role on one connection: every member has at least this one."""
+
+    __tablename__ = "group_roles"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "group_id"),
+        CheckConstraint("role BETWEEN 0 AND 5", name="role"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
+    group_id: Mapped[str] = mapped_column(ForeignKey("user_groups.id"), index=True)
     role: Mapped[int] = mapped_column(Integer)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 

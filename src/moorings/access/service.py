@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, func, or_, select, union_all
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
-from moorings.access.models import ApiKey, ConnectionRole, Organization, User
+from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
-from moorings.errors import InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
+from moorings.errors import EmailInUse, InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
 
 ORGANIZATION_PREFIX = "moo_osk_"
 PERSONAL_PREFIX = "moo_pat_"
@@ -45,10 +46,10 @@ class Actor:
     user_id: str | None
     admin: bool
     roles: Mapping[str, Role]
-    """The user's own roles, by connection id."""
+    """The highest of the user's own roles and those of their groups, by connection id."""
 
     def role_on(self, connection: Guarded) -> Role:
-        """The highest of base role and own role; an organization admin is admin of every connection."""
+        """The highest of base role, own role and groups' roles; an organization admin is admin of every connection."""
         if self.admin:
             return Role.CONNECTION_ADMIN
         return max(Role(connection.base_role), self.roles.get(connection.id, Role.NO_ACCESS))
@@ -89,10 +90,16 @@ async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
 
 
 async def _roles(session: AsyncSession, user_id: str) -> dict[str, Role]:
-    rows = await session.execute(
-        select(ConnectionRole.connection_id, ConnectionRole.role).where(ConnectionRole.user_id == user_id)
+    own = select(ConnectionRole.connection_id, ConnectionRole.role).where(ConnectionRole.user_id == user_id)
+    of_groups = (
+        select(GroupRole.connection_id, GroupRole.role)
+        .join(GroupMember, GroupMember.group_id == GroupRole.group_id)
+        .where(GroupMember.user_id == user_id)
     )
-    return {connection_id: Role(role) for connection_id, role in rows}
+    roles: dict[str, Role] = {}
+    for connection_id, role in await session.execute(union_all(own, of_groups)):
+        roles[connection_id] = max(Role(role), roles.get(connection_id, Role.NO_ACCESS))
+    return roles
 
 
 async def the_organization(session: AsyncSession) -> str:
@@ -198,7 +205,7 @@ async def revoke_key(session: AsyncSession, organization_id: str, key_id: str) -
 async def create_user(
     session: AsyncSession, organization_id: str, email: str, name: str, *, admin: bool = False
 ) -> User:
-    """Add a user. The email is its name at logins, unique in the organization."""
+    """Add a user. The email is its name at logins, unique in the organization in any case; raises EmailInUse."""
     user = User(
         id=str(uuid.uuid4()),
         organization_id=organization_id,
@@ -208,23 +215,32 @@ async def create_user(
         created_at=clock.now(),
     )
     session.add(user)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise EmailInUse from None
     return user
 
 
 async def find_user(session: AsyncSession, organization_id: str, email_or_id: str) -> User:
-    """The user with this email or id; raises NotFound."""
-    named = (User.email == email_or_id) | (User.id == email_or_id)
-    user = (await session.scalars(select(User).where(User.organization_id == organization_id, named))).one_or_none()
+    """The user with this email (in any case) or id; raises NotFound."""
+    named = (User.email_key == email_or_id.casefold()) | (User.id == email_or_id)
+    found = await session.scalars(
+        select(User).where(User.organization_id == organization_id, User.deleted_at.is_(None), named)
+    )
+    user = found.first()
     if user is None:
         raise NotFound(f"There is no user {email_or_id}")
     return user
 
 
-async def user(session: AsyncSession, actor: Actor, user_id: str) -> User:
-    """A user of the actor's organization; raises UserNotFound."""
-    found = await session.get(User, user_id)
-    if found is None or found.organization_id != actor.organization_id:
+async def user(session: AsyncSession, actor: Actor, user_id: str, *, lock: bool = False) -> User:
+    """A user of the actor's organization who was not deleted; raises UserNotFound.
+
+    `lock` lets no other transaction change them until this one ends.
+    """
+    found = await session.get(User, user_id, with_for_update=lock)
+    if found is None or found.organization_id != actor.organization_id or found.deleted_at is not None:
         raise UserNotFound
     return found
 
@@ -244,10 +260,11 @@ async def role_of(session: AsyncSession, owner: User | ApiKey, connection: Guard
     return Actor(owner.organization_id, "", owner.id, admin, roles).role_on(connection)
 
 
-async def roles_on(session: AsyncSession, connection_id: str) -> int:
-    """How many users have a role of their own on a connection."""
-    asked = select(func.count()).select_from(ConnectionRole).where(ConnectionRole.connection_id == connection_id)
-    return (await session.execute(asked)).scalar_one()
+async def roles_on(session: AsyncSession, connection_id: str) -> tuple[int, int]:
+    """How many users, and how many groups, have a role of their own on a connection."""
+    users = select(func.count()).select_from(ConnectionRole).where(ConnectionRole.connection_id == connection_id)
+    groups = select(func.count()).select_from(GroupRole).where(GroupRole.connection_id == connection_id)
+    return (await session.execute(users)).scalar_one(), (await session.execute(groups)).scalar_one()
 
 
 async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
@@ -258,18 +275,22 @@ async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
 
 
 async def assign_role(session: AsyncSession, user: User, connection_id: str, role: Role) -> None:
-    """Give a user a role on one connection, in place of the one it had there."""
-    await session.execute(
-        delete(ConnectionRole).where(ConnectionRole.user_id == user.id, ConnectionRole.connection_id == connection_id)
-    )
-    session.add(
-        ConnectionRole(
+    """Give a user a role on one connection, in place of the one they had there."""
+    held = (
+        await session.scalars(
+            select(ConnectionRole).where(
+                ConnectionRole.user_id == user.id, ConnectionRole.connection_id == connection_id
+            )
+        )
+    ).one_or_none()
+    if held is None:
+        held = ConnectionRole(
             id=str(uuid.uuid4()),
             organization_id=user.organization_id,
             connection_id=connection_id,
             user_id=user.id,
-            role=int(role),
-            updated_at=clock.now(),
         )
-    )
+        session.add(held)
+    if held.role != role:
+        held.role, held.updated_at = int(role), clock.now()
     await session.flush()

@@ -69,12 +69,12 @@ def _definition(body: Mapping[str, Any]) -> Definition:
     description = fields.string("description", longest=1000) if fields.raw("description") is not None else None
     kind = fields.choice("type", TYPES) or "String"
     several = fields.boolean("multiple_values") if fields.has("multiple_values") else False
-    default = _values(fields, "default_value", kind, several=bool(several)) or ()
+    default = values_of(fields, "default_value", kind, several=bool(several)) or ()
     fields.done()
     return Definition(name, label, description, kind, bool(several), default)
 
 
-def _values(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
+def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
     """An attribute's values, as one or as an array; None where null or nothing was sent."""
     sent = fields.raw(name)
     if sent is None:
@@ -128,7 +128,7 @@ async def of_key(call: Call) -> HeldShape:
 
 async def give_user(call: Call) -> Done:
     """Set attributes of a user, by name; null takes one away, those not named stay."""
-    return await _give(call, await service.user(call.session, call.actor, call.ids["id"]))
+    return await _give(call, await service.user(call.session, call.actor, call.ids["id"], lock=True))
 
 
 async def give_key(call: Call) -> Done:
@@ -148,7 +148,7 @@ async def _give(call: Call, owner: User | ApiKey) -> Done:
         raise UnknownKeys(unknown)
     fields = Fields(call.body, tuple(by_name))
     wanted = {
-        name: _values(fields, name, by_name[name].type, several=bool(by_name[name].multiple_values))
+        name: values_of(fields, name, by_name[name].type, several=bool(by_name[name].multiple_values))
         for name in call.body
     }
     fields.done()

@@ -189,10 +189,12 @@ async def restore(call: Call) -> OneConnection:
 async def dependents(call: Call) -> DependentsShape:
     """What hangs on a connection, before it is archived."""
     below, above = await environments.dependents(call.session, call.connection)
+    user_roles, group_roles = await access.roles_on(call.session, call.connection.id)
     return DependentsShape(
         environments=below,
         environment_of=above,
-        user_roles=await access.roles_on(call.session, call.connection.id),
+        user_roles=user_roles,
+        group_roles=group_roles,
         running_queries=await queries.running_on(call.session, call.connection.id),
     )
 

@@ -8,7 +8,7 @@ from moorings.api import repeats, schemas
 from moorings.api.changes import read_value_list
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Route
-from moorings.api.shapes import Done, EnvironmentList, EnvironmentsCreated, EnvironmentShape, NewEnvironment
+from moorings.api.shapes import Done, Shape
 from moorings.environments import service
 from moorings.errors import (
     Archived,
@@ -22,6 +22,36 @@ from moorings.errors import (
 
 INVALID_BASE = "Base connection ID must be a valid UUID"
 INVALID_ENVIRONMENTS = "All environment connection IDs must be valid UUIDs"
+
+
+class NewEnvironment(Shape):
+    """An environment, in the older published spelling."""
+
+    id: str
+    environment_connection_id: str
+
+
+class EnvironmentShape(Shape):
+    """An environment of a base connection."""
+
+    id: str
+    base_connection_id: str
+    connection_id: str
+    user_attribute_values: list[str]
+
+
+class EnvironmentList(Shape):
+    """Environments."""
+
+    connection_environments: list[EnvironmentShape]
+
+
+class EnvironmentsCreated(Shape, kw_only=True):
+    """New environments, in both published spellings."""
+
+    success: bool = True
+    data: list[NewEnvironment]
+    connection_environments: list[EnvironmentShape]
 
 
 async def create(call: Call) -> EnvironmentsCreated:

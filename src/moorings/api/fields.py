@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 from moorings.dialects.fields import json_type
 from moorings.errors import Fault, InvalidInput, UnknownKeys
@@ -49,6 +49,14 @@ class Fields:
     def nested(self, name: str, known: Sequence[str]) -> Fields:
         """The object in a field, under examination with this one: its faults are collected here."""
         return Fields(self._body[name], known, f"{self._prefix}{name}.", self._faults)
+
+    def element(self, name: str, place: int, value: Any) -> Fields | None:
+        """The object at a place of an array, under examination with this one; None, and a fault, if it is none."""
+        if not isinstance(value, dict):
+            self.fault(f"{name}.{place}", "type", expected="object", received=json_type(value))
+            return None
+        body = cast("dict[str, Any]", value)
+        return Fields(body, tuple(body), f"{self._prefix}{name}.{place}.", self._faults)
 
     def object_expected(self, name: str) -> None:
         """Note that a field should have been an object."""

@@ -9,7 +9,10 @@ import msgspec
 
 from moorings import __version__, errors
 from moorings.api.problems import Problem, status
-from moorings.api.routing import PREFIX, Route
+from moorings.api.routing import Route
+
+DESCRIBED = ("application/json", "application/scim+json")
+"""Media types of which the document has the shape."""
 
 REF = "#/components/schemas/{name}"
 
@@ -23,7 +26,7 @@ STATUS_WORDS = {
     403: "The key is not good, or does not permit this.",
     404: "There is no such thing, or it is not for this key to see.",
     406: "None of the media types in Accept can be produced.",
-    409: "The query was cancelled.",
+    409: "The name is taken, or the query was cancelled.",
     410: "The connection is archived.",
     412: "The connection has changed since it was read.",
     413: "The body is larger than 1 MiB.",
@@ -44,7 +47,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([Problem, *sorted(shapes, key=_name)], ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.location, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -63,8 +66,8 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _shapes(route: Route) -> tuple[type, ...]:
-    """What a route may answer with: one shape, or a union of several."""
-    return get_args(route.answer) or (route.answer,)
+    """What a route may answer with: nothing, one shape, or a union of several."""
+    return () if route.answer is None else get_args(route.answer) or (route.answer,)
 
 
 def _name(shape: type) -> str:
@@ -80,7 +83,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {str(route.status): _answer(route)} | _problems(route),
     }
     if route.body is not None:
-        content = {"application/json": {"schema": route.body()}}
+        content = {media_type: {"schema": route.body()} for media_type in route.body_types}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
     return operation
 
@@ -103,15 +106,17 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    choices = [{"$ref": REF.format(name=shape.__name__)} for shape in _shapes(route)]
-    schema: dict[str, Any] = choices[0] if len(choices) == 1 else {"oneOf": choices}
-    content = {
-        media_type: {"schema": schema if media_type == "application/json" else {}} for media_type in route.media_types
-    }
     headers = {
         name: {"description": says, "schema": {"type": "string"}} for name, says in route.headers.items()
     } | _limit_headers()
-    return {"description": route.summary, "headers": headers, "content": content}
+    answer: dict[str, Any] = {"description": route.summary, "headers": headers}
+    choices = [{"$ref": REF.format(name=shape.__name__)} for shape in _shapes(route)]
+    if choices:
+        schema: dict[str, Any] = choices[0] if len(choices) == 1 else {"oneOf": choices}
+        answer["content"] = {
+            media_type: {"schema": schema if media_type in DESCRIBED else {}} for media_type in route.media_types
+        }
+    return answer
 
 
 def _limit_headers() -> dict[str, Any]:

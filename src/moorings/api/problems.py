@@ -14,6 +14,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.PermissionDenied: 403,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
+    errors.NameTaken: 409,
     errors.QueryCancelled: 409,
     errors.Archived: 410,
     errors.PreconditionFailed: 412,

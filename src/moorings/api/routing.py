@@ -47,6 +47,7 @@ READS = ("GET", "HEAD")
 """Methods that change nothing; requests by any other are logged, with the key that made them."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 JSON = b"application/json"
+JSON_TYPES = ("application/json",)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -76,6 +77,18 @@ class Rendered:
         await call.send({"type": "http.response.start", "status": self.status, "headers": own + self.headers + headers})
         body = b"" if call.scope["method"] == "HEAD" else self.body
         await call.send({"type": "http.response.body", "body": body})
+
+
+@dataclass(slots=True)
+class Nothing:
+    """An answer without a body."""
+
+    status: int = 204
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send status and headers."""
+        await call.send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await call.send({"type": "http.response.body", "body": b""})
 
 
 @dataclass(slots=True)
@@ -130,7 +143,8 @@ class Route:
 
     `kind` is plain (one transaction around the handler, committed before the response is sent) or free (the handler
     opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is asked on the connection
-    that the path's last id names; `admin` asks for an organization admin.
+    that the path's last id names; `admin` asks for an organization admin. `answer` is a shape, a union of several, or
+    None where the body is empty.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -151,9 +165,19 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[type[MooringsError], ...] = ()
     """What the handler itself may raise, beside what every route may."""
-    media_types: tuple[str, ...] = ("application/json",)
+    media_types: tuple[str, ...] = JSON_TYPES
+    body_types: tuple[str, ...] = JSON_TYPES
+    """The content types that the body may have."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Response header → what it says."""
+    prefix: str = PREFIX
+    also: str | None = None
+    """Another spelling of the path, below the same prefix, that clients in the wild use."""
+
+    @property
+    def location(self) -> str:
+        """The whole path."""
+        return self.prefix + self.path
 
     @property
     def writes(self) -> bool:
@@ -253,7 +277,7 @@ def _as_reply(answer: Any, route: Route) -> Reply:
 async def _body(call: Call, route: Route) -> Mapping[str, Any]:
     received = await _received(call)
     media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
-    if media_type != JSON:
+    if media_type.decode("latin-1") not in route.body_types:
         raise WrongContentType
     if not received and route.body_optional:
         return {}
@@ -326,10 +350,11 @@ def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRout
     """The declared routes, as Starlette serves them: one endpoint a path."""
     by_path: dict[str, list[Route]] = {}
     for route in routes:
-        by_path.setdefault(route.path, []).append(route)
+        for path in filter(None, (route.path, route.also)):
+            by_path.setdefault(route.prefix + path, []).append(route)
     # Paths without parameters first: `/connections/test` is not the id of a connection.
     ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
-    return [StarletteRoute(PREFIX + path, Endpoint(services, path, found)) for path, found in ordered]
+    return [StarletteRoute(path, Endpoint(services, found[0].path, found)) for path, found in ordered]
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -117,6 +117,16 @@ def _attribute_values() -> dict[str, Any]:
     return {"oneOf": [VALUE, {"type": "number"}, {"type": "array", "items": one}, {"type": "null"}]}
 
 
+def assigned_role() -> dict[str, Any]:
+    """The body that gives somebody a role on a connection."""
+    properties = {
+        "roleName": {"enum": [*(role.name for role in Role), "QUERY_TOPICS"]},
+        "connectionId": UUID,
+        "modelId": {"type": "null", "description": "There are no models here."},
+    }
+    return _object(properties) | {"required": ["roleName", "connectionId"]}
+
+
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
     return _object({})

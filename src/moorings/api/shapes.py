@@ -114,6 +114,7 @@ class DependentsShape(Shape, kw_only=True):
     environments: list[str]
     environment_of: list[str]
     user_roles: int
+    group_roles: int
     running_queries: int
 
 
@@ -272,12 +273,60 @@ class UserShape(Shape):
 
 
 class WhoShape(Shape):
-    """Whom a key acts as; `rolesByModel` has the roles of their own, by connection."""
+    """Whom a key acts as; `rolesByModel` has the roles of their own and of their groups, by connection."""
 
     key_scope: str
     org_role: str
     roles_by_model: dict[str, str]
     user: UserShape | None
+
+
+class RoleSource(Shape, omit_defaults=True):
+    """Where a role comes from: `User Role`, `Group Role` (then the group's name and id) or `Connection Base Role`."""
+
+    type: str
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    mini_uuid: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RoleShape(Shape, kw_only=True):
+    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`."""
+
+    role_name: str
+    connection_id: str
+    model_id: str | None
+    base_role: str
+    source: RoleSource = msgspec.field(name="from")
+    priority: int
+    resolved: bool
+
+
+class ModelRoles(Shape, kw_only=True, omit_defaults=True):
+    """Roles on connections; `membershipId` is the user's or the group's whose they are."""
+
+    results: list[RoleShape]
+    membership_id: str
+    user_group_id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class AssignedShape(Shape, kw_only=True):
+    """A role that was assigned."""
+
+    connection_id: str
+    model_id: str | None = None
+    role_name: str
+
+
+class UserAssigned(AssignedShape, kw_only=True):
+    """A role that a user was given."""
+
+    user_id: str
+
+
+class GroupAssigned(AssignedShape, kw_only=True):
+    """A role that a group was given."""
+
+    user_group_id: str
 
 
 class AttributeShape(msgspec.Struct):
@@ -325,33 +374,3 @@ class RouteShape(Shape, kw_only=True):
     value: str | None
     role: str
     otherwise: list[OtherwiseShape]
-
-
-class NewEnvironment(Shape):
-    """An environment, in the older published spelling."""
-
-    id: str
-    environment_connection_id: str
-
-
-class EnvironmentShape(Shape):
-    """An environment of a base connection."""
-
-    id: str
-    base_connection_id: str
-    connection_id: str
-    user_attribute_values: list[str]
-
-
-class EnvironmentList(Shape):
-    """Environments."""
-
-    connection_environments: list[EnvironmentShape]
-
-
-class EnvironmentsCreated(Shape, kw_only=True):
-    """New environments, in both published spellings."""
-
-    success: bool = True
-    data: list[NewEnvironment]
-    connection_environments: list[EnvironmentShape]

@@ -37,11 +37,19 @@ def _group(explanation: str) -> typer.Typer:
 app = _group("Moorings: one home for your warehouses' credentials, and SQL through it.")
 token_app = _group("Keys: organization keys and personal access tokens.")
 user_app = _group("Users: whom personal access tokens act as.")
+group_app = _group("Groups: users who share roles on connections.")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
+app.add_typer(group_app, name="group")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
+UserNames = Annotated[list[str], typer.Argument(metavar="USER…", help="Emails or ids of users.")]
+GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="Name or id of a group.")]
+ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Id of the connection.")]
+RoleName = Annotated[
+    str, typer.Argument(help="NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, MODELER or CONNECTION_ADMIN.")
+]
 
 
 @app.command()
@@ -124,16 +132,120 @@ def list_users(json: Json = False) -> None:
     show(listed(), as_json=json)
 
 
-@user_app.command("role")
-def give_role(
+@user_app.command("disable")
+def disable_user(user: UserName) -> None:
+    """Let a user's keys work no more, until they are enabled again."""
+    from moorings.cli.users import enable
+
+    enable(user, enabled=False)
+    typer.echo("Disabled.")
+
+
+@user_app.command("enable")
+def enable_user(user: UserName) -> None:
+    """Let a disabled user's keys work again."""
+    from moorings.cli.users import enable
+
+    enable(user, enabled=True)
+    typer.echo("Enabled.")
+
+
+@user_app.command("delete")
+def delete_user(user: UserName) -> None:
+    """Delete a user for good: keys are revoked, groups, roles and attributes forgotten."""
+    from moorings.cli.users import delete
+
+    delete(user)
+    typer.echo("Deleted.")
+
+
+@user_app.command("admin")
+def make_admin(
     user: UserName,
-    connection_id: Annotated[str, typer.Argument(metavar="CONNECTION", help="Id of the connection.")],
-    role: Annotated[
-        str, typer.Argument(help="NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, MODELER or CONNECTION_ADMIN.")
-    ],
+    remove: Annotated[bool, typer.Option("--remove", help="Let them be one no more.")] = False,
 ) -> None:
+    """Make a user an organization admin."""
+    from moorings.cli.users import make_admin
+
+    make_admin(user, admin=not remove)
+    typer.echo("Done.")
+
+
+@user_app.command("roles")
+def list_roles(user: UserName, json: Json = False) -> None:
+    """List the roles that a user has on connections, where each comes from, and which one counts."""
+    from moorings.cli.tables import show
+    from moorings.cli.users import roles_of
+
+    show(roles_of(user), as_json=json)
+
+
+@user_app.command("role")
+def give_role(user: UserName, connection_id: ConnectionId, role: RoleName) -> None:
     """Give a user a role on one connection, in place of the one they had there."""
     from moorings.cli.users import give
 
     give(user, connection_id, role)
     typer.echo("Done.")
+
+
+@group_app.command("create")
+def create_group(name: Annotated[str, typer.Argument(help="What it is called; unique in any case.")]) -> None:
+    """Add a group and print its id."""
+    from moorings.cli.groups import create
+
+    typer.echo(create(name))
+
+
+@group_app.command("list")
+def list_groups(json: Json = False) -> None:
+    """List the groups."""
+    from moorings.cli.groups import listed
+    from moorings.cli.tables import show
+
+    show(listed(), as_json=json)
+
+
+@group_app.command("members")
+def list_members(group: GroupName, json: Json = False) -> None:
+    """List who is in a group."""
+    from moorings.cli.groups import members
+    from moorings.cli.tables import show
+
+    show(members(group), as_json=json)
+
+
+@group_app.command("add")
+def add_members(group: GroupName, users: UserNames) -> None:
+    """Add users to a group."""
+    from moorings.cli.groups import change
+
+    change(group, joining=users)
+    typer.echo("Done.")
+
+
+@group_app.command("remove")
+def remove_members(group: GroupName, users: UserNames) -> None:
+    """Take users out of a group."""
+    from moorings.cli.groups import change
+
+    change(group, leaving=users)
+    typer.echo("Done.")
+
+
+@group_app.command("role")
+def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleName) -> None:
+    """Give a group a role on one connection, in place of the one it had there."""
+    from moorings.cli.groups import give
+
+    give(group, connection_id, role)
+    typer.echo("Done.")
+
+
+@group_app.command("delete")
+def delete_group(group: GroupName) -> None:
+    """Delete a group with its roles; its members stay as users."""
+    from moorings.cli.groups import delete
+
+    delete(group)
+    typer.echo("Deleted.")

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from moorings.access import directory, roles
 from moorings.access import service as access
-from moorings.access.models import User
+from moorings.access.directory import LONGEST_EMAIL, LONGEST_NAME, is_email
 from moorings.access.policy import Role
 from moorings.cli.storage import changing
 from moorings.cli.tables import when
 from moorings.connections.models import Connection
 from moorings.errors import NotFound, OperatorError
 
-EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-LONGEST_EMAIL, LONGEST_NAME = 254, 255
-"""The longest address that mail can be sent to, and the longest name of anything here."""
-
 
 def create(email: str, name: str, *, admin: bool) -> str:
-    """Add a user; returns their id. Raises OperatorError when the email is none, or taken."""
-    if len(email) > LONGEST_EMAIL or not email.isprintable() or not EMAIL.fullmatch(email):
+    """Add a user; returns their id. Raises OperatorError when the email or name is none, and EmailInUse."""
+    if not is_email(email):
         raise OperatorError(f"an email address has one @, no space, and {LONGEST_EMAIL} characters at most")
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise OperatorError(f"a name has {LONGEST_NAME} characters at most, all of them printable")
@@ -32,28 +28,72 @@ def create(email: str, name: str, *, admin: bool) -> str:
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await access.create_user(session, organization_id, email, name, admin=admin)).id
 
-    try:
-        return changing(act)
-    except IntegrityError:
-        raise OperatorError(f"there is a user {email} already") from None
+    return changing(act)
 
 
 def listed() -> list[dict[str, Any]]:
     """Every user, oldest first."""
 
     async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
-        users = await session.scalars(
-            select(User).where(User.organization_id == organization_id).order_by(User.created_at, User.id)
-        )
         return [
             {
                 "id": user.id,
                 "email": user.email,
                 "name": user.name,
                 "admin": user.organization_role == "ORG_ADMIN",
+                "active": user.disabled_at is None,
                 "created": when(user.created_at),
             }
-            for user in users
+            for user in await directory.users(session, organization_id, None)
+        ]
+
+    return changing(act)
+
+
+def enable(user: str, *, enabled: bool) -> None:
+    """Let a user's keys work, or not; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        await directory.enable(session, await access.find_user(session, organization_id, user), enabled=enabled)
+
+    changing(act)
+
+
+def make_admin(user: str, *, admin: bool) -> None:
+    """Let a user be an organization admin, or no more; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        found = await access.find_user(session, organization_id, user)
+        await directory.replace(session, found, replace(directory.profile(found), admin=admin))
+
+    changing(act)
+
+
+def delete(user: str) -> None:
+    """Delete a user, with everything they had; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        await directory.remove(session, await access.find_user(session, organization_id, user))
+
+    changing(act)
+
+
+def roles_of(user: str) -> list[dict[str, Any]]:
+    """The roles that a user has on connections that are not archived, and where each comes from; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
+        found = await access.find_user(session, organization_id, user)
+        live = select(Connection).where(Connection.organization_id == organization_id, Connection.deleted_at.is_(None))
+        connections = {each.id: each for each in await session.scalars(live.order_by(Connection.name, Connection.id))}
+        return [
+            {
+                "connection": connections[each.connection_id].name,
+                "id": each.connection_id,
+                "role": each.role.name,
+                "from": f"group {each.group.name}" if each.group else each.source,
+                "counts": each.resolved,
+            }
+            for each in await roles.of_user(session, found, list(connections.values()))
         ]
 
     return changing(act)
@@ -61,15 +101,27 @@ def listed() -> list[dict[str, Any]]:
 
 def give(user: str, connection_id: str, role: str) -> None:
     """Give a user a role on a connection; raises OperatorError or NotFound for what does not exist."""
-    wanted = role.upper()
-    if wanted not in Role.__members__:
-        raise OperatorError(f"there is no role {role}: choose one of {', '.join(Role.__members__)}")
+    wanted = read_role(role)
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         found = await access.find_user(session, organization_id, user)
-        connection = await session.get(Connection, connection_id)
-        if connection is None or connection.organization_id != organization_id:
-            raise NotFound(f"There is no connection with id {connection_id}")
-        await access.assign_role(session, found, connection.id, Role[wanted])
+        connection = await find_connection(session, organization_id, connection_id)
+        await access.assign_role(session, found, connection.id, wanted)
 
     changing(act)
+
+
+def read_role(role: str) -> Role:
+    """A role by its name in any case; raises OperatorError."""
+    wanted = role.upper()
+    if wanted not in Role.__members__:
+        raise OperatorError(f"there is no role {role}: choose one of {', '.join(Role.__members__)}")
+    return Role[wanted]
+
+
+async def find_connection(session: AsyncSession, organization_id: str, connection_id: str) -> Connection:
+    """A connection by its id; raises NotFound."""
+    connection = await session.get(Connection, connection_id)
+    if connection is None or connection.organization_id != organization_id:
+        raise NotFound(f"There is no connection with id {connection_id}")
+    return connection

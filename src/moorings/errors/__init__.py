@@ -4,11 +4,13 @@
     ├── InvalidInput              faults of fields, all of them
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
-    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse · AttributeInUse
+    ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
+    ├── NameTaken
+    │   └── EmailInUse · GroupInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
-    │   ├── KeyNotFound · UserNotFound · AttributeNotFound
+    │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
@@ -48,15 +50,19 @@ from moorings.errors.requests import (
     BodyTooLarge,
     ConnectionNotFound,
     ConnectionTestFailed,
+    EmailInUse,
     EmptyBody,
     EnvironmentNotFound,
     Fault,
+    GroupInUse,
+    GroupNotFound,
     InvalidId,
     InvalidInput,
     InvalidJson,
     InvalidMethod,
     InvalidToken,
     KeyNotFound,
+    NameTaken,
     NeedsCredentials,
     NoEnvironment,
     NotAcceptable,
@@ -64,6 +70,7 @@ from moorings.errors.requests import (
     NotArchived,
     NotEnvironments,
     NotFound,
+    NotUsers,
     PermissionDenied,
     PreconditionFailed,
     ProtocolTooOld,
@@ -123,9 +130,12 @@ __all__ = [
     "DatabaseNotFound",
     "DialectNotConnectable",
     "DriverMissing",
+    "EmailInUse",
     "EmptyBody",
     "EnvironmentNotFound",
     "Fault",
+    "GroupInUse",
+    "GroupNotFound",
     "HostNotFound",
     "HostUnreachable",
     "InvalidId",
@@ -136,6 +146,7 @@ __all__ = [
     "KeyNotFound",
     "LoginRefused",
     "MooringsError",
+    "NameTaken",
     "NeedsCredentials",
     "NoEnvironment",
     "NotAcceptable",
@@ -144,6 +155,7 @@ __all__ = [
     "NotArchived",
     "NotEnvironments",
     "NotFound",
+    "NotUsers",
     "OperatorError",
     "ParametersRefused",
     "PermissionDenied",

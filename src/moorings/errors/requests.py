@@ -91,12 +91,31 @@ class AttributeInUse(MooringsError):
         super().__init__(f'User attribute "{name}" exists already')
 
 
+class NameTaken(MooringsError):
+    """Something else has this name."""
+
+
+class EmailInUse(NameTaken):
+    """A user with this email exists already"""
+
+
+class GroupInUse(NameTaken):
+    """A group with this name exists already"""
+
+
 class NotEnvironments(MooringsError):
     """Some connections cannot be environments of the base connection."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         listed = ", ".join(ids)
         super().__init__(f"The following environment connection IDs are not valid for this connection: {listed}")
+
+
+class NotUsers(MooringsError):
+    """Some ids are not those of users."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(f"The following user IDs are not valid for this group: {', '.join(ids)}")
 
 
 class QueryIdInUse(MooringsError):
@@ -181,6 +200,10 @@ class AttributeNotFound(NotFound):
 
 class UserNotFound(NotFound):
     """User not found"""
+
+
+class GroupNotFound(NotFound):
+    """User group not found"""
 
 
 class KeyNotFound(NotFound):

@@ -1,0 +1,62 @@
+"""Where a role on a connection comes from: assigned to the user, to one of their groups, or everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import groups
+from moorings.access.models import ConnectionRole, User, UserGroup
+from moorings.access.policy import Role
+from moorings.access.service import Guarded
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A role on one connection; `resolved` tells the one that counts, `group` the group whose role it is."""
+
+    connection_id: str
+    role: Role
+    source: Literal["user", "group", "base"]
+    resolved: bool
+    group: UserGroup | None = None
+
+
+async def of_user(session: AsyncSession, user: User, connections: Sequence[Guarded]) -> list[Assignment]:
+    """Every role that a user has on these connections, the highest of each first; that one counts."""
+    rows = await session.scalars(select(ConnectionRole).where(ConnectionRole.user_id == user.id))
+    own = {row.connection_id: Role(row.role) for row in rows}
+    theirs = {group.id: group for group in (await groups.of_users(session, [user.id])).get(user.id, ())}
+    by_group = await groups.roles(session, theirs.values())
+    found: list[Assignment] = []
+    for connection in connections:
+        here = [Assignment(connection.id, own[connection.id], "user", False)] if connection.id in own else []
+        here += [
+            Assignment(connection.id, role, "group", False, theirs[group_id])
+            for group_id, role in by_group.get(connection.id, {}).items()
+        ]
+        here.append(Assignment(connection.id, Role(connection.base_role), "base", False))
+        found += _resolved(here)
+    return found
+
+
+def _resolved(here: Iterable[Assignment]) -> list[Assignment]:
+    ordered = sorted(here, key=lambda each: each.role, reverse=True)  # ties as they came: own role, groups, base
+    return [
+        Assignment(each.connection_id, each.role, each.source, place == 0, each.group)
+        for place, each in enumerate(ordered)
+    ]
+
+
+async def of_group(session: AsyncSession, group: UserGroup, connections: Sequence[Guarded]) -> list[Assignment]:
+    """The roles that a group has on these connections."""
+    held = await groups.roles(session, [group])
+    return [
+        Assignment(connection.id, role, "group", True, group)
+        for connection in connections
+        for role in held.get(connection.id, {}).values()
+    ]

@@ -1,0 +1,93 @@
+"""The `group` commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import directory, groups
+from moorings.access import service as access
+from moorings.access.directory import LONGEST_NAME
+from moorings.cli.storage import changing
+from moorings.cli.tables import when
+from moorings.cli.users import find_connection, read_role
+from moorings.errors import OperatorError
+
+
+def create(name: str) -> str:
+    """Add a group; returns its id. Raises OperatorError for what is no name, and GroupInUse."""
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise OperatorError(f"a name has 1 to {LONGEST_NAME} characters, all of them printable")
+
+    async def act(session: AsyncSession, organization_id: str) -> str:
+        return (await groups.add(session, organization_id, name)).id
+
+    return changing(act)
+
+
+def listed() -> list[dict[str, Any]]:
+    """Every group, oldest first."""
+
+    async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
+        sizes = await groups.sizes(session, organization_id)
+        return [
+            {
+                "id": group.id,
+                "name": group.name,
+                "members": sizes.get(group.id, 0),
+                "created": when(group.created_at),
+            }
+            for group in await directory.user_groups(session, organization_id, None)
+        ]
+
+    return changing(act)
+
+
+def members(group: str) -> list[dict[str, Any]]:
+    """Who is in a group, by name; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
+        found = await groups.named(session, organization_id, group)
+        listed = (await groups.members(session, [found.id])).get(found.id, [])
+        return [{"id": each.id, "name": each.name} for each in listed]
+
+    return changing(act)
+
+
+def change(group: str, *, joining: Sequence[str] = (), leaving: Sequence[str] = ()) -> None:
+    """Let users (email or id) join and leave a group; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        named = await groups.named(session, organization_id, group)
+        found = await groups.find(session, organization_id, named.id, lock=True)
+        come, go = [
+            {(await access.find_user(session, organization_id, user)).id for user in users}
+            for users in (joining, leaving)
+        ]
+        before = await groups.member_ids(session, found)
+        await groups.replace(session, found, found.name, found.external_id, sorted((before | come) - go))
+
+    changing(act)
+
+
+def delete(group: str) -> None:
+    """Delete a group with its roles; raises NotFound."""
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        await groups.remove(session, await groups.named(session, organization_id, group))
+
+    changing(act)
+
+
+def give(group: str, connection_id: str, role: str) -> None:
+    """Give a group a role on a connection; raises OperatorError or NotFound for what does not exist."""
+    wanted = read_role(role)
+
+    async def act(session: AsyncSession, organization_id: str) -> None:
+        found = await groups.named(session, organization_id, group)
+        connection = await find_connection(session, organization_id, connection_id)
+        await groups.assign_role(session, found, connection.id, wanted)
+
+    changing(act)
