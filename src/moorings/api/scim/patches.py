@@ -223,7 +223,8 @@ def _chosen(before: list[Any], target: Target, chosen: Filter, operation: Operat
         if target.part is not None:
             _set(each, target.part.name, operation)
         elif operation.value is not None:
-            each.update(_spelled(target.attribute, operation.value)[0])
+            for value in _spelled(target.attribute, operation.value):
+                each.update(value)
     return others + fitting
 
 
