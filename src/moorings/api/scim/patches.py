@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from moorings.api.fields import Fields
 from moorings.api.scim.bodies import spelled
-from moorings.api.scim.filters import Both, Comparison, Filter, FilterError, fits, parse_inner
+from moorings.api.scim.filters import fits
+from moorings.api.scim.grammar import Both, Comparison, Filter, FilterError, parse_inner
 from moorings.api.scim.vocabulary import ATTRIBUTES, Attribute, Resource
 from moorings.dialects.fields import json_type
 from moorings.errors import Fault, InvalidInput, UnknownKeys
