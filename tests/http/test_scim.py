@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 from urllib.parse import quote
@@ -661,8 +662,6 @@ class TestAtOnce:
         body = {"userName": email()}
 
         async def together() -> list[int]:
-            import asyncio
-
             headers = {"authorization": f"Bearer {TOKEN}"}
             answers = await asyncio.gather(
                 *(service.client.post(f"{SCIM}/Users", json=body, headers=headers) for _ in range(4))
@@ -672,12 +671,10 @@ class TestAtOnce:
         assert service.run(together()) == [201, 409, 409, 409]
 
     def test_members_that_are_added_at_once_are_all_there(self, service: Any):
-        users = [new_user(service)["id"] for _ in range(4)]
+        users = [new_user(service)["id"] for _ in range(12)]
         group = new_group(service)["id"]
 
         async def together() -> list[int]:
-            import asyncio
-
             headers = {"authorization": f"Bearer {TOKEN}"}
             bodies = [{"Operations": [{"op": "add", "path": "members", "value": [{"value": each}]}]} for each in users]
             answers = await asyncio.gather(
@@ -685,7 +682,7 @@ class TestAtOnce:
             )
             return [answer.status_code for answer in answers]
 
-        assert service.run(together()) == [200] * 4
+        assert service.run(together()) == [200] * 12
         members = send(service, "GET", f"/Groups/{group}").json()["members"]
         assert {each["value"] for each in members} == set(users)
 
@@ -741,6 +738,8 @@ class TestRolesOfGroups:
         assert service.request("GET", "/whoami", key=key).json()["rolesByModel"] == {connection: "QUERIER"}
         service.change(lambda session: lower(session, ann, connection))
         assert service.request("GET", "/whoami", key=key).json()["rolesByModel"] == {connection: "QUERIER"}
+        service.request("POST", path, json=body | {"roleName": "MODELER"})
+        assert service.request("GET", "/whoami", key=key).json()["rolesByModel"] == {connection: "MODELER"}
         patched(service, f"/Groups/{group}", {"op": "remove", "path": "members"})
         assert service.request("GET", f"/connections/{connection}", key=key).status_code == 403
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from moorings.access import groups, roles, service
 from moorings.access.models import UserGroup
@@ -14,7 +15,7 @@ from moorings.access.service import Guarded
 from moorings.api import schemas
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter, Route
-from moorings.api.shapes import GroupAssigned, ModelRoles, RoleShape, RoleSource, UserAssigned
+from moorings.api.shapes import Shape
 from moorings.connections import service as connections
 from moorings.connections.listing import Filter, snapshot
 from moorings.connections.models import Connection
@@ -39,6 +40,54 @@ PARAMETERS = (
         "connectionId", schemas.UUID, "The connection to show roles on; every one that the caller sees unless said."
     ),
 )
+
+
+class RoleSource(Shape, omit_defaults=True):
+    """Where a role comes from: `User Role`, `Group Role` (then the group's name and id) or `Connection Base Role`."""
+
+    type: str
+    name: str | UnsetType = UNSET
+    mini_uuid: str | UnsetType = UNSET
+
+
+class RoleShape(Shape, kw_only=True):
+    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`."""
+
+    role_name: str
+    connection_id: str
+    model_id: str | None
+    base_role: str
+    source: RoleSource = msgspec.field(name="from")
+    priority: int
+    resolved: bool
+
+
+class ModelRoles(Shape, kw_only=True, omit_defaults=True):
+    """Roles on connections; `membershipId` is the user's or the group's whose they are."""
+
+    results: list[RoleShape]
+    membership_id: str
+    user_group_id: str | UnsetType = UNSET
+
+
+class AssignedShape(Shape, kw_only=True):
+    """A role that was assigned."""
+
+    connection_id: str
+    model_id: str | None = None
+    role_name: str
+
+
+class UserAssigned(AssignedShape, kw_only=True):
+    """A role that a user was given."""
+
+    user_id: str
+
+
+class GroupAssigned(AssignedShape, kw_only=True):
+    """A role that a group was given."""
+
+    user_group_id: str
 
 
 async def of_user(call: Call) -> ModelRoles:

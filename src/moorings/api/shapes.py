@@ -281,54 +281,6 @@ class WhoShape(Shape):
     user: UserShape | None
 
 
-class RoleSource(Shape, omit_defaults=True):
-    """Where a role comes from: `User Role`, `Group Role` (then the group's name and id) or `Connection Base Role`."""
-
-    type: str
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    mini_uuid: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class RoleShape(Shape, kw_only=True):
-    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`."""
-
-    role_name: str
-    connection_id: str
-    model_id: str | None
-    base_role: str
-    source: RoleSource = msgspec.field(name="from")
-    priority: int
-    resolved: bool
-
-
-class ModelRoles(Shape, kw_only=True, omit_defaults=True):
-    """Roles on connections; `membershipId` is the user's or the group's whose they are."""
-
-    results: list[RoleShape]
-    membership_id: str
-    user_group_id: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class AssignedShape(Shape, kw_only=True):
-    """A role that was assigned."""
-
-    connection_id: str
-    model_id: str | None = None
-    role_name: str
-
-
-class UserAssigned(AssignedShape, kw_only=True):
-    """A role that a user was given."""
-
-    user_id: str
-
-
-class GroupAssigned(AssignedShape, kw_only=True):
-    """A role that a group was given."""
-
-    user_group_id: str
-
-
 class AttributeShape(msgspec.Struct):
     """A user attribute, in the published spelling; those of the system have no id."""
 

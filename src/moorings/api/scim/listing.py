@@ -13,8 +13,8 @@ from moorings.access.directory import Narrowed
 from moorings.access.models import User, UserGroup
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Rendered
-from moorings.api.scim import filters, resources
-from moorings.api.scim.filters import Comparison, Filter, FilterError
+from moorings.api.scim import filters, grammar, resources
+from moorings.api.scim.grammar import Comparison, Filter, FilterError
 from moorings.api.scim.patches import Target, target_of
 from moorings.api.scim.resources import Shown, Wants
 from moorings.api.scim.vocabulary import GROUPS, USERS, Resource
@@ -184,7 +184,7 @@ def _filter(fields: Fields, resource: Resource) -> Filter | None:
     if not text:
         return None
     try:
-        return filters.parse(text, resource)
+        return grammar.parse(text, resource)
     except FilterError as refused:
         fields.fault("filter", "said", reason=str(refused))
     return None

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from moorings.api.fields import Fields
 from moorings.api.scim.bodies import spelled
-from moorings.api.scim.filters import Both, Comparison, Filter, FilterError, fits, parse_inner
+from moorings.api.scim.filters import fits
+from moorings.api.scim.grammar import Both, Comparison, Filter, FilterError, parse_inner
 from moorings.api.scim.vocabulary import ATTRIBUTES, Attribute, Resource
 from moorings.dialects.fields import json_type
 from moorings.errors import Fault, InvalidInput, UnknownKeys
@@ -223,7 +224,8 @@ def _chosen(before: list[Any], target: Target, chosen: Filter, operation: Operat
         if target.part is not None:
             _set(each, target.part.name, operation)
         elif operation.value is not None:
-            each.update(_spelled(target.attribute, operation.value)[0])
+            for value in _spelled(target.attribute, operation.value):
+                each.update(value)
     return others + fitting
 
 

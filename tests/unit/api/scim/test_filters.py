@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from moorings.api.scim import filters
-from moorings.api.scim.filters import FilterError
+from moorings.api.scim.grammar import OPERATORS, FilterError, parse
 from moorings.api.scim.vocabulary import ATTRIBUTES, GROUPS, USERS
 
 ANN: dict[str, Any] = {
@@ -129,7 +129,7 @@ UNTABLE = [
 
 
 def fits(text: str, resource: dict[str, Any] = ANN) -> bool:
-    return filters.fits(filters.parse(text, USERS), resource)
+    return filters.fits(parse(text, USERS), resource)
 
 
 class TestWhatFits:
@@ -143,15 +143,15 @@ class TestWhatFits:
 
     def test_members_of_a_group(self):
         group = {"members": [{"value": "a"}, {"value": "b"}]}
-        assert filters.fits(filters.parse('members[value eq "B"] and members eq "a"', GROUPS), group)
-        assert not filters.fits(filters.parse('members eq "c"', GROUPS), group)
+        assert filters.fits(parse('members[value eq "B"] and members eq "a"', GROUPS), group)
+        assert not filters.fits(parse('members eq "c"', GROUPS), group)
 
 
 class TestWhatCannotBeRead:
     @pytest.mark.parametrize("text", UNTABLE, ids=range(len(UNTABLE)))
     def test_says_why(self, text: str):
         with pytest.raises(FilterError) as refused:
-            filters.parse(text, USERS)
+            parse(text, USERS)
         assert str(refused.value)
 
 
@@ -184,7 +184,7 @@ class TestNarrowing:
     def test_never_leaves_out_what_fits(self, one: str, other: str, word: str):
         text = f"({one}) {word} ({other})"
         if fits(text):
-            assert self.among(filters.narrowed(filters.parse(text, USERS)))
+            assert self.among(filters.narrowed(parse(text, USERS)))
 
     @pytest.mark.parametrize(
         ("text", "alternatives"),
@@ -202,4 +202,8 @@ class TestNarrowing:
         ],
     )
     def test_where_it_can(self, text: str, alternatives: Any):
-        assert filters.narrowed(filters.parse(text, USERS)) == alternatives
+        assert filters.narrowed(parse(text, USERS)) == alternatives
+
+
+def test_every_operator_that_can_be_read_can_be_applied():
+    assert filters.COMPARE.keys() == set(OPERATORS)
