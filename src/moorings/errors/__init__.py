@@ -7,7 +7,7 @@
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · QueryIdInUse · AttributeInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
-    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
+    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
     │   ├── KeyNotFound · UserNotFound · AttributeNotFound
     ├── Archived
     │   └── AlreadyArchived
@@ -56,6 +56,7 @@ from moorings.errors.requests import (
     InvalidJson,
     InvalidMethod,
     InvalidToken,
+    JobNotFound,
     KeyNotFound,
     NeedsCredentials,
     NotAcceptable,
@@ -131,6 +132,7 @@ __all__ = [
     "InvalidJson",
     "InvalidMethod",
     "InvalidToken",
+    "JobNotFound",
     "KeyNotFound",
     "LoginRefused",
     "MooringsError",

@@ -182,6 +182,10 @@ class QueryNotFound(NotFound):
     """Query not found"""
 
 
+class JobNotFound(NotFound):
+    """Job not found"""
+
+
 class Archived(MooringsError):
     """Connection is archived"""
 
