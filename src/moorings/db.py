@@ -54,8 +54,15 @@ class Base(DeclarativeBase):
 STRICT = {"sqlite_strict": True}
 """The last element of each `__table_args__`: SQLite then refuses values of another type than the column's."""
 
-Milliseconds = BigInteger().with_variant(Integer(), "sqlite")
-"""UTC epoch milliseconds; a STRICT table of SQLite knows INTEGER only."""
+Long = BigInteger().with_variant(Integer(), "sqlite")
+"""An integer of 64 bits; a STRICT table of SQLite knows INTEGER only."""
+
+Milliseconds = Long
+"""UTC epoch milliseconds."""
+
+
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared byte by byte, as SQLite does: one order of names on both databases, whatever the locale."""
 
 
 class Json(TypeDecorator[Any]):

@@ -153,19 +153,30 @@ async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, e
     return Routed(choice, connection, found, held)
 
 
-async def open_routed(
-    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
-) -> Target:
-    """What the engine needs for the connection that the actor gets who asks for `base`.
+async def permitted(
+    session: AsyncSession, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> Connection:
+    """The connection that the actor gets who asks for `base`; raises EnvironmentNotFound or Archived, as `route` does.
 
     An environment that is asked for by its id needs the permission on that connection itself, or the right to change
     the base; raises PermissionDenied. Otherwise the role on the base connection is the one that counts.
     """
+    routed = await route(session, await access.owner(session, actor), base, explicit)
+    if explicit is not None and not actor.may(Permission.CHANGE, base):
+        actor.require(permission, routed.connection)
+    return routed.connection
+
+
+async def open_routed(
+    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> Target:
+    """What the engine needs for the connection that the actor gets who asks for `base`; raises as `permitted` does.
+
+    Raises NeedsCredentials for one that was restored without them.
+    """
     async with db.reading() as session:
-        routed = await route(session, await access.owner(session, actor), base, explicit)
-        if explicit is not None and not actor.may(Permission.CHANGE, base):
-            actor.require(permission, routed.connection)
-        target = await opened(session, keyset, routed.connection)
+        connection = await permitted(session, actor, base, permission, explicit)
+        target = await opened(session, keyset, connection)
     if target.config.lacks_credentials:
         raise NeedsCredentials
     return target

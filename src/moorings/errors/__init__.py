@@ -27,6 +27,7 @@
     │   │   · SessionLost · ParametersRefused       step query
     │   ├── DriverMissing · DialectNotConnectable · NotAllowedHere  before any step
     │   └── UnknownFault                            what no table names
+    ├── ConnectionChanged · LeaseLost      why a job's attempt comes to nothing; no caller sees them
     └── OperatorError             said in one line to the person who runs the service
 
 A class's docstring is its default message. How an error looks on the wire is `api/problems`' business alone.
@@ -46,6 +47,7 @@ from moorings.errors.requests import (
     AuthenticationRequired,
     BaseConnectionNotFound,
     BodyTooLarge,
+    ConnectionChanged,
     ConnectionNotFound,
     ConnectionTestFailed,
     EmptyBody,
@@ -58,6 +60,7 @@ from moorings.errors.requests import (
     InvalidToken,
     JobNotFound,
     KeyNotFound,
+    LeaseLost,
     NeedsCredentials,
     NotAcceptable,
     NotAnObject,
@@ -116,6 +119,7 @@ __all__ = [
     "BodyTooLarge",
     "CertificateRefused",
     "ConnectTimeout",
+    "ConnectionChanged",
     "ConnectionNotFound",
     "ConnectionTestFailed",
     "DatabaseForbidden",
@@ -134,6 +138,7 @@ __all__ = [
     "InvalidToken",
     "JobNotFound",
     "KeyNotFound",
+    "LeaseLost",
     "LoginRefused",
     "MooringsError",
     "NeedsCredentials",

@@ -16,9 +16,9 @@ _LIVE = text("status IN ('waiting', 'running')")
 class Job(Base):
     """One piece of work on one connection.
 
-    `running` means begun: a worker holds its lease, or the next attempt waits for `run_after`. At most one job of a kind
-    is begun and one more waits on each connection, so that requests neither get lost nor pile up. `attempt` counts
-    the leases; what a worker writes counts only while owner and attempt are still its own.
+    `running` means begun: a worker holds its lease, or the next attempt waits for `run_after`. On each connection, one
+    job of a kind is begun at most and one more waits: requests neither get lost nor pile up. `attempt` counts the
+    leases; what a worker writes counts only while owner and attempt are still its own.
     """
 
     __tablename__ = "jobs"
