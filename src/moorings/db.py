@@ -151,7 +151,8 @@ class PostgresVersion:
         try:
             try:
                 return await self._fetch()
-            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+            # The last: between a server's last word and its hanging up, the driver takes it for its own mistake.
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
                 return await self._fetch()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
