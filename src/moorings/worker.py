@@ -7,10 +7,8 @@ one database, since leases decide who runs what.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -66,81 +64,107 @@ class Worker:
         self._duties = duties
         self._owner = owners.this_process()
         self._patience = Patience(settings.job_attempts, settings.job_pause_seconds)
+        self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs: dict[asyncio.Task[None], Leased] = {}
 
     def start(self) -> None:
         """Look for jobs from now on."""
         self._loops.append(asyncio.create_task(self._look()))
-        self._loops += [asyncio.create_task(_repeat(duty)) for duty in self._duties]
+        self._loops += [asyncio.create_task(self._repeat(duty)) for duty in self._duties]
 
     async def close(self) -> None:
-        """Stop at once: what runs is stopped in its warehouse, and given up for another worker to take over."""
-        await _cancelled(*self._loops, *self._jobs)
-        await _quietly(leases.give_up(self._db, self._owner))
+        """Stop: what runs is stopped in its warehouse, and given up for another worker to take over at once.
+
+        Nothing is cancelled while it talks to the metadata database, unless that does not answer in time.
+        """
+        self._stopping.set()
+        self._wake.set()
+        try:
+            async with asyncio.timeout(self._settings.shutdown_seconds):
+                await _ended(self._loops)
+                for leased in self._jobs.values():
+                    leased.stopped.set()
+                await _ended(self._jobs)
+        except TimeoutError:
+            late = [task for task in (*self._loops, *self._jobs) if task.cancel()]
+            log.warning("worker_cut", tasks=len(late))
+            await _ended(late)
 
     async def _look(self) -> None:
         await _quietly(leases.give_up_dead(self._db))
-        while True:
+        while not self._stopping.is_set():
             self._wake.clear()
             await _quietly(self._fill())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._settings.worker_poll_seconds)
+            await _comes(self._wake, self._settings.worker_poll_seconds)
 
     async def _fill(self) -> None:
         """Begin jobs as long as there are due ones, and places."""
         lease, attempts = self._settings.job_lease_seconds, self._settings.job_attempts
-        while len(self._jobs) < self._settings.worker_jobs:
+        while len(self._jobs) < self._settings.worker_jobs and not self._stopping.is_set():
             leased = await leases.take(self._db, self._owner, lease, attempts)
             if leased is None:
                 return
             task = asyncio.create_task(self._run(leased))
-            self._jobs.add(task)
-            task.add_done_callback(self._ended)
+            self._jobs[task] = leased
+            task.add_done_callback(self._leave)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._jobs.discard(task)
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        del self._jobs[task]
         self._wake.set()
 
     async def _run(self, leased: Leased) -> None:
         """One attempt, with the lease held all the while."""
         began, outcome = clock.monotonic(), "lost"
-        attempt = asyncio.ensure_future(refresh.attempt(self._db, self._engine, self._keyset, leased, self._patience))
-        holding = asyncio.ensure_future(self._hold(leased))
+        over = asyncio.Event()
+        holding = asyncio.create_task(self._hold(leased, over))
         try:
-            await asyncio.wait({attempt, holding}, return_when=asyncio.FIRST_COMPLETED)
-            if attempt.done():
-                outcome = await attempt
+            outcome = await refresh.attempt(self._db, self._engine, self._keyset, leased, self._patience)
         except LeaseLost:
             pass
-        except (
-            AWAY
-        ) as refused:  # not even the failure could be stored: the lease expires, and then somebody tries again
-            log.warning("job_not_settled", job=leased.id, reason=type(refused).__name__)
+        except Exception:  # not even the failure could be stored: the lease expires, and then somebody tries again
+            log.exception("job_not_settled", job=leased.id)
         finally:
-            await _cancelled(attempt, holding)
+            over.set()
+            await _ended([holding])
         metrics.jobs.observe(outcome, clock.monotonic() - began)
         log.info("job", job=leased.id, connection=leased.connection_id, attempt=leased.attempt, outcome=outcome)
 
-    async def _hold(self, leased: Leased) -> None:
-        """Extend the lease again and again; ends when it is lost."""
-        while True:
-            await asyncio.sleep(self._settings.job_lease_seconds / HEARTBEATS)
+    async def _hold(self, leased: Leased, over: asyncio.Event) -> None:
+        """Extend the lease again and again until the attempt is over; one that is lost is stopped."""
+        lease = self._settings.job_lease_seconds
+        while not await _comes(over, lease / HEARTBEATS):
             try:
-                await leases.extend(self._db, leased, self._settings.job_lease_seconds)
+                await leases.extend(self._db, leased, lease)
             except LeaseLost:
+                leased.stopped.set()
                 return
             except AWAY as refused:
                 log.warning("lease_not_extended", job=leased.id, reason=type(refused).__name__)
 
+    async def _repeat(self, duty: Duty) -> None:
+        while True:
+            try:
+                await duty.act()
+            except Exception:  # the border of a loop that must not end
+                log.exception("duty_failed", duty=duty.name)
+            if await _comes(self._stopping, duty.every_seconds):
+                return
 
-async def _repeat(duty: Duty) -> None:
-    while True:
-        try:
-            await duty.act()
-        except Exception:  # the border of a loop that must not end
-            log.exception("duty_failed", duty=duty.name)
-        await asyncio.sleep(duty.every_seconds)
+
+async def _comes(event: asyncio.Event, seconds: float) -> bool:
+    """Whether an event comes within so many seconds."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until tasks have ended, however they do."""
+    if tasks:
+        await asyncio.wait(set(tasks))
 
 
 async def _quietly(work: Awaitable[None]) -> None:
@@ -150,11 +174,3 @@ async def _quietly(work: Awaitable[None]) -> None:
         log.warning("jobs_not_read", reason=type(refused).__name__)
     except Exception:  # the border of a loop that must not end
         log.exception("jobs_not_read")
-
-
-async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel what still runs, and wait until it has ended."""
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -51,7 +51,7 @@ class Jobs:
         )
 
     def observe(self, outcome: str, seconds: float) -> None:
-        """Note one attempt: `completed`, `failed`, `retried`, or `lost` to another worker."""
+        """Note one attempt: `completed`, `failed`, `retried`, `released` at a stop, or `lost` to another worker."""
         self._count.labels(outcome).inc()
         self._time.observe(seconds)
 

@@ -6,6 +6,7 @@ nothing more.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class Leased:
     attempt: int
     hard: bool
     log: list[Line] = field(repr=False)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when the holder is to give the job up, or has lost it."""
 
     def say(self, sentence: str) -> None:
         """Add to the log what happened now; stored when the lease is given up."""
@@ -112,18 +115,9 @@ async def retry(session: AsyncSession, leased: Leased, error: dict[str, Any], af
     await _write(session, leased, **_free(leased), error=error, run_after=after)
 
 
-async def give_up(db: Database, owner: str) -> None:
-    """Give up all that an owner holds, for others to take over at once; these attempts do not count."""
-    held = Job.lease_owner == owner
-    async with db.reading() as session:
-        found = await session.scalar(select(Job.id).where(held).limit(1))
-    if found is None:
-        return
-    async with db.unit_of_work() as session:
-        for job in await session.scalars(select(Job).where(held).with_for_update()):
-            job.lease_owner = job.lease_expires_at = None
-            job.attempt -= 1
-            job.log = [*job.log, (clock.now(), "The worker was stopped, and gave the job up.")]
+async def release(session: AsyncSession, leased: Leased) -> None:
+    """Give the job up for another worker to take over at once; this attempt does not count. Raises LeaseLost."""
+    await _write(session, leased, **_free(leased), attempt=leased.attempt - 1)
 
 
 async def give_up_dead(db: Database) -> None:

@@ -5,9 +5,11 @@ No transaction is open while the warehouse is asked; one stores all that it answ
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,12 +22,22 @@ from moorings.connections.models import Connection
 from moorings.connections.service import lock, opened
 from moorings.db import Database
 from moorings.engine.service import Engine, Target
-from moorings.errors import Archived, ConnectionChanged, LeaseLost, NeedsCredentials, Saturated, WarehouseError
+from moorings.errors import (
+    Archived,
+    ConnectionChanged,
+    LeaseLost,
+    NeedsCredentials,
+    QueryCancelled,
+    Saturated,
+    WarehouseError,
+)
 from moorings.jobs import leases
 from moorings.jobs.leases import Leased
 from moorings.secrets import Keyset
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 LONGEST_PAUSE_SECONDS = 3600.0
 
@@ -60,7 +72,8 @@ class Failure:
 async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, patience: Patience) -> str:
     """Run the job once; returns what became of it: `completed`, `failed`, or `retried` when it will be tried again.
 
-    Raises LeaseLost when another worker has it by now: then nothing was written.
+    `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
+    has it by now: then nothing was written.
     """
     leased.say(f"Attempt {leased.attempt} begins: a {'hard' if leased.hard else 'soft'} refresh.")
     try:
@@ -73,6 +86,8 @@ async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, 
             log.exception("job_attempt_failed", job=leased.id)
     else:
         return "completed"
+    if leased.stopped.is_set():
+        return await _release(db, leased)
     async with db.unit_of_work() as session:
         return await _settle(session, leased, failure, patience)
 
@@ -80,10 +95,31 @@ async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, 
 async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased) -> None:
     target = await _target(db, keyset, leased.connection_id)
     began = clock.monotonic()
-    found = await introspect(engine, target, (), contents)
+    found = await _unless(leased.stopped, introspect(engine, target, (), contents))
     leased.say(f"The warehouse told of {len(found)} tables in {clock.monotonic() - began:.1f} s.")
     async with db.unit_of_work() as session:
         await _store(session, leased, target, found)
+
+
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """What work comes to; raises QueryCancelled, and stops it, when an event comes first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
+    if working.cancelled():
+        raise QueryCancelled
+    return working.result()
+
+
+async def _release(db: Database, leased: Leased) -> str:
+    leased.say("The worker was stopped, and gives the job up.")
+    async with db.unit_of_work() as session:
+        await leases.release(session, leased)
+    return "released"
 
 
 async def _target(db: Database, keyset: Keyset, connection_id: str) -> Target:
