@@ -52,13 +52,20 @@ async def take(db: Database, owner: str, lease_seconds: float, attempts: int) ->
             job = await _lease(session, owner, clock.now() + _milliseconds(lease_seconds))
             if job is None:
                 return None
-            leased = Leased(job.id, job.connection_id, owner, job.attempt, bool(job.hard), [_line(x) for x in job.log])
+            leased = _leased(job, owner)
             if job.attempt <= attempts:
+                leased.say(f"Attempt {job.attempt} begins: a {'hard' if job.hard else 'soft'} refresh.")
+                job.log = list(leased.log)
                 return leased
             leased.say("The worker was lost, and this was the last attempt.")
             error = {"code": "worker_lost", "message": "The workers that ran this were lost.", "step": None}
             await fail(session, leased, error)
     return None
+
+
+def _leased(job: Job, owner: str) -> Leased:
+    log = [(instant, sentence) for instant, sentence in job.log]
+    return Leased(job.id, job.connection_id, owner, job.attempt, bool(job.hard), log)
 
 
 async def _any_due(db: Database) -> bool:
@@ -149,11 +156,6 @@ async def _write(session: AsyncSession, leased: Leased, **values: Any) -> None:
     found = await session.execute(written.execution_options(synchronize_session=False))
     if found.one_or_none() is None:
         raise LeaseLost
-
-
-def _line(stored: Any) -> Line:
-    instant, sentence = stored
-    return instant, sentence
 
 
 def _milliseconds(seconds: float) -> int:

@@ -75,7 +75,6 @@ async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, 
     `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
     has it by now: then nothing was written.
     """
-    leased.say(f"Attempt {leased.attempt} begins: a {'hard' if leased.hard else 'soft'} refresh.")
     try:
         await _refresh(db, engine, keyset, leased)
     except LeaseLost:
