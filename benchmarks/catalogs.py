@@ -15,7 +15,7 @@ TABLES, COLUMNS = 2000, 30
 
 
 def measure(directory: Path, *, rounds: int) -> list[report.Line]:
-    """The first refresh of a connection, one that finds nothing changed, and the peak of memory over what an open file takes."""
+    """The first refresh, one that finds nothing changed, and peak memory over what an open file takes."""
     data = directory / "catalog"
     (data / "duckdb").mkdir(parents=True)
     _fill(data / "duckdb" / "large.duckdb")

@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 HEARTBEATS = 3
 """How many times a lease is extended before it would expire: so many may fail but one."""
 
+LEAST_CLOSE_SECONDS = 1.0
+"""What the metadata database gets at least to hear that jobs are given up."""
+
 AWAY = (SQLAlchemyError, OSError, MooringsError)
 """What a metadata database raises that is away; it is looked for again."""
 
@@ -81,11 +84,11 @@ class Worker:
         self._stopping.set()
         self._wake.set()
         try:
-            async with asyncio.timeout(self._settings.shutdown_seconds):
-                await _ended(self._loops)
-                for leased in self._jobs.values():
-                    leased.stopped.set()
-                await _ended(self._jobs)
+            async with asyncio.timeout(max(self._settings.shutdown_seconds, LEAST_CLOSE_SECONDS)):
+                for tasks in (self._loops, self._jobs):  # a loop may still begin a job
+                    for leased in self._jobs.values():
+                        leased.stopped.set()
+                    await _ended(tasks)
         except TimeoutError:
             late = [task for task in (*self._loops, *self._jobs) if task.cancel()]
             log.warning("worker_cut", tasks=len(late))

@@ -24,6 +24,12 @@ from tests.processes.conftest import TOKEN
 CREATES = ["/api/v1/connections", "/api/v1/connections/test"]
 """What a key file or a service account must look like is more than JSON Schema can say."""
 
+
+def asks_for_more(case: Any) -> bool:
+    """Whether what a call must send is more than JSON Schema can say: a cursor that was given out, values of a type."""
+    return bool((case.query or {}).get("cursor")) or case.operation.path.startswith("/api/v1/user-attributes")
+
+
 DESCRIBED = [
     not_a_server_error,
     status_code_conformance,
@@ -76,7 +82,8 @@ class TestGeneratedCalls:
     @generated.exclude(path=CREATES, method="POST").parametrize()
     @bounded
     def test_are_answered_as_described(self, case, replica):
-        case.call_and_validate(base_url=replica.serving.url, excluded_checks=[unsupported_method])
+        excluded = [unsupported_method, *([positive_data_acceptance] if asks_for_more(case) else [])]
+        case.call_and_validate(base_url=replica.serving.url, excluded_checks=excluded)
 
     @generated.include(path=CREATES, method="POST").parametrize()
     @settings(bounded, max_examples=40, phases=[Phase.generate])  # explicit ones are thousands: 18 shapes × 50 fields

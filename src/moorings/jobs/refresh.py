@@ -133,16 +133,23 @@ async def _target(db: Database, keyset: Keyset, connection_id: str) -> Target:
 
 
 async def _store(session: AsyncSession, leased: Leased, target: Target, found: list[Content]) -> None:
-    """What was read of the connection as it was then is not stored for what it is now."""
     connection = await session.get_one(Connection, leased.connection_id)
+    counts = asdict(await store(session, connection, found, hard=leased.hard, job_id=leased.id, now=clock.now()))
+    await _require_unchanged(session, connection, target)
+    leased.say(f"Stored: {', '.join(f'{number} {name}' for name, number in counts.items())}.")
+    await leases.complete(session, leased, counts)
+
+
+async def _require_unchanged(session: AsyncSession, connection: Connection, target: Target) -> None:
+    """What was read of the connection as it was then is not stored for what it is now.
+
+    Asked for last: until the transaction ends, this keeps everybody else from the connection's row.
+    """
     await lock(session, connection)
     if connection.deleted_at is not None:
         raise Archived
     if connection.revision != target.revision:
         raise ConnectionChanged
-    counts = asdict(await store(session, connection, found, hard=leased.hard, job_id=leased.id, now=clock.now()))
-    leased.say(f"Stored: {', '.join(f'{number} {name}' for name, number in counts.items())}.")
-    await leases.complete(session, leased, counts)
 
 
 async def _settle(session: AsyncSession, leased: Leased, failure: Failure, patience: Patience) -> str:
