@@ -1,4 +1,4 @@
-"""Measure the service beside its baselines and print one table: `python -m benchmarks [lists] [query] [start]`.
+"""Measure the service beside its baselines and print one table: `python -m benchmarks [PART …]`.
 
 The exit status says whether everything could be measured; a missed target is marked in the table.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import lists, queries, report, starts
+from benchmarks import catalogs, lists, queries, report, starts
 from benchmarks.engines import ENGINES, Engine
 
-PARTS = ("lists", "query", "start")
+PARTS = ("lists", "start", "catalog", "query")
 MEASURED = ("granian", "pyarrow", "adbc-driver-postgresql", "asyncmy", "duckdb", "clickhouse-connect")
 
 
@@ -56,6 +56,8 @@ def measure(
             lines += lists.measure(directory, rounds=rounds, seconds=seconds)
         if "start" in parts:
             lines += starts.measure(directory, rounds=rounds)
+        if "catalog" in parts:
+            lines += catalogs.measure(directory, rounds=rounds)
         for engine in engines if "query" in parts else ():
             try:
                 lines += queries.measure(directory, engine, rounds=rounds)

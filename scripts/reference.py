@@ -32,7 +32,7 @@ COMMON = "postgres"
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
 """The steps of a connection test, in their order."""
 
-NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError)
+NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError, errors.ConnectionChanged, errors.LeaseLost)
 """Errors that no caller sees as such."""
 
 

@@ -65,6 +65,40 @@ class Terminal:
                 process.kill()
                 process.wait()
 
+    @contextlib.contextmanager
+    def working(self, **settings: object) -> Iterator[Working]:
+        """`moorings worker`, from when it runs jobs."""
+        log = self.folder / "worker.txt"
+        with log.open("w+") as output:
+            command, environment = [*MOORINGS, "worker"], self.environment(**settings)
+            process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=output, stderr=output)
+            working = Working(process, log)
+            try:
+                working.wait_until_it_runs()
+                yield working
+            finally:
+                process.kill()
+                process.wait()
+
+
+class Working:
+    """One running worker."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def wait_until_it_runs(self) -> None:
+        deadline = time.monotonic() + 30
+        while "Moorings runs jobs." not in self.said:
+            assert self.process.poll() is None, f"it ended at once: {self.said}"
+            assert time.monotonic() < deadline, f"it does not run in 30 s: {self.said}"
+            time.sleep(0.02)
+
 
 class Serving:
     """One running service."""

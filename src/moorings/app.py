@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
+from moorings import clock
 from moorings import settings as environment
 from moorings.access import installation
 from moorings.api import (
@@ -19,6 +22,7 @@ from moorings.api import (
     dialects,
     environments,
     health,
+    jobs,
     keys,
     pages,
     queries,
@@ -29,14 +33,22 @@ from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.scim import discovery, groups, users
 from moorings.api.state import Services
+from moorings.catalog import listing
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
+from moorings.health import service as health_of
+from moorings.health.probing import Prober
+from moorings.health.webhook import Webhook
+from moorings.jobs import service as jobs_of
 from moorings.migrations import migrate
 from moorings.queries.service import Queries
 from moorings.secrets import Keyset
 from moorings.settings import Settings
+from moorings.worker import Duty, Worker
+
+T = TypeVar("T")
 
 ROUTES = (
     *connections.ROUTES,
@@ -51,8 +63,13 @@ ROUTES = (
     *queries.ROUTES,
     *catalog.ROUTES,
     *health.ROUTES,
+    *jobs.ROUTES,
 )
 """Every operation of the API."""
+
+DAY = 24 * 60 * 60 * 1000
+TIDY_SECONDS = 3600.0
+"""How often a worker forgets what is older than the settings let it be."""
 
 
 def prepare(settings: Settings) -> str | None:
@@ -60,23 +77,33 @@ def prepare(settings: Settings) -> str | None:
 
     Returns the token of the first key if it was made just now. Raises OperatorError.
     """
+    prepare_worker(settings)
+    return asyncio.run(_alone(settings, installation.first_key))
+
+
+def prepare_worker(settings: Settings) -> None:
+    """The same for what runs jobs without the API: it makes no key, since nobody would see it. Raises OperatorError."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as refused:
         raise OperatorError(f"cannot make the data directory {refused.filename}: {refused.strerror}") from None
     migrate(settings.database)
-    return asyncio.run(_prepare(settings))
+    asyncio.run(_alone(settings, _keyset))
 
 
-async def _prepare(settings: Settings) -> str | None:
+async def _alone(settings: Settings, act: Callable[[AsyncSession, Settings], Awaitable[T]]) -> T:
+    """Replicas that start together make one keyset and one first key."""
     database = Database(settings.database)
     try:
-        async with database.alone() as session:  # replicas that start together make one keyset and one first key
-            await installation.make_fingerprint_key(session, await installation.keyset(session, settings))
-            return await installation.first_key(session, settings)
+        async with database.alone() as session:
+            return await act(session, settings)
     finally:
         await database.close()
+
+
+async def _keyset(session: AsyncSession, settings: Settings) -> None:
+    await installation.make_fingerprint_key(session, await installation.keyset(session, settings))
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -85,19 +112,24 @@ def create_app(settings: Settings) -> ASGIApp:
     services = Services(
         settings=settings,
         db=database,
-        keyset=Keyset.read(settings.keyset_path),
+        keyset=(keyset := Keyset.read(settings.keyset_path)),
         engine=(engine := Engine(settings)),
         limits=RateLimits(settings),
         queries=(running := Queries(database, engine, settings)),
+        job_asked=(wake := asyncio.Event()),
     )
 
     revisions = Revisions(database, engine)
+    worker = _worker(settings, database, engine, keyset, wake)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[None]:
         await running.start()
         revisions.start()
+        if settings.worker:
+            worker.start()
         yield
+        await worker.close()
         await revisions.close()
         await running.close()
         await engine.close()
@@ -111,6 +143,45 @@ def create_app(settings: Settings) -> ASGIApp:
             lifespan=lifespan,
         )
     )
+
+
+async def work(settings: Settings, stopped: asyncio.Event) -> None:
+    """Run jobs until told to stop, without the API; for settings that `prepare` has prepared."""
+    database, engine = Database(settings.database), Engine(settings)
+    revisions = Revisions(database, engine)
+    worker = _worker(settings, database, engine, Keyset.read(settings.keyset_path), asyncio.Event())
+    revisions.start()
+    worker.start()
+    await stopped.wait()
+    await worker.close()
+    await revisions.close()
+    await engine.close()
+    await database.close()
+
+
+def _worker(settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event) -> Worker:
+    return Worker(
+        database, engine, keyset, settings, wake=wake, duties=tuple(_duties(settings, database, engine, keyset))
+    )
+
+
+def _duties(settings: Settings, database: Database, engine: Engine, keyset: Keyset) -> Iterable[Duty]:
+    """What a worker does beside jobs."""
+
+    async def tidy() -> None:
+        now = clock.now()
+        await jobs_of.prune(database, now - settings.job_history_days * DAY)
+        await listing.prune(database, now - settings.catalog_changes_days * DAY)
+        await health_of.prune(database, now - settings.health_history_days * DAY)
+
+    yield Duty("tidy", TIDY_SECONDS, tidy)
+    url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
+    if settings.health_probe_seconds:
+        prober = Prober(database, engine, keyset, settings.health_probe_seconds, webhook=url is not None)
+        yield Duty("health", often, prober.probe_due)
+    if url is not None:
+        webhook = Webhook(database, url.get_secret_value(), secret.get_secret_value() if secret else None)
+        yield Duty("webhook", often, webhook.deliver_due)
 
 
 def _pages(services: Services) -> list[StarletteRoute]:

@@ -54,8 +54,15 @@ class Base(DeclarativeBase):
 STRICT = {"sqlite_strict": True}
 """The last element of each `__table_args__`: SQLite then refuses values of another type than the column's."""
 
-Milliseconds = BigInteger().with_variant(Integer(), "sqlite")
-"""UTC epoch milliseconds; a STRICT table of SQLite knows INTEGER only."""
+Long = BigInteger().with_variant(Integer(), "sqlite")
+"""An integer of 64 bits; a STRICT table of SQLite knows INTEGER only."""
+
+Milliseconds = Long
+"""UTC epoch milliseconds."""
+
+
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared byte by byte, as SQLite does: one order of names on both databases, whatever the locale."""
 
 
 class Json(TypeDecorator[Any]):
@@ -144,7 +151,8 @@ class PostgresVersion:
         try:
             try:
                 return await self._fetch()
-            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+            # The last: between a server's last word and its hanging up, the driver takes it for its own mistake.
+            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
                 return await self._fetch()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:

@@ -114,6 +114,20 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
         None, description="Signs these messages, as Standard Webhooks does; `whsec_…` or any string."
     )
+    worker: bool = Field(True, description="Run jobs inside `serve`. `false` leaves them to `moorings worker`.")
+    worker_jobs: int = Field(2, ge=1, le=64, description="Jobs that a process runs at once; each takes one session.")
+    worker_poll_seconds: float = Field(
+        5.0, ge=0.05, le=300, description="How often a worker looks for jobs that another process was asked for."
+    )
+    job_lease_seconds: float = Field(
+        30.0, ge=1, le=3600, description="A job whose worker gives no sign of life for so long is taken over."
+    )
+    job_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried in all.")
+    job_pause_seconds: float = Field(
+        10.0, ge=0, le=3600, description="The pause before a job's second attempt; it doubles with each further one."
+    )
+    job_history_days: int = Field(30, ge=1, le=3650, description="How long finished jobs are kept.")
+    catalog_changes_days: int = Field(90, ge=1, le=3650, description="How long changes of catalogs are kept.")
     sample: bool = Field(True, description="Make a small sample database and a connection to it at the first start.")
     shutdown_seconds: float = Field(
         5.0, ge=0, le=300, description="How long running queries may go on after a stop was asked for."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -91,3 +92,31 @@ def raw() -> Callable[..., tuple[int, Any]]:
         return answered[0]["status"], json.loads(b"".join(message.get("body", b"") for message in answered[1:]))
 
     return sending
+
+
+@pytest.fixture(scope="module")
+def ended() -> Callable[..., Any]:
+    """What became of a job, as soon as it has ended."""
+
+    def waiting(service: Any, job_id: str, seconds: float = 20) -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
+            job = service.request("GET", f"/jobs/{job_id}/status").json()
+            if job["status"] != "IN_PROGRESS":
+                return job
+            assert time.monotonic() < deadline, job
+            time.sleep(0.02)
+
+    return waiting
+
+
+@pytest.fixture(scope="module")
+def refresh(ended: Callable[..., Any]) -> Callable[..., Any]:
+    """Refresh a connection's catalog; returns the job when it has ended."""
+
+    def refreshing(service: Any, connection_id: str, **body: Any) -> Any:
+        asked = service.request("POST", f"/connections/{connection_id}/refresh", json=body)
+        assert asked.status_code == 202, asked.text
+        return ended(service, asked.json()["jobId"])
+
+    return refreshing

@@ -23,6 +23,8 @@ from moorings.access import service as access
 from moorings.access.models import ApiKey, User
 from moorings.access.policy import Role
 from moorings.app import ROUTES
+from moorings.connections.models import Connection
+from moorings.jobs import service as jobs
 from moorings.queries.models import RunningQuery
 
 PAGE = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
@@ -122,6 +124,15 @@ class Scene:
         made = await session.scalars(select(ApiKey.id).where(ApiKey.token_hash == access.token_hash(token)))
         return made.one()
 
+    def new_job(self, connection_id: str) -> str:
+        """The id of a job on a connection."""
+
+        async def making(session: AsyncSession) -> str:
+            connection = await session.get_one(Connection, connection_id)
+            return (await jobs.enqueue(session, connection, hard=False)).id
+
+        return self.service.change(making)
+
     def new_query(self, connection: str) -> str:
         """The id of a query of the owner, as if it ran."""
 
@@ -150,6 +161,10 @@ REQUESTS: dict[str, Callable[[Scene, Caller], Request]] = {
     "DELETE /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", None),
     "DELETE /api/v1/queries/{queryId}": lambda scene, caller: (
         f"/api/v1/queries/{scene.new_query(caller.connection)}",
+        None,
+    ),
+    "GET /api/v1/jobs/{id}/status": lambda scene, caller: (
+        f"/api/v1/jobs/{scene.new_job(caller.connection)}/status",
         None,
     ),
     "POST /api/v1/connection-environments": lambda scene, caller: (
@@ -230,7 +245,7 @@ def expected(route: Any, who: str, caller: Caller) -> set[int]:
 
 @pytest.fixture(scope="module")
 def scene(serve: Callable[..., Any], storage: Callable[[], dict[str, Any]]) -> Scene:
-    return Scene(serve(**storage(), failed_key_limit="100000/day"))
+    return Scene(serve(**storage(), failed_key_limit="100000/day", worker=False))
 
 
 class TestTable:

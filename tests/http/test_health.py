@@ -30,6 +30,12 @@ UNKNOWN = {"status": "unknown", "since": None, "error": None}
 SECRET = "a secret of the tests"
 
 
+@pytest.fixture(scope="module")
+def service(serve: Callable[..., Any], storage: Callable[[], dict[str, Any]]) -> Any:
+    """A service without a worker: a connection is probed when a test says so."""
+    return serve(**storage(), worker=False, health_probe_seconds=300)
+
+
 def prober(service: Any, *, webhook: bool = False) -> Prober:
     """A prober as a worker has it, beside the one of the service."""
 

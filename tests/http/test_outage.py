@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from moorings.db import PostgresVersion
 from tests.warehouses.servers.postgresql import login
 
 
@@ -64,3 +68,51 @@ class TestOutage:
             outage.drop_sessions()
             assert service.request("GET", f"/connections/{made}").status_code == 200
             assert service.request("PATCH", f"/connections/{made}", json={"baseRole": "VIEWER"}).status_code == 200
+
+
+SAID = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+LAST_WORD = b"E" + (len(SAID) + 4).to_bytes(4, "big") + SAID
+"""What a PostgreSQL that stops sends to idle sessions."""
+
+
+@contextlib.asynccontextmanager
+async def front(host: str, port: int) -> AsyncIterator[tuple[int, list[asyncio.StreamWriter]]]:
+    """The port of a proxy, and the ends of it that its clients read from."""
+    clients: list[asyncio.StreamWriter] = []
+    pipes: list[asyncio.Task[None]] = []
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while part := await source.read(65536):
+            sink.write(part)
+        sink.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        clients.append(writer)
+        source, sink = await asyncio.open_connection(host, port)
+        pipes.extend([asyncio.create_task(pipe(reader, sink)), asyncio.create_task(pipe(source, writer))])
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], clients
+    finally:
+        server.close()
+        await asyncio.gather(*pipes)
+
+
+def test_a_server_that_has_said_goodbye_but_not_hung_up_is_left(plain_postgres_server: Any):
+    server = plain_postgres_server
+    with login(server) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS freshness AS SELECT 7 AS changed_by")
+
+    async def asking() -> None:
+        async with front(server.host, server.port) as (port, clients):
+            login_as = f"{server.username}:{quote(server.password, safe='')}"
+            version = PostgresVersion(f"postgresql://{login_as}@127.0.0.1:{port}/app")
+            assert await version.read() == 7
+            clients[0].write(LAST_WORD)
+            await asyncio.sleep(0.05)
+            assert await version.read() == 7
+            assert len(clients) == 2
+            await version.close()
+
+    asyncio.run(asking())

@@ -68,7 +68,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., contextlib.
     @contextlib.contextmanager
     def starting(folder: Path | None = None, **settings: object) -> Iterator[Replica]:
         terminal = Terminal(folder or tmp_path_factory.mktemp("service"))
-        defaults = {"BOOTSTRAP_TOKEN": TOKEN, "RATE_LIMIT": "0", "SAMPLE": "false"}
+        defaults = {"BOOTSTRAP_TOKEN": TOKEN, "RATE_LIMIT": "0", "SAMPLE": "false", "HEALTH_PROBE_SECONDS": "0"}
         with terminal.serving(**(defaults | settings)) as serving:
             replica = Replica(serving)
             with replica.client:

@@ -27,6 +27,12 @@ CREATES = ["/api/v1/connections", "/api/v1/connections/test"]
 SCIM = "^/api/scim/"
 """So is what a filter or the path of an operation must look like."""
 
+
+def asks_for_more(case: Any) -> bool:
+    """Whether what a call must send is more than JSON Schema can say: a cursor that was given out, values of a type."""
+    return bool((case.query or {}).get("cursor")) or case.operation.path.startswith("/api/v1/user-attributes")
+
+
 DESCRIBED = [
     not_a_server_error,
     status_code_conformance,
@@ -79,7 +85,8 @@ class TestGeneratedCalls:
     @generated.exclude(path=CREATES, method="POST").exclude(path_regex=SCIM).parametrize()
     @bounded
     def test_are_answered_as_described(self, case, replica):
-        case.call_and_validate(base_url=replica.serving.url, excluded_checks=[unsupported_method])
+        excluded = [unsupported_method, *([positive_data_acceptance] if asks_for_more(case) else [])]
+        case.call_and_validate(base_url=replica.serving.url, excluded_checks=excluded)
 
     @generated.include(path=CREATES, method="POST").parametrize()
     @settings(bounded, max_examples=40, phases=[Phase.generate])  # explicit ones are thousands: 18 shapes × 50 fields

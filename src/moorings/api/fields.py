@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, cast, overload
 
 from moorings.dialects.fields import json_type
@@ -85,7 +86,7 @@ class Fields:
         """Whether a value is a string that can be stored; notes the fault when it is not."""
         if not isinstance(value, str):
             self.fault(name, "type", expected="string", received=json_type(value))
-        elif "\0" in value or not _encodable(value):
+        elif "\0" in value or not encodable(value):
             self.fault(name, "invalid")
         elif len(value) < shortest:
             self.fault(name, "too_short", limit=shortest)
@@ -162,6 +163,20 @@ class Fields:
             return None
         return Fields({name: int(value)}, (name,), self._prefix, self._faults).integer(name, least=least, most=most)
 
+    def instant(self, name: str) -> int | None:
+        """An instant of a query, in ISO 8601 with its zone, as epoch milliseconds; absent or empty is None."""
+        value = self._body.get(name, "")
+        if value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                return round(moment.timestamp() * 1000)
+        except (ValueError, OverflowError):
+            pass
+        self.fault(name, "said", reason="Invalid datetime")
+        return None
+
     def boolean(self, name: str) -> bool | None:
         """A required boolean of a body; None when it is at fault."""
         value = self._typed(name, bool, "boolean", required=True)
@@ -179,7 +194,8 @@ class Fields:
         return value
 
 
-def _encodable(value: str) -> bool:
+def encodable(value: str) -> bool:
+    """Whether a string can be stored and sent: one with a lone surrogate cannot."""
     try:
         value.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can spell but UTF-8 cannot

@@ -38,6 +38,26 @@ class Requests:
 requests = Requests()
 
 
+class Jobs:
+    """Counts and times attempts of jobs."""
+
+    def __init__(self) -> None:
+        self._count = Counter("moorings_job_attempts", "Attempts of jobs ended.", ["outcome"], registry=registry)
+        self._time = Histogram(
+            "moorings_job_seconds",
+            "Seconds that an attempt of a job took.",
+            registry=registry,
+            buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000),
+        )
+
+    def observe(self, outcome: str, seconds: float) -> None:
+        """Note one attempt: `completed`, `failed`, `retried`, `released` at a stop, or `lost` to another worker."""
+        self._count.labels(outcome).inc()
+        self._time.observe(seconds)
+
+
+jobs = Jobs()
+
 sessions = Gauge("moorings_sessions", "Sessions with warehouses.", ["connection", "state"], registry=registry)
 healthy = Gauge(
     "moorings_connection_healthy",

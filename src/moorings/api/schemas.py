@@ -88,6 +88,11 @@ def query() -> dict[str, Any]:
     return _object(properties) | {"required": ["sql"]}
 
 
+def refresh() -> dict[str, Any]:
+    """The body that asks for a refresh; zero bytes ask for a soft one."""
+    return _object({"hardRefresh": {"type": "boolean", "description": "Also remove what the database dropped."}})
+
+
 def key_changes() -> dict[str, Any]:
     """The body that enables or disables a key."""
     return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from moorings.api.limits import RateLimits
@@ -22,3 +23,9 @@ class Services:
     engine: Engine
     limits: RateLimits
     queries: Queries
+    job_asked: asyncio.Event
+    """Set when a job was asked for, so that this process's worker need not wait until it looks."""
+
+    async def wake_worker(self) -> None:
+        """Let this process's worker look for jobs at once."""
+        self.job_asked.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moorings.access.policy import Permission
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter
+from moorings.connections.models import Connection
 from moorings.engine.service import Target
 from moorings.environments import service as environments
 from moorings.errors import EnvironmentNotFound, NeedsCredentials, NoEnvironment
@@ -36,5 +37,16 @@ async def routed(call: Call, permission: Permission, environment: str | None) ->
     target = await environments.open_routed(
         services.db, services.keyset, call.actor, call.connection, permission, environment
     )
-    call.told.append((CONNECTION_ID.lower().encode(), target.connection_id.encode()))
+    _tell(call, target.connection_id)
     return target
+
+
+async def stored(call: Call, permission: Permission, environment: str | None) -> Connection:
+    """The connection that the caller gets, for what is stored of it; the answer names it in a header."""
+    connection = await environments.permitted(call.session, call.actor, call.connection, permission, environment)
+    _tell(call, connection.id)
+    return connection
+
+
+def _tell(call: Call, connection_id: str) -> None:
+    call.told.append((CONNECTION_ID.lower().encode(), connection_id.encode()))

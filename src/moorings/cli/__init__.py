@@ -65,6 +65,14 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Run jobs in a process of its own, beside services on the same database."""
+    from moorings.cli.worker import work
+
+    work()
+
+
+@app.command()
 def migrate() -> None:
     """Bring the metadata database's schema up to date."""
     from moorings.cli.storage import migrated

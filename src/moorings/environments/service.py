@@ -172,22 +172,33 @@ def _asked_for(base: Base, explicit: str) -> Candidate | Base:
     raise EnvironmentNotFound(explicit)
 
 
-async def open_routed(
-    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
-) -> Target:
-    """What the engine needs for the connection that the actor gets who asks for `base`.
+async def permitted(
+    session: AsyncSession, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> Connection:
+    """The connection that the actor gets who asks for `base`; raises what `route` does.
 
     An environment that is asked for by its id needs the permission on that connection itself, or the right to change
     the base, as the base does that is asked for in place of an environment; raises PermissionDenied. Otherwise the role
     on the base connection is the one that counts. Raises NoEnvironment where the base is not for everybody.
     """
+    routed = await route(session, await access.owner(session, actor), base, explicit)
+    if routed.connection is None:
+        raise NoEnvironment(str(routed.base.attribute))
+    if explicit is not None and not actor.may(Permission.CHANGE, base):
+        actor.require(Permission.CHANGE if routed.connection.id == base.id else permission, routed.connection)
+    return routed.connection
+
+
+async def open_routed(
+    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> Target:
+    """What the engine needs for the connection that the actor gets who asks for `base`; raises as `permitted` does.
+
+    Raises NeedsCredentials for one that was restored without them.
+    """
     async with db.reading() as session:
-        routed = await route(session, await access.owner(session, actor), base, explicit)
-        if routed.connection is None:
-            raise NoEnvironment(str(routed.base.attribute))
-        if explicit is not None and not actor.may(Permission.CHANGE, base):
-            actor.require(Permission.CHANGE if routed.connection.id == base.id else permission, routed.connection)
-        target = await opened(session, keyset, routed.connection)
+        connection = await permitted(session, actor, base, permission, explicit)
+        target = await opened(session, keyset, connection)
     if target.config.lacks_credentials:
         raise NeedsCredentials
     return target

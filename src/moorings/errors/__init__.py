@@ -9,7 +9,7 @@
     │   └── EmailInUse · GroupInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
-    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
+    │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
     │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound
     ├── Archived
     │   └── AlreadyArchived
@@ -29,6 +29,7 @@
     │   │   · SessionLost · ParametersRefused       step query
     │   ├── DriverMissing · DialectNotConnectable · NotAllowedHere  before any step
     │   └── UnknownFault                            what no table names
+    ├── ConnectionChanged · LeaseLost      why a job's attempt comes to nothing; no caller sees them
     └── OperatorError             said in one line to the person who runs the service
 
 A class's docstring is its default message. How an error looks on the wire is `api/problems`' business alone.
@@ -48,6 +49,7 @@ from moorings.errors.requests import (
     AuthenticationRequired,
     BaseConnectionNotFound,
     BodyTooLarge,
+    ConnectionChanged,
     ConnectionNotFound,
     ConnectionTestFailed,
     EmailInUse,
@@ -61,7 +63,9 @@ from moorings.errors.requests import (
     InvalidJson,
     InvalidMethod,
     InvalidToken,
+    JobNotFound,
     KeyNotFound,
+    LeaseLost,
     NameTaken,
     NeedsCredentials,
     NoEnvironment,
@@ -124,6 +128,7 @@ __all__ = [
     "BodyTooLarge",
     "CertificateRefused",
     "ConnectTimeout",
+    "ConnectionChanged",
     "ConnectionNotFound",
     "ConnectionTestFailed",
     "DatabaseForbidden",
@@ -143,7 +148,9 @@ __all__ = [
     "InvalidJson",
     "InvalidMethod",
     "InvalidToken",
+    "JobNotFound",
     "KeyNotFound",
+    "LeaseLost",
     "LoginRefused",
     "MooringsError",
     "NameTaken",

@@ -214,6 +214,10 @@ class QueryNotFound(NotFound):
     """Query not found"""
 
 
+class JobNotFound(NotFound):
+    """Job not found"""
+
+
 class Archived(MooringsError):
     """Connection is archived"""
 
@@ -251,3 +255,11 @@ class ConnectionTestFailed(MooringsError):
 
     def __init__(self, step: str, message: str) -> None:
         super().__init__(f"Connection test failed at {step}: {message}")
+
+
+class ConnectionChanged(MooringsError):
+    """The connection was changed while its warehouse was read."""
+
+
+class LeaseLost(MooringsError):
+    """Another worker has taken this job over."""

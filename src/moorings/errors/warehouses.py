@@ -17,6 +17,8 @@ class WarehouseError(MooringsError):
 
     code: ClassVar[str] = "warehouse_error"
     step: ClassVar[str] = "query"
+    temporary: ClassVar[bool] = False
+    """Whether the same may work later, though nobody changes anything: what runs by itself tries again then."""
 
     def __init__(self, *fields: str, message: str | None = None, detail: str | None = None) -> None:
         super().__init__(message)
@@ -37,24 +39,28 @@ class HostNotFound(WarehouseError):
     """The host name cannot be resolved. Check its spelling, and that this machine's DNS knows it."""
 
     code, step = "host_not_found", "resolve"
+    temporary = True
 
 
 class PortClosed(WarehouseError):
     """Nothing listens on this host and port. Check both, and that the database is running."""
 
     code, step = "port_closed", "connect"
+    temporary = True
 
 
 class ConnectTimeout(WarehouseError):
     """The host did not answer in time. Check host, port and the firewalls on the way."""
 
     code, step = "connect_timeout", "connect"
+    temporary = True
 
 
 class HostUnreachable(WarehouseError):
     """There is no way to this host. Check host, port and the network between."""
 
     code, step = "host_unreachable", "connect"
+    temporary = True
 
 
 class AnotherService(WarehouseError):
@@ -133,18 +139,21 @@ class QueryTimeout(WarehouseError):
     """The statement ran into its time limit and was stopped. Narrow it, or raise queryTimeoutSeconds."""
 
     code = "query_timeout"
+    temporary = True
 
 
 class QueryCancelled(WarehouseError):
     """The query was cancelled."""
 
     code = "query_cancelled"
+    temporary = True
 
 
 class SessionLost(WarehouseError):
     """The database closed the session. Try again; if it happens often, look into the database's own log."""
 
     code = "session_lost"
+    temporary = True
 
 
 class DriverMissing(WarehouseError):
@@ -174,3 +183,4 @@ class UnknownFault(WarehouseError):
     """The database refused for a reason that Moorings does not know by name."""
 
     code = "unknown"
+    temporary = True

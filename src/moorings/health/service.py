@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.connections.models import Connection
+from moorings.db import Database
 from moorings.engine.service import TestReport
 from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
 
@@ -159,6 +160,11 @@ def _delivery(connection: Connection, health: Health, previous: str | None, now:
     )
 
 
-async def prune(session: AsyncSession, before: int) -> None:
+async def prune(db: Database, before: int) -> None:
     """Forget changes older than an instant."""
-    await session.execute(delete(HealthChange).where(HealthChange.at < before))
+    old = HealthChange.at < before
+    async with db.reading() as session:
+        if (await session.execute(select(HealthChange.id).where(old).limit(1))).first() is None:
+            return
+    async with db.unit_of_work() as session:
+        await session.execute(delete(HealthChange).where(old))

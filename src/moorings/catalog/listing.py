@@ -1,0 +1,111 @@
+"""Read a stored catalog: its tables, page by page, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.catalog.content import Place, restored
+from moorings.catalog.models import Catalog, CatalogChange, StoredTable
+from moorings.connections.models import Connection
+from moorings.db import Database
+from moorings.dialects.structure import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a catalog is narrowed to: patterns that know `*` alone, and a text that some name or comment contains.
+
+    Case does not count.
+    """
+
+    schemas: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A table as it was seen last, and when it appeared, changed, and (if so) was found gone."""
+
+    table: Table
+    place: Place
+    added_at: int
+    changed_at: int
+    missing_since: int | None
+
+
+async def facts(session: AsyncSession, connection: Connection) -> Catalog | None:
+    """The last refresh of a connection's catalog; None before the first."""
+    return await session.get(Catalog, connection.id)
+
+
+async def tables(
+    session: AsyncSession, connection: Connection, wanted: Filter, after: Place | None, number: int
+) -> tuple[list[Listed], int]:
+    """Tables by catalog, schema and name, from behind the place of one; and how many the filter leaves in all."""
+    kept = [StoredTable.connection_id == connection.id, *_conditions(wanted)]
+    total = (await session.execute(select(func.count()).select_from(StoredTable).where(*kept))).scalar_one()
+    place = StoredTable.catalog, StoredTable.schema, StoredTable.name
+    if after is not None:
+        kept.append(tuple_(*place) > after)
+    found = await session.scalars(select(StoredTable).where(*kept).order_by(*place).limit(number))
+    return [_listed(row) for row in found], total
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for column, patterns in ((StoredTable.folded_schema, wanted.schemas), (StoredTable.folded_name, wanted.tables)):
+        if patterns:
+            conditions.append(or_(*(column.like(_pattern(each), escape="!") for each in patterns)))
+    if wanted.search:
+        conditions.append(StoredTable.searched.contains(wanted.search.casefold(), autoescape=True))
+    return conditions
+
+
+def _pattern(name: str) -> str:
+    folded = name.casefold()
+    for special in ("!", "%", "_"):
+        folded = folded.replace(special, "!" + special)
+    return folded.replace("*", "%")
+
+
+def _listed(row: StoredTable) -> Listed:
+    place = (row.catalog, row.schema, row.name)
+    table = restored(place, row.document)
+    table.row_count, table.size_bytes = row.row_count, row.size_bytes
+    return Listed(table, place, row.added_at, row.changed_at, row.missing_since)
+
+
+async def changes(
+    session: AsyncSession, connection: Connection, since: int | None, after: tuple[int, int, str] | None, number: int
+) -> tuple[list[CatalogChange], int]:
+    """What changed since an instant, newest first, from behind the place of one; and how many changes in all."""
+    kept = [CatalogChange.connection_id == connection.id]
+    if since is not None:
+        kept.append(CatalogChange.found_at >= since)
+    total = (await session.execute(select(func.count()).select_from(CatalogChange).where(*kept))).scalar_one()
+    if after is not None:
+        kept.append(_behind(*after))
+    newest = CatalogChange.found_at.desc(), CatalogChange.position, CatalogChange.id
+    return list(await session.scalars(select(CatalogChange).where(*kept).order_by(*newest).limit(number))), total
+
+
+def _behind(instant: int, position: int, change_id: str) -> ColumnElement[bool]:
+    at, place = CatalogChange.found_at, CatalogChange.position
+    further: Any = or_(place > position, and_(place == position, CatalogChange.id > change_id))
+    return or_(at < instant, and_(at == instant, further))
+
+
+async def prune(db: Database, before: int) -> None:
+    """Forget the changes that were found before an instant; writes nothing when there are none."""
+    old = CatalogChange.found_at < before
+    async with db.reading() as session:
+        found = await session.scalar(select(CatalogChange.id).where(old).limit(1))
+    if found is not None:
+        async with db.unit_of_work() as session:
+            await session.execute(delete(CatalogChange).where(old))

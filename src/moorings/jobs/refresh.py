@@ -1,0 +1,179 @@
+"""Refresh a connection's catalog, as one attempt of a leased job.
+
+No transaction is open while the warehouse is asked; one stores all that it answered, together with the job's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.catalog.content import Content, contents
+from moorings.catalog.service import introspect
+from moorings.catalog.snapshots import store
+from moorings.connections.models import Connection
+from moorings.connections.service import lock, opened
+from moorings.db import Database
+from moorings.engine.service import Engine, Target
+from moorings.errors import (
+    Archived,
+    ConnectionChanged,
+    LeaseLost,
+    NeedsCredentials,
+    QueryCancelled,
+    Saturated,
+    WarehouseError,
+)
+from moorings.jobs import leases
+from moorings.jobs.leases import Leased
+from moorings.secrets import Keyset
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a job is tried, and how long the first pause between two attempts is at most."""
+
+    attempts: int
+    pause_seconds: float
+
+    def pause(self, attempt: int, chance: float) -> float:
+        """Seconds until the attempt after this one: twice as long each time, and by `chance` (0 to 1) half of it."""
+        longest = min(self.pause_seconds * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+        return longest * (0.5 + chance / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, and whether another one may succeed with nothing changed."""
+
+    code: str
+    message: str
+    step: str | None
+    temporary: bool
+
+    def told(self) -> dict[str, Any]:
+        """What is stored of it."""
+        return {"code": self.code, "message": self.message, "step": self.step}
+
+
+async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, patience: Patience) -> str:
+    """Run the job once; returns what became of it: `completed`, `failed`, or `retried` when it will be tried again.
+
+    `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
+    has it by now: then nothing was written.
+    """
+    try:
+        await _refresh(db, engine, keyset, leased)
+    except LeaseLost:
+        raise
+    except Exception as error:  # whatever it was, the job says so, and another attempt may follow
+        failure = _failure(error)
+        if failure.code == "internal":
+            log.exception("job_attempt_failed", job=leased.id)
+    else:
+        return "completed"
+    if leased.stopped.is_set():
+        return await _release(db, leased)
+    async with db.unit_of_work() as session:
+        return await _settle(session, leased, failure, patience)
+
+
+async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased) -> None:
+    target = await _target(db, keyset, leased.connection_id)
+    began = clock.monotonic()
+    found = await _unless(leased.stopped, introspect(engine, target, (), contents))
+    leased.say(f"The warehouse told of {len(found)} tables in {clock.monotonic() - began:.1f} s.")
+    async with db.unit_of_work() as session:
+        await _store(session, leased, target, found)
+
+
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """What work comes to; raises QueryCancelled, and stops it, when an event comes first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.wait({working, stopping})
+    if working.cancelled():
+        raise QueryCancelled
+    return working.result()
+
+
+async def _release(db: Database, leased: Leased) -> str:
+    leased.say("The worker was stopped, and gives the job up.")
+    async with db.unit_of_work() as session:
+        await leases.release(session, leased)
+    return "released"
+
+
+async def _target(db: Database, keyset: Keyset, connection_id: str) -> Target:
+    async with db.reading() as session:
+        connection = await session.get_one(Connection, connection_id)
+        if connection.deleted_at is not None:
+            raise Archived
+        target = await opened(session, keyset, connection)
+    if target.config.lacks_credentials:
+        raise NeedsCredentials
+    return target
+
+
+async def _store(session: AsyncSession, leased: Leased, target: Target, found: list[Content]) -> None:
+    connection = await session.get_one(Connection, leased.connection_id)
+    counts = asdict(await store(session, connection, found, hard=leased.hard, job_id=leased.id, now=clock.now()))
+    await _require_unchanged(session, connection, target)
+    leased.say(f"Stored: {', '.join(f'{number} {name}' for name, number in counts.items())}.")
+    await leases.complete(session, leased, counts)
+
+
+async def _require_unchanged(session: AsyncSession, connection: Connection, target: Target) -> None:
+    """What was read of the connection as it was then is not stored for what it is now.
+
+    Asked for last: until the transaction ends, this keeps everybody else from the connection's row.
+    """
+    await lock(session, connection)
+    if connection.deleted_at is not None:
+        raise Archived
+    if connection.revision != target.revision:
+        raise ConnectionChanged
+
+
+async def _settle(session: AsyncSession, leased: Leased, failure: Failure, patience: Patience) -> str:
+    leased.say(failure.message)
+    if not failure.temporary or leased.attempt >= patience.attempts:
+        await leases.fail(session, leased, failure.told())
+        return "failed"
+    seconds = patience.pause(leased.attempt, random.random())  # noqa: S311  # spreads attempts, keeps no secret
+    leased.say(f"The next attempt follows in {seconds:.0f} s.")
+    await leases.retry(session, leased, failure.told(), clock.now() + round(seconds * 1000))
+    return "retried"
+
+
+def _failure(error: Exception) -> Failure:
+    match error:
+        case WarehouseError():
+            return Failure(error.code, error.explained, error.step, error.temporary)
+        case Saturated():
+            return Failure("saturated", error.message, None, temporary=True)
+        case ConnectionChanged():
+            return Failure("connection_changed", error.message, None, temporary=True)
+        case Archived():
+            return Failure("archived", error.message, None, temporary=False)
+        case NeedsCredentials():
+            return Failure("needs_credentials", error.message, None, temporary=False)
+        case _:
+            return Failure("internal", "Internal error. The log of the service says more.", None, temporary=True)

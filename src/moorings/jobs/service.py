@@ -1,0 +1,105 @@
+"""Jobs: ask for one, find it, list those of a connection."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.connections.models import Connection
+from moorings.connections.service import lock
+from moorings.db import Database
+from moorings.errors import JobNotFound
+from moorings.jobs.models import Job
+
+REFRESH_SCHEMA = "REFRESH_SCHEMA"
+
+
+async def enqueue(
+    session: AsyncSession,
+    connection: Connection,
+    *,
+    hard: bool,
+    schedule_id: str | None = None,
+    due_at: int | None = None,
+    requested_by: Actor | None = None,
+) -> Job:
+    """See that a refresh of the connection's catalog begins after now; `hard` also removes what the database dropped.
+
+    A request joins the job that has not begun yet, or that waits for its next attempt, and makes it hard if it is so
+    itself: beside the one that a worker is at, at most one waits. `due_at` is an instant (now unless given). Holds the
+    connection's row until the transaction ends.
+    """
+    await lock(session, connection)
+    now = clock.now()
+    due = now if due_at is None else due_at
+    live = Job.connection_id == connection.id, Job.kind == REFRESH_SCHEMA, Job.status.in_(("waiting", "running"))
+    found = await session.scalars(select(Job).where(*live).order_by(Job.status.desc()).with_for_update())
+    joined = next((job for job in found if job.lease_owner is None), None)
+    if joined is not None:
+        joined.hard = max(joined.hard, int(hard))
+        joined.run_after = min(joined.run_after, due)
+        joined.schedule_id = joined.schedule_id or schedule_id
+        joined.log = [*joined.log, (now, "Another request joined.")]
+        await session.flush()
+        return joined
+    job = _new(connection, hard=hard, now=now, due=due)
+    job.schedule_id = schedule_id
+    if requested_by is not None:
+        job.key_id, job.user_id = requested_by.key_id, requested_by.user_id
+    session.add(job)
+    await session.flush()
+    return job
+
+
+def _new(connection: Connection, *, hard: bool, now: int, due: int) -> Job:
+    return Job(
+        id=str(uuid.uuid4()),
+        organization_id=connection.organization_id,
+        connection_id=connection.id,
+        kind=REFRESH_SCHEMA,
+        hard=int(hard),
+        status="waiting",
+        attempt=0,
+        due_at=due,
+        run_after=due,
+        log=[],
+        created_at=now,
+    )
+
+
+async def find(session: AsyncSession, actor: Actor, job_id: str) -> Job:
+    """A job; raises JobNotFound where the actor may not read its connection."""
+    job = await session.get(Job, job_id)
+    if job is None or job.organization_id != actor.organization_id:
+        raise JobNotFound
+    if not actor.may(Permission.READ, await session.get_one(Connection, job.connection_id)):
+        raise JobNotFound
+    return job
+
+
+async def listed(
+    session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
+) -> tuple[list[Job], int]:
+    """Jobs of a connection, newest first, from behind the instant and id of one; and how many there are in all."""
+    kept = [Job.connection_id == connection.id]
+    total = (await session.execute(select(func.count()).select_from(Job).where(*kept))).scalar_one()
+    if after is not None:
+        instant, job_id = after
+        kept.append(or_(Job.created_at < instant, and_(Job.created_at == instant, Job.id > job_id)))
+    ordered = select(Job).where(*kept).order_by(Job.created_at.desc(), Job.id).limit(number)
+    return list(await session.scalars(ordered)), total
+
+
+async def prune(db: Database, before: int) -> None:
+    """Forget the jobs that finished before an instant; writes nothing when there are none."""
+    old = Job.finished_at < before
+    async with db.reading() as session:
+        found = await session.scalar(select(Job.id).where(old).limit(1))
+    if found is not None:
+        async with db.unit_of_work() as session:
+            await session.execute(delete(Job).where(old))

@@ -1,0 +1,179 @@
+"""The worker: leases due jobs, runs them, and does what else is due from time to time.
+
+It lives in the event loop of its process, inside `serve` or alone in `moorings worker`; any number of them may look at
+one database, since leases decide who runs what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from moorings import clock
+from moorings.api import metrics
+from moorings.db import Database
+from moorings.engine.service import Engine
+from moorings.errors import LeaseLost, MooringsError
+from moorings.jobs import leases, refresh
+from moorings.jobs.leases import Leased
+from moorings.jobs.refresh import Patience
+from moorings.queries import owners
+from moorings.secrets import Keyset
+from moorings.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+HEARTBEATS = 3
+"""How many times a lease is extended before it would expire: so many may fail but one."""
+
+LEAST_CLOSE_SECONDS = 1.0
+"""What the metadata database gets at least to hear that jobs are given up."""
+
+AWAY = (SQLAlchemyError, OSError, MooringsError)
+"""What a metadata database raises that is away; it is looked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something that every worker does from time to time, beside jobs; whatever it raises is logged."""
+
+    name: str
+    every_seconds: float
+    act: Callable[[], Awaitable[None]]
+
+
+class Worker:
+    """Runs jobs while it is started. `wake` is set by whoever has asked for a job in this process."""
+
+    def __init__(
+        self,
+        db: Database,
+        engine: Engine,
+        keyset: Keyset,
+        settings: Settings,
+        *,
+        wake: asyncio.Event,
+        duties: Sequence[Duty] = (),
+    ) -> None:
+        self._db = db
+        self._engine = engine
+        self._keyset = keyset
+        self._settings = settings
+        self._wake = wake
+        self._duties = duties
+        self._owner = owners.this_process()
+        self._patience = Patience(settings.job_attempts, settings.job_pause_seconds)
+        self._stopping = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._jobs: dict[asyncio.Task[None], Leased] = {}
+
+    def start(self) -> None:
+        """Look for jobs from now on."""
+        self._loops.append(asyncio.create_task(self._look()))
+        self._loops += [asyncio.create_task(self._repeat(duty)) for duty in self._duties]
+
+    async def close(self) -> None:
+        """Stop: what runs is stopped in its warehouse, and given up for another worker to take over at once.
+
+        Nothing is cancelled while it talks to the metadata database, unless that does not answer in time.
+        """
+        self._stopping.set()
+        self._wake.set()
+        try:
+            async with asyncio.timeout(max(self._settings.shutdown_seconds, LEAST_CLOSE_SECONDS)):
+                for tasks in (self._loops, self._jobs):  # a loop may still begin a job
+                    for leased in self._jobs.values():
+                        leased.stopped.set()
+                    await _ended(tasks)
+        except TimeoutError:
+            late = [task for task in (*self._loops, *self._jobs) if task.cancel()]
+            log.warning("worker_cut", tasks=len(late))
+            await _ended(late)
+
+    async def _look(self) -> None:
+        await _quietly(leases.give_up_dead(self._db))
+        while not self._stopping.is_set():
+            self._wake.clear()
+            await _quietly(self._fill())
+            await _comes(self._wake, self._settings.worker_poll_seconds)
+
+    async def _fill(self) -> None:
+        """Begin jobs as long as there are due ones, and places."""
+        lease, attempts = self._settings.job_lease_seconds, self._settings.job_attempts
+        while len(self._jobs) < self._settings.worker_jobs and not self._stopping.is_set():
+            leased = await leases.take(self._db, self._owner, lease, attempts)
+            if leased is None:
+                return
+            task = asyncio.create_task(self._run(leased))
+            self._jobs[task] = leased
+            task.add_done_callback(self._leave)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        del self._jobs[task]
+        self._wake.set()
+
+    async def _run(self, leased: Leased) -> None:
+        """One attempt, with the lease held all the while."""
+        began, outcome = clock.monotonic(), "lost"
+        over = asyncio.Event()
+        holding = asyncio.create_task(self._hold(leased, over))
+        try:
+            outcome = await refresh.attempt(self._db, self._engine, self._keyset, leased, self._patience)
+        except LeaseLost:
+            pass
+        except Exception:  # not even the failure could be stored: the lease expires, and then somebody tries again
+            log.exception("job_not_settled", job=leased.id)
+        finally:
+            over.set()
+            await _ended([holding])
+        metrics.jobs.observe(outcome, clock.monotonic() - began)
+        log.info("job", job=leased.id, connection=leased.connection_id, attempt=leased.attempt, outcome=outcome)
+
+    async def _hold(self, leased: Leased, over: asyncio.Event) -> None:
+        """Extend the lease again and again until the attempt is over; one that is lost is stopped."""
+        lease = self._settings.job_lease_seconds
+        while not await _comes(over, lease / HEARTBEATS):
+            try:
+                await leases.extend(self._db, leased, lease)
+            except LeaseLost:
+                leased.stopped.set()
+                return
+            except AWAY as refused:
+                log.warning("lease_not_extended", job=leased.id, reason=type(refused).__name__)
+
+    async def _repeat(self, duty: Duty) -> None:
+        while True:
+            try:
+                await duty.act()
+            except Exception:  # the border of a loop that must not end
+                log.exception("duty_failed", duty=duty.name)
+            if await _comes(self._stopping, duty.every_seconds):
+                return
+
+
+async def _comes(event: asyncio.Event, seconds: float) -> bool:
+    """Whether an event comes within so many seconds."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until tasks have ended, however they do."""
+    if tasks:
+        await asyncio.wait(set(tasks))
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except AWAY as refused:
+        log.warning("jobs_not_read", reason=type(refused).__name__)
+    except Exception:  # the border of a loop that must not end
+        log.exception("jobs_not_read")
