@@ -12,7 +12,18 @@ from starlette.types import ASGIApp
 
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api import attributes, catalog, connections, dialects, environments, keys, pages, queries, routing
+from moorings.api import (
+    attributes,
+    catalog,
+    connections,
+    dialects,
+    environments,
+    keys,
+    pages,
+    queries,
+    routing,
+    schedules,
+)
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.state import Services
@@ -33,6 +44,7 @@ ROUTES = (
     *environments.ROUTES,
     *queries.ROUTES,
     *catalog.ROUTES,
+    *schedules.ROUTES,
 )
 """Every operation of the API."""
 

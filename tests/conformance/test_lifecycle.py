@@ -225,6 +225,7 @@ class TestDependents:
         assert answer.json() == {
             "environments": [other],
             "environmentOf": [base],
+            "schedules": [],
             "userRoles": 1,
             "runningQueries": 0,
         }

@@ -39,6 +39,7 @@ from moorings.errors import (
     ValueInUse,
 )
 from moorings.queries import service as queries
+from moorings.schedules import service as schedules
 
 SORT_FIELDS = ("database", "dialect", "name")
 SORT_DIRECTIONS = ("asc", "desc")
@@ -162,6 +163,7 @@ async def dependents(call: Call) -> DependentsShape:
     return DependentsShape(
         environments=below,
         environment_of=above,
+        schedules=[schedule.id for schedule in await schedules.listed(call.session, call.connection)],
         user_roles=await access.roles_on(call.session, call.connection.id),
         running_queries=await queries.running_on(call.session, call.connection.id),
     )

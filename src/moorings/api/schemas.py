@@ -117,6 +117,17 @@ def _attribute_values() -> dict[str, Any]:
     return {"oneOf": [VALUE, {"type": "number"}, {"type": "array", "items": one}, {"type": "null"}]}
 
 
+def schedule() -> dict[str, Any]:
+    """The body that makes or replaces a schedule."""
+    text = {"type": "string", "minLength": 1, "maxLength": 255}
+    properties = {
+        "schedule": text | {"description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it."},
+        "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
+        "hardRefresh": {"type": "boolean", "default": False},
+    }
+    return _object(properties) | {"required": ["schedule", "timezone"]}
+
+
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
     return _object({})

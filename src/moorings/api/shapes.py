@@ -87,6 +87,7 @@ class DependentsShape(Shape, kw_only=True):
 
     environments: list[str]
     environment_of: list[str]
+    schedules: list[str]
     user_roles: int
     running_queries: int
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
 from moorings.access.installation import fingerprint_key
-from moorings.access.policy import Permission, Role
+from moorings.access.policy import ON_ARCHIVED, Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
 from moorings.dialects.config import ConnectionConfig
@@ -77,7 +77,7 @@ async def permitted(session: AsyncSession, actor: Actor, connection_id: str, per
     """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
     connection = await find(session, actor, connection_id)
     actor.require(permission, connection)
-    if connection.deleted_at is not None and permission not in (Permission.READ, Permission.RESTORE):
+    if connection.deleted_at is not None and permission not in ON_ARCHIVED:
         raise AlreadyArchived if permission is Permission.ARCHIVE else Archived
     return connection
 

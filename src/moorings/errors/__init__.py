@@ -8,7 +8,7 @@
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
-    │   ├── KeyNotFound · UserNotFound · AttributeNotFound
+    │   ├── KeyNotFound · UserNotFound · AttributeNotFound · ScheduleNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed
@@ -70,6 +70,7 @@ from moorings.errors.requests import (
     QueryNotFound,
     RateLimited,
     Saturated,
+    ScheduleNotFound,
     UnknownDialect,
     UnknownDialects,
     UnknownKeys,
@@ -154,6 +155,7 @@ __all__ = [
     "RateLimited",
     "ReadOnly",
     "Saturated",
+    "ScheduleNotFound",
     "SchemaForbidden",
     "SchemaNotFound",
     "SessionLost",

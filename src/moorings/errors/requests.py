@@ -170,6 +170,10 @@ class AttributeNotFound(NotFound):
     """User attribute not found"""
 
 
+class ScheduleNotFound(NotFound):
+    """Schedule not found"""
+
+
 class UserNotFound(NotFound):
     """User not found"""
 

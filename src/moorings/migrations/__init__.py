@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 
-HEAD = "0002"
+HEAD = "0006"
 """The revision this code is written for."""
 
 
