@@ -16,6 +16,7 @@ from moorings.api import (
     attributes,
     catalog,
     connections,
+    dbt,
     dialects,
     environments,
     keys,
@@ -29,6 +30,7 @@ from moorings.api.lingering import Lingering
 from moorings.api.state import Services
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
+from moorings.dbt.service import erase as erase_dbt
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
 from moorings.migrations import migrate
@@ -45,6 +47,7 @@ ROUTES = (
     *queries.ROUTES,
     *catalog.ROUTES,
     *schedules.ROUTES,
+    *dbt.ROUTES,
 )
 """Every operation of the API."""
 
@@ -83,6 +86,7 @@ def create_app(settings: Settings) -> ASGIApp:
         engine=(engine := Engine(settings)),
         limits=RateLimits(settings),
         queries=(running := Queries(database, engine, settings)),
+        erasers=(erase_dbt,),
     )
 
     revisions = Revisions(database, engine)

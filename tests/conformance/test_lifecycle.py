@@ -226,6 +226,7 @@ class TestDependents:
             "environments": [other],
             "environmentOf": [base],
             "schedules": [],
+            "dbt": False,
             "userRoles": 1,
             "runningQueries": 0,
         }

@@ -25,6 +25,7 @@ from moorings.api.shapes import (
 )
 from moorings.connections import service
 from moorings.connections.listing import Filter, Snapshot, snapshot
+from moorings.dbt import service as dbt
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
 from moorings.environments import service as environments
@@ -145,7 +146,7 @@ def _drop_sessions(call: Call) -> None:
 async def archive(call: Call) -> Done:
     """Archive a connection: it leaves the lists, and its secrets are erased for good."""
     await details.require_match(call)
-    await service.archive(call.session, call.connection)
+    await service.archive(call.session, call.connection, call.services.erasers)
     _drop_sessions(call)
     return Done()
 
@@ -163,6 +164,7 @@ async def dependents(call: Call) -> DependentsShape:
     return DependentsShape(
         environments=below,
         environment_of=above,
+        dbt=await dbt.repository(call.session, call.connection) is not None,
         schedules=[schedule.id for schedule in await schedules.listed(call.session, call.connection)],
         user_roles=await access.roles_on(call.session, call.connection.id),
         running_queries=await queries.running_on(call.session, call.connection.id),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorings.api.limits import RateLimits
+from moorings.connections.service import Eraser
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.queries.service import Queries
@@ -22,3 +24,5 @@ class Services:
     engine: Engine
     limits: RateLimits
     queries: Queries
+    erasers: Sequence[Eraser]
+    """What erases the secrets that rooms keep of a connection, when it is archived."""

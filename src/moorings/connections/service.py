@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,7 +174,11 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
     return tuple(changed)
 
 
-async def archive(session: AsyncSession, connection: Connection) -> None:
+Eraser = Callable[[AsyncSession, Connection], Awaitable[None]]
+"""Erases the secrets that a higher room keeps of a connection; `app` names them all."""
+
+
+async def archive(session: AsyncSession, connection: Connection, erasers: Sequence[Eraser]) -> None:
     """Hide a connection from lists and erase its secrets for good; what hangs on it stays, and waits for a restore."""
     await lock(session, connection)
     if connection.deleted_at is not None:
@@ -182,6 +186,8 @@ async def archive(session: AsyncSession, connection: Connection) -> None:
     connection.deleted_at = connection.updated_at = clock.now()
     connection.revision += 1
     await session.execute(delete(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
+    for erase in erasers:
+        await erase(session, connection)
     await session.flush()
 
 

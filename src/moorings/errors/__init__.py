@@ -9,9 +9,11 @@
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound
     │   ├── KeyNotFound · UserNotFound · AttributeNotFound · ScheduleNotFound
+    │   ├── DbtNotConfigured · DbtEnvironmentNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed
+    ├── DbtNotSupported · NoDbtSchema
     ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
@@ -48,6 +50,9 @@ from moorings.errors.requests import (
     BodyTooLarge,
     ConnectionNotFound,
     ConnectionTestFailed,
+    DbtEnvironmentNotFound,
+    DbtNotConfigured,
+    DbtNotSupported,
     EmptyBody,
     EnvironmentNotFound,
     Fault,
@@ -58,6 +63,7 @@ from moorings.errors.requests import (
     InvalidToken,
     KeyNotFound,
     NeedsCredentials,
+    NoDbtSchema,
     NotAcceptable,
     NotAnObject,
     NotArchived,
@@ -120,6 +126,9 @@ __all__ = [
     "ConnectionTestFailed",
     "DatabaseForbidden",
     "DatabaseNotFound",
+    "DbtEnvironmentNotFound",
+    "DbtNotConfigured",
+    "DbtNotSupported",
     "DialectNotConnectable",
     "DriverMissing",
     "EmptyBody",
@@ -136,6 +145,7 @@ __all__ = [
     "LoginRefused",
     "MooringsError",
     "NeedsCredentials",
+    "NoDbtSchema",
     "NotAcceptable",
     "NotAllowedHere",
     "NotAnObject",

@@ -170,6 +170,14 @@ class AttributeNotFound(NotFound):
     """User attribute not found"""
 
 
+class DbtNotConfigured(NotFound):
+    """dbt not configured for this connection"""
+
+
+class DbtEnvironmentNotFound(NotFound):
+    """dbt environment not found"""
+
+
 class ScheduleNotFound(NotFound):
     """Schedule not found"""
 
@@ -200,6 +208,14 @@ class NotArchived(MooringsError):
 
 class NeedsCredentials(MooringsError):
     """This connection was restored without its credentials. Send them with PATCH /connections/{id}"""
+
+
+class DbtNotSupported(MooringsError):
+    """dbt has no adapter for this connection's dialect"""
+
+
+class NoDbtSchema(MooringsError):
+    """dbt needs a schema to build in. Choose a dbt environment, or give the connection a defaultSchema"""
 
 
 class PreconditionFailed(MooringsError):
