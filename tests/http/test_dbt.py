@@ -58,10 +58,11 @@ class TestDeployKey:
         assert shown == f"{public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} moorings"
 
     def test_two_at_once_make_one_repository(self, service: Any, at_once: Any):
-        connection = service.create()
-        answers = at_once(service, [("PUT", f"/connections/{connection}/dbt", PROJECT)] * 4)
-        assert [answer.status_code for answer in answers] == [200] * 4
-        assert len(repositories(service, connection)) == 1
+        for _ in range(10):  # they do not always meet
+            connection = service.create()
+            answers = at_once(service, [("PUT", f"/connections/{connection}/dbt", PROJECT)] * 2)
+            assert [answer.status_code for answer in answers] == [200, 200]
+            assert len(repositories(service, connection)) == 1
 
 
 class TestSecrets:
