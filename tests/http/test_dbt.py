@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.dbt.models import DbtRepository, DbtVariable
+from moorings.dbt.models import DbtEnvironment, DbtRepository, DbtVariable
 from moorings.secrets import Keyset
 
 PROJECT = {
@@ -40,6 +40,13 @@ def repositories(service: Any, connection: str) -> list[DbtRepository]:
         return list(await session.scalars(select(DbtRepository).where(DbtRepository.connection_id == connection)))
 
     return service.change(reading)
+
+
+def sealed(service: Any, connection: str) -> list[DbtVariable]:
+    """The secret variables of a connection that can still be opened."""
+    environments = select(DbtEnvironment.id).where(DbtEnvironment.connection_id == connection)
+    asked = select(DbtVariable).where(DbtVariable.environment_id.in_(environments), DbtVariable.sealed.is_not(None))
+    return service.change(lambda session: session.scalars(asked)).all()
 
 
 def rows(service: Any, table: str) -> str:
@@ -79,8 +86,18 @@ class TestSecrets:
         (gone,), (kept,) = repositories(service, connection), repositories(service, other)
         assert (gone.public_key, gone.private_key) == (None, None)
         assert kept.private_key is not None
-        left = select(DbtVariable).where(DbtVariable.is_secret == 1, DbtVariable.sealed.is_(None))
-        assert len(service.change(lambda session: session.scalars(left)).all()) == 1
+        assert sealed(service, connection) == []
+        assert len(sealed(service, other)) == 1
+
+    def test_none_comes_after_the_erasure(self, service: Any, at_once: Any):
+        for _ in range(10):  # they do not always meet
+            connection = service.create()
+            path = f"/connections/{connection}/dbt"
+            requests = [("POST", f"{path}/environments", ENVIRONMENT), ("PUT", path, PROJECT)]
+            answers = at_once(service, [*requests, ("DELETE", f"/connections/{connection}", None)])
+            assert {answer.status_code for answer in answers} <= {200, 201, 410}
+            assert all(stored.private_key is None for stored in repositories(service, connection))
+            assert sealed(service, connection) == []
 
     def test_go_with_their_environment_and_repository(self, service: Any):
         connection = linked(service)

@@ -150,6 +150,17 @@ class TestDue:
         assert service.run(look())
 
 
+class TestAtOnce:
+    def test_who_comes_after_the_removal_finds_nothing(self, service: Any, at_once: Any):
+        for _ in range(10):  # they do not always meet
+            connection = service.create()
+            path = f"/connections/{connection}/schedules/{schedule(service, connection)}"
+            changed = HOURLY | {"hardRefresh": True}
+            answers = at_once(service, [("DELETE", path, None), ("PUT", path, changed), ("DELETE", path, None)])
+            assert max(answer.status_code for answer in answers) == 404
+            assert {answer.status_code for answer in answers} <= {200, 404}
+
+
 class TestPromisesTheDatabaseKeeps:
     @pytest.mark.parametrize("broken", [{"next_run_at": None}, {"disabled_at": 5}, {"hard_refresh": 2}])
     def test_are_kept_whatever_the_code_does(self, service: Any, broken: dict[str, Any]):

@@ -181,7 +181,7 @@ async def update_environment(call: Call) -> DbtEnvironmentShape:
     Of `variables`, one with an id is changed, one without is added, and those that are left out are removed; null as
     the value of a secret keeps it.
     """
-    found = await environments.find(call.session, call.connection, call.ids["environmentId"])
+    found = await _found(call)
     wanted = _read_environment(call, new=False)
     await environments.change(call.session, call.services.keyset, call.connection, found, wanted)
     return (await _shapes(call, [found]))[0]
@@ -189,10 +189,12 @@ async def update_environment(call: Call) -> DbtEnvironmentShape:
 
 async def remove_environment(call: Call) -> Done:
     """Remove a dbt environment, with its variables."""
-    await environments.remove(
-        call.session, await environments.find(call.session, call.connection, call.ids["environmentId"])
-    )
+    await environments.remove(call.session, await _found(call))
     return Done()
+
+
+async def _found(call: Call) -> DbtEnvironment:
+    return await environments.find(call.session, call.connection, call.ids["environmentId"], to_change=True)
 
 
 def _read_environment(call: Call, *, new: bool) -> Wanted:

@@ -49,6 +49,7 @@ def _shape(dialect: Dialect) -> DialectShape:
         dialect.abilities.own,
         dialect.abilities.several_catalogs,
         dialect.abilities.key_pair,
+        dialect.has_dbt,
         dialect.extra,
         dialect.default_port,
         dialect.PARAMETERS,

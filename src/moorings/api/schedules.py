@@ -61,7 +61,7 @@ async def create(call: Call) -> ScheduleShape:
 
 async def get(call: Call) -> ScheduleDetails:
     """One schedule, with its next five runs."""
-    return _details(await _found(call))
+    return _details(await service.find(call.session, call.connection, call.ids["scheduleId"]))
 
 
 async def update(call: Call) -> ScheduleShape:
@@ -78,7 +78,7 @@ async def remove(call: Call) -> Done:
 
 
 async def _found(call: Call) -> Schedule:
-    return await service.find(call.session, call.connection, call.ids["scheduleId"])
+    return await service.find(call.session, call.connection, call.ids["scheduleId"], to_change=True)
 
 
 def _read(call: Call) -> Plan:

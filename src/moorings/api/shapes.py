@@ -338,6 +338,7 @@ class DialectShape(Shape):
     own: bool
     several_catalogs: bool
     key_pair: bool
+    supports_dbt: bool
     extra: str | None
     default_port: int | None
     parameters: str | None

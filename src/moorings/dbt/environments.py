@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import clock
 from moorings.access.models import User
 from moorings.connections.models import Connection
-from moorings.connections.service import lock
 from moorings.dbt.models import DbtEnvironment, DbtVariable
-from moorings.dbt.service import supported
+from moorings.dbt.service import hold, supported
 from moorings.errors import DbtEnvironmentNotFound, DbtNotSupported, Fault, InvalidInput
 from moorings.secrets import Keyset
 
@@ -51,9 +50,11 @@ async def page(
     return list(await session.scalars(ordered)), total
 
 
-async def find(session: AsyncSession, connection: Connection, environment_id: str) -> DbtEnvironment:
-    """An environment of a connection; raises DbtEnvironmentNotFound."""
-    environment = await session.get(DbtEnvironment, environment_id)
+async def find(
+    session: AsyncSession, connection: Connection, environment_id: str, *, to_change: bool = False
+) -> DbtEnvironment:
+    """An environment of a connection, locked if it is to be changed; raises DbtEnvironmentNotFound."""
+    environment = await session.get(DbtEnvironment, environment_id, with_for_update=to_change or None)
     if environment is None or environment.connection_id != connection.id:
         raise DbtEnvironmentNotFound
     return environment
@@ -81,6 +82,7 @@ async def create(session: AsyncSession, keyset: Keyset, connection: Connection, 
     """Add an environment; raises DbtNotSupported, or InvalidInput for an owner or variables that cannot be."""
     if not supported(connection):
         raise DbtNotSupported
+    await hold(session, connection)
     now = clock.now()
     environment = DbtEnvironment(
         id=str(uuid.uuid4()),
@@ -100,7 +102,7 @@ async def change(
     session: AsyncSession, keyset: Keyset, connection: Connection, environment: DbtEnvironment, wanted: Wanted
 ) -> None:
     """Change what is given; variables that are left out of a list are removed. Raises what `create` does."""
-    await lock(session, connection)
+    await hold(session, connection)
     await _set_columns(session, environment, wanted.columns)
     if wanted.variables is not None:
         await _set_variables(session, keyset, environment, wanted.variables)

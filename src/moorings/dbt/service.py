@@ -12,7 +12,7 @@ from moorings import clock, dialects
 from moorings.connections.models import Connection
 from moorings.connections.service import lock
 from moorings.dbt.models import DbtEnvironment, DbtRepository, DbtVariable
-from moorings.errors import DbtNotConfigured, DbtNotSupported
+from moorings.errors import Archived, DbtNotConfigured, DbtNotSupported
 from moorings.secrets import Keyset
 
 VERSIONS = ("Auto", "1.10", "1.11")
@@ -44,6 +44,16 @@ async def repository(session: AsyncSession, connection: Connection) -> DbtReposi
     ).one_or_none()
 
 
+async def hold(session: AsyncSession, connection: Connection) -> None:
+    """Keep a connection from being archived until the transaction ends, so that no secret comes after its erasure.
+
+    Raises Archived for one that just was.
+    """
+    await lock(session, connection)
+    if connection.deleted_at is not None:
+        raise Archived
+
+
 async def configure(
     session: AsyncSession, keyset: Keyset, connection: Connection, project: Project, *, rotate: bool
 ) -> None:
@@ -53,7 +63,7 @@ async def configure(
     """
     if not supported(connection):
         raise DbtNotSupported
-    await lock(session, connection)  # of two that come at once the second one finds what the first one made
+    await hold(session, connection)  # of two that come at once the second one finds what the first one made
     now = clock.now()
     found = await repository(session, connection)
     if found is None:
@@ -91,6 +101,7 @@ def _make_key(keyset: Keyset, repository: DbtRepository) -> None:
 
 async def unlink(session: AsyncSession, connection: Connection) -> None:
     """Forget a repository and its deploy key; environments stay. Raises DbtNotConfigured."""
+    await hold(session, connection)
     found = await repository(session, connection)
     if found is None:
         raise DbtNotConfigured

@@ -34,9 +34,9 @@ async def listed(session: AsyncSession, connection: Connection) -> list[Schedule
     return list(rows)
 
 
-async def find(session: AsyncSession, connection: Connection, schedule_id: str) -> Schedule:
-    """A schedule of a connection; raises ScheduleNotFound."""
-    schedule = await session.get(Schedule, schedule_id)
+async def find(session: AsyncSession, connection: Connection, schedule_id: str, *, to_change: bool = False) -> Schedule:
+    """A schedule of a connection, locked if it is to be changed; raises ScheduleNotFound."""
+    schedule = await session.get(Schedule, schedule_id, with_for_update=to_change or None)
     if schedule is None or schedule.connection_id != connection.id:
         raise ScheduleNotFound
     return schedule
