@@ -21,6 +21,8 @@ lock_alone() {
 # bqemulator imports NumPy without declaring it.
 lock_alone engines/bqemulator bqemulator numpy "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
 lock_alone engines/chdb chdb
+# dbt-core 1.12 downloads a parser while it is installed.
+lock_alone engines/dbt "dbt-core~=1.11.0" dbt-postgres dbt-duckdb
 lock_alone engines/fakesnow "fakesnow[server]"
 lock_alone engines/ministack "ministack[full]"
 lock_alone peers/airflow "apache-airflow~=3.3.0"

@@ -19,6 +19,7 @@ from moorings.api import (
     attributes,
     catalog,
     connections,
+    dbt,
     dialects,
     environments,
     health,
@@ -28,6 +29,7 @@ from moorings.api import (
     queries,
     roles,
     routing,
+    schedules,
 )
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
@@ -36,6 +38,7 @@ from moorings.api.state import Services
 from moorings.catalog import listing
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
+from moorings.dbt.service import erase as erase_dbt
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
 from moorings.health import service as health_of
@@ -44,6 +47,7 @@ from moorings.health.webhook import Webhook
 from moorings.jobs import service as jobs_of
 from moorings.migrations import migrate
 from moorings.queries.service import Queries
+from moorings.schedules import due
 from moorings.secrets import Keyset
 from moorings.settings import Settings
 from moorings.worker import Duty, Worker
@@ -64,6 +68,8 @@ ROUTES = (
     *catalog.ROUTES,
     *health.ROUTES,
     *jobs.ROUTES,
+    *schedules.ROUTES,
+    *dbt.ROUTES,
 )
 """Every operation of the API."""
 
@@ -117,6 +123,7 @@ def create_app(settings: Settings) -> ASGIApp:
         limits=RateLimits(settings),
         queries=(running := Queries(database, engine, settings)),
         job_asked=(wake := asyncio.Event()),
+        erasers=(erase_dbt,),
     )
 
     revisions = Revisions(database, engine)
@@ -161,11 +168,13 @@ async def work(settings: Settings, stopped: asyncio.Event) -> None:
 
 def _worker(settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event) -> Worker:
     return Worker(
-        database, engine, keyset, settings, wake=wake, duties=tuple(_duties(settings, database, engine, keyset))
+        database, engine, keyset, settings, wake=wake, duties=tuple(_duties(settings, database, engine, keyset, wake))
     )
 
 
-def _duties(settings: Settings, database: Database, engine: Engine, keyset: Keyset) -> Iterable[Duty]:
+def _duties(
+    settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event
+) -> Iterable[Duty]:
     """What a worker does beside jobs."""
 
     async def tidy() -> None:
@@ -174,8 +183,13 @@ def _duties(settings: Settings, database: Database, engine: Engine, keyset: Keys
         await listing.prune(database, now - settings.catalog_changes_days * DAY)
         await health_of.prune(database, now - settings.health_history_days * DAY)
 
+    async def ask_for_due_refreshes() -> None:
+        if await due.run_due(database, clock.now(), jobs_of.enqueue):
+            wake.set()
+
     yield Duty("tidy", TIDY_SECONDS, tidy)
     url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
+    yield Duty("schedules", often, ask_for_due_refreshes)
     if settings.health_probe_seconds:
         prober = Prober(database, engine, keyset, settings.health_probe_seconds, webhook=url is not None)
         yield Duty("health", often, prober.probe_due)

@@ -226,6 +226,8 @@ class TestDependents:
             assert answer.json() == {
                 "environments": environments,
                 "environmentOf": bases,
+                "schedules": [],
+                "dbt": False,
                 "userRoles": roles,
                 "groupRoles": 0,
                 "runningQueries": 0,

@@ -42,6 +42,7 @@ class TestDialects:
     def test_abilities_and_defaults(self, told: dict[str, Any]):
         postgres, duckdb = told["postgres"], told["duckdb"]
         assert (postgres["connects"], postgres["own"], postgres["defaultPort"]) == (True, False, 5432)
+        assert (postgres["supportsDbt"], told["mysql"]["supportsDbt"]) == (True, False)
         assert (postgres["extra"], postgres["parameters"]) == ("postgres", "$1, $2")
         assert (duckdb["own"], duckdb["defaultPort"], duckdb["extra"]) == (True, None, None)
 

@@ -282,3 +282,30 @@ class TestSettings:
             assert answer.status_code == 400
             assert answer.json()["detail"].startswith("Bad Request: passwordUnencrypted: This is a mask, not a secret")
         assert patch(service, made, {"passwordUnencrypted": "*a*"}).status_code == 200
+
+
+class TestAtOnce:
+    def test_changes_of_different_fields_are_all_made(self, service, at_once):
+        changes = [{"host": "elsewhere"}, {"port": 7777}, {"queryTimeoutSeconds": 7}, {"passwordUnencrypted": "other"}]
+        for _ in range(3):
+            connection = service.create()
+            before = service.request("GET", f"/connections/{connection}").json()["connection"]
+            answers = at_once(service, [("PATCH", f"/connections/{connection}", change) for change in changes])
+            assert [answer.status_code for answer in answers] == [200] * 4
+            after = service.request("GET", f"/connections/{connection}").json()["connection"]
+            assert [after["settings"][name] for name in ("host", "port", "queryTimeoutSeconds")] == [
+                "elsewhere",
+                7777,
+                7,
+            ]
+            name = "passwordUnencrypted"
+            assert after["credentials"][name]["fingerprint"] != before["credentials"][name]["fingerprint"]
+
+    def test_no_secret_comes_after_an_archive(self, service, at_once):
+        for number in range(6):
+            connection = service.create()
+            requests = [("PATCH", f"/connections/{connection}", {"passwordUnencrypted": "late"})]
+            requests.insert(number % 2, ("DELETE", f"/connections/{connection}", None))
+            at_once(service, requests)
+            shown = service.request("GET", f"/connections/{connection}").json()["connection"]
+            assert (shown["deletedAt"] is not None, shown["credentials"]) == (True, {})

@@ -21,6 +21,7 @@ class Permission(StrEnum):
 
     SEE = "see"
     READ = "read"
+    OVERSEE = "oversee"
     TEST = "test"
     QUERY = "query"
     CHANGE = "change"
@@ -31,6 +32,7 @@ class Permission(StrEnum):
 LOWEST_ROLE = {
     Permission.SEE: Role.VIEWER,
     Permission.READ: Role.RESTRICTED_QUERIER,
+    Permission.OVERSEE: Role.CONNECTION_ADMIN,
     Permission.TEST: Role.QUERIER,
     Permission.QUERY: Role.QUERIER,
     Permission.CHANGE: Role.CONNECTION_ADMIN,
@@ -38,3 +40,6 @@ LOWEST_ROLE = {
     Permission.RESTORE: Role.CONNECTION_ADMIN,
 }
 """The lowest role that permits each act; creating connections is the organization admin's alone."""
+
+ON_ARCHIVED = (Permission.READ, Permission.OVERSEE, Permission.RESTORE)
+"""What may be done with an archived connection."""

@@ -28,6 +28,7 @@ from moorings.api.shapes import (
 )
 from moorings.connections import service
 from moorings.connections.listing import Filter, Listed, Snapshot, snapshot
+from moorings.dbt import service as dbt
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
 from moorings.environments import service as environments
@@ -44,6 +45,7 @@ from moorings.errors import (
 )
 from moorings.health.service import Health
 from moorings.queries import service as queries
+from moorings.schedules import service as schedules
 
 SORT_FIELDS = ("database", "dialect", "name")
 SORT_DIRECTIONS = ("asc", "desc")
@@ -145,6 +147,9 @@ async def get(call: Call) -> OneConnection:
 
 async def update(call: Call) -> Changed:
     """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
+    await service.hold(
+        call.session, call.connection
+    )  # two changes at once: the second is checked with what the first left
     wanted = await changes.read(call)
     await details.require_match(call)
     before = call.connection.revision
@@ -167,7 +172,7 @@ def _drop_sessions(call: Call) -> None:
 async def archive(call: Call) -> Archived:
     """Archive a connection: it leaves the lists, and its secrets are erased for good."""
     await details.require_match(call)
-    await service.archive(call.session, call.connection)
+    await service.archive(call.session, call.connection, call.services.erasers)
     _drop_sessions(call)
     return Archived(warnings=await _warnings(call, ARCHIVED))
 
@@ -193,6 +198,8 @@ async def dependents(call: Call) -> DependentsShape:
     return DependentsShape(
         environments=below,
         environment_of=above,
+        dbt=await dbt.repository(call.session, call.connection) is not None,
+        schedules=[schedule.id for schedule in await schedules.listed(call.session, call.connection)],
         user_roles=user_roles,
         group_roles=group_roles,
         running_queries=await queries.running_on(call.session, call.connection.id),

@@ -43,6 +43,7 @@ class DialectShape(Shape):
     several_catalogs: bool
     key_pair: bool
     probed: bool
+    supports_dbt: bool
     extra: str | None
     default_port: int | None
     parameters: str | None
@@ -95,6 +96,7 @@ def _shape(dialect: Dialect) -> DialectShape:
         dialect.abilities.several_catalogs,
         dialect.abilities.key_pair,
         dialect.abilities.probed,
+        dialect.has_dbt,
         dialect.extra,
         dialect.default_port,
         dialect.PARAMETERS,

@@ -143,7 +143,7 @@ class Route:
 
     `kind` is plain (one transaction around the handler, committed before the response is sent) or free (the handler
     opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is asked on the connection
-    that the path's last id names; `admin` asks for an organization admin. `answer` is a shape, a union of several, or
+    that the path's `{id}` names; `admin` asks for an organization admin. `answer` is a shape, a union of several, or
     None where the body is empty.
     """
 

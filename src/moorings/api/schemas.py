@@ -17,6 +17,8 @@ DIALECT_LIST: dict[str, Any] = {
 }
 FLAG: dict[str, Any] = {"enum": ["true", "false", "True", "False", "1", "0"]}
 """A boolean of a query, in each spelling that clients send."""
+PATH_PATTERN = r"^(?!/)(?!.*\.\.)[A-Za-z0-9_ ./-]+$"
+"""A path below the root of a repository."""
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
 
@@ -130,6 +132,60 @@ def assigned_role() -> dict[str, Any]:
         "modelId": {"type": "null", "description": "There are no models here."},
     }
     return _object(properties) | {"required": ["roleName", "connectionId"]}
+
+
+def schedule() -> dict[str, Any]:
+    """The body that makes or replaces a schedule."""
+    text = {"type": "string", "minLength": 1, "maxLength": 255}
+    properties = {
+        "schedule": text | {"description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it."},
+        "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
+        "hardRefresh": {"type": "boolean", "default": False},
+    }
+    return _object(properties) | {"required": ["schedule", "timezone"]}
+
+
+def dbt_project() -> dict[str, Any]:
+    """The body that links a dbt repository, or changes it."""
+    flag = {"type": "boolean"}
+    properties = {
+        "autogenRelationships": flag,
+        "branch": {"type": "string", "minLength": 1, "maxLength": 255},
+        "enableVirtualSchemas": flag,
+        "sshUrl": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "`git@host:path` or `ssh://…`."},
+        "dbtVersion": {"enum": ["Auto", "1.10", "1.11", None]},
+        "enableSemanticLayer": flag | {"default": False},
+        "projectRootPath": {"type": ["string", "null"], "maxLength": 1000, "pattern": PATH_PATTERN},
+        "rotateKeys": flag | {"default": False, "description": "Make a new deploy key."},
+    }
+    return _object(properties) | {"required": list(properties)[:4]}
+
+
+def new_dbt_environment() -> dict[str, Any]:
+    """The body that adds a dbt environment."""
+    return dbt_environment() | {"required": ["name", "targetSchema"]}
+
+
+def dbt_environment() -> dict[str, Any]:
+    """The body that changes a dbt environment."""
+    text = {"type": "string", "minLength": 1, "maxLength": 255}
+    own = text | {"type": ["string", "null"]}
+    variable = {
+        "id": UUID,
+        "name": text | {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "value": {"type": ["string", "null"], "maxLength": 10_000},
+        "isSecret": {"type": "boolean", "default": False},
+    }
+    properties = {
+        "name": text,
+        "targetSchema": text,
+        "ownerId": UUID | {"type": ["string", "null"]},
+        "targetDatabase": own,
+        "targetName": own,
+        "targetRole": own,
+        "variables": {"type": "array", "items": _object(variable) | {"required": ["name"]}},
+    }
+    return _object(properties)
 
 
 def nothing() -> dict[str, Any]:

@@ -113,6 +113,8 @@ class DependentsShape(Shape, kw_only=True):
 
     environments: list[str]
     environment_of: list[str]
+    schedules: list[str]
+    dbt: bool
     user_roles: int
     group_roles: int
     running_queries: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorings.api.limits import RateLimits
+from moorings.connections.service import Eraser
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.queries.service import Queries
@@ -23,6 +25,9 @@ class Services:
     engine: Engine
     limits: RateLimits
     queries: Queries
+    erasers: Sequence[Eraser]
+    """What erases the secrets that rooms keep of a connection, when it is archived."""
+
     job_asked: asyncio.Event
     """Set when a job was asked for, so that this process's worker need not wait until it looks."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
 from moorings.access.installation import fingerprint_key
-from moorings.access.policy import Permission, Role
+from moorings.access.policy import ON_ARCHIVED, Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
 from moorings.dialects.config import ConnectionConfig
@@ -79,7 +79,7 @@ async def permitted(session: AsyncSession, actor: Actor, connection_id: str, per
     """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
     connection = await find(session, actor, connection_id)
     actor.require(permission, connection)
-    if connection.deleted_at is not None and permission not in (Permission.READ, Permission.RESTORE):
+    if connection.deleted_at is not None and permission not in ON_ARCHIVED:
         raise AlreadyArchived if permission is Permission.ARCHIVE else Archived
     return connection
 
@@ -158,7 +158,7 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
 
     Raises ValueInUse for a default value that one of the connection's environments claims.
     """
-    await lock(session, connection)
+    await hold(session, connection)
     changed: list[str] = []
     if changes.config is not None:
         if changes.sent & _set(connection, changes.config):
@@ -176,7 +176,11 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
     return tuple(changed)
 
 
-async def archive(session: AsyncSession, connection: Connection) -> None:
+Eraser = Callable[[AsyncSession, Connection], Awaitable[None]]
+"""Erases the secrets that a higher room keeps of a connection; `app` names them all."""
+
+
+async def archive(session: AsyncSession, connection: Connection, erasers: Sequence[Eraser]) -> None:
     """Hide a connection from lists and erase its secrets for good; what hangs on it stays, and waits for a restore."""
     await lock(session, connection)
     if connection.deleted_at is not None:
@@ -184,6 +188,8 @@ async def archive(session: AsyncSession, connection: Connection) -> None:
     connection.deleted_at = connection.updated_at = clock.now()
     connection.revision += 1
     await session.execute(delete(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
+    for erase in erasers:
+        await erase(session, connection)
     await session.flush()
 
 
@@ -204,6 +210,16 @@ async def restore(
 async def lock(session: AsyncSession, connection: Connection) -> None:
     """Let no other transaction change this connection, or what is claimed on it, until this one ends."""
     await session.refresh(connection, with_for_update=True)
+
+
+async def hold(session: AsyncSession, connection: Connection) -> None:
+    """Lock a connection that is to be changed; raises Archived for one that just was archived.
+
+    What is read of it from now on stays so until the transaction ends, and no secret comes after its erasure.
+    """
+    await lock(session, connection)
+    if connection.deleted_at is not None:
+        raise Archived
 
 
 async def _replace_secrets(

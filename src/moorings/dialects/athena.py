@@ -21,6 +21,7 @@ from moorings.dialects import endpoints
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import https_faults
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.tls import failure
@@ -172,6 +173,25 @@ class Athena(BaseDialect):
     def said(self, error: BaseException) -> str:
         """AWS's words; an answer that cannot be read is not quoted, since the keys of a role may be in it."""
         return "" if type(error).__name__ == "ResponseParserError" else str(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-athena; a role is assumed with the credentials of the machine where dbt runs."""
+        login: Mapping[str, Any] = {
+            "aws_access_key_id": config.username,
+            "aws_secret_access_key": DbtSecret("password"),
+        }
+        if config.authentication_type == ROLE:
+            external = config.external_oauth_audience
+            login = {"assume_role_arn": config.aws_role_arn, "assume_role_external_id": external}
+        return {
+            "type": "athena",
+            "region_name": config.region,
+            **login,
+            "work_group": config.warehouse,
+            "s3_staging_dir": config.results_location,
+            "database": place.database or config.database or CATALOG,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and look for the workgroup and the catalog."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from moorings.dialects.config import ConnectionConfig
+    from moorings.dialects.dbt import DbtPlace
     from moorings.dialects.structure import Scope, Table
 
 
@@ -166,6 +167,18 @@ class Dialect(ABC):
     def connect(self, config: Any, surroundings: Surroundings) -> Session:
         """Log in; the driver import's only home. Raises the driver's exceptions, or a WarehouseError."""
         raise errors.DialectNotConnectable
+
+    def dbt_output(self, config: Any, place: DbtPlace) -> Mapping[str, Any]:
+        """One output of dbt's profiles.yml, in the words of dbt's adapter for this dialect, that builds in a place.
+
+        Values are texts, numbers, booleans, DbtSecrets, None (left out) or such mappings. Raises DbtNotSupported.
+        """
+        raise errors.DbtNotSupported
+
+    @property
+    def has_dbt(self) -> bool:
+        """Whether dbt has an adapter for this dialect."""
+        return type(self).dbt_output is not Dialect.dbt_output
 
     def fault_key(self, error: BaseException) -> str | None:
         """The key of FAULTS that a driver's exception stands for; None when there is none."""

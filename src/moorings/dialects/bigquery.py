@@ -21,6 +21,7 @@ from moorings.dialects import endpoints
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import https_faults
 from moorings.dialects.fields import UNWHOLESOME
 from moorings.dialects.required import Login
@@ -205,6 +206,18 @@ class BigQuery(BaseDialect):
         text = str(getattr(error, "message", None) or error)
         return re.sub(r"^(GET|POST) \S+: |; reason: .*|\s*Location: .*", "", text, flags=re.DOTALL)
 
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-bigquery; other logins than a key are those of the machine where dbt runs."""
+        return {
+            "type": "bigquery",
+            **(_key_login(config) if config.authentication_type == SERVICE_ACCOUNT else {"method": "oauth"}),
+            "project": place.database or config.database,
+            "dataset": place.schema,
+            "location": config.region,
+            "maximum_bytes_billed": int(config.max_billing_bytes) if config.max_billing_bytes else None,
+            "api_endpoint": config.host_override,
+        }
+
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and see that queries may run in the project."""
         if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
@@ -241,3 +254,15 @@ def storage_endpoint(config: Config) -> str | None:
 
 def _overridden(config: Config) -> Mapping[str, str]:
     return endpoints.overridden(config.host_override, (API, STORAGE), (API,))
+
+
+def _key_login(config: Config) -> Mapping[str, Any]:
+    """What a service account's key says, for dbt; only one member of it is a secret."""
+    account = {
+        "type": "service_account",
+        "project_id": config.database,
+        "client_email": config.username,
+        "private_key": DbtSecret("password", "private_key"),
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    return {"method": "service-account-json", "keyfile_json": account}

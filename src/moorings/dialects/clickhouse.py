@@ -17,9 +17,10 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, failure
+from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
 
 NO_ROOM = "The server runs as many queries as it may. Try again shortly, or raise max_concurrent_queries there."
 TOO_LARGE = (
@@ -118,6 +119,20 @@ class ClickHouse(BaseDialect):
     def said(self, error: BaseException) -> str:
         """The server's words, without the driver's before them."""
         return re.sub(r"^.*?(?:Code: \d+\. )?DB::Exception: ", "", str(error), count=1, flags=re.DOTALL)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-clickhouse, which calls a database a schema."""
+        return {
+            "type": "clickhouse",
+            "driver": "http",
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "schema": place.schema,
+            "secure": config.ssl_mode != "disable",
+            "verify": verified(config),
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and see that the database is there."""

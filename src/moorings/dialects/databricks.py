@@ -11,13 +11,15 @@ nothing but a query. Source: https://docs.databricks.com/aws/en/dev-tools/python
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.databricks_faults import FAULTS, fault_key
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Login, Need, always
 
@@ -57,6 +59,21 @@ class Databricks(BaseDialect):
     def fault_key(self, error: BaseException) -> str | None:
         """The server's error class, an HTTP status, or a word for what went wrong on the way."""
         return fault_key(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-databricks."""
+        logins: Mapping[str | None, Mapping[str, Any]] = {
+            MACHINE: {"auth_type": "oauth", "client_id": config.username, "client_secret": DbtSecret("password")},
+            USER: {"auth_type": "oauth"},
+        }
+        return {
+            "type": "databricks",
+            "host": config.host,
+            "http_path": config.warehouse,
+            **logins.get(config.authentication_type, {"token": DbtSecret("password")}),
+            "catalog": place.database or config.database,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in; raises LoginRefused for what needs a user's sign-in."""

@@ -16,6 +16,7 @@ from moorings.dialects import duckdb_files, duckdb_structure
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.structure import Plan, Scope, Table, joined
 
@@ -114,6 +115,10 @@ class DuckDB(BaseDialect):
             return told
         kind = re.match(r"([A-Za-z ]+?) Error:", text)
         return kind[1] if kind else None
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-duckdb; the path is the connection's, below the folder of DuckDB files. A file is one database."""
+        return {"type": "duckdb", "path": config.database, "schema": place.schema}
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Open the file, or memory."""

@@ -16,9 +16,10 @@ from typing import Any, ClassVar, Literal
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure
+from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure, verified
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **NETWORK_FAULTS,
@@ -84,6 +85,18 @@ class Exasol(BaseDialect):
         text = str(getattr(error, "message", error))
         code = getattr(error, "code", None)
         return f"{text} ({code})" if code else text
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-exasol; Exasol has one database, whose name counts for nothing."""
+        return {
+            "type": "exasol",
+            "dsn": f"{config.host}:{config.port}",
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "dbname": place.database or config.database or "DB",
+            "schema": place.schema,
+            "validate_server_certificate": verified(config),
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""

@@ -95,12 +95,13 @@ def _s3_url(value: str) -> str:
 
 
 @functools.cache
-def _zones() -> frozenset[str]:
+def zones() -> frozenset[str]:
+    """Every name of the tz database, such as `America/New_York`."""
     return frozenset(zoneinfo.available_timezones())
 
 
 def _zone(value: str) -> str:
-    if value not in _zones():
+    if value not in zones():
         raise invalid()
     return value
 

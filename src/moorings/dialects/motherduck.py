@@ -7,12 +7,14 @@ Source: https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from moorings.dialects import duckdb, duckdb_files
 from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.required import Need, always
 
 
@@ -41,6 +43,16 @@ class MotherDuck(BaseDialect):
     def fault_key(self, error: BaseException) -> str | None:
         """As DuckDB's."""
         return duckdb.DuckDB().fault_key(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-duckdb, whose extension takes the token."""
+        database = (place.database or config.database or "").removeprefix("md:")
+        return {
+            "type": "duckdb",
+            "path": f"md:{database}",
+            "schema": place.schema,
+            "settings": {"motherduck_token": DbtSecret("password")},
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Open a local file, or a database of MotherDuck with the token.

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.mssql_faults import FAULTS, STATES, TELLTALES
 from moorings.dialects.required import Login, Need, always
@@ -80,6 +81,24 @@ class MSSQL(BaseDialect):
     def said(self, error: BaseException) -> str:
         """The server's words, without the names of the driver's layers before them."""
         return re.sub(r"^.*?DDBC Error: |\[(Microsoft|SQL Server)\]", "", str(error))
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-sqlserver."""
+        kind = config.authentication_type or SQL_LOGIN
+        principal = kind == "mssql-active-directory-service-principal"
+        return {
+            "type": "sqlserver",
+            "driver": "ODBC Driver 18 for SQL Server",
+            "server": config.host,
+            "port": config.port,
+            "authentication": ENTRA.get(kind, "sql"),
+            "client_id" if principal else "user": config.username,
+            "client_secret" if principal else "password": DbtSecret("password"),
+            "database": place.database or config.database,
+            "schema": place.schema,
+            "encrypt": config.encrypts,
+            "trust_cert": config.trusts,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port, SslMode
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig, failure, tls_context
@@ -120,6 +121,20 @@ class Oracle(BaseDialect):
     def said(self, error: BaseException) -> str:
         """The words, without the driver's ids of connections and addresses of help."""
         return re.sub(r" \(CONNECTION_ID=[^)]*\)|\s*Help: \S+", "", str(error))
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-oracle."""
+        return {
+            "type": "oracle",
+            "protocol": "tcps" if config.encrypts else "tcp",
+            "host": config.host,
+            "port": config.port,
+            "service": config.database,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "database": place.database,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""

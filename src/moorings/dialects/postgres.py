@@ -14,11 +14,12 @@ import math
 import re
 import ssl
 import tempfile
-from collections.abc import Generator
-from typing import ClassVar, Literal
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar, Literal
 
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.postgres_faults import FAULTS, key_of
 from moorings.dialects.required import Need, always
@@ -59,6 +60,20 @@ class Postgres(BaseDialect):
         """The server's words, without the statement that the driver repeats after them."""
         text = str(error).partition("\n\nQuery was:")[0]
         return re.sub(r"^.*?(?=ERROR:|FATAL:)|\. SQLSTATE: \w{5}$", "", text, flags=re.DOTALL)
+
+    def dbt_output(self, config: TlsConfig, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-postgres, where certificates of one's own are a file that is not ours to name."""
+        return {
+            "type": "postgres",
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "dbname": place.database or config.database,
+            "schema": place.schema,
+            "role": place.role,
+            "sslmode": config.ssl_mode,
+        }
 
     def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
         """Log in."""

@@ -16,6 +16,7 @@ from moorings import errors
 from moorings.dialects import postgres_faults
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port, SslMode
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig, failure
@@ -73,6 +74,20 @@ class Redshift(BaseDialect):
         """The server's words, without the places in its source code."""
         said = told(error)
         return " ".join(said[part] for part in ("M", "D", "H") if part in said) if said else str(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-redshift."""
+        return {
+            "type": "redshift",
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "dbname": place.database or config.database,
+            "schema": place.schema,
+            "role": place.role,
+            "sslmode": config.ssl_mode,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""

@@ -12,7 +12,8 @@ Source: https://docs.snowflake.com/en/developer-guide/python-connector/python-co
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
@@ -20,6 +21,7 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import HttpsUrl, RsaKey, said
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.snowflake_faults import FAULTS, fault_key
@@ -93,6 +95,30 @@ class Snowflake(BaseDialect):
         """The server's words and its number, without the driver's own ids of the request."""
         number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
         return f"{text} ({number:06d})" if isinstance(number, int) and number > 0 else text
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""
+        logins: Mapping[str | None, Mapping[str, Any]] = {
+            "snowflake-password": {"password": DbtSecret("password")},
+            "snowflake-keypair": {"private_key": DbtSecret("private_key")},
+            "snowflake-oauth-user": {
+                "authenticator": "oauth",
+                "oauth_client_id": config.oauth_client_id,
+                "oauth_client_secret": DbtSecret("oauth_client_secret"),
+            },
+        }
+        return {
+            "type": "snowflake",
+            "account": config.host or config.account,
+            "host": config.host_override,
+            "port": config.port,
+            "user": config.username,
+            **logins.get(config.authentication_type, {"authenticator": "oauth"}),
+            "role": place.role,
+            "warehouse": config.warehouse,
+            "database": place.database or config.database,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in; raises LoginRefused for what needs a user's sign-in."""

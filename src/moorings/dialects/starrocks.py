@@ -15,6 +15,7 @@ from typing import Any, Literal
 from moorings import errors
 from moorings.dialects import mysql
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 
 TELLTALES = (
@@ -55,6 +56,18 @@ class StarRocks(mysql.MySQL):
         text = str(error)
         told = next((key for telltale, key in TELLTALES if telltale in text), None)
         return told or super().fault_key(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-starrocks, which calls a database a schema."""
+        return {
+            "type": "starrocks",
+            "host": config.host,
+            "port": config.port,
+            "username": config.username,
+            "password": DbtSecret("password"),
+            "catalog": place.database,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Any, surroundings: Surroundings) -> Session:
         """Log in; `prefer` goes on in the clear where the server has no TLS."""

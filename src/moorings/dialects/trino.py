@@ -18,9 +18,10 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, failure
+from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
 
 BUSY = "The cluster has no room for the statement. Try again shortly, or narrow it."
 NO_TRINO = "Something answers there that is no Trino. Check host, port and proxies between."
@@ -105,6 +106,23 @@ class Trino(BaseDialect):
     def said(self, error: BaseException) -> str:
         """Trino's own words."""
         return str(getattr(error, "message", None) or error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-trino; a password is sent with TLS only."""
+        plain = config.ssl_mode == "disable"
+        login = {"http_scheme": "http"} if plain else {"method": "ldap", "password": DbtSecret("password")}
+        catalog = place.database or config.database
+        return {
+            "type": "trino",
+            **login,
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "roles": {catalog: place.role} if place.role else None,
+            "cert": None if plain or verified(config) else False,
+            "database": catalog,
+            "schema": place.schema,
+        }
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in, and see that the catalog is there."""

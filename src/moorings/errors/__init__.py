@@ -10,10 +10,12 @@
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
-    │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound
+    │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound · ScheduleNotFound
+    │   ├── DbtNotConfigured · DbtEnvironmentNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
+    ├── DbtNotSupported · NoDbtSchema
     ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
@@ -52,6 +54,9 @@ from moorings.errors.requests import (
     ConnectionChanged,
     ConnectionNotFound,
     ConnectionTestFailed,
+    DbtEnvironmentNotFound,
+    DbtNotConfigured,
+    DbtNotSupported,
     EmailInUse,
     EmptyBody,
     EnvironmentNotFound,
@@ -68,6 +73,7 @@ from moorings.errors.requests import (
     LeaseLost,
     NameTaken,
     NeedsCredentials,
+    NoDbtSchema,
     NoEnvironment,
     NotAcceptable,
     NotAnObject,
@@ -83,6 +89,7 @@ from moorings.errors.requests import (
     RateLimited,
     RepeatDiffers,
     Saturated,
+    ScheduleNotFound,
     UnknownDialect,
     UnknownDialects,
     UnknownKeys,
@@ -133,6 +140,9 @@ __all__ = [
     "ConnectionTestFailed",
     "DatabaseForbidden",
     "DatabaseNotFound",
+    "DbtEnvironmentNotFound",
+    "DbtNotConfigured",
+    "DbtNotSupported",
     "DialectNotConnectable",
     "DriverMissing",
     "EmailInUse",
@@ -155,6 +165,7 @@ __all__ = [
     "MooringsError",
     "NameTaken",
     "NeedsCredentials",
+    "NoDbtSchema",
     "NoEnvironment",
     "NotAcceptable",
     "NotAllowedHere",
@@ -177,6 +188,7 @@ __all__ = [
     "ReadOnly",
     "RepeatDiffers",
     "Saturated",
+    "ScheduleNotFound",
     "SchemaForbidden",
     "SchemaNotFound",
     "SessionLost",

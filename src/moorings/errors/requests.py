@@ -198,6 +198,18 @@ class AttributeNotFound(NotFound):
     """User attribute not found"""
 
 
+class DbtNotConfigured(NotFound):
+    """dbt not configured for this connection"""
+
+
+class DbtEnvironmentNotFound(NotFound):
+    """dbt environment not found"""
+
+
+class ScheduleNotFound(NotFound):
+    """Schedule not found"""
+
+
 class UserNotFound(NotFound):
     """User not found"""
 
@@ -236,6 +248,14 @@ class NeedsCredentials(MooringsError):
 
 class RepeatDiffers(MooringsError):
     """This Idempotency-Key came with another request before"""
+
+
+class DbtNotSupported(MooringsError):
+    """dbt has no adapter for this connection's dialect"""
+
+
+class NoDbtSchema(MooringsError):
+    """dbt needs a schema to build in. Choose a dbt environment, or give the connection a defaultSchema"""
 
 
 class PreconditionFailed(MooringsError):

@@ -1,0 +1,187 @@
+"""The environments of a dbt project: where it is built, and with which variables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.models import User
+from moorings.connections.models import Connection
+from moorings.dbt.models import DbtEnvironment, DbtVariable
+from moorings.dbt.service import hold, supported
+from moorings.errors import DbtEnvironmentNotFound, DbtNotSupported, Fault, InvalidInput
+from moorings.secrets import Keyset
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable as it should be. With an id it is one that exists; a value that is None keeps a secret."""
+
+    id: str | None
+    name: str
+    secret: bool
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an environment should be: the columns that are given, and all its variables (None: as they are)."""
+
+    columns: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    variables: Sequence[Variable] | None = None
+
+
+async def page(
+    session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
+) -> tuple[list[DbtEnvironment], int]:
+    """Environments, oldest first, from behind the instant and id of one; and how many there are in all."""
+    kept = [DbtEnvironment.connection_id == connection.id]
+    total = (await session.execute(select(func.count()).select_from(DbtEnvironment).where(*kept))).scalar_one()
+    if after is not None:
+        instant, last = after
+        later = and_(DbtEnvironment.created_at == instant, DbtEnvironment.id > last)
+        kept.append(or_(DbtEnvironment.created_at > instant, later))
+    ordered = select(DbtEnvironment).where(*kept).order_by(DbtEnvironment.created_at, DbtEnvironment.id).limit(number)
+    return list(await session.scalars(ordered)), total
+
+
+async def find(
+    session: AsyncSession, connection: Connection, environment_id: str, *, to_change: bool = False
+) -> DbtEnvironment:
+    """An environment of a connection, locked if it is to be changed; raises DbtEnvironmentNotFound."""
+    environment = await session.get(DbtEnvironment, environment_id, with_for_update=to_change or None)
+    if environment is None or environment.connection_id != connection.id:
+        raise DbtEnvironmentNotFound
+    return environment
+
+
+async def default(session: AsyncSession, connection: Connection) -> DbtEnvironment | None:
+    """The environment that counts when none is named: the oldest one."""
+    found, _ = await page(session, connection, None, 1)
+    return found[0] if found else None
+
+
+async def variables(session: AsyncSession, environments: Sequence[DbtEnvironment]) -> dict[str, list[DbtVariable]]:
+    """Environment → its variables, in their order."""
+    ids = [environment.id for environment in environments]
+    found: dict[str, list[DbtVariable]] = {environment_id: [] for environment_id in ids}
+    rows = await session.scalars(
+        select(DbtVariable).where(DbtVariable.environment_id.in_(ids)).order_by(DbtVariable.position, DbtVariable.id)
+    )
+    for variable in rows:
+        found[variable.environment_id].append(variable)
+    return found
+
+
+async def create(session: AsyncSession, keyset: Keyset, connection: Connection, wanted: Wanted) -> DbtEnvironment:
+    """Add an environment; raises DbtNotSupported, or InvalidInput for an owner or variables that cannot be."""
+    if not supported(connection):
+        raise DbtNotSupported
+    await hold(session, connection)
+    now = clock.now()
+    environment = DbtEnvironment(
+        id=str(uuid.uuid4()),
+        organization_id=connection.organization_id,
+        connection_id=connection.id,
+        created_at=now,
+        updated_at=now,
+    )
+    await _set_columns(session, environment, wanted.columns)
+    session.add(environment)
+    await session.flush()
+    await _set_variables(session, keyset, environment, wanted.variables or ())
+    return environment
+
+
+async def change(
+    session: AsyncSession, keyset: Keyset, connection: Connection, environment: DbtEnvironment, wanted: Wanted
+) -> None:
+    """Change what is given; variables that are left out of a list are removed. Raises what `create` does."""
+    await hold(session, connection)
+    await _set_columns(session, environment, wanted.columns)
+    if wanted.variables is not None:
+        await _set_variables(session, keyset, environment, wanted.variables)
+    if wanted.columns or wanted.variables is not None:
+        environment.updated_at = clock.now()
+    await session.flush()
+
+
+async def remove(session: AsyncSession, environment: DbtEnvironment) -> None:
+    """Remove an environment, with its variables."""
+    await session.execute(delete(DbtVariable).where(DbtVariable.environment_id == environment.id))
+    await session.delete(environment)
+    await session.flush()
+
+
+async def _set_columns(session: AsyncSession, environment: DbtEnvironment, columns: Mapping[str, str | None]) -> None:
+    owner = columns.get("owner_id")
+    if owner is not None:
+        user = await session.get(User, owner)
+        if user is None or user.organization_id != environment.organization_id:
+            raise InvalidInput([Fault("ownerId", "said", {"reason": "There is no such user"})])
+    for name, value in columns.items():
+        setattr(environment, name, value)
+
+
+async def _set_variables(
+    session: AsyncSession, keyset: Keyset, environment: DbtEnvironment, wanted: Sequence[Variable]
+) -> None:
+    known = {each.id: each for each in (await variables(session, [environment]))[environment.id]}
+    _check(wanted, known)
+    rows = [
+        _row(keyset, environment, position, variable, known.get(variable.id or ""))
+        for position, variable in enumerate(wanted)
+    ]
+    # All go before any comes: two of them may have changed names with each other.
+    await session.execute(delete(DbtVariable).where(DbtVariable.environment_id == environment.id))
+    session.add_all(rows)
+    await session.flush()
+
+
+def _check(wanted: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
+    """Raise InvalidInput for ids that are not this environment's, ids and names that come twice, and lacking values."""
+    faults: list[Fault] = []
+    ids, names = [each.id for each in wanted], [each.name for each in wanted]
+    for place, variable in enumerate(wanted):
+        field = f"variables.{place}"
+        before = known.get(variable.id or "")
+        if variable.id is not None and (before is None or variable.id in ids[:place]):
+            faults.append(Fault(f"{field}.id", "said", {"reason": "There is no such variable"}))
+        if variable.name in names[:place]:
+            faults.append(Fault(f"{field}.name", "said", {"reason": "Another variable has this name"}))
+        if variable.value is None and not (variable.secret and before is not None and before.is_secret):
+            faults.append(Fault(f"{field}.value", "required"))
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _row(
+    keyset: Keyset, environment: DbtEnvironment, position: int, variable: Variable, before: DbtVariable | None
+) -> DbtVariable:
+    """The row of a variable; one that exists keeps its id, and so the place that its secret is sealed for."""
+    row = variable.id or str(uuid.uuid4())
+    sealed = before.sealed if before is not None else None
+    if variable.secret and variable.value is not None:
+        sealed = keyset.seal(variable.value, table="dbt_variables", column="sealed", row=row)
+    return DbtVariable(
+        id=row,
+        organization_id=environment.organization_id,
+        environment_id=environment.id,
+        name=variable.name,
+        is_secret=int(variable.secret),
+        value=None if variable.secret else variable.value,
+        sealed=sealed if variable.secret else None,
+        position=position,
+    )
+
+
+def opened(keyset: Keyset, variable: DbtVariable) -> str | None:
+    """A variable's value in the clear; None for a secret that was erased."""
+    if not variable.is_secret or variable.sealed is None:
+        return variable.value
+    return keyset.open(variable.sealed, table="dbt_variables", column="sealed", row=variable.id)

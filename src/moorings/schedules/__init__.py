@@ -1,0 +1,1 @@
+"""Schedules: when the catalogs of connections are refreshed by themselves."""

@@ -1,0 +1,69 @@
+"""Due schedules: each becomes one refresh, whichever worker looks first and however many runs were missed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.connections.models import Connection
+from moorings.db import Database
+from moorings.schedules.cron import parse
+from moorings.schedules.models import Schedule
+from moorings.schedules.zones import next_runs
+
+AT_ONCE = 100
+"""How many schedules become refreshes in one transaction; those left over are still due afterwards."""
+
+
+class Enqueue(Protocol):
+    """Asks for a refresh, in a transaction that is under way."""
+
+    def __call__(
+        self, session: AsyncSession, connection: Connection, *, hard: bool, schedule_id: str, due_at: int
+    ) -> Awaitable[object]:
+        """`due_at` is the instant at which the refresh should have run, the first one of those missed."""
+        ...
+
+
+async def run_due(db: Database, now: int, enqueue: Enqueue) -> int:
+    """Ask for the refreshes that are due at an instant; returns how many. Writes nothing when none is."""
+    async with db.reading() as session:
+        if (await session.execute(_due(now).limit(1))).first() is None:
+            return 0
+    async with db.unit_of_work() as session:
+        return await enqueue_due(session, now, enqueue)
+
+
+async def enqueue_due(session: AsyncSession, now: int, enqueue: Enqueue) -> int:
+    """Ask for one refresh for each due schedule of a connection that is not archived, and set its next run.
+
+    The rows are locked, and rows that another worker has locked are left to it; SQLite has one writer anyway.
+    """
+    rows = await session.execute(_due(now).limit(AT_ONCE).with_for_update(of=Schedule, skip_locked=True))
+    found = [(schedule, connection) for schedule, connection in rows]
+    for schedule, connection in sorted(found, key=lambda row: row[1].id):  # all lock connections in one order
+        due_at = schedule.next_run_at
+        assert due_at is not None  # noqa: S101  # it was selected by it
+        await enqueue(session, connection, hard=bool(schedule.hard_refresh), schedule_id=schedule.id, due_at=due_at)
+        _advance(schedule, now)
+    await session.flush()
+    return len(found)
+
+
+def _due(now: int) -> Select[Schedule, Connection]:
+    return (
+        select(Schedule, Connection)
+        .join(Connection, Connection.id == Schedule.connection_id)
+        .where(Schedule.next_run_at <= now, Connection.deleted_at.is_(None))
+        .order_by(Schedule.next_run_at, Schedule.id)
+    )
+
+
+def _advance(schedule: Schedule, now: int) -> None:
+    """Set the next run, after now; a schedule without one is disabled."""
+    runs = next_runs(parse(schedule.cron), schedule.timezone, now, 1)
+    schedule.next_run_at = runs[0] if runs else None
+    schedule.disabled_at = None if runs else now

@@ -1,0 +1,86 @@
+"""Schedules: when connections are refreshed, as their admins want it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.service import Actor
+from moorings.connections.models import Connection
+from moorings.errors import Fault, InvalidInput, ScheduleNotFound
+from moorings.schedules.cron import parse
+from moorings.schedules.models import Schedule
+from moorings.schedules.zones import next_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a schedule should be: a cron expression and a time zone, both known to be good, and how to refresh."""
+
+    cron: str
+    timezone: str
+    hard: bool
+
+
+async def listed(session: AsyncSession, connection: Connection) -> list[Schedule]:
+    """The schedules of a connection, oldest first."""
+    rows = await session.scalars(
+        select(Schedule).where(Schedule.connection_id == connection.id).order_by(Schedule.created_at, Schedule.id)
+    )
+    return list(rows)
+
+
+async def find(session: AsyncSession, connection: Connection, schedule_id: str, *, to_change: bool = False) -> Schedule:
+    """A schedule of a connection, locked if it is to be changed; raises ScheduleNotFound."""
+    schedule = await session.get(Schedule, schedule_id, with_for_update=to_change or None)
+    if schedule is None or schedule.connection_id != connection.id:
+        raise ScheduleNotFound
+    return schedule
+
+
+async def create(session: AsyncSession, actor: Actor, connection: Connection, plan: Plan) -> Schedule:
+    """Store a schedule; raises InvalidInput for one that would never run."""
+    now = clock.now()
+    schedule = Schedule(
+        id=str(uuid.uuid4()),
+        organization_id=connection.organization_id,
+        connection_id=connection.id,
+        cron=plan.cron,
+        timezone=plan.timezone,
+        hard_refresh=int(plan.hard),
+        next_run_at=_first_run(plan, now),
+        created_by=actor.key_id,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(schedule)
+    await session.flush()
+    return schedule
+
+
+async def change(session: AsyncSession, schedule: Schedule, plan: Plan) -> None:
+    """Let a schedule be another one; raises InvalidInput for one that would never run. What is the same stays due."""
+    now = clock.now()
+    first = _first_run(plan, now)
+    if plan == Plan(schedule.cron, schedule.timezone, bool(schedule.hard_refresh)):
+        return
+    schedule.cron, schedule.timezone, schedule.hard_refresh = plan.cron, plan.timezone, int(plan.hard)
+    schedule.next_run_at, schedule.disabled_at, schedule.updated_at = first, None, now
+    await session.flush()
+
+
+async def remove(session: AsyncSession, schedule: Schedule) -> None:
+    """Let a schedule not run any more."""
+    await session.delete(schedule)
+    await session.flush()
+
+
+def _first_run(plan: Plan, now: int) -> int:
+    runs = next_runs(parse(plan.cron), plan.timezone, now, 1)
+    if not runs:
+        raise InvalidInput([Fault("schedule", "said", {"reason": "No such time comes any more"})])
+    return runs[0]

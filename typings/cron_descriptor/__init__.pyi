@@ -1,0 +1,6 @@
+class Options:
+    def __init__(
+        self, *, locale_code: str, use_24hour_time_format: bool, day_of_week_start_index_zero: bool
+    ) -> None: ...
+
+def get_description(expression: str, options: Options) -> str: ...
