@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.access.policy import Role
+from moorings.catalog.models import CatalogChange
 from moorings.connections.models import Connection
 from moorings.errors import LeaseLost
 from moorings.jobs import leases
@@ -448,3 +449,42 @@ class TestLeases:
             return set(await session.scalars(select(Job.connection_id)))
 
         assert lone.change(left) == {young, unfinished}
+
+
+class TestDuties:
+    def test_a_worker_forgets_what_is_old_as_soon_as_it_starts(
+        self, serve: Callable[..., Any], storage: Callable[[], dict[str, Any]]
+    ):
+        given = storage()
+        first = serve(**given, worker=False)
+        jobs = [ask(first, first.create()) for _ in range(2)]
+        days = 24 * 60 * 60 * 1000
+
+        async def aging(session: AsyncSession) -> None:
+            for job_id, age in zip(jobs, (31, 29), strict=True):
+                finished = {"status": "failed", "finished_at": clock.now() - age * days}
+                await session.execute(update(Job).where(Job.id == job_id).values(finished))
+                owned = select(Job.organization_id, Job.connection_id).where(Job.id == job_id)
+                organization_id, connection_id = (await session.execute(owned)).one()
+                session.add(
+                    CatalogChange(
+                        id=job_id,
+                        organization_id=organization_id,
+                        connection_id=connection_id,
+                        job_id=job_id,
+                        found_at=clock.now() - 3 * age * days,
+                        position=0,
+                        kind="TABLE_ADDED",
+                        catalog="",
+                        schema="",
+                        name="t",
+                    )
+                )
+
+        async def left(session: AsyncSession) -> list[list[str]]:
+            return [list(await session.scalars(select(model.id))) for model in (Job, CatalogChange)]
+
+        first.change(aging)
+        assert [len(ids) for ids in first.change(left)] == [2, 2]
+        serve(**given, data_dir=first.settings.data_dir)
+        wait_for(lambda: first.change(left) == [[jobs[1]], [jobs[1]]])
