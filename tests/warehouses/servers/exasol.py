@@ -1,9 +1,9 @@
 """Exasol, by a stub of ours: its WebSocket API v3 for the real driver, and DuckDB for the SQL.
 
 Proves, through pyexasol: TLS and what is verified, the encrypted password, attributes, statements and prepared ones,
-results that are fetched, how types travel, time limits, cancelling, and what errors become. Does not prove: Exasol's own
-SQL and its upper-case names, what its system tables hold, its privileges (users here are barred from a word), which
-code it gives for which mistake, nor what only Exasol could refuse.
+results that are fetched, how types travel, time limits, cancelling, and what errors become. Does not prove: Exasol's
+own SQL and its upper-case names, what its system tables hold, its privileges (users here are barred from a word),
+which code it gives for which mistake, nor what only Exasol could refuse.
 """
 
 from __future__ import annotations
