@@ -6,16 +6,25 @@ import sys
 
 import pytest
 
-DRIVERS = ("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy")
+DRIVERS = (
+    *("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy", "redshift_connector"),
+    *(
+        "snowflake.connector",
+        "google.cloud.bigquery",
+        "google.auth",
+        "botocore",
+        "databricks.sql",
+        "clickhouse_connect",
+    ),
+    *("mssql_python", "oracledb", "trino", "pyexasol", "hdbcli"),
+)
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after a statement."""
-    script = (
-        f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
-    )
+    """The modules that a fresh interpreter holds after a statement."""
+    script = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    return {name.partition(".")[0] for name in json.loads(answer.stdout)}
+    return set(json.loads(answer.stdout))
 
 
 class TestDriversAreLoadedWhenTheyConnect:
