@@ -1,4 +1,4 @@
-"""The baselines of the queries: each driver alone in one process, read by its fastest public way that streams.
+"""The first baseline of the queries: each driver alone in one process, read by its fastest public way that streams.
 
 Run as `python -m benchmarks.drivers DIALECT ADDRESS SQL`, the address being JSON; for each line on standard input it
 reads the result once, and prints the rows a second. The login is not counted, as the service's is not: its sessions are
@@ -11,12 +11,12 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-Read = Callable[[], int]
-"""Runs the statement, reads its result to the end, and returns the number of rows."""
+Read = Callable[[], Iterable[Sized]]
+"""Runs the statement and gives its rows, some at a time: as record batches where the driver has Arrow."""
 
 POSTGRES_HINT_BYTES = 2 * 1024 * 1024
 BATCH_ROWS = 16_384
@@ -30,11 +30,11 @@ def postgres(address: Mapping[str, Any], sql: str) -> Iterator[Read]:
 
     with driver.connect(address["uri"]) as connection:
 
-        def read() -> int:
+        def read() -> Iterator[Sized]:
             with connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: POSTGRES_HINT_BYTES})
                 cursor.execute(sql)
-                return sum(batch.num_rows for batch in cursor.fetch_record_batch())
+                yield from cursor.fetch_record_batch()
 
         yield read
 
@@ -50,15 +50,14 @@ def mariadb(address: Mapping[str, Any], sql: str) -> Iterator[Read]:
     with asyncio.Runner() as runner:
         connection = runner.run(asyncmy.connect(**address, conv=encoders, use_unicode=False))
 
-        async def count() -> int:
-            found = 0
-            async with connection.cursor(SSCursor) as cursor:
-                await cursor.execute(sql)
-                while rows := await cursor.fetchmany(BATCH_ROWS):
-                    found += len(rows)
-            return found
+        def read() -> Iterator[Sized]:
+            cursor = connection.cursor(SSCursor)
+            runner.run(cursor.execute(sql))
+            while rows := runner.run(cursor.fetchmany(BATCH_ROWS)):
+                yield rows
+            runner.run(cursor.close())
 
-        yield lambda: runner.run(count())
+        yield read
         runner.run(connection.ensure_closed())
 
 
@@ -68,7 +67,7 @@ def duckdb(address: Mapping[str, Any], sql: str) -> Iterator[Read]:
     import duckdb as driver
 
     with driver.connect(address["path"], read_only=True) as connection:
-        yield lambda: sum(batch.num_rows for batch in connection.sql(sql).to_arrow_reader(BATCH_ROWS))
+        yield lambda: connection.sql(sql).to_arrow_reader(BATCH_ROWS)
 
 
 @contextmanager
@@ -78,9 +77,9 @@ def clickhouse(address: Mapping[str, Any], sql: str) -> Iterator[Read]:
 
     client = driver.get_client(**address, compress=False)
 
-    def read() -> int:
+    def read() -> Iterator[Sized]:
         with client.query_arrow_stream(sql, settings={"max_block_size": BATCH_ROWS}) as batches:
-            return sum(batch.num_rows for batch in batches)
+            yield from batches
 
     yield read
     client.close()
@@ -96,7 +95,7 @@ def main(dialect: str, address: str, sql: str) -> None:
     with ALONE[dialect](json.loads(address), sql) as read:
         for _ in sys.stdin:
             began = time.perf_counter()
-            rows = read()
+            rows = sum(map(len, read()))
             print(rows / (time.perf_counter() - began), flush=True)
 
 

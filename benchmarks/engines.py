@@ -44,6 +44,8 @@ class Engine:
     many: str
     """The table's rows over and over."""
     times: int = 10
+    arrow: bool = True
+    """Whether its driver alone hands over Arrow, which a bare app can stream."""
 
 
 def _login(server: Server, **more: Any) -> dict[str, Any]:
@@ -147,8 +149,8 @@ ENGINES = (
         _postgresql,
         "SELECT measured.* FROM generate_series(1, 10) AS again CROSS JOIN measured",
     ),
-    Engine("MariaDB", "mariadb", _mariadb, "SELECT measured.* FROM seq_1_to_10 CROSS JOIN measured"),
+    Engine("MariaDB", "mariadb", _mariadb, "SELECT measured.* FROM seq_1_to_10 CROSS JOIN measured", arrow=False),
     Engine("DuckDB", "duckdb", _duckdb, "SELECT measured.* FROM range(10) CROSS JOIN measured"),
     # Fewer times: the interface in front of chdb holds a whole result before it answers.
-    Engine("ClickHouse", "clickhouse", _clickhouse, "SELECT measured.* FROM numbers(4) AS n CROSS JOIN measured", 4),
+    Engine("ClickHouse", "clickhouse", _clickhouse, " UNION ALL ".join([SQL] * 4), 4),
 )

@@ -101,7 +101,7 @@ def _check(running: Running, name: str) -> None:
 
 
 def _body(running: Running, path: str) -> bytes:
-    with running.response("GET", path.removeprefix("/api/v1")) as answer:
+    with running.response("GET", path) as answer:
         return answer.read()
 
 

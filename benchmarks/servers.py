@@ -22,6 +22,7 @@ from tests.warehouses.servers.process import Server
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "organization-key-of-the-benchmark"
+API = "/api/v1"
 SETTINGS = {
     "RATE_LIMIT": "1000000000/day",
     "BOOTSTRAP_TOKEN": TOKEN,
@@ -44,7 +45,7 @@ class Running:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the service's API; returns the decoded answer."""
-        with self.response(method, path, body) as answer:
+        with self.response(method, API + path, body) as answer:
             received = answer.read()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {received[:500]!r}")
@@ -55,7 +56,7 @@ class Running:
         """An answer that is still to be read."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-        connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), headers)
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
         try:
             yield connection.getresponse()
         finally:

@@ -3,19 +3,31 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
-DRIVERS = ("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy")
+from moorings import dialects
+
+DRIVERS = (
+    *("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy", "redshift_connector"),
+    *(
+        "snowflake.connector",
+        "google.cloud.bigquery",
+        "google.auth",
+        "botocore",
+        "databricks.sql",
+        "clickhouse_connect",
+    ),
+    *("mssql_python", "oracledb", "trino", "pyexasol", "hdbcli"),
+)
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after a statement."""
-    script = (
-        f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
-    )
+    """The modules that a fresh interpreter holds after a statement."""
+    script = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    return {name.partition(".")[0] for name in json.loads(answer.stdout)}
+    return set(json.loads(answer.stdout))
 
 
 class TestDriversAreLoadedWhenTheyConnect:
@@ -37,3 +49,40 @@ class TestTheCommandLineStartsQuickly:
 
     def test_app_does_not_load_alembic(self):
         assert "alembic" not in loaded_by("import moorings.app")
+
+
+WITHOUT_DRIVERS = """
+import json, sys
+from moorings import dialects
+from moorings.dialects.base import Surroundings
+from moorings.errors import DriverMissing
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in DRIVERS:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+told, login = {}, {"authentication_type": "bigquery-service-account"}  # where others need a user's sign-in
+for dialect in map(dialects.named, dialects.names()):
+    if dialect.extra:
+        try:
+            config = dialect.Config.model_construct(**(login if dialect.name == "bigquery" else {}))
+            dialect.connect(config, Surroundings())
+        except DriverMissing as missing:
+            told[dialect.name] = missing.message
+print(json.dumps(told))
+"""
+
+
+class TestAMissingDriver:
+    def test_is_told_with_the_command_that_installs_it(self):
+        script = f"DRIVERS = {set(DRIVERS)}\n{WITHOUT_DRIVERS}"
+        answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+        extras = {name: dialects.named(name).extra for name in dialects.names()}
+        assert json.loads(answer.stdout) == {
+            name: f"The driver is not installed. Install it with: pip install 'moorings[{extra}]'"
+            for name, extra in extras.items()
+            if extra
+        }
+        assert set(filter(None, extras.values())) <= set(metadata.metadata("moorings").get_all("Provides-Extra") or ())

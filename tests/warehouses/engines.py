@@ -72,6 +72,10 @@ class Warehouse:
 
     def config(self, **changes: Any) -> ConnectionConfig:
         """The Config that works, with changes by their names on the wire; None leaves a field out."""
+        return self.dialect.Config.read(self.body(**changes))
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """The same as a request has it."""
         body: dict[str, Any] = {"dialect": self.under.dialect, "name": "tested"}
         if self.server is None:
             body |= {"database": "tested.duckdb", "passwordUnencrypted": SENTINEL}
@@ -79,7 +83,7 @@ class Warehouse:
             body |= {"host": self.server.host, "port": self.server.port, "passwordUnencrypted": self.server.password}
             body |= {"username": self.server.username, "database": self.server.database}
             body |= self.under.body(self.server)
-        return self.dialect.Config.read({key: value for key, value in (body | changes).items() if value is not None})
+        return {key: value for key, value in (body | changes).items() if value is not None}
 
     def lacks(self, *abilities: str) -> bool:
         """Whether the engine is without one of these abilities."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -85,15 +87,16 @@ class TestFaultsOfServers:
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
 
-    @pytest.mark.needs("silent servers")
-    def test_a_port_where_something_else_listens(self, probe: Callable[..., TestReport]) -> None:
-        import socket
-
+    def test_nothing_is_kept_of_a_server_that_says_nothing(self, probe: Callable[..., TestReport]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             report = probe(port=silent.getsockname()[1])
-        assert not report.success
-        assert report.failure is not None
-        assert report.failure.code in ("connect_timeout", "session_lost")
+            assert not report.success
+            assert report.failure is not None
+            assert report.failure.code in ("connect_timeout", "session_lost")
+            for thread in threading.enumerate():
+                if thread.name.startswith("moorings-"):
+                    thread.join(2)
+                    assert not thread.is_alive()
 
 
 @pytest.mark.needs("tls modes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import duckdb
 import pytest
 
 from moorings import dialects, errors
+from moorings.dialects import duckdb_structure
+from moorings.dialects.structure import Scope, Table
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
@@ -175,6 +178,37 @@ class TestMemory:
                 await room.rows("CREATE TABLE mine (a INT)", target=target)
 
         run_inside(files, work)
+
+
+class TestStructure:
+    """Statements that open another file are out of reach, so other catalogs are seen past the session alone."""
+
+    @pytest.fixture
+    def asked(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def found(self, asked: list[str]) -> Iterator[Callable[..., list[Table]]]:
+        with duckdb.connect() as connection:
+            connection.execute("ATTACH ':memory:' AS lake")
+            for number in range(50):
+                connection.execute(f"CREATE TABLE mine{number} (a INT); CREATE TABLE lake.theirs{number} (a INT)")
+
+            def ask(sql: str) -> list[tuple[Any, ...]]:
+                asked.append(sql)
+                return connection.execute(sql).fetchall()
+
+            yield lambda *catalogs: duckdb_structure.tables(ask, Scope((), catalogs), "memory")
+
+    def test_three_statements_whatever_the_number_of_tables(
+        self, found: Callable[..., list[Table]], asked: list[str]
+    ) -> None:
+        assert len(found()) == 50
+        assert len(asked) == 3
+
+    def test_other_catalogs_are_read_where_they_are_included(self, found: Callable[..., list[Table]]) -> None:
+        assert {table.catalog for table in found()} == {"memory"}
+        assert {table.catalog for table in found("LA*")} == {"memory", "lake"}
 
 
 class TestMotherDuck:

@@ -132,6 +132,36 @@ class Broken:
     unproduced: str = ""
 
 
+LOGIN = ("username", "passwordUnencrypted")
+WRONG_LOGIN = (
+    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
+    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+)
+"""What every server that knows users and passwords refuses."""
+
+
+def of_tls_port(plain_port: Callable[[Server], int]) -> tuple[Broken, ...]:
+    """What can go wrong where TLS has a port of its own; `plain_port` is the one without."""
+    authority, name = ("sslMode", "sslRootCert"), ("host", "sslMode")
+    return (
+        Broken("certificate", "tls", "certificate_refused", authority, {"sslMode": "verify-full", "host": "localhost"}),
+        Broken(
+            "certificate of another name",
+            "tls",
+            "certificate_refused",
+            name,
+            lambda server: {"sslMode": "verify-full", "sslRootCert": server.certificate.read_text()},
+        ),
+        Broken(
+            "TLS at the port without",
+            "tls",
+            "tls_refused",
+            ("port", "sslMode"),
+            lambda server: {"port": plain_port(server)},
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Under:
     """One engine under test. `lacks` says what it cannot do: `never`, `notyet` or `notimpl`, and why.
@@ -139,7 +169,7 @@ class Under:
     Abilities that tests need: server, login, tls, tls modes, process list, session kill, sql, own sql, parameters,
     read only, writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign
     keys, comments, plan, explain, many tables, schemas, grants, one statement, empty statements, zone, default
-    schema, tag, silent servers, promptness.
+    schema, tag, promptness.
     """
 
     dialect: str

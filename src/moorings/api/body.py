@@ -17,13 +17,11 @@ DEEPEST = 64
 """How many arrays and objects may be nested, the outermost included."""
 
 
-def decode(raw: bytes, *, may_be_empty: bool = False) -> dict[str, Any]:
-    """The object that a body holds; `{}` for zero bytes where they are allowed.
+def decode(raw: bytes) -> dict[str, Any]:
+    """The object that a body holds.
 
     Raises InvalidJson (also for duplicate keys, NaN, numbers beyond Python's and nesting over 64), or NotAnObject.
     """
-    if not raw and may_be_empty:
-        return {}
     value = _decoded(raw)
     if _depth_exceeds(value, DEEPEST):
         raise InvalidJson

@@ -50,11 +50,10 @@ async def require_match(call: Call) -> None:
 
 
 async def _details(call: Call, session: AsyncSession, connection: Connection) -> ConnectionDetails:
-    target = await service.opened(session, call.services.keyset, connection)
-    config = target.config
+    config, secrets = await service.described(session, call.services.keyset, connection)
     credentials = {
         config.wire_name(each.field): CredentialShape(True, each.fingerprint, instant(each.updated_at))
-        for each in await service.credentials(session, call.services.keyset, connection)
+        for each in secrets
     }
     shown = ConnectionDetails(
         **msgspec.structs.asdict(connection_shape(await listed(session, connection))),

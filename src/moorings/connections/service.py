@@ -84,35 +84,6 @@ async def permitted(session: AsyncSession, actor: Actor, connection_id: str, per
     return connection
 
 
-async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
-    """What the engine needs to connect: the Config with its secrets, opened from their seals."""
-    rows = await session.scalars(select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id))
-    values = {secret.field: opened_secret(keyset, secret) for secret in rows}
-    dialect = dialects.named(connection.dialect)
-    return Target(
-        connection.id,
-        connection.revision,
-        dialect,
-        dialect.Config.restore(connection.settings | _columns(connection), values),
-    )
-
-
-async def credentials(session: AsyncSession, keyset: Keyset, connection: Connection) -> list[Credential]:
-    """What may be shown of a connection's secrets."""
-    key = await fingerprint_key(session, keyset)
-    rows = await session.scalars(
-        select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id).order_by(ConnectionSecret.field)
-    )
-    return [
-        Credential(
-            secret.field,
-            hmac.digest(key, opened_secret(keyset, secret).encode(), "sha256").hex()[:FINGERPRINT_DIGITS],
-            secret.updated_at,
-        )
-        for secret in rows
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A secret that is set. Its fingerprint is keyed: it tells whether two are the same, and nothing else."""
@@ -122,9 +93,43 @@ class Credential:
     updated_at: int
 
 
-def opened_secret(keyset: Keyset, secret: ConnectionSecret) -> str:
-    """A secret in the clear."""
-    return keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id)
+async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
+    """What the engine needs to connect: the Config with its secrets, opened from their seals."""
+    return _target(connection, await _opened_secrets(session, keyset, connection))
+
+
+async def described(
+    session: AsyncSession, keyset: Keyset, connection: Connection
+) -> tuple[ConnectionConfig, list[Credential]]:
+    """The Config with its secrets, and what may be shown of them."""
+    secrets = await _opened_secrets(session, keyset, connection)
+    key = await fingerprint_key(session, keyset)
+    shown = [Credential(secret.field, _fingerprint(key, value), secret.updated_at) for secret, value in secrets]
+    return _target(connection, secrets).config, shown
+
+
+async def _opened_secrets(
+    session: AsyncSession, keyset: Keyset, connection: Connection
+) -> list[tuple[ConnectionSecret, str]]:
+    """A connection's secrets by their fields' names, each with its value in the clear."""
+    rows = await session.scalars(
+        select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id).order_by(ConnectionSecret.field)
+    )
+    return [
+        (secret, keyset.open(secret.sealed, table="connection_secrets", column="sealed", row=secret.id))
+        for secret in rows
+    ]
+
+
+def _target(connection: Connection, secrets: Iterable[tuple[ConnectionSecret, str]]) -> Target:
+    dialect = dialects.named(connection.dialect)
+    values = {secret.field: value for secret, value in secrets}
+    config = dialect.Config.restore(connection.settings | _columns(connection), values)
+    return Target(connection.id, connection.revision, dialect, config)
+
+
+def _fingerprint(key: bytes, value: str) -> str:
+    return hmac.digest(key, value.encode(), "sha256").hex()[:FINGERPRINT_DIGITS]
 
 
 # ---- changes ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import contextlib
 import math
 import re
 import ssl
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,12 +42,10 @@ class ExasolSession(Session):
     def __init__(self, config: Config, surroundings: Surroundings) -> None:
         self._config = config
         self._schema = config.default_schema
-        self._application_name = surroundings.application_name
+        self._surroundings = surroundings
         self._handle: int | None = None
         self._open = False
         self._changed = False
-        self._closing = threading.Lock()
-        self._closed = False
         self._connection = _login(config, surroundings)
         self.id = self._connection.session_id()
         self.encrypted = True
@@ -96,7 +93,7 @@ class ExasolSession(Session):
             self._changed |= first_word(statement.sql, quoted=BRACKETS) not in LEAVES_NOTHING
         self._end()
         self._open = True
-        note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
         limits = {
             "autocommit": not statement.read_only,
             "queryTimeout": max(1, math.ceil(statement.timeout_seconds)),
@@ -171,10 +168,16 @@ class ExasolSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Abort what runs, with a message on the same connection, unless that is being closed."""
-        with self._closing:
-            if not self._closed:
-                self._connection.abort_query()
+        """KILL STATEMENT, over a connection of its own.
+
+        The driver's abort would write into the TLS connection that the session's thread reads from, and OpenSSL bears
+        one thread at a time.
+        """
+        connection = _login(self._config, self._surroundings)
+        try:
+            connection.req({"command": "execute", "sqlText": f"KILL STATEMENT IN SESSION {int(self.id)}"})
+        finally:
+            connection.close()
 
     def _close_result(self) -> None:
         handle, self._handle = self._handle, None
@@ -195,8 +198,6 @@ class ExasolSession(Session):
 
     def close(self) -> None:
         """Log out; rows that nobody read stay where they are."""
-        with self._closing:  # a cancel that comes late would write into the socket that has this one's number next
-            self._closed = True
         with contextlib.suppress(Exception):
             self._connection.close()
 

@@ -16,9 +16,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-BASE_ROLES = ("NO_ACCESS", "VIEWER", "RESTRICTED_QUERIER", "QUERIER", "MODELER", "CONNECTION_ADMIN")
-"""Roles from low to high, in the order in which messages list them."""
-
 ROLE_ALIASES = {"QUERY_TOPICS": "RESTRICTED_QUERIER"}
 """Older names of roles: accepted, and stored under the new name."""
 
@@ -160,6 +157,7 @@ Role = Annotated[
     Literal["NO_ACCESS", "VIEWER", "RESTRICTED_QUERIER", "QUERIER", "MODELER", "CONNECTION_ADMIN"],
     BeforeValidator(_role),
 ]
+"""From low to high, in the order in which messages list them."""
 Url = Annotated[str, AfterValidator(_url), Field(json_schema_extra={"format": "uri"})]
 HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"format": "uri"})]
 S3Url = Annotated[str, AfterValidator(_s3_url), Field(json_schema_extra={"format": "uri"})]

@@ -2,8 +2,7 @@
 
 Driver: oracledb in thin mode (extra `oracle`), whose licence has to be accepted. Login: user name and password;
 `database` is the service name. Limits: NUMBER is a decimal where it is declared, else a double; a read-only statement
-is a query in a read-only transaction, but a function with an autonomous transaction can still write; a server that
-takes the connection and then says nothing is given up by Moorings, not by the driver. Source:
+is a query in a read-only transaction, but a function with an autonomous transaction can still write. Source:
 https://python-oracledb.readthedocs.io/.
 """
 
@@ -26,6 +25,9 @@ EXPIRED = "The password has expired. Give the user a new one."
 LOCKED = "The account is locked. Have it unlocked."
 FULL = "The server takes no more sessions. Try again shortly, or raise its limits."
 ARCHIVER = "The server lets no one in until its archiver has room again. Free its recovery area."
+OTHER_NAME = errors.CertificateRefused(
+    "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
+)
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "unresolved": errors.HostNotFound("host"),
@@ -35,10 +37,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "ORA-12541": errors.PortClosed("host", "port"),
     "ORA-12170": errors.ConnectTimeout("host", "port"),
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
-    "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
-    ),
-    "DPY-6002": errors.CertificateRefused("host", "ssl_mode"),
+    "certificate name": OTHER_NAME,
+    "DPY-6002": OTHER_NAME,
+    "DPY-6006": OTHER_NAME,
     "no tls": errors.TlsRefused("port", "ssl_mode"),
     "lost": errors.SessionLost(),
     "ORA-01017": errors.LoginRefused("username", "password"),

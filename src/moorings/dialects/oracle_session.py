@@ -1,11 +1,15 @@
-"""A session with Oracle through oracledb's thin mode. Imports the driver: only `connect` imports this."""
+"""A session with Oracle through oracledb's thin mode. Imports the driver: only `connect` imports this.
+
+By the driver's asynchronous side: its synchronous one waits without limit for a server that says nothing, in the login
+as in the logout, and nothing can stop it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
 import oracledb
 import pyarrow as pa
@@ -17,32 +21,81 @@ from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.oracle import Config, check_reads, first_word, parameters
 from moorings.dialects.structure import Plan, Scope, Table, joined
 
+T = TypeVar("T")
+
 SHORTEST_TIMEOUT_MS = 1
+LOGOUT_SECONDS = 2.0
+"""How long the server may take to hear of a logout, before it is left without one."""
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that knows what was opened in it: the driver leaves a server of another name without hanging up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: list[asyncio.BaseTransport] = []
+
+    async def create_connection(self, *to: Any, **how: Any) -> Any:
+        """Connect, and remember it."""
+        transport, protocol = await super().create_connection(*to, **how)
+        self._opened.append(transport)
+        return transport, protocol
+
+    def end(self) -> None:
+        """Hang up whatever is still open, and close; a loop that ends before it sees that leaves sockets open."""
+        self.run_until_complete(self._hang_up())
+        self.close()
+
+    async def _hang_up(self) -> None:
+        await self.shutdown_asyncgens()
+        for transport in self._opened:
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 class OracleSession(Session):
-    """One login. The driver begins transactions by itself; they are ended here."""
+    """One login. Its event loop runs only while the session's thread is in a call.
+
+    The driver begins transactions by itself; they are ended here.
+    """
 
     def __init__(self, config: Config, surroundings: Surroundings) -> None:
         self._schema = config.default_schema
         self._zone = config.session_zone
         self._unread = False
-        self._connection = oracledb.connect(**parameters(config, surroundings))
         self.encrypted = config.encrypts
+        self._loop = _Loop()
+        self._connection: oracledb.AsyncConnection | None = None
         try:
-            self._connection.module = surroundings.application_name
-            self.id = ",".join(str(part) for part in self.ask("SELECT SYS_CONTEXT('USERENV', 'SID') FROM dual")[0])
-            self._settle()
+            self._await(self._login(config, surroundings))
         except BaseException:
-            self.close()
+            self._loop.end()
             raise
 
-    def _settle(self) -> None:
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
+
+    @property
+    def _wire(self) -> oracledb.AsyncConnection:
+        if self._connection is None:
+            raise errors.SessionLost
+        return self._connection
+
+    async def _login(self, config: Config, surroundings: Surroundings) -> None:
+        async with asyncio.timeout(surroundings.connect_timeout_seconds):
+            self._connection = await oracledb.connect_async(**parameters(config, surroundings))
+            self._connection.module = surroundings.application_name
+            self.id = str((await self._rows("SELECT SYS_CONTEXT('USERENV', 'SID') FROM dual"))[0][0])
+            await self._settle()
+
+    async def _settle(self) -> None:
         """The session's time zone and, where the user may use it, its schema: `check_schemas` tells why not."""
-        self._execute(f"ALTER SESSION SET TIME_ZONE = '{self._zone}'")
+        await self._execute(f"ALTER SESSION SET TIME_ZONE = '{self._zone}'")
         if self._schema:
             with contextlib.suppress(oracledb.DatabaseError):
-                self._execute(f"ALTER SESSION SET CURRENT_SCHEMA = {quoted(self._schema)}")
+                await self._execute(f"ALTER SESSION SET CURRENT_SCHEMA = {quoted(self._schema)}")
 
     def ping(self) -> None:
         """Ask for 1."""
@@ -71,13 +124,16 @@ class OracleSession(Session):
 
     def ask(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a statement of ours."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, list(values))
-            return list(cursor.fetchall())
+        return self._await(self._rows(sql, values))
 
-    def _execute(self, sql: str, values: Sequence[Any] = ()) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, list(values))
+    async def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._wire.cursor() as cursor:
+            await cursor.execute(sql, list(values))
+            return list(await cursor.fetchall())
+
+    async def _execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+        with self._wire.cursor() as cursor:
+            await cursor.execute(sql, list(values))
 
     # ---- statements -------------------------------------------------------------------------------------------
 
@@ -85,42 +141,56 @@ class OracleSession(Session):
         """Run one statement and stream its rows; a read-only one in a transaction that takes no writes."""
         if statement.read_only:
             check_reads(statement.sql)
-        self._connection.rollback()
-        self._connection.call_timeout = max(SHORTEST_TIMEOUT_MS, round(1000 * statement.timeout_seconds))
-        self._connection.client_identifier = statement.query_id
-        if statement.read_only:
-            self._execute("SET TRANSACTION READ ONLY")
+        self._await(self._begin(statement))
         sql = statement.sql.strip().removesuffix(";") if first_word(statement.sql) in ("SELECT", "WITH") else ""
         if not sql:
-            self._execute(statement.sql, statement.parameters)
-            self._connection.commit()
+            self._await(self._write(statement))
             return pa.RecordBatchReader.from_batches(pa.schema([]), iter(()))
         self._unread = True
         values = list(statement.parameters) or None
-        frames = self._connection.fetch_df_batches(sql, values, statement.batch_rows, fetch_decimals=True)
-        first = pa.record_batch(next(frames))
+        frames = self._wire.fetch_df_batches(sql, values, statement.batch_rows, fetch_decimals=True)
+        first = pa.record_batch(self._await(_next(frames)))
         schema = narrow_schema(first.schema)
         return pa.RecordBatchReader.from_batches(schema, self._batches(first, frames, schema))
 
-    def _batches(self, first: pa.RecordBatch, frames: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for batch in itertools.chain([first], map(pa.record_batch, frames)):
+    async def _begin(self, statement: Statement) -> None:
+        await self._wire.rollback()
+        self._wire.call_timeout = max(SHORTEST_TIMEOUT_MS, round(1000 * statement.timeout_seconds))
+        self._wire.client_identifier = statement.query_id
+        if statement.read_only:
+            await self._execute("SET TRANSACTION READ ONLY")
+
+    async def _write(self, statement: Statement) -> None:
+        await self._execute(statement.sql, statement.parameters)
+        await self._wire.commit()
+
+    def _batches(
+        self, first: pa.RecordBatch, frames: AsyncGenerator[Any], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        batch = first
+        while batch is not None:
             if batch.num_rows:
                 yield narrow(batch, schema)
+            frame = self._await(_next(frames))
+            batch = None if frame is None else pa.record_batch(frame)
         self._unread = False
 
     def plan(self, statement: Statement) -> Plan:
         """The plan as DBMS_XPLAN shows it; Oracle notes it in a table of this session."""
-        self._connection.rollback()
-        self._execute(f"EXPLAIN PLAN FOR {statement.sql.strip().removesuffix(';')}")
-        plan = self.ask("SELECT plan_table_output FROM TABLE(DBMS_XPLAN.DISPLAY())")
-        self._connection.rollback()
+        return self._await(self._plan(statement.sql.strip().removesuffix(";")))
+
+    async def _plan(self, sql: str) -> Plan:
+        await self._wire.rollback()
+        await self._execute(f"EXPLAIN PLAN FOR {sql}")
+        plan = await self._rows("SELECT plan_table_output FROM TABLE(DBMS_XPLAN.DISPLAY())")
+        await self._wire.rollback()
         return Plan(joined(plan))
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
         """Send a break, beside the statement that runs."""
-        self._connection.cancel()
+        self._loop.call_soon_threadsafe(self._wire.cancel)
 
     def reset(self) -> bool:
         """Give the session up: Oracle has no way to bring back settings, packages and temporary tables."""
@@ -129,10 +199,19 @@ class OracleSession(Session):
     def close(self) -> None:
         """Log out; rows that nobody read stay where they are."""
         with contextlib.suppress(Exception):
-            if self._unread:
-                self._connection.cancel()
-        with contextlib.suppress(Exception):
-            self._connection.close()
+            self._await(self._logout())
+        self._loop.end()
+
+    async def _logout(self) -> None:
+        if self._unread:
+            self._wire.cancel()
+        async with asyncio.timeout(LOGOUT_SECONDS):
+            await self._wire.close()
+
+
+async def _next(frames: AsyncGenerator[Any]) -> Any:
+    """The next data frame, None after the last one."""
+    return await anext(frames, None)
 
 
 def quoted(name: str) -> str:

@@ -45,8 +45,7 @@ class TestDecode:
             with pytest.raises(InvalidJson):
                 decode(raw)
 
-    def test_zero_bytes(self) -> None:
-        assert decode(b"", may_be_empty=True) == {}
-        for raw, may_be_empty in ((b"", False), (b" ", True)):
-            with pytest.raises(InvalidJson):
-                decode(raw, may_be_empty=may_be_empty)
+    @pytest.mark.parametrize("raw", [b"", b" "])
+    def test_nothing_is_no_json(self, raw: bytes) -> None:
+        with pytest.raises(InvalidJson):
+            decode(raw)

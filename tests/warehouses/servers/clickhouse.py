@@ -32,7 +32,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under, of_tls_port
 
 HERE = Path(__file__).parent
 PYTHON = HERE.parents[2] / ".engines" / "chdb" / "bin" / "python"
@@ -196,36 +196,14 @@ SQL = Sql(
     written="CREATE TABLE written (number Int32) ENGINE = MergeTree ORDER BY number",
 )
 
-LOGIN = ("username", "passwordUnencrypted")
 ONE_USER = "chdb has one user, and no grants"
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken("no grant on the schema", "schemas", "schema_forbidden", ["defaultSchema"], unproduced=ONE_USER),
     Broken("no grant on the database", "database", "database_forbidden", ["database"], unproduced=ONE_USER),
-    Broken(
-        "certificate",
-        "tls",
-        "certificate_refused",
-        ["sslMode", "sslRootCert"],
-        {"sslMode": "verify-full", "host": "localhost"},
-    ),
-    Broken(
-        "certificate of another name",
-        "tls",
-        "certificate_refused",
-        ["host", "sslMode"],
-        lambda server: {"sslMode": "verify-full", "sslRootCert": server.certificate.read_text()},
-    ),
-    Broken(
-        "TLS at the port without",
-        "tls",
-        "tls_refused",
-        ["port", "sslMode"],
-        lambda server: {"port": plain_port(server)},
-    ),
+    *of_tls_port(plain_port),
 )
 
 UNDER = Under(

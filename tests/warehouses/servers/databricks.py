@@ -21,6 +21,7 @@ import pytest
 from tests.warehouses.servers.process import (
     SENTINEL,
     Server,
+    Told,
     folder,
     free_port,
     issued_certificate,
@@ -52,32 +53,6 @@ def databricks_server() -> Iterator[Server]:
             server = Server("localhost", port, "moorings", SENTINEL, "app", home, process.pid, authority, log)
             wait_until(lambda: tell(server), process, log)
             yield server
-
-
-class Outside:
-    """The warehouse, seen by the stub."""
-
-    def __init__(self, server: Server | None, directory: Path) -> None:
-        assert server is not None
-        self._server = server
-
-    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in tell(self._server, statements=statements)["rows"]]
-
-    def running(self, marker: str) -> int:
-        return tell(self._server, marker=marker)["running"]
-
-    def tagged(self, query_id: str) -> int:
-        return self.running(f"/* moorings {query_id} */")
-
-    def sessions(self) -> int:
-        return tell(self._server)["sessions"]
-
-    def statements(self) -> int:
-        return tell(self._server)["statements"]
-
-    def kill(self, session_id: str) -> None:
-        tell(self._server, kill=session_id)
 
 
 def body(server: Server) -> dict[str, Any]:
@@ -158,4 +133,4 @@ BROKEN = (
 )
 LACKS = {"tls modes": "never: Databricks speaks TLS alone, with the certificate verified"}
 
-UNDER = Under("databricks", "databricks_server", SQL, Outside, body, LACKS, BROKEN)
+UNDER = Under("databricks", "databricks_server", SQL, Told, body, LACKS, BROKEN)

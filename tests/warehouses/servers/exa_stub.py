@@ -37,7 +37,7 @@ ERRORS = {
     "table": ("42000", "object not found"),
     "column": ("42000", "object not found"),
     "schema": ("42000", "schema not found"),
-    "cancelled": ("R0003", "Query terminated because it was aborted by the client."),
+    "cancelled": ("R0003", "Query terminated because it was killed."),
     "timeout": ("R0001", "Query terminated because timeout has been reached."),
 }
 BARRED = {"GUEST": "closed", "READER": "written"}
@@ -46,6 +46,7 @@ FIRST, LATER = 1000, 5000
 """Rows that come with the answer to a statement, and with each fetch after it."""
 OPEN_SCHEMA = re.compile(r'OPEN SCHEMA "(.*)"')
 ALTER_SESSION = re.compile(r"ALTER SESSION SET (\w+) = '(.*)'")
+KILL = re.compile(r"KILL STATEMENT IN SESSION (\d+)")
 MARK = re.compile(r"([<>]\s*)?\?")
 QUOTED = re.compile(r"'[^']*'")
 INTEGERS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19, "HUGEINT": 36}
@@ -59,7 +60,7 @@ Message = Mapping[str, Any]
 
 
 class Client(socketserver.BaseRequestHandler):
-    """One connection: a thread reads what is asked, since an abort comes while a statement runs."""
+    """One connection: a thread reads what is asked, since a client may leave while its statement runs."""
 
     server: Stub
 
@@ -96,11 +97,7 @@ class Client(socketserver.BaseRequestHandler):
     def _listen(self) -> None:
         with contextlib.suppress(OSError, EOFError):
             while True:
-                message = json.loads(websocket.receive(self.request))
-                if message.get("command") == "abortQuery":
-                    self.session.stop()
-                else:
-                    self.asked.put(message)
+                self.asked.put(json.loads(websocket.receive(self.request)))
         self.session.stop()
         self.asked.put(None)
 
@@ -136,6 +133,8 @@ class Client(socketserver.BaseRequestHandler):
         if sql in ("COMMIT", "ROLLBACK"):
             self.session.end(commit=sql == "COMMIT")
             return _count(0)
+        if found := KILL.fullmatch(sql):
+            return self._kill(int(found[1]))
         try:
             if not self.attributes["autocommit"]:
                 self.session.begin()
@@ -144,6 +143,13 @@ class Client(socketserver.BaseRequestHandler):
         except Refused as refused:
             code, words = ERRORS.get(refused.kind, ("22000", "data exception"))
             return _error(code, f"{words}: {refused}")
+
+    def _kill(self, number: int) -> Message:
+        session = self.server.house.sessions.get(number)
+        if session is None or session.user != self.session.user:
+            return _error("42500", "insufficient privileges for killing this session")
+        session.stop()
+        return _count(0)
 
     def _translated(self, sql: str) -> str:
         """What DuckDB has no words for, in words of its own; `query_timeout()` is the stub's, for the tests."""

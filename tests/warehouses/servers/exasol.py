@@ -1,9 +1,9 @@
 """Exasol, by a stub of ours: its WebSocket API v3 for the real driver, and DuckDB for the SQL.
 
 Proves, through pyexasol: TLS and what is verified, the encrypted password, attributes, statements and prepared ones,
-results that are fetched, how types travel, time limits, aborting, and what errors become. Does not prove: Exasol's own
-SQL and its upper-case names, what its system tables hold, its privileges (users here are barred from a word), which
-code it gives for which mistake, nor what only Exasol could refuse.
+results that are fetched, how types travel, time limits, cancelling, and what errors become. Does not prove: Exasol's
+own SQL and its upper-case names, what its system tables hold, its privileges (users here are barred from a word),
+which code it gives for which mistake, nor what only Exasol could refuse.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.warehouses.servers.process import Server
-from tests.warehouses.servers.stubs import STRUCTURE, BackDoor, stub
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.servers.stubs import CLOSED_SCHEMA, STRUCTURE, UNKNOWN_AUTHORITY, BackDoor, stub
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "MOORINGS"
 
@@ -77,25 +77,11 @@ SQL = Sql(
     zone="SELECT SESSIONTIMEZONE AS zone",
     timeout="SELECT query_timeout() AS seconds",
 )
-LOGIN = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "NOWHERE"}),
-    Broken(
-        "no grant on the schema",
-        "schemas",
-        "schema_forbidden",
-        ["defaultSchema"],
-        {"username": "GUEST", "passwordUnencrypted": "guest", "defaultSchema": "closed"},
-    ),
-    Broken(
-        "certificate",
-        "tls",
-        "certificate_refused",
-        ["sslMode", "sslRootCert"],
-        {"host": "localhost", "sslRootCert": None},
-    ),
+    CLOSED_SCHEMA,
+    UNKNOWN_AUTHORITY,
     Broken("database", "database", "database_not_found", ["database"], unproduced="an Exasol has one database"),
 )
 

@@ -27,7 +27,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "moorings"
 QUOTED = SENTINEL.replace("'", "''")
@@ -245,10 +245,8 @@ SQL = Sql(
 )
 
 
-LOGIN_FIELDS = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN_FIELDS, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN_FIELDS, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken(

@@ -20,7 +20,7 @@ import pytest
 from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder
 from tests.warehouses.servers.tds_sql import OWNER
 from tests.warehouses.servers.tds_stub import Stub, serving
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import LOGIN, WRONG_LOGIN, Broken, Case, Sql, Under
 
 STUBS: dict[int, Stub] = {}
 """The stubs that listen, by their ports: they run in this process, so tests can look into them."""
@@ -175,11 +175,9 @@ SQL = Sql(
     ),
 )
 
-LOGIN = ("username", "passwordUnencrypted")
 REAL = "only SQL Server itself, or Azure, refuses so"
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("certificate", "tls", "certificate_refused", ["trustServerCertificate"], {"trustServerCertificate": False}),
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken(

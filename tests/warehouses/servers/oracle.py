@@ -1,14 +1,16 @@
 """A stub of Oracle's listener: it reads the connect descriptor that the thin driver sends, and refuses by its number.
 
-Proves the way to a listener, what is asked of it, and what its refusals become. Proves nothing of a login, of SQL, of
-types, of cancel and timeouts: no Oracle runs here.
+Proves the way to a listener, in the clear and over TLS, what is asked of it, and what its refusals become. Proves
+nothing of a login, of SQL, of types, of cancel and timeouts: no Oracle runs here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.process import SENTINEL, Server, folder
+from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder
 from tests.warehouses.under import CONCEPTS, Broken, Sql, Under
 
 REFUSE = 4
@@ -25,11 +27,32 @@ SEEN: list[str] = []
 """The descriptors that listeners were sent."""
 
 
+class Listeners(socketserver.ThreadingTCPServer):
+    """A listener on a free port, which speaks TLS where it has a context for it."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        super().__init__(("127.0.0.1", 0), Listener)
+        self.context = context
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands, in the connection's own thread; a client that refuses the certificate is let go."""
+        if self.context is None:
+            super().finish_request(request, client_address)
+            return
+        with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as wire:
+            super().finish_request(wire, client_address)
+
+
 class Listener(socketserver.BaseRequestHandler):
     """One connection: refused with the number at the end of the service's name, else as an unknown service."""
 
     def handle(self) -> None:
         descriptor = self._descriptor()
+        if not descriptor:  # a port that was only dialed
+            return
         SEEN.append(descriptor)
         numbered = re.search(r"SERVICE_NAME=refused_(\d+)\)", descriptor)
         number = numbered[1] if numbered else "12514"
@@ -48,17 +71,34 @@ class Listener(socketserver.BaseRequestHandler):
         return found[0].decode()
 
 
+@contextlib.contextmanager
+def oracle(*, tls: bool) -> Iterator[Server]:
+    """A listener that knows no service."""
+    with folder("oracle") as home:
+        crt, key = certificate(home) if tls else (None, None)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+        if context and crt:
+            context.load_cert_chain(crt, key)
+        with Listeners(context) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread.start()
+            yield Server("127.0.0.1", server.server_address[1], "scott", SENTINEL, "ORCLPDB1", home, os.getpid(), crt)
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture(scope="session")
 def oracle_server() -> Iterator[Server]:
-    """A listener that knows no service."""
-    socketserver.ThreadingTCPServer.allow_reuse_address = True
-    with folder("oracle") as home, socketserver.ThreadingTCPServer(("127.0.0.1", 0), Listener) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        yield Server("127.0.0.1", server.server_address[1], "scott", SENTINEL, "ORCLPDB1", home, os.getpid())
-        server.shutdown()
-        thread.join()
+    """A listener in the clear."""
+    with oracle(tls=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oracle_tls_server() -> Iterator[Server]:
+    """A listener that speaks TLS; its certificate is `certificate`, for `localhost`."""
+    with oracle(tls=True) as server:
+        yield server
 
 
 # ---- under test -------------------------------------------------------------------------------------------------
@@ -98,7 +138,6 @@ BROKEN = (
     Broken("closed service", "database", "database_forbidden", ["database"], {"database": "refused_12528"}),
     Broken("full server", "tls", "session_lost", (), {"database": "refused_12516"}),
     Broken("password", "authenticate", "login_refused", ["username", "passwordUnencrypted"], unproduced=UNREACHED),
-    Broken("certificate", "tls", "certificate_refused", ["sslMode", "sslRootCert"], unproduced=UNREACHED),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], unproduced=UNREACHED),
     Broken("no grant on the schema", "schemas", "schema_forbidden", ["defaultSchema"], unproduced=UNREACHED),
 )
@@ -109,9 +148,6 @@ UNDER = Under(
     SQL,
     Outside,
     body=lambda server: {"acceptsLicense": True},
-    lacks={
-        **dict.fromkeys(("sql", "login", "tls", "tls modes", "writes"), NO_ORACLE),
-        "silent servers": "notyet: the driver waits without limit for a server that answers nothing",
-    },
+    lacks=dict.fromkeys(("sql", "login", "tls", "tls modes", "writes"), NO_ORACLE),
     broken=BROKEN,
 )

@@ -27,7 +27,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "moorings"
 
@@ -233,10 +233,8 @@ SQL = Sql(
     timeout="SELECT extract(epoch FROM current_setting('statement_timeout')::interval)::float8",
 )
 
-LOGIN = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken(

@@ -127,6 +127,32 @@ def tell(server: Server, **asked: Any) -> Any:
     return json.loads(body)
 
 
+class Told:
+    """The other side of a stub that answers `tell`. Statements are found by the note that they carry."""
+
+    def __init__(self, server: Server | None, directory: Path) -> None:
+        assert server is not None
+        self._server = server
+
+    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in tell(self._server, statements=statements)["rows"]]
+
+    def running(self, marker: str) -> int:
+        return tell(self._server, marker=marker)["running"]
+
+    def tagged(self, query_id: str) -> int:
+        return self.running(f"/* moorings {query_id} */")
+
+    def sessions(self) -> int:
+        return tell(self._server)["sessions"]
+
+    def statements(self) -> int:
+        return tell(self._server)["statements"]
+
+    def kill(self, session_id: str) -> None:
+        tell(self._server, kill=session_id)
+
+
 def certificate(directory: Path) -> tuple[Path, Path]:
     """A self-signed certificate for localhost, and its key."""
     crt, key = directory / "server.crt", directory / "server.key"

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.warehouses.servers.process import Server
-from tests.warehouses.servers.stubs import STRUCTURE, BackDoor, stub
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.servers.stubs import CLOSED_SCHEMA, STRUCTURE, UNKNOWN_AUTHORITY, BackDoor, stub
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER, DATABASE = "MOORINGS", "HXE"
 
@@ -74,10 +74,8 @@ SQL = Sql(
     ),
     timeout="SELECT query_timeout() AS seconds",
 )
-LOGIN = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken(
         "user that is locked",
         "authenticate",
@@ -94,20 +92,8 @@ BROKEN = (
     ),
     Broken("database", "database", "database_not_found", ["database"], {"database": "NOWHERE"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "NOWHERE"}),
-    Broken(
-        "no grant on the schema",
-        "schemas",
-        "schema_forbidden",
-        ["defaultSchema"],
-        {"username": "GUEST", "passwordUnencrypted": "guest", "defaultSchema": "closed"},
-    ),
-    Broken(
-        "certificate",
-        "tls",
-        "certificate_refused",
-        ["sslMode", "sslRootCert"],
-        {"host": "localhost", "sslRootCert": None},
-    ),
+    CLOSED_SCHEMA,
+    UNKNOWN_AUTHORITY,
     Broken(
         "no grant on the database",
         "database",

@@ -21,6 +21,7 @@ import pytest
 from tests.warehouses.servers.process import (
     SENTINEL,
     Server,
+    Told,
     folder,
     free_port,
     issued_certificate,
@@ -29,7 +30,7 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".engines" / "fakesnow" / "bin" / "python"
@@ -83,30 +84,11 @@ def _registered_key(home: Path) -> str:
 # ---- under test -------------------------------------------------------------------------------------------------
 
 
-class Outside:
-    """The account, seen by the stub."""
-
-    def __init__(self, server: Server | None, directory: Path) -> None:
-        assert server is not None
-        self._server = server
-
-    def ask(self, *statements: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in tell(self._server, statements=statements)["rows"]]
-
-    def running(self, marker: str) -> int:
-        return tell(self._server, marker=marker)["running"]
+class Outside(Told):
+    """The account, seen by the stub: statements have a tag."""
 
     def tagged(self, query_id: str) -> int:
         return tell(self._server)["tags"].count(f"moorings {query_id}")
-
-    def sessions(self) -> int:
-        return tell(self._server)["sessions"]
-
-    def statements(self) -> int:
-        return tell(self._server)["statements"]
-
-    def kill(self, session_id: str) -> None:
-        tell(self._server, kill=session_id)
 
 
 def body(server: Server) -> dict[str, Any]:
@@ -116,7 +98,6 @@ def body(server: Server) -> dict[str, Any]:
     return {"host": None, "hostOverride": server.host, "warehouse": "wh", "sslRootCert": authority}
 
 
-LOGIN_FIELDS = ("username", "passwordUnencrypted")
 SQL = Sql(
     many=(
         "SELECT CAST(seq4() + 1 AS NUMBER(9, 0)) AS number, CONCAT('row ', seq4() + 1) AS text"
@@ -165,8 +146,7 @@ SQL = Sql(
     timeout="SHOW PARAMETERS LIKE 'STATEMENT_TIMEOUT_IN_SECONDS'",
 )
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN_FIELDS, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN_FIELDS, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("warehouse", "database", "database_not_found", ["warehouse"], {"warehouse": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),

@@ -16,7 +16,7 @@ import pytest
 
 from tests.warehouses.servers.process import Server
 from tests.warehouses.servers.stubs import STRUCTURE, BackDoor, stub
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "starrocks"
 
@@ -79,10 +79,8 @@ SQL = Sql(
     timeout="SELECT @@query_timeout AS seconds",
     in_other={"defaultSchema": "other", "database": None},
 )
-LOGIN = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("database", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken(

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.warehouses.servers.duck import AUTHKEY
 from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder, free_port, running, wait_until
+from tests.warehouses.under import Broken
 
 ROOT = Path(__file__).parents[3]
 STRUCTURE = (
@@ -25,6 +26,20 @@ STRUCTURE = (
     "CREATE TABLE other.elsewhere (a INTEGER)",
 )
 """What `test_structure.py` describes, in DuckDB's SQL."""
+CLOSED_SCHEMA = Broken(
+    "no grant on the schema",
+    "schemas",
+    "schema_forbidden",
+    ["defaultSchema"],
+    {"username": "GUEST", "passwordUnencrypted": "guest", "defaultSchema": "closed"},
+)
+UNKNOWN_AUTHORITY = Broken(
+    "certificate",
+    "tls",
+    "certificate_refused",
+    ["sslMode", "sslRootCert"],
+    {"host": "localhost", "sslRootCert": None},
+)
 
 
 @contextlib.contextmanager

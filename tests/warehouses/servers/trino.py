@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder, free_port, running, wait_until
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under, of_tls_port
 
 HERE = Path(__file__).parent
 
@@ -145,10 +145,8 @@ SQL = Sql(
     ),
 )
 
-LOGIN = ("username", "passwordUnencrypted")
 BROKEN = (
-    Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
-    Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
+    *WRONG_LOGIN,
     Broken("catalog", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], {"defaultSchema": "nowhere"}),
     Broken(
@@ -165,27 +163,7 @@ BROKEN = (
         ["database"],
         {"username": "stranger", "passwordUnencrypted": "stranger"},
     ),
-    Broken(
-        "certificate",
-        "tls",
-        "certificate_refused",
-        ["sslMode", "sslRootCert"],
-        {"sslMode": "verify-full", "host": "localhost"},
-    ),
-    Broken(
-        "certificate of another name",
-        "tls",
-        "certificate_refused",
-        ["host", "sslMode"],
-        lambda server: {"sslMode": "verify-full", "sslRootCert": server.certificate.read_text()},
-    ),
-    Broken(
-        "TLS at the port without",
-        "tls",
-        "tls_refused",
-        ["port", "sslMode"],
-        lambda server: {"port": plain_port(server)},
-    ),
+    *of_tls_port(plain_port),
 )
 
 UNDER = Under(

@@ -1,0 +1,46 @@
+"""One login in a process of its own, which tells what its driver did besides.
+
+Run as `python -B -m tests.warehouses.watched`, with the dialect, a request's body and DuckDB's directory as JSON on
+standard input. Python tells of files, connections, processes and browsers (PEP 578); what native code does it does not
+see, so that who starts this looks into the folders, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from moorings import dialects
+from moorings.dialects.base import Surroundings
+
+STARTS = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.system", "webbrowser.open")
+CHANGES = ("os.mkdir", "os.rename", "os.link", "os.symlink")
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+def main() -> None:
+    """Log in, ask for a sign of life, log out."""
+    given = json.load(sys.stdin)
+    seen: dict[str, list[str]] = {"started": [], "wrote": [], "dialed": []}
+
+    def watch(event: str, about: tuple[Any, ...]) -> None:
+        if event in STARTS:
+            seen["started"].append(f"{event} {about[0]}")
+        elif event in CHANGES or (event == "open" and about[2] & WRITES and about[0] != os.devnull):
+            seen["wrote"].append(f"{event} {about[0]}")
+        elif event == "socket.connect" and isinstance(about[1], tuple):
+            seen["dialed"].append(about[1][0])
+
+    sys.addaudithook(watch)
+    dialect = dialects.named(given["dialect"])
+    surroundings = Surroundings(duckdb_directory=given["directory"])
+    with contextlib.closing(dialect.connect(dialect.Config.read(given["body"]), surroundings)) as session:
+        session.ping()
+    json.dump(seen, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
