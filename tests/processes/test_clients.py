@@ -199,6 +199,7 @@ class TestSpellings:
         values = {"userAttributeValues": spelling.listed("dev", "staging")}
         assert send("PUT", f"/connection-environments/{dev}", values) == (200, {"success": True})
         self.see(send, spelling, base, dev)
+        self.automate(send, base)
         assert send("PUT", f"/connection-environments/{prod}", values) == (
             400,
             {"detail": 'User attribute value "dev" is already in use', "status": 400},
@@ -220,6 +221,22 @@ class TestSpellings:
         _, answer = send("GET", "/connection-environments", None)
         (found,) = [each for each in answer["connectionEnvironments"] if each["id"] == dev]
         assert found["userAttributeValues"] == ["dev", "staging"]
+
+    def automate(self, send: Send, connection: str) -> None:
+        """Schedules and jobs, each in the one spelling that they are published in."""
+        plan = {"schedule": "0 9 ? * MON-FRI *", "timezone": "America/New_York"}
+        status, made = send("POST", f"/connections/{connection}/schedules", plan)
+        assert (status, made["connectionId"], made["hardRefresh"]) == (201, connection, False)
+        path = f"/connections/{connection}/schedules/{made['scheduleId']}"
+        status, changed = send("PUT", path, plan | {"hardRefresh": True})
+        assert (status, changed["scheduleId"], changed["hardRefresh"]) == (200, made["scheduleId"], True)
+        _, listed = send("GET", f"/connections/{connection}/schedules", None)
+        assert [each["scheduleId"] for each in listed["schedules"]] == [made["scheduleId"]]
+        assert send("DELETE", path, None) == (200, {"success": True})
+        _, asked = send("POST", f"/connections/{connection}/refresh", {"hardRefresh": True})
+        _, job = send("GET", f"/jobs/{asked['job_id']}/status", None)
+        assert (job["job_id"], job["job_type"]) == (asked["job_id"], "REFRESH_SCHEMA")
+        assert job["status"] in ("IN_PROGRESS", "COMPLETED", "FAILED")
 
     def remove(self, send: Send, spelling: Spelling, base: str, dev: str, others: list[str]) -> None:
         assert send("DELETE", f"/connection-environments/{dev}", None) == (200, {"success": True})

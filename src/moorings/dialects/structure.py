@@ -105,7 +105,11 @@ def names(listed: str | None) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.IGNORECASE | re.DOTALL) is not None
+    """Whether a name fits a pattern, in a time that grows with both and no faster, however many `*` there are."""
+    first, *others = map(re.escape, pattern.split("*"))
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])  # the nearest place will do: no need to try another
+    expression = f"{first}{between}.*{others[-1]}" if others else first
+    return re.fullmatch(expression, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _condition(column: str, pattern: str) -> str:
