@@ -148,14 +148,15 @@ class PostgresVersion:
         self._current, self._next = self._next, None
         import asyncpg
 
+        # The second is what it says when the server's goodbye comes between its own steps.
+        confused = (asyncpg.InterfaceError, asyncpg.InternalClientError)
         try:
             try:
                 return await self._fetch()
-            # The last: between a server's last word and its hanging up, the driver takes it for its own mistake.
-            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except (OSError, asyncpg.PostgresConnectionError, *confused):
                 self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
                 return await self._fetch()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
+        except (OSError, asyncpg.PostgresError, *confused) as refused:
             raise OperatorError(f"the metadata database does not answer ({type(refused).__name__})") from None
 
     async def _fetch(self) -> int:
