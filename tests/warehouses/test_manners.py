@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+import moorings
 from tests.warehouses.engines import Warehouse
 
 pytestmark = pytest.mark.needs("login")
-ROOT = Path(__file__).parents[2]
+IMPORTED = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(moorings.__file__).parents[1])])
+"""The tests, and the very code that they test."""
 FOLDERS = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 HARMLESS = {"subprocess.Popen uname"}
 """Python's own `platform` asks for the processor's name by it, when a driver tells the server what it runs on."""
@@ -31,7 +33,7 @@ def watched(warehouse: Warehouse, tmp_path: Path) -> Callable[[], dict[str, list
 
     def watching() -> dict[str, Any]:
         given = {"dialect": warehouse.dialect.name, "body": warehouse.body(), "directory": str(warehouse.directory)}
-        told = {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
+        told = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
         (tmp_path / "passing").mkdir()
         command = [sys.executable, "-B", "-m", "tests.warehouses.watched"]
         how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | told, "capture_output": True, "timeout": 60}

@@ -166,7 +166,7 @@ def asked(call: Call, resource: Resource) -> Asked:
     start = fields.whole("startIndex", least=-FAR, most=FAR)
     count = fields.whole("count", least=-FAR, most=FAR)
     sort = _targets(fields, "sortBy", resource)
-    order = fields.choice("sortOrder", ("ascending", "descending")) if fields.raw("sortOrder") else None
+    order = fields.choice("sortOrder", ("ascending", "descending"))
     shown = projection(fields, resource)
     fields.done()
     return Asked(
