@@ -136,6 +136,15 @@ class TestListAndRemove:
         member = service.member(**{seen: Role.VIEWER})
         assert {each["baseConnectionId"] for each in self.listed(service, key=member)} & {hidden, seen} == {seen}
 
+    def test_others_environments_are_listed_to_the_bases_admins_only(self, service: Any) -> None:
+        base, other = service.create(), service.create(baseRole="NO_ACCESS")
+        post(service, base, other)
+        seen = [
+            base in {each["baseConnectionId"] for each in self.listed(service, key=service.member(**{base: role}))}
+            for role in (Role.QUERIER, Role.CONNECTION_ADMIN)
+        ]
+        assert seen == [False, True]
+
     def test_those_of_an_archived_base_are_not_listed(self, service: Any) -> None:
         base, other = service.create(), service.create()
         post(service, base, other)

@@ -170,3 +170,16 @@ class TestWho:
         token, user = new_key(service, "admin's", admin=True)
         found = service.request("GET", "/whoami", key=token).json()
         assert (found["keyScope"], found["orgRole"], found["user"]["id"]) == ("user", "ORG_ADMIN", user)
+
+
+class TestWhoEnables:
+    def test_what_was_disabled_takes_an_admin_to_work_again(self, service: Any) -> None:
+        first, second = (service.member() for _ in range(2))
+        (mine,) = service.request("GET", "/api-keys", key=first).json()["records"]
+        path = f"/api-keys/{mine['id']}"
+        assert service.request("PUT", path, key=second, json={"enabled": False}).status_code == 404
+        assert service.request("PUT", path, key=first, json={"enabled": True}).status_code == 200
+        assert service.request("PUT", path, key=first, json={"enabled": False}).status_code == 200
+        assert service.request("GET", "/connections", key=first).status_code == 403
+        assert service.request("PUT", path, json={"enabled": True}).status_code == 200
+        assert service.request("GET", "/connections", key=first).status_code == 200

@@ -233,3 +233,42 @@ class TestDependents:
                 "runningQueries": 0,
             }
         assert service.request("GET", f"/connections/{other}/dependents", key=service.member()).status_code == 403
+
+
+class TestWhoSeesWhat:
+    def test_fingerprints_are_for_the_connections_admins_and_the_etag_is_everybodys(self, service: Any) -> None:
+        made = service.create(baseRole="RESTRICTED_QUERIER")
+        seen = [
+            service.request("GET", f"/connections/{made}", key=key)
+            for key in (service.member(), service.member(**{made: Role.CONNECTION_ADMIN}))
+        ]
+        prints = [answer.json()["connection"]["credentials"]["passwordUnencrypted"]["fingerprint"] for answer in seen]
+        assert (prints[0], bool(prints[1])) == (None, True)
+        assert seen[0].headers["etag"] == seen[1].headers["etag"]
+
+    @pytest.mark.parametrize("sent", ["x*y", "*x", '"a" *', "*, *", "a b"])
+    def test_a_malformed_if_match_lets_nothing_through(self, service: Any, sent: str) -> None:
+        made = service.create()
+        answer = service.request("DELETE", f"/connections/{made}", headers={"if-match": sent})
+        assert answer.status_code == 412
+
+    @pytest.mark.parametrize("mask", ["****", " **** ", "●●●", "••••\n"])
+    def test_masks_are_no_secrets(self, service: Any, mask: str) -> None:
+        answer = service.request("PATCH", f"/connections/{service.create()}", json={"passwordUnencrypted": mask})
+        assert answer.status_code == 400
+
+    def test_a_private_key_where_none_belongs_is_refused_at_a_restore_and_taken_away_by_null(
+        self, service: Any
+    ) -> None:
+        made = service.create(privateKey="junk")
+        assert service.request("PATCH", f"/connections/{made}", json={"privateKey": None}).status_code == 200
+        service.request("DELETE", f"/connections/{made}")
+        body = {"passwordUnencrypted": "p", "privateKey": "junk"}
+        answer = service.request("POST", f"/connections/{made}/restore", json=body)
+        detail = "Bad Request: privateKey: Only Snowflake connections have a private key"
+        assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+    def test_what_hung_on_an_archived_one_can_be_read(self, service: Any) -> None:
+        made = service.create()
+        service.request("DELETE", f"/connections/{made}")
+        assert service.request("GET", f"/connections/{made}/dependents").status_code == 200

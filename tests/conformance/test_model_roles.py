@@ -175,7 +175,7 @@ class TestAssign:
             assert results(service, f"/users/{user}", connection)[0]["roleName"] == stored
         assert service.request("GET", f"/connections/{connection}", key=key).status_code == 404
 
-    @pytest.mark.parametrize("path", [f"/users/{SOME}", f"/user-groups/{SOME}"])
+    @pytest.mark.parametrize("kind", ["users", "user-groups"])
     @pytest.mark.parametrize(
         ("body", "fault"),
         [
@@ -202,8 +202,9 @@ class TestAssign:
             ),
         ],
     )
-    def test_faults(self, service: Any, path: str, body: Any, fault: str) -> None:
-        answer = service.request("POST", f"{path}/model-roles", json=body)
+    def test_faults(self, service: Any, kind: str, body: Any, fault: str) -> None:
+        whose = new_user(service)[1] if kind == "users" else new_group(service)[0]
+        answer = service.request("POST", f"/{kind}/{whose}/model-roles", json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": f"Bad Request: {fault}", "status": 400})
 
     def test_what_does_not_exist(self, service: Any) -> None:

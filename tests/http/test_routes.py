@@ -122,6 +122,23 @@ class TestUnmatched:
         assert strict.ask(admin).status_code == 403
         assert strict.place(admin, asked) == "base"
 
+    def test_without_an_attribute_it_is_for_nobody(self, service: Any):
+        fleet = Fleet(service)
+        service.request("PATCH", f"/connections/{fleet.base}", json={"unmatched": "deny"})
+        service.request("PATCH", f"/connections/{fleet.base}", json={"environmentUserAttribute": None})
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        fleet.give(user, "dev")
+        answer = fleet.ask(key)
+        says = "No user attribute means an environment of this connection"
+        assert (answer.status_code, answer.json()["detail"]) == (403, says)
+
+    def test_the_base_may_be_named_by_whom_it_is_for(self, service: Any, strict: Fleet):
+        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        strict.give(user, "main")
+        assert strict.place(key, f"?environment={strict.base}") == "base"
+        strict.give(user, "dev")
+        assert strict.ask(key, f"?environment={strict.base}").status_code == 403
+
     def test_is_explained(self, service: Any, strict: Fleet):
         key, user = new_user(service, **{strict.base: Role.QUERIER})
         strict.give(user, "elsewhere")
@@ -234,7 +251,7 @@ class TestExplanation:
     def test_everything_that_decided(self, service: Any, fleet: Fleet):
         key, user = new_user(service, **{fleet.base: Role.QUERIER})
         fleet.give(user, ["test"])
-        expected = {
+        expected: dict[str, Any] = {
             "connectionId": fleet.dev,
             "environmentId": fleet.environments[0],
             "source": "user attribute",
@@ -248,8 +265,9 @@ class TestExplanation:
                 {"value": None, "connectionId": fleet.base},
             ],
         }
-        assert self.explain(service, fleet, key=key).json() == expected
         assert self.explain(service, fleet, f"?userId={user.upper()}").json() == expected
+        own = expected | {"otherwise": expected["otherwise"][-1:]}
+        assert self.explain(service, fleet, key=key).json() == own, "the values of others are not theirs to know"
 
     def test_only_admins_ask_about_others(self, service: Any, fleet: Fleet):
         key, _ = new_user(service, **{fleet.base: Role.MODELER})

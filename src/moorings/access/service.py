@@ -182,8 +182,13 @@ async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKe
     return key
 
 
-async def enable_key(session: AsyncSession, key: ApiKey, *, enabled: bool) -> None:
-    """Let a key work, or not, until this is said again."""
+async def enable_key(session: AsyncSession, actor: Actor, key: ApiKey, *, enabled: bool) -> None:
+    """Let a key work, or not, until this is said again.
+
+    Raises PermissionDenied where somebody who is no admin would enable what an admin may have disabled.
+    """
+    if enabled and key.disabled_at is not None:
+        actor.require_admin()
     key.disabled_at = None if enabled else key.disabled_at or clock.now()
     await session.flush()
 
@@ -245,9 +250,14 @@ async def user(session: AsyncSession, actor: Actor, user_id: str, *, lock: bool 
     return found
 
 
-async def organization_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:
-    """An organization key that was not revoked; raises KeyNotFound, for a personal one too: it has its user's facts."""
+async def organization_key(session: AsyncSession, actor: Actor, key_id: str, *, lock: bool = False) -> ApiKey:
+    """An organization key that was not revoked; raises KeyNotFound, for a personal one too: it has its user's facts.
+
+    `lock` lets no other transaction change it until this one ends.
+    """
     key = await visible_key(session, actor, key_id)
+    if lock:
+        await session.refresh(key, with_for_update=True)
     if key.user_id is not None:
         raise KeyNotFound
     return key

@@ -133,7 +133,7 @@ async def give_user(call: Call) -> Done:
 
 async def give_key(call: Call) -> Done:
     """Set attributes of an organization key, by name; null takes one away, those not named stay."""
-    return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
+    return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"], lock=True))
 
 
 async def _held(call: Call, owner: User | ApiKey) -> HeldShape:
@@ -176,14 +176,16 @@ async def explain(call: Call) -> RouteShape:
         owner = await service.user(call.session, call.actor, user_id.lower())
     routed = await environments.route(call.session, owner, call.connection)
     role = await service.role_of(call.session, owner, call.connection)
-    return _explained(routed, role.name)
+    return _explained(routed, role.name, every_value=call.actor.may(Permission.CHANGE, call.connection))
 
 
-def _explained(routed: Routed, role: str) -> RouteShape:
+def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
+    """The choice, and what others would have been: which values there are is for admins of the base connection."""
     choice, base = routed.choice, routed.base
     meanings = [(value, base.connection_id) for value in base.values]
     meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
-    otherwise = [OtherwiseShape(value, connection) for value, connection in sorted(meanings) if value != choice.value]
+    told = sorted(meanings) if every_value else []
+    otherwise = [OtherwiseShape(value, connection) for value, connection in told if value != choice.value]
     if choice.source not in ("base", "denied"):
         otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
     return RouteShape(

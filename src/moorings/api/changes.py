@@ -70,12 +70,15 @@ async def restored(call: Call) -> ConnectionConfig | None:
     secrets = [target.config.wire_name(field) for field in target.config.secret_fields()]
     if unknown := [key for key in call.body if key not in secrets]:
         raise UnknownKeys(unknown)
-    return target.config.changed(call.body)
+    fields = Fields(call.body, secrets)
+    config = _config(fields, target, call.body)
+    fields.done()
+    return config
 
 
 def _config(fields: Fields, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
     """The Config with new values; notes what is wrong with them."""
-    if "privateKey" in own and not target.dialect.abilities.key_pair:
+    if own.get("privateKey") is not None and not target.dialect.abilities.key_pair:
         fields.fault("privateKey", "said", reason="Only Snowflake connections have a private key")
         own = {key: value for key, value in own.items() if key != "privateKey"}
     if own.get("dialect", target.config.dialect) != target.config.dialect:

@@ -321,7 +321,7 @@ ROUTES = (
         method="GET",
         path="/connections/{id}/dependents",
         handler=dependents,
-        permission=Permission.CHANGE,
+        permission=Permission.OVERSEE,
         summary="List what hangs on a connection",
         answer=DependentsShape,
     ),

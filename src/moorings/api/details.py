@@ -8,6 +8,7 @@ import re
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from moorings.access.policy import Permission
 from moorings.api.routing import Call, Parameter
 from moorings.api.shapes import ConnectionDetails, CredentialShape, connection_shape, health_shape, instant
 from moorings.connections import service
@@ -17,6 +18,7 @@ from moorings.errors import PreconditionFailed
 from moorings.health import service as health
 
 ETAG = b"etag"
+TAG = r'(?:W/)?"[^"]*"'
 IF_MATCH = Parameter(
     "If-Match",
     {"type": "string"},
@@ -39,13 +41,13 @@ async def require_match(call: Call) -> None:
 
     Locks it, so that it stays so until the transaction ends.
     """
-    sent = call.header(b"if-match")
-    if sent is None:
+    if call.header(b"if-match") is None:
         return
+    sent = b",".join(value for name, value in call.scope["headers"] if name == b"if-match").decode("latin-1").strip()
     await service.lock(call.session, call.connection)
     current = (await _details(call, call.session, call.connection)).etag
-    named = re.findall(r'(?:W/)?"[^"]*"|\*', sent.decode("latin-1"))
-    if not {current, "*"} & set(named):
+    named = re.findall(TAG, sent) if re.fullmatch(rf"{TAG}(\s*,\s*{TAG})*", sent) else []
+    if sent != "*" and current not in named:
         raise PreconditionFailed
 
 
@@ -63,5 +65,8 @@ async def _details(call: Call, session: AsyncSession, connection: Connection) ->
         etag="",
     )
     shown.etag = f'"{hashlib.sha256(_encode(shown)).hexdigest()[:32]}"'
+    if not call.actor.may(Permission.CHANGE, connection):  # who may set secrets elsewhere could guess by comparing
+        for credential in credentials.values():
+            credential.fingerprint = None
     shown.health = health_shape(await health.of_connection(session, connection.id), words=True)  # no change of theirs
     return shown

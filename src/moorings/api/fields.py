@@ -154,9 +154,9 @@ class Fields:
         return TRUTH.get(value, default)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
-        """An integer of a query, which is text there; absent or empty is None."""
-        value = self._body.get(name, "")
-        if value == "":
+        """An integer of a query, which is text there, or None."""
+        value = self._body.get(name)
+        if value is None:
             return None
         if not re.fullmatch(r"-?[0-9]{1,15}", value):
             self.fault(name, "type", expected="number", received="string")

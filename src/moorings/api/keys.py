@@ -27,12 +27,12 @@ async def get(call: Call) -> KeyShape:
 
 
 async def update(call: Call) -> KeyShape:
-    """Disable a key, or enable it again; counts at once on every replica."""
+    """Disable a key; an organization admin may enable it again. Counts at once on every replica."""
     key = await service.visible_key(call.session, call.actor, call.ids["id"])
     fields = Fields(call.body, ("enabled",))
     enabled = fields.boolean("enabled")
     fields.done()
-    await service.enable_key(call.session, key, enabled=bool(enabled))
+    await service.enable_key(call.session, call.actor, key, enabled=bool(enabled))
     return _shape(key)
 
 

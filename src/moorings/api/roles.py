@@ -95,33 +95,32 @@ async def of_user(call: Call) -> ModelRoles:
 
     Organization admins ask about everybody, admins of a connection about that one, and users about themselves.
     """
-    user_id = call.ids["id"]
-    asked = await _asked(call, own=user_id == call.actor.user_id)
-    user = await service.user(call.session, call.actor, user_id)
+    user = await service.user(call.session, call.actor, call.ids["id"])
+    asked = await _asked(call, own=user.id == call.actor.user_id)
     found = await roles.of_user(call.session, user, asked)
     return ModelRoles(results=_shapes(found), membership_id=user.id)
 
 
 async def of_group(call: Call) -> ModelRoles:
     """The roles that a group gives to its members. Who may ask about others may ask this."""
-    asked = await _asked(call, own=False)
     group = await _group(call)
+    asked = await _asked(call, own=False)
     found = await roles.of_group(call.session, group, asked)
     return ModelRoles(results=_shapes(found), membership_id=group.id, user_group_id=group.id)
 
 
 async def assign_user(call: Call) -> UserAssigned:
     """Give a user a role on a connection, in place of the one of their own that they had there."""
-    connection, role = await _wanted(call)
     user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
+    connection, role = await _wanted(call)
     await service.assign_role(call.session, user, connection.id, role)
     return UserAssigned(connection_id=connection.id, role_name=role.name, user_id=user.id)
 
 
 async def assign_group(call: Call) -> GroupAssigned:
     """Give a group a role on a connection, in place of the one it had there; every member has at least this role."""
-    connection, role = await _wanted(call)
     group = await _group(call, lock=True)
+    connection, role = await _wanted(call)
     await groups.assign_role(call.session, group, connection.id, role)
     return GroupAssigned(connection_id=connection.id, role_name=role.name, user_group_id=group.id)
 

@@ -86,10 +86,10 @@ class ConnectionList(Shape):
 
 
 class CredentialShape(Shape):
-    """A secret that is set: its fingerprint tells whether two are the same, and nothing else."""
+    """A secret that is set. Its fingerprint, for the connection's admins, tells whether two are the same."""
 
     set: bool
-    fingerprint: str
+    fingerprint: str | None
     updated_at: str
 
 

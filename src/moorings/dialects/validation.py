@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from moorings.dialects.config import ConnectionConfig
 
-MASK = re.compile("[*•]+")
+MASK = re.compile(r"\s*[*•●]+\s*")
 """What forms and exports show in the place of a secret: saved as one, it would lock the connection out."""
 
 LIMITS = {

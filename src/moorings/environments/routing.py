@@ -40,7 +40,7 @@ class Base:
     values: tuple[str, ...]
     candidates: tuple[Candidate, ...] = ()
     denies: bool = False
-    """Whoever has no value that means something gets nothing, where an attribute chooses."""
+    """Whoever has no value that means something gets nothing, and so does everybody where no attribute chooses."""
 
 
 def choose(
@@ -68,7 +68,7 @@ def choose(
 
 def unmatched(base: Base) -> Choice:
     """What somebody gets whose values mean nothing here."""
-    if base.denies and base.attribute is not None:
+    if base.denies:
         return Choice(None, "denied")
     return Choice(base.connection_id, "base")
 

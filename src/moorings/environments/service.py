@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from moorings import clock
 from moorings.access import attributes
@@ -17,7 +18,7 @@ from moorings.access.models import ApiKey, User
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
-from moorings.connections.service import lock, opened, value_rows
+from moorings.connections.service import hold, lock, opened, value_rows
 from moorings.db import Database
 from moorings.engine.service import Target
 from moorings.environments.models import ConnectionEnvironment
@@ -53,6 +54,7 @@ async def attach(
     wanted = list(dict.fromkeys(connection_ids))
     candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in wanted}
     await _lock_all(session, [base, *(each for each in candidates.values() if each)])
+    _require_live(base)
     taken = set(
         await session.scalars(
             select(ConnectionEnvironment.connection_id).where(ConnectionEnvironment.base_connection_id == base.id)
@@ -95,6 +97,12 @@ async def _lock_all(session: AsyncSession, connections: Iterable[Connection]) ->
         await lock(session, connection)
 
 
+def _require_live(base: Connection) -> None:
+    """Raise Archived for a base that was archived while its lock was waited for."""
+    if base.deleted_at is not None:
+        raise Archived
+
+
 async def _visible(session: AsyncSession, actor: Actor, connection_id: str) -> Connection | None:
     connection = await session.get(Connection, connection_id)
     if connection is None or connection.organization_id != actor.organization_id:
@@ -128,8 +136,14 @@ async def find(session: AsyncSession, actor: Actor, environment_id: str) -> tupl
 async def set_values(
     session: AsyncSession, environment: ConnectionEnvironment, base: Connection, values: Sequence[str]
 ) -> None:
-    """Say which values of the user attribute mean this environment; raises ValueInUse within the base connection."""
-    await lock(session, base)
+    """Say which values of the user attribute mean this environment.
+
+    Raises ValueInUse for one that is claimed within the base connection, EnvironmentNotFound where it just was removed.
+    """
+    await hold(session, base)
+    mine = select(ConnectionEnvironment.id).where(ConnectionEnvironment.id == environment.id)
+    if await session.scalar(mine) is None:
+        raise EnvironmentNotFound(environment.id)
     claimed = set(
         await session.scalars(
             select(EnvironmentValue.value).where(
@@ -160,7 +174,7 @@ async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, e
     connection = await session.get_one(Connection, choice.connection_id) if choice.connection_id else None
     if connection is not None and connection.deleted_at is not None:
         raise Archived
-    return Routed(choice, connection, found, held)
+    return Routed(choice, connection, found, choose(found, held.own, held.default))
 
 
 def _asked_for(base: Base, explicit: str) -> Candidate | Base:
@@ -178,14 +192,17 @@ async def permitted(
     """The connection that the actor gets who asks for `base`; raises what `route` does.
 
     An environment that is asked for by its id needs the permission on that connection itself, or the right to change
-    the base, as the base does that is asked for in place of an environment; raises PermissionDenied. Otherwise the role
-    on the base connection is the one that counts. Raises NoEnvironment where the base is not for everybody.
+    the base, as the base does that is asked for in place of another one; raises PermissionDenied. Otherwise the role on
+    the base connection is the one that counts. Raises NoEnvironment where the base is not for everybody.
     """
     routed = await route(session, await access.owner(session, actor), base, explicit)
     if routed.connection is None:
-        raise NoEnvironment(str(routed.base.attribute))
+        raise NoEnvironment(routed.base.attribute)
     if explicit is not None and not actor.may(Permission.CHANGE, base):
-        actor.require(Permission.CHANGE if routed.connection.id == base.id else permission, routed.connection)
+        if routed.connection.id != base.id:
+            actor.require(permission, routed.connection)
+        elif routed.otherwise.connection_id != base.id:
+            raise PermissionDenied
     return routed.connection
 
 
@@ -211,7 +228,8 @@ class Routed:
     choice: Choice
     connection: Connection | None
     base: Base
-    held: Held
+    otherwise: Choice
+    """The choice of whoever asks for none explicitly."""
 
 
 async def _base(session: AsyncSession, base: Connection) -> Base:
@@ -232,15 +250,22 @@ async def _base(session: AsyncSession, base: Connection) -> Base:
 
 
 async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEnvironment, tuple[str, ...]]]:
-    """Every environment of base connections that the actor may see and that are not archived, with its values."""
+    """Every environment, with its values, whose connection and base the actor may see; no base that is archived."""
+    above, own = aliased(Connection), aliased(Connection)
     rows = await session.execute(
-        select(ConnectionEnvironment, Connection)
-        .join(Connection, Connection.id == ConnectionEnvironment.base_connection_id)
-        .where(ConnectionEnvironment.organization_id == actor.organization_id, Connection.deleted_at.is_(None))
+        select(ConnectionEnvironment, above, own)
+        .join(above, above.id == ConnectionEnvironment.base_connection_id)
+        .join(own, own.id == ConnectionEnvironment.connection_id)
+        .where(ConnectionEnvironment.organization_id == actor.organization_id, above.deleted_at.is_(None))
         .order_by(ConnectionEnvironment.created_at, ConnectionEnvironment.id)
     )
     values = await _values(session, actor.organization_id)
-    return [(found, values.get(found.id, ())) for found, base in rows if actor.may(Permission.SEE, base)]
+    return [
+        (found, values.get(found.id, ()))
+        for found, base, connection in rows
+        if actor.may(Permission.CHANGE, base)
+        or (actor.may(Permission.SEE, base) and actor.may(Permission.SEE, connection))
+    ]
 
 
 async def _values(session: AsyncSession, organization_id: str) -> dict[str | None, tuple[str, ...]]:
@@ -290,6 +315,7 @@ async def detach(session: AsyncSession, environment: ConnectionEnvironment, base
     """Let a connection be no environment of `base` any more, and free its values; both connections stay."""
     connection = await session.get_one(Connection, environment.connection_id)
     await _lock_all(session, [base, connection])
+    _require_live(base)
     await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
     gone = delete(ConnectionEnvironment).where(ConnectionEnvironment.id == environment.id)
     if (await session.execute(gone.returning(ConnectionEnvironment.id))).scalar() is None:

@@ -157,10 +157,10 @@ class PermissionDenied(MooringsError):
 class NoEnvironment(PermissionDenied):
     """The base connection is for those only whose values mean one of its environments."""
 
-    def __init__(self, attribute: str) -> None:
-        super().__init__(
-            f'None of your values of the user attribute "{attribute}" means an environment of this connection'
-        )
+    def __init__(self, attribute: str | None) -> None:
+        means = "means an environment of this connection"
+        own = f'None of your values of the user attribute "{attribute}"' if attribute else "No user attribute"
+        super().__init__(f"{own} {means}")
 
 
 class RateLimited(MooringsError):

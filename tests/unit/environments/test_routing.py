@@ -65,7 +65,7 @@ RULE: list[tuple[str, Base, Any, Any, Any, Choice]] = [
         ("dev",),
         (),
         None,
-        AS_BASE,
+        DENIED,
     ),
     ("no environments", ALONE, ("dev",), ("dev",), None, AS_BASE),
 ]

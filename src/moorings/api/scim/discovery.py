@@ -164,7 +164,7 @@ def _attributes(found: Sequence[Attribute]) -> Iterator[dict[str, Any]]:
 # ---- bodies, for the OpenAPI document ---------------------------------------------------------------------------
 
 _NAME: dict[str, Any] = {"type": ["string", "null"], "maxLength": 255}
-_OBJECTS: dict[str, Any] = {"type": "array", "items": {"type": "object", "required": ["value"]}}
+_OBJECTS: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "object", "required": ["value"]}}
 
 
 def user_body() -> dict[str, Any]:
@@ -172,11 +172,14 @@ def user_body() -> dict[str, Any]:
     own: dict[str, Any] = {
         "userName": {"type": "string", "format": "email", "maxLength": 254},
         "displayName": _NAME,
-        "name": {"type": "object", "properties": {"givenName": _NAME, "familyName": _NAME, "formatted": _NAME}},
+        "name": {
+            "type": ["object", "null"],
+            "properties": {"givenName": _NAME, "familyName": _NAME, "formatted": _NAME},
+        },
         "externalId": _NAME,
-        "active": {"type": "boolean"},
+        "active": {"type": ["boolean", "null"]},
         "roles": _OBJECTS,
-        ATTRIBUTES: {"type": "object"},
+        ATTRIBUTES: {"type": ["object", "null"]},
     }
     return _body(USERS, own) | {"required": ["userName"]}
 
