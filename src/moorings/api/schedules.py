@@ -120,6 +120,7 @@ def _next_runs(schedule: Schedule) -> list[int]:
 
 def _description(schedule: Schedule) -> str:
     try:
+        parse(schedule.cron)
         return describe(schedule.cron, schedule.timezone, schedule.next_run_at or clock.now())
     except UNREADABLE:
         return schedule.cron
