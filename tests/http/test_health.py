@@ -18,6 +18,7 @@ import duckdb
 import pytest
 from sqlalchemy import func, select, update
 
+from moorings import clock
 from moorings.access.policy import Role
 from moorings.engine.service import Engine, TestReport
 from moorings.health import service as health
@@ -190,6 +191,35 @@ class TestProbing:
         service.request("DELETE", f"/connections/{connection}")
         probe(service)
         assert told(service, connection)["records"] == []
+
+    def test_a_probe_that_breaks_ends_no_other(self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch):
+        probe(service)  # whatever is due before
+        broken, fine = ill(service, closed_port), well(service, "beside.duckdb")
+        testing = Engine.test
+
+        async def test(self: Engine, dialect: Any, config: Any) -> TestReport:
+            if config.dialect == "postgres":
+                raise RuntimeError("a fault of ours")
+            await asyncio.sleep(0.05)  # still under way as the other breaks
+            return await testing(self, dialect, config)
+
+        monkeypatch.setattr(Engine, "test", test)
+        probe(service)
+        assert [shown(service, each)["status"] for each in (broken, fine)] == ["unknown", "healthy"]
+
+    def test_what_is_not_probed_is_put_off_for_a_day_or_until_it_is_asked_for(self, service: Any, closed_port: int):
+        quiet = ill(service, closed_port, probeHealth=False)
+        probe(service)
+        put_off = self.next_at(service, quiet)
+        assert put_off > clock.now() + 23 * 3600 * 1000
+        probe(service)
+        assert self.next_at(service, quiet) == put_off, "written once"
+        service.request("PATCH", f"/connections/{quiet}", json={"probeHealth": True})
+        probe(service)
+        assert shown(service, quiet)["status"] == "failing"
+
+    def next_at(self, service: Any, connection: str) -> int:
+        return service.change(lambda session: session.get_one(HealthProbe, connection)).next_at
 
     def test_two_that_probe_at_once_share_the_work(self, service: Any):
         with listening() as (port, dials):
