@@ -300,7 +300,7 @@ async def profile(call: Call) -> Rendered:
     text = await profiles.profile(
         call.session, call.services.keyset, call.connection, environment, with_secrets=with_secrets
     )
-    return Rendered(text.encode(), media_type=YAML.encode())
+    return Rendered(text.encode(), headers=[(b"cache-control", b"no-store")], media_type=YAML.encode())
 
 
 ROUTES = (
