@@ -94,7 +94,7 @@ class Prober:
         try:
             async with places:
                 await self._probe(connection_id)
-        except Exception as refused:  # its words may quote what the driver was given
+        except Exception as refused:  # noqa: BLE001  # the border of a probe; its words may quote a secret
             log.warning("probe_failed", connection=connection_id, reason=type(refused).__name__)
 
     async def _probe(self, connection_id: str) -> None:
