@@ -70,6 +70,7 @@ ENVIRONMENT_FAULTS: list[tuple[Any, str]] = [
     (DEV | {"ownerId": "x"}, "ownerId: Invalid uuid"),
     (DEV | {"ownerId": SOME}, "ownerId: There is no such user"),
     (DEV | {"variables": {}}, "variables: Expected array, received object"),
+    (DEV | {"variables": [{"name": f"A{n}", "value": "1"} for n in range(1001)]}, "variables: At most 1000 variables"),
     (DEV | {"variables": [5]}, "variables.0: Expected object, received number"),
     (
         DEV | {"variables": [{"name": "A", "value": "1"}, {"value": 2}]},

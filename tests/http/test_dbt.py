@@ -125,3 +125,10 @@ class TestPromisesTheDatabaseKeeps:
         linked(service)
         with pytest.raises(IntegrityError):
             service.change(lambda session: session.execute(broken))
+
+
+def test_no_cache_keeps_a_profile(service: Any) -> None:
+    connection = linked(service)
+    for query in ("", "?secrets=true"):
+        answer = service.request("GET", f"/connections/{connection}/dbt/profile{query}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text

@@ -9,6 +9,7 @@ import hmac
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,9 +19,11 @@ import duckdb
 import pytest
 from sqlalchemy import func, select, update
 
+from moorings import clock
 from moorings.access.policy import Role
 from moorings.engine.service import Engine, TestReport
 from moorings.health import service as health
+from moorings.health import webhook
 from moorings.health.models import Delivery, HealthProbe
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
@@ -155,6 +158,7 @@ class TestProbing:
         assert shown(service, connection)["status"] == "healthy", "not due yet"
         file(service, "elsewhere.duckdb")
         service.request("PATCH", f"/connections/{connection}", json={"database": "missing.duckdb"})
+        assert shown(service, connection) == UNKNOWN, "of what it is now nothing is known yet"
         probe(service)
         assert shown(service, connection)["status"] == "failing"
         service.request("PATCH", f"/connections/{connection}", json={"database": "elsewhere.duckdb"})
@@ -190,6 +194,54 @@ class TestProbing:
         service.request("DELETE", f"/connections/{connection}")
         probe(service)
         assert told(service, connection)["records"] == []
+
+    def test_a_probe_that_breaks_ends_no_other(self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch):
+        probe(service)  # whatever is due before
+        broken, fine = ill(service, closed_port), well(service, "beside.duckdb")
+        testing = Engine.test
+
+        async def test(self: Engine, dialect: Any, config: Any) -> TestReport:
+            if config.dialect == "postgres":
+                raise RuntimeError("a fault of ours")
+            await asyncio.sleep(0.05)  # still under way as the other breaks
+            return await testing(self, dialect, config)
+
+        monkeypatch.setattr(Engine, "test", test)
+        probe(service)
+        assert [shown(service, each)["status"] for each in (broken, fine)] == ["unknown", "healthy"]
+
+    def test_what_is_not_probed_is_put_off_for_a_day_or_until_it_is_asked_for(self, service: Any, closed_port: int):
+        quiet = ill(service, closed_port, probeHealth=False)
+        probe(service)
+        put_off = self.next_at(service, quiet)
+        assert put_off > clock.now() + 23 * 3600 * 1000
+        probe(service)
+        assert self.next_at(service, quiet) == put_off, "written once"
+        service.request("PATCH", f"/connections/{quiet}", json={"probeHealth": True})
+        probe(service)
+        assert shown(service, quiet)["status"] == "failing"
+
+    def next_at(self, service: Any, connection: str) -> int:
+        return service.change(lambda session: session.get_one(HealthProbe, connection)).next_at
+
+    def test_one_that_became_another_is_unknown_and_its_history_stays(self, service: Any):
+        connection = well(service, "became.duckdb")
+        probe(service)
+        records = told(service, connection)["records"]
+        service.change(lambda session: health.forget(session, connection))
+        assert shown(service, connection) == UNKNOWN
+        assert told(service, connection)["records"] == records
+        make_due(service)
+        probe(service)
+        assert shown(service, connection)["status"] == "healthy"
+
+    def test_one_without_credentials_is_not_probed(self, service: Any, closed_port: int):
+        connection = ill(service, closed_port)
+        service.request("DELETE", f"/connections/{connection}")
+        assert service.request("POST", f"/connections/{connection}/restore").status_code == 200
+        probe(service)
+        after = told(service, connection)
+        assert (after["probed"], after["nextProbeAt"], after["checkedAt"]) == (False, None, None)
 
     def test_two_that_probe_at_once_share_the_work(self, service: Any):
         with listening() as (port, dials):
@@ -237,6 +289,26 @@ def listening() -> Iterator[tuple[int, Callable[[], int]]]:
             yield server.getsockname()[1], lambda: counted
         finally:
             server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextlib.contextmanager
+def dripping() -> Iterator[int]:
+    """A server that sends a byte of its headers every 0.1 seconds, for five seconds or until its client leaves."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answering() -> None:
+            with contextlib.suppress(OSError), server.accept()[0] as wire:
+                wire.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+                for _ in range(50):
+                    time.sleep(0.1)
+                    wire.sendall(b"x")
+
+        thread = threading.Thread(target=answering)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
             thread.join()
 
 
@@ -333,6 +405,44 @@ class TestWebhook:
         probe(service, webhook=True)
         self.deliver(service, f"http://127.0.0.1:{closed_port}/")
         assert self.waiting(service) == 1
+
+    def test_who_answers_byte_by_byte_is_not_waited_for(
+        self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.3)
+        ill(service, closed_port)
+        probe(service, webhook=True)
+        service.change(lambda session: session.execute(update(Delivery).values(next_at=clock.now() + 3_600_000)))
+        newest = select(Delivery.id).order_by(Delivery.created_at.desc()).limit(1).scalar_subquery()
+        one = update(Delivery).where(Delivery.id == newest).values(next_at=0)
+        service.change(lambda session: session.execute(one))
+        before = self.waiting(service)
+        with dripping() as port:
+            began = time.monotonic()
+            self.deliver(service, f"http://127.0.0.1:{port}/")
+            assert time.monotonic() - began < 2
+        assert self.waiting(service) == before
+
+    def test_only_what_is_being_sent_is_claimed(
+        self, service: Any, receiver: Receiver, closed_port: int, monkeypatch: pytest.MonkeyPatch
+    ):
+        for _ in range(2):
+            ill(service, closed_port)
+        probe(service, webhook=True)
+        service.change(lambda session: session.execute(update(Delivery).values(next_at=0)))
+        left: list[int] = []
+        sending = Webhook._send
+
+        async def send(self: Webhook, *given: Any) -> str | None:
+            async with self.db.reading() as session:
+                due = select(func.count()).select_from(Delivery).where(Delivery.next_at == 0)
+                left.append((await session.execute(due)).scalar_one())
+            return await sending(self, *given)
+
+        monkeypatch.setattr(Webhook, "_send", send)
+        self.deliver(service, receiver.url)
+        assert left == list(range(len(left)))[::-1]
+        assert len(left) >= 2
 
     def test_what_is_well_from_the_start_is_no_news(self, service: Any):
         well(service, "quiet.duckdb")

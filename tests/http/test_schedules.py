@@ -107,6 +107,19 @@ class TestDue:
         assert service.request("POST", f"/connections/{connection}/restore").status_code == 200
         assert run(service, one.next_run_at + DAY).of(connection) == [(one.id, False, one.next_run_at)]
 
+    def test_one_that_nobody_can_read_holds_up_no_other(self, service: Any):
+        connection = service.create()
+        one, broken = stored(service, schedule(service, connection)), schedule(service, connection)
+        unknown = update(Schedule).where(Schedule.id == broken).values(timezone="Nowhere/Here")
+        service.change(lambda session: session.execute(unknown))
+        now = one.next_run_at
+        assert run(service, now).of(connection) == [(one.id, False, now)]
+        assert stored(service, broken).next_run_at == now + DAY // 24
+        listed = service.request("GET", f"/connections/{connection}/schedules")
+        assert listed.status_code == 200, listed.text
+        (shown,) = [each for each in listed.json()["schedules"] if each["scheduleId"] == broken]
+        assert (shown["description"], shown["nextRuns"]) == (HOURLY["schedule"], [])
+
     def test_after_its_last_run_it_is_disabled_until_it_is_replaced(self, service: Any):
         connection = service.create()
         one = stored(service, schedule(service, connection, schedule="0 0 1 1 ? 2199"))

@@ -43,7 +43,7 @@ from moorings.errors import (
     UnknownDialects,
     ValueInUse,
 )
-from moorings.health.service import Health
+from moorings.health.service import Health, forget
 from moorings.queries import service as queries
 from moorings.schedules import service as schedules
 
@@ -157,6 +157,7 @@ async def update(call: Call) -> Changed:
     if call.connection.revision == before:
         return Changed(message=changes.message(changed))
     _drop_sessions(call)
+    await forget(call.session, call.connection.id)
     return Changed(message=changes.message(changed), warnings=await _warnings(call, REPOINTED))
 
 
@@ -188,6 +189,7 @@ async def restore(call: Call) -> OneConnection:
     """Bring an archived connection back, with its credentials in the body; without them it needs them later."""
     config = await changes.restored(call)
     await service.restore(call.session, call.services.keyset, call.connection, config)
+    await forget(call.session, call.connection.id)
     return OneConnection(await details.details(call, call.session))
 
 

@@ -18,6 +18,7 @@ from moorings.dialects.fields import json_type
 from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, NoDbtSchema, RepeatDiffers
 
 LONGEST_ADDRESS, LONGEST_VALUE = 1000, 10_000
+MOST_VARIABLES = 1000
 SSH = re.compile(r"ssh://([\w.-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[^\s-]\S*", re.ASCII)
 SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-]\S*", re.ASCII)
 BRANCH = re.compile(r"(?!-|/)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\\x00-\x20\x7f]+")
@@ -227,6 +228,9 @@ def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> 
 
 def _read_variables(fields: Fields) -> list[Variable]:
     listed = fields.array("variables") or []
+    if len(listed) > MOST_VARIABLES:
+        fields.fault("variables", "said", reason=f"At most {MOST_VARIABLES} variables")
+        return []
     return [_read_variable(fields, f"variables.{place}", sent) for place, sent in enumerate(listed)]
 
 
@@ -296,7 +300,7 @@ async def profile(call: Call) -> Rendered:
     text = await profiles.profile(
         call.session, call.services.keyset, call.connection, environment, with_secrets=with_secrets
     )
-    return Rendered(text.encode(), media_type=YAML.encode())
+    return Rendered(text.encode(), headers=[(b"cache-control", b"no-store")], media_type=YAML.encode())
 
 
 ROUTES = (

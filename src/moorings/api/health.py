@@ -9,6 +9,7 @@ from moorings.api import pagination
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Route
 from moorings.api.shapes import HealthErrorShape, HealthShape, PageInfo, Shape, error_shape, health_shape, instant
+from moorings.connections.service import opened
 from moorings.engine.service import Target, TestReport
 from moorings.health import service
 from moorings.health.models import HealthChange
@@ -61,7 +62,7 @@ async def show(call: Call) -> HealthPage:
     connection = call.connection
     found, total = await service.history(call.session, connection.id, wanted.after, wanted.size + 1)
     probe = await service.probes(call.session, connection.id)
-    probed = is_probed(connection) and connection.deleted_at is None and call.services.settings.health_probe_seconds > 0
+    probed = await _probed(call)
     return HealthPage(
         health=health_shape(await service.of_connection(call.session, connection.id), words=True),
         probed=probed,
@@ -70,6 +71,16 @@ async def show(call: Call) -> HealthPage:
         page_info=pagination.info([(change.at, change.id) for change in found], wanted, total),
         records=[_change(change) for change in found[: wanted.size]],
     )
+
+
+async def _probed(call: Call) -> bool:
+    """Whether a connection is probed: it wants to be, is not archived, and has what it logs in with."""
+    connection = call.connection
+    if not call.services.settings.health_probe_seconds or connection.deleted_at is not None:
+        return False
+    if not is_probed(connection):
+        return False
+    return not (await opened(call.session, call.services.keyset, connection)).config.lacks_credentials
 
 
 def _change(change: HealthChange) -> HealthChangeShape:

@@ -20,6 +20,8 @@ from moorings.schedules.words import describe
 from moorings.schedules.zones import next_runs
 
 NEXT_RUNS = 5
+UNREADABLE = (NotCron, KeyError, ValueError, OSError)
+"""What a stored schedule raises that this version cannot read, as in a zone that its tz database lacks."""
 
 
 class ScheduleShape(Shape, kw_only=True):
@@ -106,8 +108,22 @@ def _shape(schedule: Schedule) -> ScheduleShape:
 
 
 def _details(schedule: Schedule) -> ScheduleDetails:
-    runs = next_runs(parse(schedule.cron), schedule.timezone, clock.now(), NEXT_RUNS)
-    return ScheduleDetails(**_facts(schedule), next_runs=[instant(run) for run in runs])
+    return ScheduleDetails(**_facts(schedule), next_runs=[instant(run) for run in _next_runs(schedule)])
+
+
+def _next_runs(schedule: Schedule) -> list[int]:
+    try:
+        return next_runs(parse(schedule.cron), schedule.timezone, clock.now(), NEXT_RUNS)
+    except UNREADABLE:
+        return []
+
+
+def _description(schedule: Schedule) -> str:
+    try:
+        parse(schedule.cron)
+        return describe(schedule.cron, schedule.timezone, schedule.next_run_at or clock.now())
+    except UNREADABLE:
+        return schedule.cron
 
 
 def _facts(schedule: Schedule) -> dict[str, Any]:
@@ -117,7 +133,7 @@ def _facts(schedule: Schedule) -> dict[str, Any]:
         "connection_id": schedule.connection_id,
         "schedule": schedule.cron,
         "timezone": schedule.timezone,
-        "description": describe(schedule.cron, schedule.timezone, schedule.next_run_at or clock.now()),
+        "description": _description(schedule),
         "hard_refresh": bool(schedule.hard_refresh),
         "created_at": instant(schedule.created_at),
         "updated_at": instant(schedule.updated_at),

@@ -13,8 +13,8 @@ from structlog.typing import EventDict, Processor
 from moorings.api.streams import BrokenOff
 from moorings.settings import Settings
 
-CHATTY = ("alembic",)
-"""Libraries whose notices tell an operator nothing."""
+CHATTY = ("alembic", "httpcore", "httpx")
+"""Libraries whose notices tell an operator nothing, or too much: the webhook's address may be a secret."""
 
 
 class Expected(logging.Filter):

@@ -146,16 +146,18 @@ async def _set_variables(
 def _check(wanted: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
     """Raise InvalidInput for ids that are not this environment's, ids and names that come twice, and lacking values."""
     faults: list[Fault] = []
-    ids, names = [each.id for each in wanted], [each.name for each in wanted]
+    ids, names = set[str](), set[str]()
     for place, variable in enumerate(wanted):
         field = f"variables.{place}"
         before = known.get(variable.id or "")
-        if variable.id is not None and (before is None or variable.id in ids[:place]):
+        if variable.id is not None and (before is None or variable.id in ids):
             faults.append(Fault(f"{field}.id", "said", {"reason": "There is no such variable"}))
-        if variable.name in names[:place]:
+        if variable.name in names:
             faults.append(Fault(f"{field}.name", "said", {"reason": "Another variable has this name"}))
         if variable.value is None and not (variable.secret and before is not None and before.is_secret):
             faults.append(Fault(f"{field}.value", "required"))
+        ids.add(variable.id or "")
+        names.add(variable.name)
     if faults:
         raise InvalidInput(faults)
 

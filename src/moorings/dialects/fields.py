@@ -26,6 +26,9 @@ UNWHOLESOME = re.compile("[\0\ud800-\udfff]")
 LONGEST_KEY = 20_000
 """Characters of a private key: 16384 bits fit, and nobody keeps the processor busy with a million."""
 
+NO_ZONES = {"Factory", "localtime", "posixrules"}
+"""Files beside those of the zones: what a machine's own zone is, or that it was never set."""
+
 JSON_TYPES: dict[type[Any], str] = {
     str: "string",
     bool: "boolean",
@@ -94,7 +97,7 @@ def _s3_url(value: str) -> str:
 @functools.cache
 def zones() -> frozenset[str]:
     """Every name of the tz database, such as `America/New_York`."""
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones() - NO_ZONES)
 
 
 def _zone(value: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import Select, or_, select
+import structlog
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
@@ -18,10 +19,14 @@ from moorings.health import service
 from moorings.health.models import HealthProbe
 from moorings.secrets import Keyset
 
+log = structlog.get_logger(__name__)
+
 AT_ONCE = 4
 """Probes that one process runs at once: half of the tests that it may, so that people find a place for theirs."""
 BATCH = 100
 """Connections that a process claims at a time."""
+DAY = 24 * 3600 * 1000
+"""Milliseconds after which a connection that is not probed is looked at again, unless it is changed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,16 @@ class Prober:
         while claimed := await self._claim():
             async with asyncio.TaskGroup() as group:
                 for connection_id in claimed:
-                    group.create_task(self._probe(connection_id, places))
+                    group.create_task(self._guarded(connection_id, places))
 
     async def _claim(self) -> list[str]:
         """Take what is due for this process: the next one that looks finds it due a pause later."""
         async with self.db.reading() as session:  # most times nothing is, and nothing is written
-            if not (await session.execute(_due(clock.now()).limit(1))).first():
+            if not (await session.execute(self._due(clock.now()).limit(1))).first():
                 return []
         async with self.db.alone() as session:
             now = clock.now()
-            rows = list(await session.execute(_due(now).limit(BATCH)))
+            rows = list(await session.execute(self._due(now).limit(BATCH)))
             for connection, probe in rows:
                 await self._postpone(session, connection, probe, now)
         return [connection.id for connection, _ in rows if is_probed(connection)]
@@ -61,21 +66,51 @@ class Prober:
             probe = HealthProbe(connection_id=connection.id, organization_id=connection.organization_id)
             session.add(probe)
         probe.revision = connection.revision
-        probe.next_at = now + round(1000 * self.every_seconds)
+        probe.next_at = now + (self._pause if is_probed(connection) else DAY)
 
-    async def _probe(self, connection_id: str, places: asyncio.Semaphore) -> None:
-        async with places:
-            async with self.db.reading() as session:
-                connection = await session.get_one(Connection, connection_id)
-                target = await opened(session, self.keyset, connection)
-            if target.config.lacks_credentials:
+    @property
+    def _pause(self) -> int:
+        return round(1000 * self.every_seconds)
+
+    def _due(self, now: int) -> Select[Connection, HealthProbe]:
+        """Connections whose time has come, those that are new, and those that were changed since."""
+        # Whether a connection is probed is no matter of its revision: who put it off for a day looks for any change.
+        reconsidered = and_(HealthProbe.next_at > now + self._pause, Connection.updated_at >= HealthProbe.next_at - DAY)
+        due = or_(
+            HealthProbe.connection_id.is_(None),
+            HealthProbe.next_at <= now,
+            HealthProbe.revision != Connection.revision,
+            reconsidered,
+        )
+        return (
+            select(Connection, HealthProbe)
+            .outerjoin(HealthProbe, HealthProbe.connection_id == Connection.id)
+            .where(Connection.deleted_at.is_(None), due)
+            .order_by(HealthProbe.next_at, Connection.id)
+        )
+
+    async def _guarded(self, connection_id: str, places: asyncio.Semaphore) -> None:
+        """One probe; whatever it raises is logged, and none of the others ends by it."""
+        try:
+            async with places:
+                await self._probe(connection_id)
+        except Exception as refused:  # noqa: BLE001  # the border of a probe; its words may quote a secret
+            log.warning("probe_failed", connection=connection_id, reason=type(refused).__name__)
+
+    async def _probe(self, connection_id: str) -> None:
+        async with self.db.reading() as session:
+            connection = await session.get_one(Connection, connection_id)
+            if connection.deleted_at is not None:  # since it was claimed
                 return
-            try:
-                report = await self.engine.test(target.dialect, target.config)
-            except Saturated:
-                return  # people test: the next probe comes soon enough
-            async with self.db.unit_of_work() as session:
-                await service.record(session, connection_id, target.revision, report, webhook=self.webhook)
+            target = await opened(session, self.keyset, connection)
+        if target.config.lacks_credentials:
+            return
+        try:
+            report = await self.engine.test(target.dialect, target.config)
+        except Saturated:
+            return  # people test: the next probe comes soon enough
+        async with self.db.unit_of_work() as session:
+            await service.record(session, connection_id, target.revision, report, webhook=self.webhook)
 
 
 def is_probed(connection: Connection) -> bool:
@@ -83,16 +118,3 @@ def is_probed(connection: Connection) -> bool:
     dialect = dialects.named(connection.dialect)
     asked = connection.settings.get("probe_health")
     return dialect.abilities.connects and (dialect.abilities.probed if asked is None else bool(asked))
-
-
-def _due(now: int) -> Select[Connection, HealthProbe]:
-    """Connections whose time has come, and those that are new or were changed since."""
-    due = or_(
-        HealthProbe.connection_id.is_(None), HealthProbe.next_at <= now, HealthProbe.revision != Connection.revision
-    )
-    return (
-        select(Connection, HealthProbe)
-        .outerjoin(HealthProbe, HealthProbe.connection_id == Connection.id)
-        .where(Connection.deleted_at.is_(None), due)
-        .order_by(HealthProbe.next_at, Connection.id)
-    )

@@ -103,6 +103,11 @@ async def record(
     await session.flush()
 
 
+async def forget(session: AsyncSession, connection_id: str) -> None:
+    """Make how a connection is unknown again, once it became another one; what is said of its past stays."""
+    await session.execute(delete(ConnectionHealth).where(ConnectionHealth.connection_id == connection_id))
+
+
 def _error(report: TestReport) -> dict[str, Any] | None:
     step = report.failure
     return {"step": step.name, "code": step.code, "message": step.message} if step else None

@@ -6,6 +6,7 @@ id, timestamp and body. They are kept until they arrive, and tried again for som
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ ATTEMPTS = 12
 FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
 """Milliseconds between attempts: the pause doubles each time."""
 BATCH = 20
+"""Messages that a process sends before it pauses."""
 CLAIMED = 60_000
 """Milliseconds for which a message that is under way is nobody else's."""
 
@@ -48,17 +50,20 @@ class Webhook:
         import httpx  # only who has a webhook pays for it
 
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False) as client:
-            for delivery in await self._claim():
+            for _ in range(BATCH):
+                if (delivery := await self._claim()) is None:
+                    return
                 await self._settle(delivery, await self._send(client, delivery))
 
-    async def _claim(self) -> list[Delivery]:
+    async def _claim(self) -> Delivery | None:
+        """One message at a time, so that no claim lapses while others are sent."""
         async with self.db.alone() as session:
             now = clock.now()
-            due = select(Delivery).where(Delivery.next_at <= now).order_by(Delivery.created_at).limit(BATCH)
-            found = list(await session.scalars(due))
-            for delivery in found:
+            due = select(Delivery).where(Delivery.next_at <= now).order_by(Delivery.created_at, Delivery.id).limit(1)
+            delivery = await session.scalar(due)
+            if delivery is not None:
                 delivery.next_at = now + CLAIMED
-        return found
+        return delivery
 
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> str | None:
         """What kept a message from arriving, in a word; None when it arrived. The address may hold secrets itself."""
@@ -66,10 +71,14 @@ class Webhook:
 
         headers = {"content-type": "application/json"} | signed(self.secret, delivery.id, clock.now(), delivery.body)
         try:
-            answer = await client.post(self.url, content=delivery.body, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as refused:
+            # The client's own patience starts anew with every byte; and of the answer, only the status counts.
+            async with (
+                asyncio.timeout(ANSWER_SECONDS),
+                client.stream("POST", self.url, content=delivery.body, headers=headers) as answer,
+            ):
+                return None if answer.is_success else f"status {answer.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as refused:
             return type(refused).__name__
-        return None if answer.is_success else f"status {answer.status_code}"
 
     async def _settle(self, delivery: Delivery, refused: str | None) -> None:
         attempts = delivery.attempts + 1

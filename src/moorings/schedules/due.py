@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
+import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,8 +15,12 @@ from moorings.schedules.cron import parse
 from moorings.schedules.models import Schedule
 from moorings.schedules.zones import next_runs
 
+log = structlog.get_logger(__name__)
+
 AT_ONCE = 100
 """How many schedules become refreshes in one transaction; those left over are still due afterwards."""
+UNREADABLE_PAUSE = 3_600_000
+"""Milliseconds until a schedule is looked at again of which nobody can tell when it runs, such as in a zone unknown."""
 
 
 class Enqueue(Protocol):
@@ -43,14 +48,16 @@ async def enqueue_due(session: AsyncSession, now: int, enqueue: Enqueue) -> int:
     The rows are locked, and rows that another worker has locked are left to it; SQLite has one writer anyway.
     """
     rows = await session.execute(_due(now).limit(AT_ONCE).with_for_update(of=Schedule, skip_locked=True))
-    found = [(schedule, connection) for schedule, connection in rows]
+    found, asked = [(schedule, connection) for schedule, connection in rows], 0
     for schedule, connection in sorted(found, key=lambda row: row[1].id):  # all lock connections in one order
         due_at = schedule.next_run_at
         assert due_at is not None  # noqa: S101  # it was selected by it
+        if not _advance(schedule, now):
+            continue
         await enqueue(session, connection, hard=bool(schedule.hard_refresh), schedule_id=schedule.id, due_at=due_at)
-        _advance(schedule, now)
+        asked += 1
     await session.flush()
-    return len(found)
+    return asked
 
 
 def _due(now: int) -> Select[Schedule, Connection]:
@@ -62,8 +69,14 @@ def _due(now: int) -> Select[Schedule, Connection]:
     )
 
 
-def _advance(schedule: Schedule, now: int) -> None:
-    """Set the next run, after now; a schedule without one is disabled."""
-    runs = next_runs(parse(schedule.cron), schedule.timezone, now, 1)
+def _advance(schedule: Schedule, now: int) -> bool:
+    """Set the next run, after now; a schedule without one is disabled. False, and a pause, where none can be told."""
+    try:
+        runs = next_runs(parse(schedule.cron), schedule.timezone, now, 1)
+    except Exception:  # one row that nobody can read must not keep the others from running
+        log.exception("schedule_unreadable", schedule=schedule.id)
+        schedule.next_run_at = now + UNREADABLE_PAUSE
+        return False
     schedule.next_run_at = runs[0] if runs else None
     schedule.disabled_at = None if runs else now
+    return True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
-from moorings.cli.logs import Expected
+from moorings.cli.logs import CHATTY, Expected, configure
+from moorings.settings import Settings
 
 HEAD = 'Application callable raised an exception\nTraceback (most recent call last):\n  File "x.py", line 1, in run\n'
 
@@ -26,3 +29,29 @@ HEAD = 'Application callable raised an exception\nTraceback (most recent call la
 def test_only_what_we_raise_to_end_a_request_is_left_out(text: str, logged: bool) -> None:
     record = logging.LogRecord("_granian.utils", logging.ERROR, "", 0, text, (), None)
     assert Expected().filter(record) is logged
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """Puts logging back as it was."""
+    root = logging.getLogger()
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", *CHATTY)}
+    yield
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("library", ["httpx", "httpcore.connection"])
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_no_library_logs_the_address_of_the_webhook(
+    library: str, level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(Settings(log_level=level))  # pyright: ignore[reportCallIssue, reportArgumentType]
+    logging.getLogger(library).info("HTTP Request: POST https://hooks.example/s3cret")
+    logging.getLogger("other").info("told")
+    logged = capsys.readouterr().err
+    assert "told" in logged
+    assert "s3cret" not in logged

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moorings.dialects.fields import zones
 from moorings.schedules.cron import parse
 from moorings.schedules.zones import next_runs
 
@@ -54,3 +56,9 @@ class TestRuns:
             assert run > last
             assert next_runs(cron, zone, last, 1) == [run]
             last = run
+
+
+def test_what_a_machine_calls_its_own_zone_is_no_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"Asia/Kolkata", "Factory", "localtime", "posixrules"}
+    monkeypatch.setattr(zoneinfo, "available_timezones", lambda: found)
+    assert zones.__wrapped__() == {"Asia/Kolkata"}
