@@ -41,6 +41,12 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _none_or_a_second(pause: float) -> float:
+    if 0 < pause < 1:
+        raise ValueError("must be 0, or 1 or more")
+    return pause
+
+
 class Settings(BaseSettings):
     """How one service runs. Frozen: a change needs a restart."""
 
@@ -104,7 +110,7 @@ class Settings(BaseSettings):
     duckdb_dir: Path | None = Field(
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
     )
-    health_probe_seconds: float = Field(
+    health_probe_seconds: Annotated[float, AfterValidator(_none_or_a_second)] = Field(
         300.0, ge=0, le=86_400, description="The pause between two probes of a connection's health; `0` probes none."
     )
     health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")

@@ -144,6 +144,8 @@ class Worker:
                 return
             except AWAY as refused:
                 log.warning("lease_not_extended", job=leased.id, reason=type(refused).__name__)
+            except Exception:  # the border of a loop that must not end before its job
+                log.exception("lease_not_extended", job=leased.id)
 
     async def _repeat(self, duty: Duty) -> None:
         while True:
