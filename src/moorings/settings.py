@@ -111,7 +111,10 @@ class Settings(BaseSettings):
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
     )
     health_probe_seconds: Annotated[float, AfterValidator(_none_or_a_second)] = Field(
-        300.0, ge=0, le=86_400, description="The pause between two probes of a connection's health; `0` probes none."
+        300.0,
+        ge=0,
+        le=86_400,
+        description="The pause between two probes of a connection's health, a second or more; `0` probes none.",
     )
     health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
     webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(

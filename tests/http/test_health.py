@@ -28,6 +28,7 @@ from moorings.health.models import Delivery, HealthProbe
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
 from moorings.secrets import Keyset
+from tests.conftest import TOKEN
 
 UNKNOWN = {"status": "unknown", "since": None, "error": None}
 SECRET = "a secret of the tests"
@@ -258,6 +259,20 @@ class TestProbing:
             first, second = prober(service), prober(service)
             service.run(both())
             assert dials() - alone == alone
+
+    def test_tests_by_hand_and_probes_at_once_do_not_get_in_each_others_way(self, service: Any):
+        probing = prober(service)
+
+        async def together(paths: list[str]) -> list[int]:
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            asked = [service.client.post(f"/api/v1{path}", headers=headers) for path in paths]
+            answers = await asyncio.gather(*asked, probing.probe_due())
+            return [answer.status_code for answer in answers[:-1]]
+
+        for number in range(4):
+            made = [well(service, f"both_{number}_{each}.duckdb") for each in range(3)]
+            assert service.run(together([f"/connections/{each}/test" for each in made])) == [200] * 3
+            assert [shown(service, each)["status"] for each in made] == ["healthy"] * 3
 
     def test_what_was_found_of_an_older_revision_is_not_kept(self, service: Any, closed_port: int):
         connection = ill(service, closed_port)

@@ -183,7 +183,7 @@ def dbt_environment() -> dict[str, Any]:
         "targetDatabase": own,
         "targetName": own,
         "targetRole": own,
-        "variables": {"type": "array", "items": _object(variable) | {"required": ["name"]}},
+        "variables": {"type": "array", "maxItems": 1000, "items": _object(variable) | {"required": ["name"]}},
     }
     return _object(properties)
 

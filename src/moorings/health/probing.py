@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Select, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
 from moorings.connections.models import Connection
@@ -55,18 +54,11 @@ class Prober:
         async with self.db.alone() as session:
             now = clock.now()
             rows = list(await session.execute(self._due(now).limit(BATCH)))
-            for connection, probe in rows:
-                await self._postpone(session, connection, probe, now)
+            for connection, _ in rows:
+                probe = await service.probe_of(session, connection)
+                probe.revision = connection.revision
+                probe.next_at = now + (self._pause if is_probed(connection) else DAY)
         return [connection.id for connection, _ in rows if is_probed(connection)]
-
-    async def _postpone(
-        self, session: AsyncSession, connection: Connection, probe: HealthProbe | None, now: int
-    ) -> None:
-        if probe is None:
-            probe = HealthProbe(connection_id=connection.id, organization_id=connection.organization_id)
-            session.add(probe)
-        probe.revision = connection.revision
-        probe.next_at = now + (self._pause if is_probed(connection) else DAY)
 
     @property
     def _pause(self) -> int:

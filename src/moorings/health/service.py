@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -76,11 +77,12 @@ async def record(
 
     With `webhook`, a change between healthy and failing is to be told.
     """
-    connection = await session.get(Connection, connection_id, with_for_update=True)
+    # No stronger lock than that: whoever claims probes meanwhile refers to the connection, and would wait for it.
+    connection = await session.get(Connection, connection_id, with_for_update={"key_share": True})
     if connection is None or connection.revision != revision or connection.deleted_at is not None:
         return
     now = clock.now()
-    await _checked(session, connection, now)
+    (await probe_of(session, connection)).checked_at = now
     before = await session.get(ConnectionHealth, connection_id)
     error = _error(report)
     status = FAILING if error else HEALTHY
@@ -117,17 +119,23 @@ def _code(error: Mapping[str, Any] | None) -> Any:
     return error and error["code"]
 
 
-async def _checked(session: AsyncSession, connection: Connection, now: int) -> None:
-    probe = await session.get(HealthProbe, connection.id)
-    if probe is None:
-        probe = HealthProbe(
-            connection_id=connection.id,
-            organization_id=connection.organization_id,
-            revision=connection.revision,
-            next_at=now,
-        )
-        session.add(probe)
-    probe.checked_at = now
+async def probe_of(session: AsyncSession, connection: Connection) -> HealthProbe:
+    """When a connection is probed; it is due where nobody said so yet, whoever else comes at the same time."""
+    known = await session.get(HealthProbe, connection.id)
+    if known is not None:
+        return known
+    made = HealthProbe(
+        connection_id=connection.id,
+        organization_id=connection.organization_id,
+        revision=connection.revision,
+        next_at=clock.now(),
+    )
+    try:
+        async with session.begin_nested():
+            session.add(made)
+    except IntegrityError:
+        return await session.get_one(HealthProbe, connection.id)
+    return made
 
 
 def _change(connection: Connection, status: str, error: dict[str, Any] | None, now: int) -> HealthChange:
