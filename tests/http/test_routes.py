@@ -343,7 +343,7 @@ class TestAttributes:
             ({"name": "a", "default_value": "x,y"}, "Bad Request: default_value: Invalid input"),
             ({"name": "a", "default_value": {}}, "Bad Request: default_value: Expected string, received object"),
             (
-                {"name": "a", "type": "Number", "default_value": "7"},
+                {"name": "a", "type": "Number", "default_value": "seven"},
                 "Bad Request: default_value: Expected number, received string",
             ),
             ({"name": "omni_user_id"}, 'User attribute "omni_user_id" exists already'),

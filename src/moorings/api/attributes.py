@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -75,10 +76,15 @@ def _definition(body: Mapping[str, Any]) -> Definition:
 
 
 def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
-    """An attribute's values, as one or as an array; None where null or nothing was sent."""
+    """An attribute's values: one, an array, or several separated by commas; None where null or nothing was sent.
+
+    What answers show of an attribute can be sent back as it is.
+    """
     sent = fields.raw(name)
     if sent is None:
         return None
+    if several and isinstance(sent, str) and sent:
+        sent = [part.strip() for part in sent.split(",")]
     listed = cast("list[Any]", sent) if isinstance(sent, list) else [sent]
     if len(listed) > 1 and not several:
         fields.fault(name, "said", reason="This attribute has one value")
@@ -92,12 +98,17 @@ def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[s
 def _value(fields: Fields, place: str, sent: Any, kind: str) -> str:
     """One value as text, in which environments name theirs too."""
     if kind == "Number":
-        if isinstance(sent, bool) or not isinstance(sent, int | float):
+        if isinstance(sent, bool) or not (isinstance(sent, int | float) or _is_number(sent)):
             fields.fault(place, "type", expected="number", received=json_type(sent))
-        return str(int(sent) if isinstance(sent, float) and sent.is_integer() else sent)
+            return ""
+        sent = str(int(sent) if isinstance(sent, float) and sent.is_integer() else sent)
     if fields.fits(place, sent) and "," in sent:
         fields.fault(place, "invalid")
     return str(sent)
+
+
+def _is_number(sent: Any) -> bool:
+    return isinstance(sent, str) and re.fullmatch(r"-?[0-9]{1,255}(\.[0-9]{1,255})?", sent) is not None
 
 
 def _shape(attribute: UserAttribute) -> AttributeShape:
