@@ -31,6 +31,8 @@ TARGET = "default"
 THREADS = 4
 PREFIX = "DBT_ENV_SECRET_"
 """Variables of which dbt shows nothing begin with this."""
+LONGEST_SIMPLE_KEY = 1024
+"""Characters that YAML lets a key have on one line with its value; a longer one is written with `?`."""
 OURS = (0, 1, 3)
 """How deep names stand that are dbt's or ours; those of targets, and within parts of them, are other people's."""
 LIKE_JINJA = re.compile(r"\{(?=[{%#])|\n\Z")
@@ -130,7 +132,11 @@ def _exports(keyset: Keyset, found: Sequence[DbtVariable], *, with_secrets: bool
 def _lines(mapping: Mapping[str, Any], depth: int) -> Iterator[str]:
     """A mapping in YAML's block style; texts and names that are not ours are quoted, lest they mean something else."""
     for key, value in mapping.items():
-        start = f"{'  ' * depth}{key if depth in OURS else _quoted(key)}:"
+        name, indent = key if depth in OURS else _quoted(key), "  " * depth
+        start = f"{indent}{name}:"
+        if len(name) > LONGEST_SIMPLE_KEY:
+            yield f"{indent}? {name}"
+            start = f"{indent}:"
         if isinstance(value, dict):
             yield start
             yield from _lines(cast("dict[str, Any]", value), depth + 1)

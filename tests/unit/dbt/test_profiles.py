@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moorings.dbt.profiles import Raw, _lines, _scalar
@@ -32,6 +32,7 @@ class TestYaml:
         assert read(document) == document
 
     @given(texts.map(without_templates))
+    @example("é" * 255)
     def test_a_target_may_be_called_anything(self, name):
         document = {"moorings": {"target": name, "outputs": {name: {"type": "x"}}}}
         assert read(document) == document
