@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from moorings.api.routing import Call, Rendered, Route
+from moorings.api.routing import Call, Rendered
 from moorings.api.scim.listing import LARGEST_PAGE
-from moorings.api.scim.resources import MEDIA_TYPE, PREFIX
+from moorings.api.scim.resources import MEDIA_TYPE, scim_route
 from moorings.api.scim.vocabulary import ATTRIBUTES, GROUPS, LIST, USERS, Attribute, Resource
 from moorings.api.shapes import Shape
 
@@ -221,37 +221,28 @@ def patch_body() -> dict[str, Any]:
 
 
 ROUTES = (
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/ServiceProviderConfig",
         handler=config,
         kind="free",
-        admin=True,
         summary="Say what SCIM offers here",
         answer=ProviderConfig,
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/ResourceTypes",
         handler=resource_types,
         kind="free",
-        admin=True,
         summary="List SCIM's kinds of resources",
         answer=Described,
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/Schemas",
         handler=described_schemas,
         kind="free",
-        admin=True,
         summary="List SCIM's schemas",
         answer=Described,
-        media_types=(MEDIA_TYPE,),
     ),
 )

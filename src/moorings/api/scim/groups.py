@@ -7,15 +7,13 @@ from typing import Any
 
 from moorings.access import groups
 from moorings.access.models import UserGroup
-from moorings.api.routing import JSON_TYPES, Call, Nothing, Rendered, Route
+from moorings.api.routing import Call, Nothing, Rendered
 from moorings.api.scim import bodies, listing, patches
 from moorings.api.scim.discovery import group_body, patch_body
 from moorings.api.scim.listing import GROUP_KIND, ONE, SEVERAL
-from moorings.api.scim.resources import MEDIA_TYPE, PREFIX, GroupList, GroupResource, everything, rendered, shown_groups
+from moorings.api.scim.resources import GroupList, GroupResource, everything, rendered, scim_route, shown_groups
 from moorings.api.scim.vocabulary import GROUPS
 from moorings.errors import GroupInUse, GroupNotFound, NotUsers
-
-BODY_TYPES = (MEDIA_TYPE, *JSON_TYPES)
 
 
 async def list_groups(call: Call) -> Rendered:
@@ -73,82 +71,62 @@ async def _answer(call: Call, group: UserGroup, status: int = 200) -> Rendered:
 
 
 ROUTES = (
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/Groups",
         also="/groups",
         handler=list_groups,
-        admin=True,
         summary="List groups",
         answer=GroupList,
         parameters=SEVERAL,
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="POST",
-        prefix=PREFIX,
         path="/Groups",
         also="/groups",
         handler=create,
-        admin=True,
         summary="Create a group",
         answer=GroupResource,
         status=201,
         body=group_body,
-        body_types=BODY_TYPES,
         errors=(GroupInUse, NotUsers),
-        media_types=(MEDIA_TYPE,),
         headers={"Location": "Where the group is."},
     ),
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/Groups/{id}",
         also="/groups/{id}",
         handler=get,
-        admin=True,
         summary="Get a group",
         answer=GroupResource,
         parameters=ONE,
         errors=(GroupNotFound,),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="PUT",
-        prefix=PREFIX,
         path="/Groups/{id}",
         also="/groups/{id}",
         handler=replace,
-        admin=True,
         summary="Replace a group",
         answer=GroupResource,
         body=group_body,
-        body_types=BODY_TYPES,
         errors=(GroupNotFound, GroupInUse, NotUsers),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="PATCH",
-        prefix=PREFIX,
         path="/Groups/{id}",
         also="/groups/{id}",
         handler=change,
-        admin=True,
         summary="Change a group",
         answer=GroupResource,
         body=patch_body,
-        body_types=BODY_TYPES,
         errors=(GroupNotFound, GroupInUse, NotUsers),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="DELETE",
-        prefix=PREFIX,
         path="/Groups/{id}",
         also="/groups/{id}",
         handler=remove,
-        admin=True,
         summary="Delete a group",
         answer=None,
         status=204,

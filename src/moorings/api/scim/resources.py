@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import attributes, groups
 from moorings.access.models import User, UserAttribute, UserGroup
-from moorings.api.routing import Rendered
+from moorings.api.routing import JSON_TYPES, Rendered, Route
 from moorings.api.scim.vocabulary import ATTRIBUTES, GROUP, GROUPS, LIST, USER, USERS, Resource
 from moorings.api.shapes import Shape, instant
 
 PREFIX = "/api/scim/v2"
 MEDIA_TYPE = "application/scim+json"
+
+scim_route = functools.partial(
+    Route, prefix=PREFIX, admin=True, body_types=(MEDIA_TYPE, *JSON_TYPES), media_types=(MEDIA_TYPE,)
+)
+"""An operation of SCIM: for organization admins, in its media type."""
 
 Shown = dict[str, Any]
 Wants = Callable[[str], bool]

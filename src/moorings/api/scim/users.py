@@ -7,24 +7,21 @@ from typing import Any
 
 from moorings.access import attributes, directory, service
 from moorings.access.models import User
-from moorings.api.routing import JSON_TYPES, Call, Nothing, Rendered, Route
+from moorings.api.routing import Call, Nothing, Rendered
 from moorings.api.scim import bodies, listing, patches
 from moorings.api.scim.discovery import patch_body, user_body
 from moorings.api.scim.listing import ONE, SEVERAL, USER_KIND
 from moorings.api.scim.resources import (
-    MEDIA_TYPE,
-    PREFIX,
     Shown,
     UserList,
     UserResource,
     everything,
     rendered,
+    scim_route,
     shown_users,
 )
 from moorings.api.scim.vocabulary import ATTRIBUTES, USERS
 from moorings.errors import EmailInUse, UserNotFound
-
-BODY_TYPES = (MEDIA_TYPE, *JSON_TYPES)
 
 
 async def list_users(call: Call) -> Rendered:
@@ -102,82 +99,62 @@ async def _answer(call: Call, user: User, status: int = 200) -> Rendered:
 
 
 ROUTES = (
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/Users",
         also="/users",
         handler=list_users,
-        admin=True,
         summary="List users",
         answer=UserList,
         parameters=SEVERAL,
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="POST",
-        prefix=PREFIX,
         path="/Users",
         also="/users",
         handler=create,
-        admin=True,
         summary="Create a user",
         answer=UserResource,
         status=201,
         body=user_body,
-        body_types=BODY_TYPES,
         errors=(EmailInUse,),
-        media_types=(MEDIA_TYPE,),
         headers={"Location": "Where the user is."},
     ),
-    Route(
+    scim_route(
         method="GET",
-        prefix=PREFIX,
         path="/Users/{id}",
         also="/users/{id}",
         handler=get,
-        admin=True,
         summary="Get a user",
         answer=UserResource,
         parameters=ONE,
         errors=(UserNotFound,),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="PUT",
-        prefix=PREFIX,
         path="/Users/{id}",
         also="/users/{id}",
         handler=replace,
-        admin=True,
         summary="Replace a user",
         answer=UserResource,
         body=user_body,
-        body_types=BODY_TYPES,
         errors=(UserNotFound, EmailInUse),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="PATCH",
-        prefix=PREFIX,
         path="/Users/{id}",
         also="/users/{id}",
         handler=change,
-        admin=True,
         summary="Change a user",
         answer=UserResource,
         body=patch_body,
-        body_types=BODY_TYPES,
         errors=(UserNotFound, EmailInUse),
-        media_types=(MEDIA_TYPE,),
     ),
-    Route(
+    scim_route(
         method="DELETE",
-        prefix=PREFIX,
         path="/Users/{id}",
         also="/users/{id}",
         handler=remove,
-        admin=True,
         summary="Delete a user",
         answer=None,
         status=204,
