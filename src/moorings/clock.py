@@ -4,6 +4,9 @@ import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+DAY = 24 * 60 * 60 * 1000
+"""Milliseconds of a day."""
+
 
 def now() -> int:
     """UTC epoch milliseconds, as stored in every `*_at` column."""

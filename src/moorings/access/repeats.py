@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import uuid
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from moorings.access.models import RepeatableRequest
 from moorings.access.service import Actor
 from moorings.errors import RepeatDiffers
 
-KEPT_MILLISECONDS = 24 * 60 * 60 * 1000
+KEPT_MILLISECONDS = clock.DAY
 
 
 async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> bytes | None:
@@ -23,15 +23,13 @@ async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: b
     Raises RepeatDiffers where that was another request.
     """
     found = (
-        await session.scalars(
-            select(RepeatableRequest).where(
-                RepeatableRequest.key_id == actor.key_id,
-                RepeatableRequest.name == name,
-                RepeatableRequest.created_at > clock.now() - KEPT_MILLISECONDS,
-            )
-        )
+        await session.scalars(_named(actor, name).where(RepeatableRequest.created_at > clock.now() - KEPT_MILLISECONDS))
     ).one_or_none()
     return _answer(found, fingerprint) if found else None
+
+
+def _named(actor: Actor, name: str) -> Select[RepeatableRequest]:
+    return select(RepeatableRequest).where(RepeatableRequest.key_id == actor.key_id, RepeatableRequest.name == name)
 
 
 def _answer(found: RepeatableRequest, fingerprint: bytes) -> bytes:
@@ -61,6 +59,5 @@ async def claim(session: AsyncSession, actor: Actor, name: str, fingerprint: byt
         async with session.begin_nested():
             session.add(claimed)
     except IntegrityError:
-        mine = (RepeatableRequest.key_id == actor.key_id, RepeatableRequest.name == name)
-        return _answer((await session.scalars(select(RepeatableRequest).where(*mine))).one(), fingerprint)
+        return _answer((await session.scalars(_named(actor, name))).one(), fingerprint)
     return claimed

@@ -161,9 +161,9 @@ class Changes:
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
     """Apply what really differs; returns which of `settings`, `credentials`, `role`, `environment` did, in this order.
 
-    Raises ValueInUse for a default value that one of the connection's environments claims.
+    The connection is held already: what is to be changed was read of it. Raises ValueInUse for a default value that one
+    of its environments claims.
     """
-    await hold(session, connection)
     changed: list[str] = []
     if changes.config is not None:
         if changes.sent & _set(connection, changes.config):
