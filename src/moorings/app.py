@@ -35,16 +35,17 @@ from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.scim import discovery, groups, users
 from moorings.api.state import Services
-from moorings.catalog import listing
+from moorings.catalog.models import CatalogChange
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
 from moorings.dbt.service import erase as erase_dbt
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
-from moorings.health import service as health_of
+from moorings.health.models import HealthChange
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
 from moorings.jobs import service as jobs_of
+from moorings.jobs.models import Job
 from moorings.migrations import migrate
 from moorings.queries.service import Queries
 from moorings.schedules import due
@@ -73,7 +74,6 @@ ROUTES = (
 )
 """Every operation of the API."""
 
-DAY = 24 * 60 * 60 * 1000
 TIDY_SECONDS = 3600.0
 """How often a worker forgets what is older than the settings let it be."""
 
@@ -179,9 +179,9 @@ def _duties(
 
     async def tidy() -> None:
         now = clock.now()
-        await jobs_of.prune(database, now - settings.job_history_days * DAY)
-        await listing.prune(database, now - settings.catalog_changes_days * DAY)
-        await health_of.prune(database, now - settings.health_history_days * DAY)
+        await database.forget_older(Job.finished_at, now - settings.job_history_days * clock.DAY)
+        await database.forget_older(CatalogChange.found_at, now - settings.catalog_changes_days * clock.DAY)
+        await database.forget_older(HealthChange.at, now - settings.health_history_days * clock.DAY)
 
     async def ask_for_due_refreshes() -> None:
         if await due.run_due(database, clock.now(), jobs_of.enqueue):

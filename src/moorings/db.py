@@ -10,13 +10,30 @@ import contextlib
 import json
 import sqlite3
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text, TypeDecorator, event, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    Text,
+    TypeDecorator,
+    and_,
+    delete,
+    event,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 
 from moorings.errors import OperatorError
 from moorings.secrets import Sealed
@@ -25,6 +42,10 @@ if TYPE_CHECKING:
     import asyncpg
 
 T = TypeVar("T")
+M = TypeVar("M")
+
+Ordered = tuple[InstrumentedAttribute[Any], bool]
+"""A column that rows are ordered by, and whether the greatest comes first."""
 
 KEPT_BYTES = 32 * 1024 * 1024
 """How much a process keeps at most; the least recently used go first."""
@@ -212,6 +233,18 @@ class Database:
         async with self._sessions() as session:
             yield session
 
+    async def finds(self, rows: Select[*tuple[Any, ...]]) -> bool:
+        """Whether a query finds anything. Who writes only then leaves alone what processes keep."""
+        async with self.reading() as session:
+            return (await session.execute(rows.limit(1))).first() is not None
+
+    async def forget_older(self, instants: InstrumentedAttribute[Any], before: int) -> None:
+        """Delete the rows whose instant, in this column, is before another one; writes nothing when there are none."""
+        old = instants < before
+        if await self.finds(select(instants).where(old)):
+            async with self.unit_of_work() as session:
+                await session.execute(delete(cast("type[Base]", instants.class_)).where(old))
+
     async def version(self) -> Hashable:
         """The database's version, for `kept`; raises OperatorError when the database does not answer."""
         if self._version is None:
@@ -246,6 +279,25 @@ class Database:
         if self._version is not None:
             await self._version.close()
         await self.engine.dispose()
+
+
+async def page(
+    session: AsyncSession, rows: Select[M], order: Sequence[Ordered], after: Sequence[Any] | None, number: int
+) -> tuple[list[M], int]:
+    """So many rows of a query, from behind the place (its values of `order`) of one; and how many rows it has in all.
+
+    No two rows may have the same place.
+    """
+    total = await session.scalar(rows.with_only_columns(func.count(), maintain_column_froms=True))
+    kept = rows if after is None else rows.where(_behind(list(zip(order, after, strict=True))))
+    by = (column.desc() if descending else column for column, descending in order)
+    return list(await session.scalars(kept.order_by(*by).limit(number))), total or 0
+
+
+def _behind(place: Sequence[tuple[Ordered, Any]]) -> ColumnElement[bool]:
+    ((column, descending), value), *further = place
+    beyond = column < value if descending else column > value
+    return or_(beyond, and_(column == value, _behind(further))) if further else beyond
 
 
 def _weight(key: Hashable, value: object) -> int:

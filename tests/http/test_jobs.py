@@ -22,7 +22,7 @@ from moorings.errors import LeaseLost
 from moorings.jobs import leases
 from moorings.jobs.leases import Leased
 from moorings.jobs.models import Job
-from moorings.jobs.service import enqueue, prune
+from moorings.jobs.service import enqueue
 from moorings.queries import owners
 from tests.warehouses.servers.postgresql import login
 from tests.warehouses.servers.process import free_port
@@ -326,7 +326,7 @@ class TestLeases:
 
         assert self.take(lone) is None
         lone.run(leases.give_up_dead(lone._database))
-        lone.run(prune(lone._database, 0))
+        lone.run(lone._database.forget_older(Job.finished_at, 0))
         assert [each for each in written if not each.startswith(("SELECT", "BEGIN"))] == []
         assert "BEGIN IMMEDIATE" not in written
 
@@ -443,7 +443,7 @@ class TestLeases:
             await session.execute(update(Job).where(Job.connection_id == old).values(finished_at=5))
 
         lone.change(aging)
-        lone.run(prune(lone._database, 6))
+        lone.run(lone._database.forget_older(Job.finished_at, 6))
 
         async def left(session: AsyncSession) -> set[str]:
             return set(await session.scalars(select(Job.connection_id)))

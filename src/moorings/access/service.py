@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import and_, func, or_, select, union_all
+from sqlalchemy import func, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
+from moorings.db import page
 from moorings.errors import EmailInUse, InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
 
 ORGANIZATION_PREFIX = "moo_osk_"
@@ -164,12 +165,8 @@ async def visible_keys(
     kept = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
     if not actor.admin:
         kept.append(ApiKey.user_id == actor.user_id)
-    total = (await session.execute(select(func.count()).select_from(ApiKey).where(*kept))).scalar_one()
-    if after is not None:
-        instant, key_id = after
-        kept.append(or_(ApiKey.created_at < instant, and_(ApiKey.created_at == instant, ApiKey.id > key_id)))
-    ordered = select(ApiKey).where(*kept).order_by(ApiKey.created_at.desc(), ApiKey.id).limit(number)
-    return list(await session.scalars(ordered)), total
+    newest = [(ApiKey.created_at, True), (ApiKey.id, False)]
+    return await page(session, select(ApiKey).where(*kept), newest, after, number)
 
 
 async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.catalog.content import Place, restored
 from moorings.catalog.models import Catalog, CatalogChange, StoredTable
 from moorings.connections.models import Connection
-from moorings.db import Database
+from moorings.db import page
 from moorings.dialects.structure import Table
 
 
@@ -88,24 +87,5 @@ async def changes(
     kept = [CatalogChange.connection_id == connection.id]
     if since is not None:
         kept.append(CatalogChange.found_at >= since)
-    total = (await session.execute(select(func.count()).select_from(CatalogChange).where(*kept))).scalar_one()
-    if after is not None:
-        kept.append(_behind(*after))
-    newest = CatalogChange.found_at.desc(), CatalogChange.position, CatalogChange.id
-    return list(await session.scalars(select(CatalogChange).where(*kept).order_by(*newest).limit(number))), total
-
-
-def _behind(instant: int, position: int, change_id: str) -> ColumnElement[bool]:
-    at, place = CatalogChange.found_at, CatalogChange.position
-    further: Any = or_(place > position, and_(place == position, CatalogChange.id > change_id))
-    return or_(at < instant, and_(at == instant, further))
-
-
-async def prune(db: Database, before: int) -> None:
-    """Forget the changes that were found before an instant; writes nothing when there are none."""
-    old = CatalogChange.found_at < before
-    async with db.reading() as session:
-        found = await session.scalar(select(CatalogChange.id).where(old).limit(1))
-    if found is not None:
-        async with db.unit_of_work() as session:
-            await session.execute(delete(CatalogChange).where(old))
+    newest = [(CatalogChange.found_at, True), (CatalogChange.position, False), (CatalogChange.id, False)]
+    return await page(session, select(CatalogChange).where(*kept), newest, after, number)

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings import clock
+from moorings import clock, db
 from moorings.access.models import User
 from moorings.connections.models import Connection
 from moorings.dbt.models import DbtEnvironment, DbtVariable
@@ -40,14 +40,9 @@ async def page(
     session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
 ) -> tuple[list[DbtEnvironment], int]:
     """Environments, oldest first, from behind the instant and id of one; and how many there are in all."""
-    kept = [DbtEnvironment.connection_id == connection.id]
-    total = (await session.execute(select(func.count()).select_from(DbtEnvironment).where(*kept))).scalar_one()
-    if after is not None:
-        instant, last = after
-        later = and_(DbtEnvironment.created_at == instant, DbtEnvironment.id > last)
-        kept.append(or_(DbtEnvironment.created_at > instant, later))
-    ordered = select(DbtEnvironment).where(*kept).order_by(DbtEnvironment.created_at, DbtEnvironment.id).limit(number)
-    return list(await session.scalars(ordered)), total
+    own = select(DbtEnvironment).where(DbtEnvironment.connection_id == connection.id)
+    oldest = [(DbtEnvironment.created_at, False), (DbtEnvironment.id, False)]
+    return await db.page(session, own, oldest, after, number)
 
 
 async def find(

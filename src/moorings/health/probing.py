@@ -24,8 +24,8 @@ AT_ONCE = 4
 """Probes that one process runs at once: half of the tests that it may, so that people find a place for theirs."""
 BATCH = 100
 """Connections that a process claims at a time."""
-DAY = 24 * 3600 * 1000
-"""Milliseconds after which a connection that is not probed is looked at again, unless it is changed before."""
+LONGEST_PAUSE = clock.DAY
+"""After so long a connection that is not probed is looked at again, unless it is changed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,15 @@ class Prober:
 
     async def _claim(self) -> list[str]:
         """Take what is due for this process: the next one that looks finds it due a pause later."""
-        async with self.db.reading() as session:  # most times nothing is, and nothing is written
-            if not (await session.execute(self._due(clock.now()).limit(1))).first():
-                return []
+        if not await self.db.finds(self._due(clock.now())):
+            return []
         async with self.db.alone() as session:
             now = clock.now()
             rows = list(await session.execute(self._due(now).limit(BATCH)))
             for connection, _ in rows:
                 probe = await service.probe_of(session, connection)
                 probe.revision = connection.revision
-                probe.next_at = now + (self._pause if is_probed(connection) else DAY)
+                probe.next_at = now + (self._pause if is_probed(connection) else LONGEST_PAUSE)
         return [connection.id for connection, _ in rows if is_probed(connection)]
 
     @property
@@ -67,7 +66,8 @@ class Prober:
     def _due(self, now: int) -> Select[Connection, HealthProbe]:
         """Connections whose time has come, those that are new, and those that were changed since."""
         # Whether a connection is probed is no matter of its revision: who put it off for a day looks for any change.
-        reconsidered = and_(HealthProbe.next_at > now + self._pause, Connection.updated_at >= HealthProbe.next_at - DAY)
+        put_off = HealthProbe.next_at - LONGEST_PAUSE
+        reconsidered = and_(HealthProbe.next_at > now + self._pause, Connection.updated_at >= put_off)
         due = or_(
             HealthProbe.connection_id.is_(None),
             HealthProbe.next_at <= now,

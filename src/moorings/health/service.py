@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.connections.models import Connection
-from moorings.db import Database
+from moorings.db import page
 from moorings.engine.service import TestReport
 from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
 
@@ -61,13 +61,8 @@ async def history(
     session: AsyncSession, connection_id: str, after: tuple[int, str] | None, number: int
 ) -> tuple[list[HealthChange], int]:
     """Changes of a connection's health, newest first, from behind the instant and id of one; and how many in all."""
-    kept = [HealthChange.connection_id == connection_id]
-    total = (await session.execute(select(func.count()).select_from(HealthChange).where(*kept))).scalar_one()
-    if after is not None:
-        at, change_id = after
-        kept.append(or_(HealthChange.at < at, and_(HealthChange.at == at, HealthChange.id > change_id)))
-    ordered = select(HealthChange).where(*kept).order_by(HealthChange.at.desc(), HealthChange.id).limit(number)
-    return list(await session.scalars(ordered)), total
+    own = select(HealthChange).where(HealthChange.connection_id == connection_id)
+    return await page(session, own, [(HealthChange.at, True), (HealthChange.id, False)], after, number)
 
 
 async def record(
@@ -171,13 +166,3 @@ def _delivery(connection: Connection, health: Health, previous: str | None, now:
         next_at=now,
         created_at=now,
     )
-
-
-async def prune(db: Database, before: int) -> None:
-    """Forget changes older than an instant."""
-    old = HealthChange.at < before
-    async with db.reading() as session:
-        if (await session.execute(select(HealthChange.id).where(old).limit(1))).first() is None:
-            return
-    async with db.unit_of_work() as session:
-        await session.execute(delete(HealthChange).where(old))

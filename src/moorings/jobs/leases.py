@@ -47,7 +47,7 @@ async def take(db: Database, owner: str, lease_seconds: float, attempts: int) ->
 
     A job whose lease has expired is due as well. One that was lost with its last attempt has failed by this.
     """
-    while await _any_due(db):
+    while await db.finds(select(Job.id).where(_due(clock.now()))):
         async with db.unit_of_work() as session:
             job = await _lease(session, owner, clock.now() + _milliseconds(lease_seconds))
             if job is None:
@@ -66,11 +66,6 @@ async def take(db: Database, owner: str, lease_seconds: float, attempts: int) ->
 def _leased(job: Job, owner: str) -> Leased:
     log = [(instant, sentence) for instant, sentence in job.log]
     return Leased(job.id, job.connection_id, owner, job.attempt, bool(job.hard), log)
-
-
-async def _any_due(db: Database) -> bool:
-    async with db.reading() as session:
-        return await session.scalar(select(Job.id).where(_due(clock.now())).limit(1)) is not None
 
 
 def _due(now: int) -> ColumnElement[bool]:

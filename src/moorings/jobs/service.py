@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -12,7 +12,7 @@ from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.connections.models import Connection
 from moorings.connections.service import lock
-from moorings.db import Database
+from moorings.db import page
 from moorings.errors import JobNotFound
 from moorings.jobs.models import Job
 
@@ -86,20 +86,5 @@ async def listed(
     session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
 ) -> tuple[list[Job], int]:
     """Jobs of a connection, newest first, from behind the instant and id of one; and how many there are in all."""
-    kept = [Job.connection_id == connection.id]
-    total = (await session.execute(select(func.count()).select_from(Job).where(*kept))).scalar_one()
-    if after is not None:
-        instant, job_id = after
-        kept.append(or_(Job.created_at < instant, and_(Job.created_at == instant, Job.id > job_id)))
-    ordered = select(Job).where(*kept).order_by(Job.created_at.desc(), Job.id).limit(number)
-    return list(await session.scalars(ordered)), total
-
-
-async def prune(db: Database, before: int) -> None:
-    """Forget the jobs that finished before an instant; writes nothing when there are none."""
-    old = Job.finished_at < before
-    async with db.reading() as session:
-        found = await session.scalar(select(Job.id).where(old).limit(1))
-    if found is not None:
-        async with db.unit_of_work() as session:
-            await session.execute(delete(Job).where(old))
+    own = select(Job).where(Job.connection_id == connection.id)
+    return await page(session, own, [(Job.created_at, True), (Job.id, False)], after, number)

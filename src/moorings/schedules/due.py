@@ -35,9 +35,8 @@ class Enqueue(Protocol):
 
 async def run_due(db: Database, now: int, enqueue: Enqueue) -> int:
     """Ask for the refreshes that are due at an instant; returns how many. Writes nothing when none is."""
-    async with db.reading() as session:
-        if (await session.execute(_due(now).limit(1))).first() is None:
-            return 0
+    if not await db.finds(_due(now)):
+        return 0
     async with db.unit_of_work() as session:
         return await enqueue_due(session, now, enqueue)
 
