@@ -111,10 +111,10 @@ class Session:
             self._connection.interrupt()
 
     def hang_up(self) -> None:
-        """End the session, as an administrator does."""
-        self.stop()
+        """End the session, as an administrator does: the client is told no more, not even that it was stopped."""
         with contextlib.suppress(OSError):  # it may just have left
             self._hang_up()
+        self.stop()
 
     def close(self) -> None:
         """Forget the session; an open transaction is rolled back."""

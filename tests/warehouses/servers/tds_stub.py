@@ -96,10 +96,10 @@ class Session(socketserver.BaseRequestHandler):
         return self._engine.batch if self._engine else ""
 
     def kill(self) -> None:
-        """What KILL does."""
+        """What KILL does: the client is told no more, not even that its statement was stopped."""
+        self._wire.hang_up()
         if self._engine is not None:
             self._engine.stop()
-        self._wire.hang_up()
 
     # ---- logging in -------------------------------------------------------------------------------------------
 
