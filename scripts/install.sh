@@ -7,7 +7,7 @@ wanted=$1
 # dev.lock holds everything of serve.lock: a checkout that runs the tests keeps what they need when it serves.
 if [ "$wanted" = serve ] && [ -e .venv/installed-dev ]; then wanted=dev; fi
 stamp=.venv/installed-$wanted
-state=$(cat "requirements/$wanted.lock" pyproject.toml scripts/install.sh | cksum)
+state=$(cat "requirements/$wanted.lock" requirements/build.lock pyproject.toml scripts/install.sh | cksum)
 if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$state $PWD" ]; then exit 0; fi
 
 . scripts/uv.sh
@@ -17,7 +17,8 @@ echo "Installing what Moorings needs into .venv (once) ..." >&2
 export VIRTUAL_ENV="$PWD/.venv"
 rm -f .venv/installed-serve .venv/installed-dev
 # Bytecode now: starts without it take a second longer, and some environments forbid Python to write it by itself.
-"$uv" pip sync --quiet --compile-bytecode --require-hashes "requirements/$wanted.lock"
-"$uv" pip install --quiet --no-deps --editable .
+"$uv" pip sync --quiet --compile-bytecode --require-hashes "requirements/$wanted.lock" requirements/build.lock
+# Without isolation: the build runs code, so it takes the backend that is locked with hashes, and fetches nothing.
+"$uv" pip install --quiet --no-deps --no-build-isolation --offline --editable .
 .venv/bin/python -m compileall -q src
 echo "$state $PWD" >"$stamp"

@@ -11,13 +11,16 @@ compile() {
 }
 compile pyproject.toml --extra all --output-file requirements/serve.lock
 compile pyproject.toml --extra all --group dev --constraints requirements/serve.lock --output-file requirements/dev.lock
+# The build backend, which is installed beside either of the two, and what it needs for an editable install.
+printf '%s\n' hatchling editables | compile --constraints requirements/dev.lock --output-file requirements/build.lock -
 echo "uv" | compile --output-file requirements/uv.lock -
-# What must not meet our own dependencies, each for an environment of its own: servers of the tests, peers of the benchmark.
+# What must not meet our own dependencies, each for an environment of its own: the audit, servers of the tests, peers of the benchmark.
 lock_alone() {
     name=$1
     shift
     printf '%s\n' "$@" | compile --output-file "requirements/$name.lock" -
 }
+lock_alone audit pip-audit
 # bqemulator imports NumPy without declaring it.
 lock_alone engines/bqemulator bqemulator numpy "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
 lock_alone engines/chdb chdb
