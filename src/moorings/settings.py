@@ -105,6 +105,14 @@ class Settings(BaseSettings):
     connect_timeout_seconds: float = Field(
         10.0, gt=0, le=300, description="How long to wait for a warehouse to answer a new connection."
     )
+    egress_allow: str = Field(
+        "",
+        description="Addresses that connections may reach although a rule refuses them, as a comma list of host names "
+        "with wildcards, addresses and networks, each with or without a port: `localhost:5432, 10.0.0.0/8, *.corp`.",
+    )
+    egress_deny: str = Field(
+        "", description="Addresses that no connection may reach, written like EGRESS_ALLOW. It wins over EGRESS_ALLOW."
+    )
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
     duckdb_dir: Path | None = Field(

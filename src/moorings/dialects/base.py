@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moorings import errors
+from moorings.dialects.network import Network
 from moorings.dialects.structure import Plan, joined
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Surroundings:
     duckdb_directory: str | None = None
     """The one directory below which local DuckDB files may be opened; None allows none."""
     application_name: str = "moorings"
+    network: Network = field(default_factory=Network)
+    """The way out: every host that a caller names is resolved and dialled through it."""
     trial: bool = False
     """The session is a test's: opening it leaves nothing behind that was not there."""
 

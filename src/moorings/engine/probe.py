@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from moorings import errors
-from moorings.dialects.base import Session
+from moorings.dialects.base import Session, Surroundings
 from moorings.engine.seat import SLACK_SECONDS, Seat
 from moorings.engine.threads import aside
 
 Status = Literal["passed", "failed", "skipped"]
-Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
 PASSED_BY = {
@@ -69,11 +68,12 @@ class TestReport:
 class Probe:
     """One test under way; the seat is discarded by who made it."""
 
-    def __init__(self, seat: Seat, connect_timeout_seconds: float) -> None:
+    def __init__(self, seat: Seat, surroundings: Surroundings) -> None:
         self._seat = seat
+        self._network = surroundings.network
         self._address = seat.target.dialect.address(seat.target.config)
         self._fields = seat.target.dialect.ADDRESS_FIELDS
-        self._timeout = connect_timeout_seconds
+        self._timeout = surroundings.connect_timeout_seconds
         self._done: dict[str, TestStep] = {}
         self._last = "database"
         """The last step that a fault can belong to now: what lies behind it was not even begun."""
@@ -101,36 +101,37 @@ class Probe:
             return
         host, port = self._address
         found = await self._resolve(host, port)
-        self._pass("resolve", f"{host} is {', '.join(dict.fromkeys(str(where[0]) for _, where in found))}.")
+        self._pass("resolve", f"{host} is {', '.join(found)}.")
         if self._seat.target.dialect.dials:
-            await self._reach(found)
+            await self._reach(found, port)
             self._pass("connect", f"Port {port} is open.")
 
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        looking = aside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        database = self._seat.target.config.database
+        looking = aside(lambda: self._network.check(host, port, database, *self._fields))
         try:
             async with asyncio.timeout(self._timeout):
-                found = await looking.future
-        except (OSError, UnicodeError):  # TimeoutError is an OSError; an over-long label is a UnicodeError
+                return await looking.future
+        except TimeoutError:
             raise errors.HostNotFound(self._fields[0]) from None
-        return [(family, where) for family, _, _, _, where in found]
 
-    async def _reach(self, addresses: list[Address]) -> None:
+    async def _reach(self, addresses: Sequence[str], port: int) -> None:
         fault: errors.WarehouseError = errors.HostUnreachable(*self._fields)
-        for family, where in addresses:
+        for address in addresses:
             try:
-                await self._touch(family, where)
+                await self._touch(address, port)
             except OSError as error:
                 fault = _unreachable(error)(*self._fields)
             else:
                 return
         raise fault
 
-    async def _touch(self, family: socket.AddressFamily, where: tuple[Any, ...]) -> None:
+    async def _touch(self, address: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
             wire.setblocking(False)  # its only parameter, and it takes no name
             async with asyncio.timeout(self._timeout):
-                await asyncio.get_running_loop().sock_connect(wire, where)
+                await asyncio.get_running_loop().sock_connect(wire, (address, port))
 
     async def _login(self) -> Session:
         session = await self._seat.login()

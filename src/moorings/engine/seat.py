@@ -79,8 +79,15 @@ class Seat:
 
     def _login(self) -> Session:
         self.logout()
+        self._check_address()
         self.session = self.target.dialect.connect(self.target.config, self._surroundings)
         return self.session
+
+    def _check_address(self) -> None:
+        """Refuse what the egress rules refuse, before any driver is asked; drivers then dial checked addresses."""
+        dialect, config = self.target.dialect, self.target.config
+        if (place := dialect.address(config)) is not None:
+            self._surroundings.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 
     async def within(self, seconds: float, work: Callable[[], T]) -> T:
         """Work, awaited for so long; raises ConnectTimeout after it, while the thread may still be at it."""

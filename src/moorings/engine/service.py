@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from moorings import errors
 from moorings.dialects.base import Dialect, Surroundings
 from moorings.dialects.config import ConnectionConfig
+from moorings.engine import egress
 from moorings.engine.lease import Lease
 from moorings.engine.pool import Counts, Limits, Pools
 from moorings.engine.probe import Probe, TestReport, TestStep
@@ -29,6 +30,7 @@ class Engine:
         self._surroundings = Surroundings(
             connect_timeout_seconds=settings.connect_timeout_seconds,
             duckdb_directory=str(settings.duckdb_directory),
+            network=egress.for_callers(settings),
         )
         limits = Limits(
             size=settings.pool_size,
@@ -47,7 +49,7 @@ class Engine:
         pool = self._pools.passing(Target("test", 0, dialect, config))
         seat = await self._pools.claim(pool)
         try:
-            return await Probe(seat, self._surroundings.connect_timeout_seconds).run()
+            return await Probe(seat, self._surroundings).run()
         finally:
             self._pools.discard(seat)
 

@@ -21,7 +21,7 @@
     ├── Saturated                 every session that a setting allows is in use
     ├── ConnectionTestFailed      create with `test=true` found a fault
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
-    │   ├── HostNotFound                            step resolve
+    │   ├── HostNotFound · EgressRefused            step resolve
     │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService   step connect
     │   ├── TlsRefused · CertificateRefused         step tls
     │   ├── LoginRefused                            step authenticate
@@ -105,6 +105,7 @@ from moorings.errors.warehouses import (
     DatabaseNotFound,
     DialectNotConnectable,
     DriverMissing,
+    EgressRefused,
     HostNotFound,
     HostUnreachable,
     LoginRefused,
@@ -145,6 +146,7 @@ __all__ = [
     "DbtNotSupported",
     "DialectNotConnectable",
     "DriverMissing",
+    "EgressRefused",
     "EmailInUse",
     "EmptyBody",
     "EnvironmentNotFound",

@@ -42,6 +42,12 @@ class HostNotFound(WarehouseError):
     temporary = True
 
 
+class EgressRefused(WarehouseError):
+    """The operator's rules for outgoing connections do not allow this address."""
+
+    code, step = "egress_refused", "resolve"
+
+
 class PortClosed(WarehouseError):
     """Nothing listens on this host and port. Check both, and that the database is running."""
 

@@ -1,0 +1,156 @@
+"""Dialling for callers: a host name is resolved once, its addresses are checked, and a checked address is dialled.
+
+Whoever can name a host could otherwise reach what only this machine reaches: a cloud's metadata service, a listener of
+ours, a store of ours. Drivers that resolve names themselves are given an address from here, or a socket.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from moorings import clock, errors
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+METADATA = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure's wire server
+        "192.0.0.192/32",  # Oracle
+        "fd00:ec2::/32",  # AWS
+        "fd20:ce::254/128",  # Google
+        "fd00:42::42/128",  # Scaleway
+    )
+)
+"""Addresses where clouds hand out credentials, apart from the link-local ones that most of them use."""
+NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+"""Prefixes whose last 32 bits are an IPv4 address. Source: RFC 6052, RFC 8215."""
+COMPATIBLE = ipaddress.ip_network("::/96")
+THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
+BROADCAST = ipaddress.ip_address("255.255.255.255")
+ISATAP = (0x00005EFE, 0x02005EFE)
+"""The first half of an interface id whose second half is an IPv4 address. Source: RFC 5214."""
+
+
+class Rules(Protocol):
+    """Which further addresses the operator's settings keep callers from. `engine` brings them."""
+
+    def refusal(self, host: str, address: Address, port: int) -> str | None:
+        """Why this address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        ...
+
+    def database_refusal(self, address: Address, port: int, database: str) -> str | None:
+        """Why a database of the server at this address may not be opened, in a sentence; None when it may."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The way out. Without `rules`, only what nobody may dial is refused."""
+
+    rules: Rules | None = None
+
+    def addresses(self, host: str, port: int, *fields: str) -> Sequence[str]:
+        """The addresses of a host that may be dialled, in the resolver's order.
+
+        Raises HostNotFound, which blames the first of `fields`, or EgressRefused when every address is refused.
+        """
+        found = _resolved(host, port, fields)
+        refusals = {address: self.refusal(host, address, port) for address in found}
+        allowed = [str(address) for address, refusal in refusals.items() if refusal is None]
+        if not allowed:
+            address, refusal = next(iter(refusals.items()))
+            shown = host if host == str(address) else f"{host} is {address}, which"
+            raise errors.EgressRefused(*fields, message=f"{shown} {refusal}")
+        return allowed
+
+    def check(self, host: str, port: int, database: str | None, *fields: str) -> Sequence[str]:
+        """What `addresses` answers, for a login to a database; EgressRefused is raised for a database of ours too."""
+        found = self.addresses(host, port, *fields)
+        if self.rules is not None and database:
+            for text in found:
+                refusal = self.rules.database_refusal(ipaddress.ip_address(text), port, database)
+                if refusal is not None:
+                    raise errors.EgressRefused("database", message=refusal)
+        return found
+
+    def refusal(self, host: str, address: Address, port: int) -> str | None:
+        """Why an address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        reason = never_dialled(address)
+        if reason is not None:
+            return f"is {reason}. Moorings never connects to such an address."
+        return self.rules.refusal(host, address, port) if self.rules else None
+
+    def connect(self, host: str, port: int, timeout_seconds: float, *fields: str) -> socket.socket:
+        """A TCP connection to the first checked address that answers, within the time for all of them together.
+
+        Raises HostNotFound, EgressRefused, or the OSError of the last attempt.
+        """
+        until = clock.monotonic() + timeout_seconds
+        fault: OSError = TimeoutError("timed out")
+        for address in self.addresses(host, port, *fields):
+            left = until - clock.monotonic()
+            if left <= 0:
+                break
+            try:
+                wire = socket.create_connection((address, port), timeout=left)
+            except OSError as error:
+                fault = error
+            else:
+                wire.settimeout(timeout_seconds)
+                wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return wire
+        raise fault
+
+
+def never_dialled(address: Address) -> str | None:
+    """What makes an address one that no setting can allow, in words; None for every other.
+
+    IPv4 addresses inside of IPv6 ones count too: IPv4-mapped, IPv4-compatible, NAT64, 6to4, Teredo, ISATAP.
+    """
+    return next((kind for form in spellings(address) if (kind := _kind(form)) is not None), None)
+
+
+def _kind(address: Address) -> str | None:
+    if any(address in network for network in METADATA):
+        return "a cloud's metadata address"
+    if address.is_link_local:
+        return "a link-local address"
+    if address.is_multicast or address == BROADCAST:
+        return "a multicast address"
+    if address.is_unspecified or address in THIS_NETWORK:
+        return "an unspecified address"
+    return None
+
+
+def spellings(address: Address) -> Iterator[Address]:
+    """The address, and each IPv4 address that packets to it may end up at."""
+    yield address
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    nat64 = any(address in network for network in NAT64)
+    compatible = address in COMPATIBLE and int(address) > 1  # :: and ::1 are not
+    isatap = int(address) >> 32 & 0xFFFFFFFF in ISATAP
+    if nat64 or compatible or isatap:
+        yield last
+
+
+def _resolved(host: str, port: int, fields: Sequence[str]) -> list[Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # an over-long label is a UnicodeError
+        raise errors.HostNotFound(*fields[:1]) from None
+    texts = dict.fromkeys(str(where[0]).partition("%")[0] for _, _, _, _, where in found)
+    return [ipaddress.ip_address(text) for text in texts]

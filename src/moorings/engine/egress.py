@@ -1,0 +1,221 @@
+"""Egress rules: which addresses the service dials for its callers, as the operator's settings say.
+
+What no setting can allow (link-local and metadata addresses, multicast) is refused in `dialects.network` already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import ipaddress
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from moorings.dialects.network import Address, Network, spellings
+from moorings.errors import OperatorError
+from moorings.settings import Settings
+
+PORTS = {"postgresql": 5432, "valkey": 6379, "valkeys": 6379, "redis": 6379, "rediss": 6379}
+"""Default ports of the stores that settings name by URL."""
+LOOPBACK_NAMES = {"localhost", "localhost.localdomain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One entry of a list: hosts by name (`*` stands for any text), or addresses; with or without a port."""
+
+    text: str
+    host: str | None = None
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None = None
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """The pattern that an entry such as `*.example.com`, `10.0.0.0/8`, `[fd00::1]:5432` or `*:25` stands for.
+
+        Raises ValueError.
+        """
+        found = re.fullmatch(r"(?:\[(?P<six>[0-9a-fA-F:./]+)\](?P<rest>/\d+)?|(?P<plain>.+?))(?::(?P<port>\d+))?", text)
+        bare = text.count(":") > 1 and "[" not in text  # an IPv6 address or network without brackets has no port
+        if found is None:
+            raise ValueError(text)
+        host = text if bare else found["plain"] or found["six"] + (found["rest"] or "")
+        port = None if bare or found["port"] is None else int(found["port"])
+        if port is not None and not 1 <= port <= 65535:
+            raise ValueError(text)
+        with contextlib.suppress(ValueError):
+            return cls(text, network=ipaddress.ip_network(host, strict=False), port=port)
+        if not re.fullmatch(r"[A-Za-z0-9_.*-]+", host) or re.fullmatch(r"[0-9.]+", host):
+            raise ValueError(text)
+        return cls(text, host=host.lower().rstrip("."), port=port)
+
+    def matches(self, host: str, address: Address, port: int) -> bool:
+        """Whether the pattern is about this host, at this address, on this port."""
+        if self.port is not None and self.port != port:
+            return False
+        if self.network is not None:
+            return any(form in self.network for form in spellings(address) if form.version == self.network.version)
+        return self.host is not None and fnmatch.fnmatchcase(host.lower().rstrip("."), self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A server that the service itself depends on: its metadata, or its rate limits."""
+
+    host: str
+    port: int
+    database: str = ""
+
+    @classmethod
+    def at(cls, url: str) -> Store | None:
+        """The server of a URL; None where it is a file, a socket or no server at all."""
+        parts = urlsplit(url)
+        if not parts.hostname:
+            return None
+        port = parts.port or PORTS.get(parts.scheme.partition("+")[0], 0)
+        return cls(parts.hostname, port, parts.path.strip("/"))
+
+    def is_at(self, address: Address, port: int) -> bool:
+        """Whether the server is reached at an address and port."""
+        if port != self.port:
+            return False
+        with contextlib.suppress(OSError, UnicodeError):
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            own = {ipaddress.ip_address(str(where[0]).partition("%")[0]) for _, _, _, _, where in found}
+            both_local = is_local(address) and any(is_local(one) for one in own)
+            return both_local or any(form in own for form in spellings(address))
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The rule for addresses that the operator's own settings name, such as a webhook's: anything but this service."""
+
+    ports: Sequence[int]
+
+    def refusal(self, host: str, address: Address, port: int) -> str | None:
+        """Refuses the ports that this service listens on, on every address of this machine."""
+        if port in self.ports and is_local(address):
+            return f"on port {port} is Moorings itself. Moorings never connects to itself."
+        return None
+
+    def database_refusal(self, address: Address, port: int, database: str) -> str | None:
+        """Refuses none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EgressRules:
+    """The rules in force for what callers name."""
+
+    allow: Sequence[Pattern]
+    deny: Sequence[Pattern]
+    listens_on: str
+    """The address that the service listens on."""
+    own: Listeners
+    limits: Store | None
+    """The rate limits' store."""
+    metadata: Store | None
+    """The metadata's server; None for SQLite."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> EgressRules:
+        """The rules that the settings ask for; raises OperatorError for an entry that cannot be read."""
+        limits = settings.rate_limit_url
+        return cls(
+            allow=_patterns("EGRESS_ALLOW", settings.egress_allow),
+            deny=_patterns("EGRESS_DENY", settings.egress_deny),
+            listens_on=settings.host,
+            own=Listeners((settings.port,)),
+            limits=Store.at(limits.get_secret_value()) if limits else None,
+            metadata=Store.at(settings.database),
+        )
+
+    def refusal(self, host: str, address: Address, port: int) -> str | None:
+        """Why this address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        if (itself := self.own.refusal(host, address, port)) is not None:
+            return itself
+        if any(pattern.matches(host, address, port) for pattern in self.deny):
+            return "is denied by MOORINGS_EGRESS_DENY."
+        if any(pattern.matches(host, address, port) for pattern in self.allow):
+            return None
+        if is_loopback(address) and not self.loopback_is_open:
+            return "is a loopback address. The operator can allow it with MOORINGS_EGRESS_ALLOW."
+        if self.limits is not None and self.limits.is_at(address, port):
+            return "is the rate limits' store. The operator can allow it with MOORINGS_EGRESS_ALLOW."
+        return None
+
+    @property
+    def loopback_is_open(self) -> bool:
+        """Whether callers may reach loopback addresses: where the service is reached from this machine alone."""
+        if self.listens_on.lower() in LOOPBACK_NAMES:
+            return True
+        with contextlib.suppress(ValueError):
+            return is_loopback(ipaddress.ip_address(self.listens_on))
+        return False
+
+    def database_refusal(self, address: Address, port: int, database: str) -> str | None:
+        """Refuses the database where Moorings keeps its metadata, under whatever name of its server; no other one."""
+        if self.metadata is None or database != self.metadata.database or not self.metadata.is_at(address, port):
+            return None
+        return "This is the database where Moorings keeps its metadata. Name another database."
+
+    def described(self) -> Sequence[str]:
+        """The rules in words, one a line, for the operator."""
+        loopback = "allowed, because the service listens on loopback only" if self.loopback_is_open else "refused"
+        return (
+            "never: link-local, cloud metadata, multicast and unspecified addresses, and this service's own ports "
+            + ", ".join(map(str, self.own.ports)),
+            f"denied by MOORINGS_EGRESS_DENY: {_listed(self.deny)}",
+            f"allowed by MOORINGS_EGRESS_ALLOW: {_listed(self.allow)}",
+            f"loopback addresses: {loopback}",
+            f"the rate limits' store: {'refused' if self.limits else 'in memory'}",
+            f"the metadata database: {'refused' if self.metadata else 'a file'}",
+            "every other address: allowed",
+        )
+
+
+def for_callers(settings: Settings) -> Network:
+    """The way to what callers name. Raises OperatorError for settings that cannot be read."""
+    return Network(EgressRules.of(settings))
+
+
+def for_operator(settings: Settings) -> Network:
+    """The way to what the operator's settings name."""
+    return Network(Listeners((settings.port,)))
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether an address is on this machine's loopback, in whatever form."""
+    return any(form.is_loopback for form in spellings(address))
+
+
+def is_local(address: Address) -> bool:
+    """Whether an address is one of this machine's own: only those can be bound."""
+    return is_loopback(address) or any(_binds(str(form)) for form in spellings(address))
+
+
+def _binds(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as wire:
+        wire.bind((address, 0))
+        return True
+    return False
+
+
+def _patterns(setting: str, text: str) -> Sequence[Pattern]:
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    try:
+        return tuple(Pattern.parse(entry) for entry in entries)
+    except ValueError as refused:
+        raise OperatorError(
+            f"MOORINGS_{setting}: {str(refused)!r} is not a host name, an address or a network. "
+            "Write for example db.example.com, *.example.com:5432 or 10.0.0.0/8."
+        ) from None
+
+
+def _listed(patterns: Sequence[Pattern]) -> str:
+    return ", ".join(pattern.text for pattern in patterns) or "nothing"
