@@ -294,6 +294,126 @@ class TestExplanation:
         assert (unknown.status_code, unknown.json()["detail"]) == (404, "User not found")
 
 
+def moves_of(answer: Any) -> list[tuple[Any, ...]]:
+    keys = ("baseConnectionId", "connectionIdBefore", "connectionIdAfter", "users", "apiKeys")
+    return [tuple(each[key] for key in keys) for each in answer.json()["moved"]]
+
+
+class TestDependents:
+    """An attribute that decides an environment, or has values, is not deleted by accident."""
+
+    @pytest.fixture
+    def fleet(self, service: Any) -> Fleet:
+        """One whose attribute has no default: only own values move anybody."""
+        fleet = Fleet(service)
+        body = {"name": fleet.attribute, "multiple_values": True}
+        assert service.request("PUT", f"/user-attributes/{fleet.attribute_id}", json=body).status_code == 200
+        return fleet
+
+    def test_one_that_decides_an_environment_is_kept(self, service: Any, fleet: Fleet):
+        (name,) = [
+            each["name"]
+            for each in service.request("GET", "/connections").json()["connections"]
+            if each["id"] == fleet.base
+        ]
+        path = f"/user-attributes/{fleet.attribute_id}"
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        fleet.give(user, "dev")
+        for query in ("", "?force=false", "?force=0", "?force="):
+            refused = service.request("DELETE", path + query)
+            detail = (
+                f'User attribute "{fleet.attribute}" is in use: it decides the environment of "{name}", and 1 user has '
+                "values. Send force=true to delete it anyway"
+            )
+            assert (refused.status_code, refused.json()) == (409, {"detail": detail, "status": 409})
+        assert fleet.place(key) == "dev"
+
+    def test_so_is_one_with_values_alone(self, service: Any):
+        made = service.request("POST", "/user-attributes", json={"name": f"a_{uuid.uuid4().hex}"}).json()
+        path = f"/user-attributes/{made['id']}"
+        owners = [new_user(service)[1], new_user(service)[1]]
+        for owner in owners:
+            service.request("PUT", f"/users/{owner}/attributes", json={made["name"]: "x"})
+        refused = service.request("DELETE", path)
+        detail = f'User attribute "{made["name"]}" is in use: 2 users have values. Send force=true to delete it anyway'
+        assert (refused.status_code, refused.json()["detail"]) == (409, detail)
+        for owner in owners:
+            service.request("PUT", f"/users/{owner}/attributes", json={made["name"]: None})
+        assert service.request("DELETE", path).json() == {"success": True}
+
+    @pytest.mark.parametrize("force", ["true", "True", "1"])
+    def test_force_says_whom_it_moves(self, service: Any, fleet: Fleet, force: str):
+        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        for values, owner in ((["dev"], user), (["prod"], new_user(service)[1]), (["test"], new_user(service)[1])):
+            fleet.give(owner, values)
+        fleet.give(new_user(service)[1], "main")
+        answer = service.request("DELETE", f"/user-attributes/{fleet.attribute_id}?force={force}")
+        assert answer.status_code == 200
+        assert moves_of(answer) == [
+            (fleet.base, fleet.dev, fleet.base, 2, 0),
+            (fleet.base, fleet.prod, fleet.base, 1, 0),
+        ]
+        told = answer.json()
+        assert (told["success"], told["usersWithValues"], told["apiKeysWithValues"]) == (True, 4, 0)
+        base, dev = (f"{name}_{fleet.attribute}" for name in ("base", "dev"))
+        assert told["warnings"][0] == f'2 users now get "{base}" through "{base}", and no longer "{dev}"'
+        assert fleet.place(key) == "base"
+
+    def test_who_had_the_default_is_moved_too_or_gets_nothing(self, service: Any):
+        fleet = Fleet(service)
+        service.request("PATCH", f"/connections/{fleet.base}", json={"unmatched": "deny"})
+        key, _ = new_user(service, **{fleet.base: Role.QUERIER})
+        assert fleet.place(key) == "prod"
+        answer = service.request("DELETE", f"/user-attributes/{fleet.attribute_id}?force=true")
+        ((base, before, after, users, api_keys),) = moves_of(answer)
+        assert (base, before, after) == (fleet.base, fleet.prod, None)
+        assert (users > 0, api_keys > 0) == (True, True)
+        assert fleet.ask(key).status_code == 403
+
+    def test_a_new_name_is_refused_likewise(self, service: Any, fleet: Fleet):
+        path, body = f"/user-attributes/{fleet.attribute_id}", {"name": f"{fleet.attribute}_2"}
+        refused = service.request("PUT", path, json=body)
+        assert (refused.status_code, "Send force=true to rename it anyway" in refused.json()["detail"]) == (409, True)
+        assert service.request("PUT", f"{path}?force=true", json=body).json()["name"] == body["name"]
+
+    def test_an_unclear_force_is_refused(self, service: Any, fleet: Fleet):
+        answer = service.request("DELETE", f"/user-attributes/{fleet.attribute_id}?force=yes")
+        detail = "Bad Request: force: Expected boolean, received string"
+        assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+class TestWarnings:
+    """Whoever falls back to the base connection by a change is counted in its answer."""
+
+    @pytest.fixture
+    def fleet(self, service: Any) -> Fleet:
+        fleet = Fleet(service)
+        service.request(
+            "PUT", f"/user-attributes/{fleet.attribute_id}", json={"name": fleet.attribute, "multiple_values": True}
+        )
+        fleet.give(new_user(service)[1], "dev")
+        return fleet
+
+    def warning(self, fleet: Fleet) -> list[str]:
+        base, dev = (f"{name}_{fleet.attribute}" for name in ("base", "dev"))
+        return [f'1 user now gets "{base}" through "{base}", and no longer "{dev}"']
+
+    def test_of_an_environment_that_is_removed(self, service: Any, fleet: Fleet):
+        answer = service.request("DELETE", f"/connection-environments/{fleet.environments[0]}")
+        assert answer.json() == {"success": True, "warnings": self.warning(fleet)}
+        again = service.request("DELETE", f"/connection-environments/{fleet.environments[1]}")
+        assert again.json() == {"success": True}
+
+    def test_of_values_that_are_taken_away(self, service: Any, fleet: Fleet):
+        path = f"/connection-environments/{fleet.environments[0]}"
+        answer = service.request("PUT", path, json={"userAttributeValues": ["test"]})
+        assert answer.json() == {"success": True, "warnings": self.warning(fleet)}
+
+    def test_of_an_attribute_that_decides_no_longer(self, service: Any, fleet: Fleet):
+        answer = service.request("PATCH", f"/connections/{fleet.base}", json={"environmentUserAttribute": None})
+        assert answer.json()["warnings"] == self.warning(fleet)
+
+
 class TestAttributes:
     def test_those_of_the_system_come_first_without_an_id(self, service: Any):
         records = service.request("GET", "/user-attributes").json()["records"]

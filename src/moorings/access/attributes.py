@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
 from moorings.access import groups
-from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue
+from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue, UserGroup
 from moorings.access.service import Actor
 from moorings.errors import AttributeInUse, AttributeNotFound
 
@@ -179,28 +179,64 @@ async def held(session: AsyncSession, owner: User | ApiKey, name: str) -> Held:
     """What a user or an organization key has of one attribute, which need not be defined."""
     if name in SYSTEM:
         return Held((await _system(session, owner)).get(name), ())
-    attribute = (
-        await session.scalars(
-            select(UserAttribute).where(
-                UserAttribute.organization_id == owner.organization_id, UserAttribute.name == name
-            )
-        )
-    ).one_or_none()
+    attribute = await _named(session, owner.organization_id, name)
     if attribute is None:
         return Held(None, ())
     return Held((await given(session, owner)).get(name), tuple(attribute.default_values))
 
 
-async def _system(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """What every live user, and every organization key that was not revoked, has of one attribute, by their ids."""
+
+    users: Mapping[str, Held]
+    keys: Mapping[str, Held]
+
+
+async def holders(session: AsyncSession, organization_id: str, name: str | None) -> Holders:
+    """What everybody has of one attribute, which need not be defined; None asks of no attribute."""
+    users = (User.organization_id == organization_id, User.deleted_at.is_(None))
+    keys = (ApiKey.organization_id == organization_id, ApiKey.user_id.is_(None), ApiKey.revoked_at.is_(None))
+    key_ids = await session.scalars(select(ApiKey.id).where(*keys))
+    if name in SYSTEM:
+        everybody = list(await session.scalars(select(User).where(*users)))
+        groups_of = await groups.of_users(session, [user.id for user in everybody])
+        facts = {user.id: _facts(user, groups_of.get(user.id, ())) for user in everybody}
+        of_users = {user_id: Held(found.get(name), ()) for user_id, found in facts.items()}
+        return Holders(of_users, {key_id: Held(_KEY_FACTS.get(name), ()) for key_id in key_ids})
+    user_ids = await session.scalars(select(User.id).where(*users))
+    attribute = await _named(session, organization_id, name) if name else None
+    default = tuple(attribute.default_values) if attribute else ()
+    rows = await session.scalars(
+        select(UserAttributeValue).where(UserAttributeValue.attribute_id == (attribute.id if attribute else None))
+    )
+    own = {row.user_id or row.key_id: tuple(row.values) for row in rows}
+    return Holders(
+        {user_id: Held(own.get(user_id), default) for user_id in user_ids},
+        {key_id: Held(own.get(key_id), default) for key_id in key_ids},
+    )
+
+
+async def _named(session: AsyncSession, organization_id: str, name: str) -> UserAttribute | None:
+    mine = UserAttribute.organization_id == organization_id
+    return (await session.scalars(select(UserAttribute).where(mine, UserAttribute.name == name))).one_or_none()
+
+
+async def _system(session: AsyncSession, owner: User | ApiKey) -> Mapping[str, Values]:
     """What the system knows of somebody. An organization key is nobody: it has the rights of an admin, and no more."""
     if isinstance(owner, ApiKey):
-        return {"omni_is_org_admin": ("true",)}
-    admin = "true" if owner.organization_role == "ORG_ADMIN" else "false"
-    held_groups = await groups.of_users(session, [owner.id])
+        return _KEY_FACTS
+    return _facts(owner, (await groups.of_users(session, [owner.id])).get(owner.id, ()))
+
+
+_KEY_FACTS: Mapping[str, Values] = {"omni_is_org_admin": ("true",)}
+
+
+def _facts(user: User, held_groups: Sequence[UserGroup]) -> dict[str, Values]:
     return {
-        "omni_is_org_admin": (admin,),
-        "omni_user_email": (owner.email,),
-        "omni_user_groups": tuple(group.name for group in held_groups.get(owner.id, ())),
-        "omni_user_id": (owner.id,),
-        "omni_user_name": (owner.name,),
+        "omni_is_org_admin": ("true" if user.organization_role == "ORG_ADMIN" else "false",),
+        "omni_user_email": (user.email,),
+        "omni_user_groups": tuple(group.name for group in held_groups),
+        "omni_user_id": (user.id,),
+        "omni_user_name": (user.name,),
     }

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from moorings.access import attributes, service
 from moorings.access.attributes import Definition
 from moorings.access.models import ApiKey, User, UserAttribute
 from moorings.access.policy import Permission
-from moorings.api import repeats, schemas
+from moorings.api import moved, repeats, schemas
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Parameter, Route
-from moorings.api.shapes import AttributeList, AttributeShape, Done, HeldShape, OtherwiseShape, RouteShape
+from moorings.api.shapes import (
+    AttributeList,
+    AttributeRemoved,
+    AttributeShape,
+    Done,
+    HeldShape,
+    OtherwiseShape,
+    RouteShape,
+)
 from moorings.dialects.fields import json_type
+from moorings.environments import moves
 from moorings.environments import service as environments
+from moorings.environments.moves import Dependents
 from moorings.environments.routing import unmatched
 from moorings.environments.service import Routed
 from moorings.errors import (
+    AttributeHasDependents,
     AttributeInUse,
     AttributeNotFound,
     EnvironmentNotFound,
@@ -51,16 +63,53 @@ async def define(call: Call) -> AttributeShape:
 
 
 async def redefine(call: Call) -> AttributeShape:
-    """Replace a user attribute's definition; what users have of it stays."""
+    """Replace a user attribute's definition. Values of users and keys stay.
+
+    A new name is refused with 409 while a connection chooses its environment by the old one, unless `force=true`.
+    """
+    force = _forced(call)
     attribute = await attributes.find(call.session, call.actor, call.ids["id"])
-    await attributes.redefine(call.session, attribute, _definition(call.body))
+    wanted = _definition(call.body)
+    if wanted.name != attribute.name and not force:
+        found = await moves.dependents(call.session, attribute)
+        moves.require_unused(attribute, replace(found, users=0, api_keys=0), "rename")
+    await attributes.redefine(call.session, attribute, wanted)
     return _shape(attribute)
 
 
-async def remove(call: Call) -> Done:
-    """Remove a user attribute, with what users and keys have of it."""
-    await attributes.remove(call.session, await attributes.find(call.session, call.actor, call.ids["id"]))
-    return Done()
+async def remove(call: Call) -> AttributeRemoved:
+    """Delete a user attribute and all its values.
+
+    It is refused with 409 while a connection chooses its environment by the attribute, or a user or key has a value of
+    it, unless `force=true`. The answer then says who gets another connection.
+    """
+    force = _forced(call)
+    attribute = await attributes.find(call.session, call.actor, call.ids["id"])
+    found = await moves.dependents(call.session, attribute)
+    if not force:
+        moves.require_unused(attribute, found, "delete")
+    before = await moves.places_of(call.session, found.connections)
+    await attributes.remove(call.session, attribute)
+    if found == UNUSED:
+        return AttributeRemoved()
+    made = await moves.since_all(call.session, before)
+    return AttributeRemoved(
+        warnings=moved.warnings(call.actor, made),
+        moved=moved.shapes(made),
+        users_with_values=found.users,
+        api_keys_with_values=found.api_keys,
+    )
+
+
+UNUSED = Dependents((), 0, 0)
+"""What an attribute has that nothing depends on."""
+
+
+def _forced(call: Call) -> bool:
+    query = Fields(call.query(), ("force",))
+    force = query.flag("force", default=False)
+    query.done()
+    return force
 
 
 def _definition(body: Mapping[str, Any]) -> Definition:
@@ -210,6 +259,8 @@ def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
     )
 
 
+FORCE = Parameter("force", schemas.FLAG, "Do it although connections, users or keys depend on the attribute.")
+
 ROUTES = (
     Route(
         method="GET",
@@ -239,7 +290,8 @@ ROUTES = (
         summary="Change a user attribute",
         answer=AttributeShape,
         body=schemas.user_attribute,
-        errors=(AttributeNotFound, AttributeInUse),
+        parameters=(FORCE,),
+        errors=(AttributeNotFound, AttributeInUse, AttributeHasDependents),
     ),
     Route(
         method="DELETE",
@@ -247,8 +299,9 @@ ROUTES = (
         handler=remove,
         admin=True,
         summary="Remove a user attribute",
-        answer=Done,
-        errors=(AttributeNotFound,),
+        answer=AttributeRemoved,
+        parameters=(FORCE,),
+        errors=(AttributeNotFound, AttributeHasDependents),
     ),
     Route(
         method="GET",

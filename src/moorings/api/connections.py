@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import dialects
 from moorings.access import service as access
 from moorings.access.policy import Permission
-from moorings.api import changes, details, health, repeats, schemas, targets
+from moorings.api import changes, details, health, moved, repeats, schemas, targets
 from moorings.api.fields import Fields
 from moorings.api.routing import Call, Parameter, Route
 from moorings.api.shapes import (
@@ -31,6 +31,7 @@ from moorings.connections.listing import Filter, Listed, Snapshot, snapshot
 from moorings.dbt import service as dbt
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.service import TestReport
+from moorings.environments import moves
 from moorings.environments import service as environments
 from moorings.errors import (
     ConnectionTestFailed,
@@ -153,12 +154,16 @@ async def update(call: Call) -> Changed:
     wanted = await changes.read(call)
     await details.require_match(call)
     before = call.connection.revision
+    places: moves.Places = await moves.places(call.session, call.connection) if wanted.environment is not None else {}
     changed = await service.change(call.session, call.services.keyset, call.connection, wanted)
-    if call.connection.revision == before:
-        return Changed(message=changes.message(changed))
-    _drop_sessions(call)
-    await forget(call.session, call.connection.id)
-    return Changed(message=changes.message(changed), warnings=await _warnings(call, REPOINTED))
+    warnings: list[str] = []
+    if call.connection.revision != before:
+        _drop_sessions(call)
+        await forget(call.session, call.connection.id)
+        warnings += await _warnings(call, REPOINTED)
+    if places:
+        warnings += moved.sentences(call.actor, await moves.unmatched(call.session, call.connection, places))
+    return Changed(message=changes.message(changed), warnings=warnings or msgspec.UNSET)
 
 
 def _drop_sessions(call: Call) -> None:
@@ -175,14 +180,14 @@ async def archive(call: Call) -> Archived:
     await details.require_match(call)
     await service.archive(call.session, call.connection, call.services.erasers)
     _drop_sessions(call)
-    return Archived(warnings=await _warnings(call, ARCHIVED))
+    return Archived(warnings=await _warnings(call, ARCHIVED) or msgspec.UNSET)
 
 
-async def _warnings(call: Call, consequence: str) -> list[str] | msgspec.UnsetType:
-    """What a change means for those who are routed to the connection as an environment; unset where nobody is."""
+async def _warnings(call: Call, consequence: str) -> list[str]:
+    """What a change means for those who are routed to the connection as an environment."""
     bases = await environments.bases_of(call.session, call.connection)
     named = [f'"{base.name}"' if call.actor.may(Permission.SEE, base) else "another connection" for base in bases]
-    return [f"This connection is an environment of {name}: {consequence}" for name in named] or msgspec.UNSET
+    return [f"This connection is an environment of {name}: {consequence}" for name in named]
 
 
 async def restore(call: Call) -> OneConnection:

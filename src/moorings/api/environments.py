@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorings.api import repeats, schemas
+from moorings.api import moved, repeats, schemas
 from moorings.api.changes import read_value_list
 from moorings.api.fields import Fields
 from moorings.api.routing import UUID, Call, Route
-from moorings.api.shapes import Done, Shape
-from moorings.environments import service
+from moorings.api.shapes import Moving, Shape
+from moorings.environments import moves, service
 from moorings.errors import (
     Archived,
     BaseConnectionNotFound,
@@ -90,16 +90,17 @@ def _ids(fields: Fields, sent: Any) -> list[str]:
     return listed
 
 
-async def update(call: Call) -> Done:
-    """Say which values of the user attribute mean this environment."""
+async def update(call: Call) -> Moving:
+    """Set the values of the user attribute that mean this environment."""
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
     fields = Fields(call.body, ("userAttributeValues",))
     if not fields.has("userAttributeValues"):
         fields.fault("userAttributeValues", "required")
     values = read_value_list(fields, "userAttributeValues")
     fields.done()
+    before = await moves.places(call.session, base)
     await service.set_values(call.session, environment, base, values)
-    return Done()
+    return Moving(warnings=moved.warnings(call.actor, await moves.unmatched(call.session, base, before)))
 
 
 async def listed(call: Call) -> EnvironmentList:
@@ -113,11 +114,12 @@ async def listed(call: Call) -> EnvironmentList:
     )
 
 
-async def remove(call: Call) -> Done:
-    """Let a connection be no environment any more; it stays, as does the base connection."""
+async def remove(call: Call) -> Moving:
+    """Let a connection be no environment any more. Both connections stay; the answer says who gets the base now."""
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
+    before = await moves.places(call.session, base)
     await service.detach(call.session, environment, base)
-    return Done()
+    return Moving(warnings=moved.warnings(call.actor, await moves.unmatched(call.session, base, before)))
 
 
 ROUTES = (
@@ -145,7 +147,7 @@ ROUTES = (
         path="/connection-environments/{id}",
         handler=update,
         summary="Update a connection environment",
-        answer=Done,
+        answer=Moving,
         body=schemas.environment_values,
         errors=(EnvironmentNotFound, PermissionDenied, Archived, ValueInUse),
     ),
@@ -154,7 +156,7 @@ ROUTES = (
         path="/connection-environments/{id}",
         handler=remove,
         summary="Remove a connection environment",
-        answer=Done,
+        answer=Moving,
         errors=(EnvironmentNotFound, PermissionDenied, Archived),
     ),
 )

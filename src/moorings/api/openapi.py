@@ -26,7 +26,7 @@ STATUS_WORDS = {
     403: "The key is not good, or does not permit this.",
     404: "There is no such thing, or it is not for this key to see.",
     406: "None of the media types in Accept can be produced.",
-    409: "The name is taken, or the query was cancelled.",
+    409: "The name is taken, something depends on this, or the query was cancelled.",
     410: "The connection is archived.",
     412: "The connection has changed since it was read.",
     413: "The body is larger than 1 MiB.",

@@ -15,6 +15,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
     errors.NameTaken: 409,
+    errors.AttributeHasDependents: 409,
     errors.QueryCancelled: 409,
     errors.Archived: 410,
     errors.PreconditionFailed: 412,

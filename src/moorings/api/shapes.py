@@ -29,6 +29,34 @@ class Archived(Done, kw_only=True):
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Moving(Done, kw_only=True):
+    """It is done; `warnings` say who gets another connection by it, if anybody."""
+
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class MoveShape(Shape):
+    """So many users and organization keys who get another connection through a base connection than before.
+
+    A `connectionIdBefore` or `connectionIdAfter` of null: they get none, but 403.
+    """
+
+    base_connection_id: str
+    base_connection_name: str
+    connection_id_before: str | None
+    connection_id_after: str | None
+    users: int
+    api_keys: int
+
+
+class AttributeRemoved(Moving, kw_only=True):
+    """The attribute is deleted; where it was in use, whom that moves, and how many users and keys had values of it."""
+
+    moved: list[MoveShape] | msgspec.UnsetType = msgspec.UNSET
+    users_with_values: int | msgspec.UnsetType = msgspec.UNSET
+    api_keys_with_values: int | msgspec.UnsetType = msgspec.UNSET
+
+
 class Changed(Shape, kw_only=True):
     """It is done, and what was; `warnings` say whom that concerns, if anybody."""
 

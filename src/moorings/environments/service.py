@@ -167,7 +167,7 @@ async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, e
     EnvironmentNotFound for none of this base connection's. Raises Archived rather than choose another one in the place
     of an archived one.
     """
-    found = await _base(session, base)
+    found = await meanings(session, base)
     wanted = _asked_for(found, explicit) if explicit is not None else None
     held = await attributes.held(session, owner, found.attribute) if found.attribute else Held(None, ())
     choice = choose(found, held.own, held.default, wanted)
@@ -232,7 +232,8 @@ class Routed:
     """The choice of whoever asks for none explicitly."""
 
 
-async def _base(session: AsyncSession, base: Connection) -> Base:
+async def meanings(session: AsyncSession, base: Connection) -> Base:
+    """What is stored of a base connection's environments, for `choose`."""
     rows = await session.execute(
         select(EnvironmentValue.environment_id, EnvironmentValue.value)
         .where(EnvironmentValue.base_connection_id == base.id)

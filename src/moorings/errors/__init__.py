@@ -5,6 +5,7 @@
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
+    ├── AttributeHasDependents    environments, users or keys depend on the attribute
     ├── NameTaken
     │   └── EmailInUse · GroupInUse
     ├── AuthenticationRequired · InvalidToken · PermissionDenied
@@ -46,6 +47,7 @@ from moorings.errors.base import (
 from moorings.errors.requests import (
     AlreadyArchived,
     Archived,
+    AttributeHasDependents,
     AttributeInUse,
     AttributeNotFound,
     AuthenticationRequired,
@@ -129,6 +131,7 @@ __all__ = [
     "AlreadyArchived",
     "AnotherService",
     "Archived",
+    "AttributeHasDependents",
     "AttributeInUse",
     "AttributeNotFound",
     "AuthenticationRequired",

@@ -91,6 +91,13 @@ class AttributeInUse(MooringsError):
         super().__init__(f'User attribute "{name}" exists already')
 
 
+class AttributeHasDependents(MooringsError):
+    """Environments are chosen by this user attribute, or users have values of it."""
+
+    def __init__(self, name: str, dependents: str, act: str) -> None:
+        super().__init__(f'User attribute "{name}" is in use: {dependents}. Send force=true to {act} it anyway')
+
+
 class NameTaken(MooringsError):
     """Something else has this name."""
 

@@ -1,0 +1,135 @@
+"""Who gets another connection through a base connection after a change of attributes, values or environments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import attributes
+from moorings.access.attributes import Held
+from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue
+from moorings.connections.models import Connection
+from moorings.environments.routing import Base, choose
+from moorings.environments.service import meanings
+from moorings.errors import AttributeHasDependents
+
+Places = Mapping[tuple[str, str], str | None]
+"""(`user` or `key`, its id) → the connection that they get; None where they are denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """So many users and organization keys whose connection changed from one to another (None: they get 403)."""
+
+    base: Connection
+    before: Connection | None
+    after: Connection | None
+    users: int
+    api_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dependents:
+    """What depends on a user attribute: base connections that name it, and how many users and keys have values."""
+
+    connections: tuple[Connection, ...]
+    users: int
+    api_keys: int
+
+
+async def places(session: AsyncSession, base: Connection) -> Places:
+    """Which connection everybody gets who asks for this one and makes no choice of their own."""
+    found = await meanings(session, base)
+    everybody = await attributes.holders(session, base.organization_id, found.attribute)
+    return {
+        (kind, owner_id): _place(found, held)
+        for kind, owners in (("user", everybody.users), ("key", everybody.keys))
+        for owner_id, held in owners.items()
+    }
+
+
+def _place(base: Base, held: Held) -> str | None:
+    return choose(base, held.own, held.default).connection_id
+
+
+async def since(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
+    """Who gets another connection now than `before`, the greatest number first."""
+    after = await places(session, base)
+    counted = Counter(
+        (before[owner], place, owner[0]) for owner, place in after.items() if before.get(owner, place) != place
+    )
+    pairs = {(left, right): sum(counted[left, right, kind] for kind in ("user", "key")) for left, right, _ in counted}
+    return [
+        Move(
+            base,
+            await session.get(Connection, left) if left else None,
+            await session.get(Connection, right) if right else None,
+            counted[left, right, "user"],
+            counted[left, right, "key"],
+        )
+        for left, right in sorted(pairs, key=lambda pair: (-pairs[pair], str(pair)))
+    ]
+
+
+# ---- user attributes --------------------------------------------------------------------------------------------
+
+
+async def dependents(session: AsyncSession, attribute: UserAttribute) -> Dependents:
+    """What depends on a user attribute. An archived base connection counts: it can be restored."""
+    named = (
+        Connection.organization_id == attribute.organization_id,
+        Connection.environment_attribute == attribute.name,
+    )
+    bases = await session.scalars(select(Connection).where(*named).order_by(Connection.name, Connection.id))
+    values = select(func.count()).select_from(UserAttributeValue).where(UserAttributeValue.attribute_id == attribute.id)
+    users = values.join(User, User.id == UserAttributeValue.user_id).where(User.deleted_at.is_(None))
+    keys = values.join(ApiKey, ApiKey.id == UserAttributeValue.key_id).where(ApiKey.revoked_at.is_(None))
+    return Dependents(tuple(bases), await session.scalar(users) or 0, await session.scalar(keys) or 0)
+
+
+async def places_of(session: AsyncSession, bases: Iterable[Connection]) -> list[tuple[Connection, Places]]:
+    """`places` of several base connections."""
+    return [(base, await places(session, base)) for base in bases]
+
+
+async def unmatched(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
+    """Of `since`, those who get the base connection itself now, or none: a change seldom means to do that."""
+    return [move for move in await since(session, base, before) if move.after is None or move.after.id == base.id]
+
+
+async def since_all(session: AsyncSession, before: Iterable[tuple[Connection, Places]]) -> list[Move]:
+    """`since` for several base connections."""
+    return [move for base, places_before in before for move in await since(session, base, places_before)]
+
+
+def require_unused(attribute: UserAttribute, found: Dependents, act: str) -> None:
+    """Raise AttributeHasDependents where anything depends on the attribute; `act` is what was asked for."""
+    said: list[str] = []
+    if found.connections:
+        said.append(f"it decides the environment of {_listed(found.connections)}")
+    if found.users or found.api_keys:
+        said.append(
+            f"{counted(found.users, found.api_keys)} {'has' if found.users + found.api_keys == 1 else 'have'} values"
+        )
+    if said:
+        raise AttributeHasDependents(attribute.name, ", and ".join(said), act)
+
+
+def counted(users: int, api_keys: int) -> str:
+    """Numbers of users and API keys in words: `1 user and 2 API keys`."""
+    parts = [(users, "user"), (api_keys, "API key")]
+    return " and ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in parts if number)
+
+
+NAMED = 5
+"""How many connections a message names."""
+
+
+def _listed(connections: tuple[Connection, ...]) -> str:
+    names = [f'"{each.name}"{" (archived)" if each.deleted_at else ""}' for each in connections[:NAMED]]
+    more = len(connections) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
