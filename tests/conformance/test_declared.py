@@ -58,8 +58,9 @@ class Resource:
         self._known = prints
         return differing | drifted
 
-    def apply(self) -> str:
-        sent = self.plan()
+    def apply(self, **again: Any) -> str:
+        """Send what differs, and `again`: secrets that have to be sent with a new destination."""
+        sent = self.plan() | again
         answer = self._service.request(
             "PATCH", f"/connections/{self.id}", json=sent, headers={"if-match": self.state["etag"]}
         )
@@ -81,7 +82,9 @@ class TestCycle:
         moved = {key: value for key, value in ELSEWHERE.items() if key in VALID[dialect]} | {"port": 7777, "name": "m"}
         resource.declared |= moved
         assert resource.plan() == moved
-        assert resource.apply() == "Updated connection settings."
+        secrets = {key: value for key, value in VALID[dialect].items() if key in SECRETS}
+        said = "Updated connection settings and credentials." if secrets else "Updated connection settings."
+        assert resource.apply(**secrets) == said
         assert resource.plan() == {}
         assert (resource.id, resource.state["createdAt"]) == (identity, created)
         resource.destroy()
@@ -111,10 +114,9 @@ class TestSecrets:
 class TestWhatChangedBetweenPlanAndApply:
     def test_is_not_overwritten(self, service: Any) -> None:
         resource = Resource(service, "postgres", VALID["postgres"])
-        service.request("PATCH", f"/connections/{resource.id}", json={"host": "by-hand"})
-        answer = service.request(
-            "PATCH", f"/connections/{resource.id}", json={"port": 1}, headers={"if-match": resource.state["etag"]}
-        )
+        service.request("PATCH", f"/connections/{resource.id}", json={"host": "by-hand", "passwordUnencrypted": "p"})
+        body, headers = {"queryTimeoutSeconds": 7}, {"if-match": resource.state["etag"]}
+        answer = service.request("PATCH", f"/connections/{resource.id}", json=body, headers=headers)
         assert answer.status_code == 412
         assert resource.read()["settings"]["host"] == "by-hand"
         assert resource.plan() == {"host": "h"}

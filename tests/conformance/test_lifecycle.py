@@ -84,7 +84,7 @@ class TestEtag:
         seen = {shown(service, made)["etag"]}
         for body in (
             {"name": "other"},
-            {"port": 5433},
+            {"port": 5433, "passwordUnencrypted": "p"},
             {"passwordUnencrypted": "other"},
             {"baseRole": "QUERIER"},
             {"environmentUserAttribute": {"attributeName": "a", "defaultValues": ["b"]}},
@@ -104,7 +104,7 @@ class TestEtag:
     def test_a_change_that_does_not_match_is_not(self, service: Any, form: str) -> None:
         made = service.create()
         etag = shown(service, made)["etag"]
-        patch(service, made, {"port": 5433})
+        patch(service, made, {"port": 5433, "passwordUnencrypted": "p"})
         headers = {"if-match": form.format(etag)}
         for answer in (
             patch(service, made, {"name": "lost"}, headers=headers),

@@ -162,8 +162,10 @@ class TestWarnings:
     def test_pointing_one_elsewhere_says_so(self, service):
         base, other = service.create(name="Warehouse"), service.create()
         attach(service, base, other)
-        answer = service.request("PATCH", f"/connections/{other}", json={"host": "elsewhere"}).json()
-        assert (answer["message"], len(answer["warnings"])) == ("Updated connection settings.", 1)
+        answer = service.request(
+            "PATCH", f"/connections/{other}", json={"host": "elsewhere", "passwordUnencrypted": "p"}
+        ).json()
+        assert (answer["message"], len(answer["warnings"])) == ("Updated connection settings and credentials.", 1)
         assert 'an environment of "Warehouse"' in answer["warnings"][0]
         for harmless in ({"name": "Another"}, {"baseRole": "QUERIER"}, {"host": "elsewhere"}):
             assert "warnings" not in service.request("PATCH", f"/connections/{other}", json=harmless).json()

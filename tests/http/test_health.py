@@ -278,7 +278,7 @@ class TestProbing:
         connection = ill(service, closed_port)
         found = service.request("POST", f"/connections/{connection}/test")
         assert found.json()["success"] is False
-        service.request("PATCH", f"/connections/{connection}", json={"host": "127.0.0.2"})
+        service.request("PATCH", f"/connections/{connection}", json={"host": "127.0.0.2", "passwordUnencrypted": "p"})
         before = told(service, connection)["records"]
 
         service.change(lambda session: health.record(session, connection, 1, TestReport(()), webhook=False))

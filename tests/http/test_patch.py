@@ -239,7 +239,8 @@ class TestSettings:
     def test_every_field_changes_in_place(self, service):
         made = service.create()
         body = {"name": "Renamed", "host": "other", "port": 5433, "database": "e", "defaultSchema": "sales"}
-        assert self.changed(service, made, body | {"queryTimeoutSeconds": 60, "sslMode": "require"}) == self.MESSAGE
+        moved = body | {"queryTimeoutSeconds": 60, "sslMode": "require", "passwordUnencrypted": "p"}
+        assert self.changed(service, made, moved) == "Updated connection settings and credentials."
         shown = stored(service, made)
         assert (shown["name"], shown["database"], shown["defaultSchema"]) == ("Renamed", "e", "sales")
         assert self.changed(service, made, body) == NOTHING
@@ -257,7 +258,7 @@ class TestSettings:
         ("body", "message"),
         [
             ({"host": "x", "passwordUnencrypted": "n"}, "Updated connection settings and credentials."),
-            ({"host": "x", "baseRole": "QUERIER"}, "Updated connection settings and default role."),
+            ({"database": "x", "baseRole": "QUERIER"}, "Updated connection settings and default role."),
             (
                 {"host": "x", "passwordUnencrypted": "n", "baseRole": "QUERIER"} | attribute("a"),
                 "Updated connection settings, credentials, default role and user attribute settings.",
@@ -286,7 +287,8 @@ class TestSettings:
 
 class TestAtOnce:
     def test_changes_of_different_fields_are_all_made(self, service, at_once):
-        changes = [{"host": "elsewhere"}, {"port": 7777}, {"queryTimeoutSeconds": 7}, {"passwordUnencrypted": "other"}]
+        secret = {"passwordUnencrypted": "other"}
+        changes = [{"host": "elsewhere"} | secret, {"port": 7777} | secret, {"queryTimeoutSeconds": 7}, secret]
         for _ in range(3):
             connection = service.create()
             before = service.request("GET", f"/connections/{connection}").json()["connection"]

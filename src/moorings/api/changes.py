@@ -54,11 +54,14 @@ async def read(call: Call) -> Changes:
     fields.sort(known)
     environment = _environment(fields, call.connection.environment_attribute)
     fields.done()
+    sent = {field for field in config.model_fields if config.wire_name(field) in own}
+    if changed is not None:  # what a new destination takes away is replaced by nothing
+        sent |= target.config.secrets().keys() - changed.secrets().keys()
     return Changes(
         base_role=Role[ROLE_ALIASES.get(role, role)] if role else None,
         environment=environment,
         config=changed,
-        sent=frozenset(field for field in config.model_fields if config.wire_name(field) in own),
+        sent=frozenset(sent),
     )
 
 

@@ -22,6 +22,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.destinations import DESTINATIONS, Destinations, another_value
 from moorings.dialects.failures import https_faults
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.tls import failure
@@ -39,8 +40,9 @@ class Config(ConnectionConfig, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = always("region")
     LOGINS: ClassVar[tuple[Login, ...]] = (
         Login(ACCESS_KEY, ("username", "password")),
-        Login(ROLE, ("aws_role_arn",), inferred_from="aws_role_arn"),
+        Login(ROLE, ("aws_role_arn",), inferred_from="aws_role_arn", uses=("password",)),
     )
+    DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "region": another_value}
 
     dialect: Literal["athena"] = "athena"
     always_scope_view_names: bool = True

@@ -54,7 +54,7 @@ class Config(ConnectionConfig, frozen=True):
         Login(SERVICE_ACCOUNT),
         Login("bigquery-oauth-user", ()),
         Login("bigquery-byo-oauth-user", ("oauth_client_id", "oauth_client_secret")),
-        Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience"),
+        Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience", uses=("password",)),
     )
 
     dialect: Literal["bigquery"] = "bigquery"

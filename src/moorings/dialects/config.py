@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from moorings.dialects.destinations import DESTINATIONS, Destinations, with_secrets_kept_home
 from moorings.dialects.facts import FieldFacts
 from moorings.dialects.fields import (
     Certificates,
@@ -57,6 +58,8 @@ class ConnectionConfig(BaseModel, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = ()
     LOGINS: ClassVar[tuple[Login, ...]] = (Login(None),)
     """The ways to log in; the first is the default."""
+    DESTINATIONS: ClassVar[Destinations] = DESTINATIONS
+    """The fields whose change sends the secrets to another destination, or less well protected."""
 
     dialect: str = Field("", description="The kind of warehouse.")
     name: Name = Field("", description="What people call the connection; need not be unique.")
@@ -214,6 +217,11 @@ class ConnectionConfig(BaseModel, frozen=True):
         required = login.requires if login else ()
         return any(given[field] is None for field in required if field in self.secret_fields())
 
+    @property
+    def effective_ssl_mode(self) -> str:
+        """The TLS mode in force; drivers without a mode of their own verify the server."""
+        return self.ssl_mode or "verify-full"
+
     # ---- storing and connecting --------------------------------------------------------------------------------------
 
     @property
@@ -242,8 +250,9 @@ class ConnectionConfig(BaseModel, frozen=True):
     def changed(self, body: Mapping[str, Any]) -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
 
-        What was derived from the secrets up to now, and is not changed by itself, follows new ones. Raises what `read`
-        does; a privateKey that the dialect has no use for is a fault too, since nothing would ever read it.
+        What was derived from the secrets up to now, and is not changed by itself, follows new ones. With a new
+        destination, secrets that the login does not use are taken away. Raises what `read` does, and InvalidInput for
+        each secret that has to be sent again because its destination changes.
         """
         fields = {self.wire_name(field): field for field in type(self).model_fields}
         if unknown := [key for key in body if key not in fields]:
@@ -255,7 +264,7 @@ class ConnectionConfig(BaseModel, frozen=True):
             if value is not None and (field not in derived or value != derived[field])
         }
         given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
-        return self.read(given)
+        return with_secrets_kept_home(self, self.read(given), frozenset(fields[key] for key in body))
 
     def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
         values = {field: SecretStr(value) for field, value in secrets.items()}

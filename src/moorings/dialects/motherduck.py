@@ -15,6 +15,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.destinations import DESTINATIONS, Destinations, another_value
 from moorings.dialects.required import Need, always
 
 
@@ -22,6 +23,7 @@ class Config(ConnectionConfig, frozen=True):
     """What a MotherDuck connection needs."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
+    DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "database": another_value}
 
     dialect: Literal["motherduck"] = "motherduck"
     always_scope_view_names: bool = True

@@ -19,15 +19,14 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.destinations import another_domain
 from moorings.dialects.fields import Port
 from moorings.dialects.mssql_faults import FAULTS, STATES, TELLTALES
 from moorings.dialects.required import Login, Need, always
 
 SQL_LOGIN = "mssql-sql-authentication"
-ENTRA = {
-    "mssql-active-directory-password": "ActiveDirectoryPassword",
-    "mssql-active-directory-service-principal": "ActiveDirectoryServicePrincipal",
-}
+ENTRA_PASSWORD, ENTRA_PRINCIPAL = "mssql-active-directory-password", "mssql-active-directory-service-principal"
+ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDirectoryServicePrincipal"}
 """authenticationType → the driver's word for a login by Entra ID."""
 
 
@@ -36,7 +35,12 @@ class Config(ConnectionConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username", "default_schema")
 
-    LOGINS: ClassVar[tuple[Login, ...]] = (Login(SQL_LOGIN), *map(Login, ENTRA))
+    LOGINS: ClassVar[tuple[Login, ...]] = (
+        Login(SQL_LOGIN),
+        # Entra ID passes the password on to the identity provider that the user's domain names.
+        Login(ENTRA_PASSWORD, destinations={"username": another_domain}),
+        Login(ENTRA_PRINCIPAL),
+    )
 
     dialect: Literal["mssql"] = "mssql"
     port: Port | None = 1433

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,12 +24,23 @@ class Need:
 class Login:
     """One way to log in: its authenticationType, what it requires, and the field whose presence alone implies it.
 
-    A dialect with a single way has one Login without a name, and takes any authenticationType.
+    `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
+    no other, sends its secrets; see `dialects.destinations`. A dialect with a single way has one Login without a name,
+    and takes any authenticationType.
     """
 
     name: str | None
     requires: tuple[str, ...] = ("password",)
     inferred_from: str | None = None
+    uses: tuple[str, ...] = ()
+    destinations: Mapping[str, Callable[[Any, Any], bool]] = field(
+        default_factory=dict[str, Callable[[Any, Any], bool]]
+    )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The fields that it sends, required or not; the secrets are among them."""
+        return self.requires + self.uses
 
 
 def always(*fields: str) -> tuple[Need, ...]:

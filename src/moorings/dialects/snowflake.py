@@ -45,10 +45,14 @@ class Config(ConnectionConfig, frozen=True):
         *always("warehouse", "database", "username"),
     )
     LOGINS: ClassVar[tuple[Login, ...]] = (
-        Login("snowflake-password"),
+        Login("snowflake-password", uses=("oauth_client_secret",)),
         Login("snowflake-keypair", ("private_key",), inferred_from="private_key"),
         Login("snowflake-oauth-user", ("oauth_client_id", "oauth_client_secret")),
-        Login("snowflake-external-oauth-user", ("external_oauth_authorization_url", "external_oauth_token_url")),
+        Login(
+            "snowflake-external-oauth-user",
+            ("external_oauth_authorization_url", "external_oauth_token_url"),
+            uses=("oauth_client_secret",),
+        ),
     )
 
     dialect: Literal["snowflake"] = "snowflake"

@@ -308,7 +308,7 @@ class TestChanges:
 
     def test_null_brings_the_default_back(self) -> None:
         config = read("postgres", port=5433, defaultSchema="sales", offloadedSchemas="a,b")
-        changed = config.changed({"port": None, "defaultSchema": None})
+        changed = config.changed({"port": None, "defaultSchema": None, "passwordUnencrypted": "p"})
         assert (changed.port, changed.default_schema, changed.offloaded_schemas) == (5432, None, ("a", "b"))
 
     def test_what_is_required_stays_required(self) -> None:
