@@ -252,6 +252,10 @@ class Database:
             self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)
         return await self._version.read()
 
+    async def access_version(self, session: AsyncSession) -> Hashable:
+        """The version of the tables that rights follow from: it differs after each transaction that changed one."""
+        return (await session.execute(text("SELECT changed_by FROM freshness"))).scalar_one()
+
     async def kept(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What `load` answered at this version, from memory or fresh.
 

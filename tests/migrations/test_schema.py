@@ -21,6 +21,7 @@ import moorings.app  # noqa: F401  # every model of the service
 from moorings import migrations
 from moorings.db import Base
 from moorings.errors import OperatorError
+from moorings.migrations import freshness
 
 USER = "id, organization_id, email, name, organization_role, created_at"
 NOT_OURS = {"alembic_version", "freshness"}
@@ -98,6 +99,59 @@ class TestSchema:
         free = {"organizations", "installation"}
         owned = [table for table in Base.metadata.tables.values() if table.name not in free]
         assert [table.name for table in owned if table.c.organization_id.nullable] == []
+
+
+class TestFreshness:
+    """Running queries are checked again when a table changes from which their right follows."""
+
+    RIGHTS = ("moorings.access", "moorings.connections", "moorings.environments")
+    NO_RIGHT = frozenset({"installation", "repeatable_requests", "connection_secrets"})
+
+    def test_every_such_table_is_watched(self, url):
+        tables = {
+            str(mapper.local_table.key)
+            for mapper in Base.registry.mappers
+            if mapper.class_.__module__.startswith(self.RIGHTS)
+        }
+        assert set(freshness.WATCHED) == tables - self.NO_RIGHT
+        migrations.migrate(url)
+        assert looking(url, self._watched) >= {(table, 3) for table in freshness.WATCHED}
+
+    def _watched(self, connection: Connection) -> set[tuple[str, int]]:
+        """Each table with triggers that touch the row, and how many of INSERT, UPDATE and DELETE they watch."""
+        if connection.dialect.name == "sqlite":
+            sql = "SELECT tbl_name, count(*) FROM sqlite_master WHERE name LIKE 'touch_freshness%' GROUP BY 1"
+        else:
+            sql = (
+                "SELECT event_object_table, count(*) FROM information_schema.triggers"
+                " WHERE trigger_name = 'touch_freshness' GROUP BY 1"
+            )
+        return {(table, number) for table, number in connection.execute(text(sql))}
+
+    def test_a_change_is_counted(self, url):
+        migrations.migrate(url)
+
+        def version(connection: Connection) -> Any:
+            return connection.execute(text("SELECT changed_by FROM freshness")).scalar()
+
+        before = looking(url, version)
+        looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('1', 'n', 5)")))
+        between = looking(url, version)
+        looking(url, lambda connection: connection.execute(text("UPDATE organizations SET name = 'm'")))
+        assert len({before, between, looking(url, version)}) == 3
+
+    def test_a_table_that_is_made_anew_is_watched_again(self, tmp_path):
+        """SQLite drops a table's triggers with the table."""
+        url = f"sqlite+aiosqlite:///{tmp_path / 'moorings.db'}"
+        migrations.migrate(url)
+        for statement in (
+            "DROP TRIGGER touch_freshness_users_update",
+            "UPDATE alembic_version SET version_num = '0008'",
+        ):
+            looking(url, lambda connection, statement=statement: connection.execute(text(statement)))
+        looking(url, lambda connection: connection.execute(text("DROP TABLE freshness")))
+        migrations.migrate(url)
+        assert ("users", 3) in looking(url, self._watched)
 
 
 class TestRevisions:

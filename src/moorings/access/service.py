@@ -80,6 +80,18 @@ async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
     key = (await session.execute(select(ApiKey).where(ApiKey.token_hash == hashed))).scalar_one_or_none()
     if key is None or not hmac.compare_digest(key.token_hash, hashed) or key.disabled_at or key.revoked_at:
         raise InvalidToken
+    return await _actor(session, key)
+
+
+async def actor(session: AsyncSession, key_id: str) -> Actor:
+    """The actor behind a key that was authenticated before; raises InvalidToken where it is not valid any more."""
+    key = await session.get(ApiKey, key_id)
+    if key is None or key.disabled_at or key.revoked_at:
+        raise InvalidToken
+    return await _actor(session, key)
+
+
+async def _actor(session: AsyncSession, key: ApiKey) -> Actor:
     if key.user_id is None:
         return Actor(key.organization_id, key.id, None, admin=True, roles={})
     user = await session.get_one(User, key.user_id)

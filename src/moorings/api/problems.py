@@ -17,6 +17,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.NameTaken: 409,
     errors.AttributeHasDependents: 409,
     errors.QueryCancelled: 409,
+    errors.AccessLost: 403,
     errors.Archived: 410,
     errors.PreconditionFailed: 412,
     errors.BodyTooLarge: 413,

@@ -11,6 +11,7 @@ from moorings.api.routing import UUID, Call, Parameter, Route
 from moorings.api.shapes import Done, PlanShape, ResultShape
 from moorings.api.streams import QUERY_ID, TIMEOUT, Stream
 from moorings.errors import (
+    AccessLost,
     Fault,
     InvalidInput,
     NotAcceptable,
@@ -22,6 +23,7 @@ from moorings.errors import (
     Saturated,
     WarehouseError,
 )
+from moorings.queries.rights import Claim
 from moorings.queries.service import Asked
 
 SQL_LIMIT = 500_000
@@ -42,10 +44,11 @@ async def query(call: Call) -> Stream | PlanShape:
     asked = _read(call)
     chosen = None if dry_run else encoder(choose(_accept(call)))
     target = await targets.routed(call, Permission.QUERY, environment)
+    claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
     if chosen is None:
-        plan = await call.services.queries.plan(target, asked)
+        plan = await call.services.queries.plan(target, asked, claim)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
-    return await streams.opened(call, target, asked, chosen)
+    return await streams.opened(call, target, asked, claim, chosen)
 
 
 OLD = ("0.9", "1.0", "1")
@@ -114,6 +117,7 @@ ROUTES = (
             Saturated,
             WarehouseError,
             QueryCancelled,
+            AccessLost,
             QueryTimeout,
         ),
         media_types=FORMATS,

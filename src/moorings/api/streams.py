@@ -17,6 +17,7 @@ from moorings.api.results import Encoder
 from moorings.api.routing import Call, Headers
 from moorings.engine.service import Target
 from moorings.errors import MooringsError, QueryCancelled, WarehouseError
+from moorings.queries.rights import Claim
 from moorings.queries.service import Asked, Query
 
 T = TypeVar("T")
@@ -120,14 +121,14 @@ class Stream:
             await _ended(ahead)
 
 
-async def opened(call: Call, target: Target, asked: Asked, encoder: Encoder) -> Stream:
+async def opened(call: Call, target: Target, asked: Asked, claim: Claim, encoder: Encoder) -> Stream:
     """Run a query as far as its first rows; raises what fails until then, for an ordinary error response."""
     async with contextlib.AsyncExitStack() as held:
         client = Client(call)
         held.push_async_callback(client.unwatch)
 
         async def begin() -> tuple[Query, bytes]:
-            query = await held.enter_async_context(call.services.queries.running(call.actor, target, asked))
+            query = await held.enter_async_context(call.services.queries.running(call.actor, target, asked, claim))
             return query, await query.start(asked, encoder, read_only=target.config.read_only)
 
         query, first = await client.unless_gone(begin())

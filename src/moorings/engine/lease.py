@@ -61,9 +61,9 @@ class Lease:
         """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
         return await self._cross(lambda: encode(self._seat.guard(self._next)))
 
-    async def cancel(self) -> None:
-        """Stop the statement in the warehouse; the open or pull that waits for it raises QueryCancelled."""
-        self._stop(errors.QueryCancelled())
+    async def cancel(self, reason: errors.QueryCancelled | None = None) -> None:
+        """Stop the statement in the warehouse; the open or pull that waits for it raises the reason."""
+        self._stop(reason or errors.QueryCancelled())
         if self._cancelling is not None:
             await asyncio.shield(self._cancelling.future)
 

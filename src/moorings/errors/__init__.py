@@ -28,7 +28,9 @@
     │   ├── LoginRefused                            step authenticate
     │   ├── DatabaseNotFound · DatabaseForbidden    step database
     │   ├── SchemaNotFound · SchemaForbidden        step schemas
-    │   ├── StatementRefused · StatementForbidden · ReadOnly · QueryTimeout · QueryCancelled
+    │   ├── StatementRefused · StatementForbidden · ReadOnly · QueryTimeout
+    │   ├── QueryCancelled
+    │   │   └── AccessLost
     │   │   · SessionLost · ParametersRefused       step query
     │   ├── DriverMissing · DialectNotConnectable · NotAllowedHere  before any step
     │   └── UnknownFault                            what no table names
@@ -100,6 +102,7 @@ from moorings.errors.requests import (
     WrongContentType,
 )
 from moorings.errors.warehouses import (
+    AccessLost,
     AnotherService,
     CertificateRefused,
     ConnectTimeout,
@@ -128,6 +131,7 @@ from moorings.errors.warehouses import (
 )
 
 __all__ = [
+    "AccessLost",
     "AlreadyArchived",
     "AnotherService",
     "Archived",

@@ -155,6 +155,13 @@ class QueryCancelled(WarehouseError):
     temporary = True
 
 
+class AccessLost(QueryCancelled):
+    """The query was stopped: its key, its user's role or its connection has changed, and it is no longer permitted."""
+
+    code = "access_lost"
+    temporary = False
+
+
 class SessionLost(WarehouseError):
     """The database closed the session. Try again; if it happens often, look into the database's own log."""
 

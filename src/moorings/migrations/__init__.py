@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
+from moorings.migrations import freshness
 
-HEAD = "0008"
+HEAD = "0009"
 """The revision this code is written for."""
 
 
@@ -75,6 +76,8 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     try:
         command.upgrade(config, HEAD)
+        if connection.dialect.name == "sqlite" and inspect(connection).has_table(freshness.TABLE):
+            freshness.watch(connection)
         _require_sound(connection)
     except CommandError:
         raise OperatorError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,9 +22,10 @@ from moorings.db import Database
 from moorings.dialects.base import Statement
 from moorings.dialects.structure import Plan
 from moorings.engine.service import Engine, Lease, Target
-from moorings.errors import QueryIdInUse, QueryNotFound, WarehouseError
+from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
 from moorings.queries import owners
 from moorings.queries.models import RunningQuery
+from moorings.queries.rights import Claim, Watch, holds
 from moorings.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.2
-"""How often a process looks whether another one was asked to cancel a query of its own."""
+"""How often a process looks whether another one was asked to cancel a query of its own, and whether rights changed."""
 CANCEL_SECONDS = 2.0
 """How long a cancel waits for the warehouse to have heard of it, before it goes on by itself."""
 STALE_MILLISECONDS = 65 * 60 * 1000
@@ -105,9 +106,9 @@ class Query:
         """Done, with the reason, once the statement was cancelled or ran out of time."""
         return self._lease.stopped
 
-    async def cancel(self) -> None:
-        """Stop the statement in the warehouse; whoever waits for its rows gets QueryCancelled."""
-        await self._lease.cancel()
+    async def cancel(self, reason: QueryCancelled | None = None) -> None:
+        """Stop the statement in the warehouse; whoever waits for its rows gets the reason."""
+        await self._lease.cancel(reason)
 
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
         if batch is None:
@@ -132,6 +133,7 @@ class Queries:
         self._settings = settings
         self._owner = owners.this_process()
         self._running: dict[str, Query] = {}
+        self._watches: set[Watch] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._poller: asyncio.Task[None] | None = None
@@ -165,30 +167,46 @@ class Queries:
     # ---- run --------------------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def running(self, actor: Actor, target: Target, asked: Asked) -> AsyncGenerator[Query]:
+    async def running(self, actor: Actor, target: Target, asked: Asked, claim: Claim) -> AsyncGenerator[Query]:
         """A session for the block, listed as a running query while it lasts; leaving the block stops what still runs.
 
-        Raises Saturated, the WarehouseError of the login, or QueryIdInUse.
+        Raises Saturated, the WarehouseError of the login, QueryIdInUse, or AccessLost while it waits for a session.
         """
         timeout = self._timeout(target, asked)
         query_id = asked.query_id or str(uuid.uuid4())
-        async with self._engine.lease(target) as lease:
+        async with contextlib.AsyncExitStack() as held:
+            watch = held.enter_context(self._watching(claim))
+            lease = await watch.unless_lost(held.enter_async_context(self._engine.lease(target)))
             await self._register(actor, target, query_id, lease.session_id)
-            query = Query(query_id, lease, timeout, self._row_limit(asked.row_limit))
+            query = watch.query = Query(query_id, lease, timeout, self._row_limit(asked.row_limit))
             self._enter(query)
             try:
+                watch.require()
                 yield query
             finally:
                 self._leave(query)
                 # A task of its own: whoever runs the query may be cancelled right now, and again.
                 await asyncio.shield(self._spawn(self._forget(query_id)))
 
-    async def plan(self, target: Target, asked: Asked) -> Plan:
+    async def plan(self, target: Target, asked: Asked, claim: Claim) -> Plan:
         """What running a statement would take; it is not run. Raises Saturated or WarehouseError."""
         timeout = self._timeout(target, asked)
         statement = Statement(asked.sql, asked.parameters, read_only=target.config.read_only, timeout_seconds=timeout)
-        async with self._engine.lease(target) as lease:
-            return await lease.ask(lambda session: session.plan(statement), timeout)
+        async with contextlib.AsyncExitStack() as held:
+            watch = held.enter_context(self._watching(claim))
+            lease = await watch.unless_lost(held.enter_async_context(self._engine.lease(target)))
+            return await watch.unless_lost(lease.ask(lambda session: session.plan(statement), timeout))
+
+    @contextlib.contextmanager
+    def _watching(self, claim: Claim) -> Generator[Watch]:
+        watch = Watch(claim)
+        self._watches.add(watch)
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll())
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
 
     def _timeout(self, target: Target, asked: Asked) -> int:
         ceiling = target.config.query_timeout_seconds
@@ -197,8 +215,6 @@ class Queries:
     def _enter(self, query: Query) -> None:
         self._running[query.id] = query
         self._idle.clear()
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.create_task(self._poll())
 
     def _leave(self, query: Query) -> None:
         del self._running[query.id]
@@ -252,21 +268,39 @@ class Queries:
             await asyncio.wait({self._spawn(self._running[query_id].cancel())}, timeout=CANCEL_SECONDS)
 
     async def _poll(self) -> None:
-        """Look for cancels that reached another process; ends when nothing runs here."""
-        while self._running:
+        """Look for cancels that reached another process, and for lost rights; ends when nothing waits or runs here."""
+        while self._watches:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                wanted = await self._cancels()
+                async with self._db.reading() as session:
+                    cancelled = await self._cancels(session)
+                    await self._check_rights(session)
             except SQLAlchemyError as refused:
                 log.warning("cancels_not_read", reason=type(refused).__name__)
                 continue
-            for query in [self._running[query_id] for query_id in wanted if query_id in self._running]:
+            for query in [self._running[query_id] for query_id in cancelled if query_id in self._running]:
                 self._spawn(query.cancel())
 
-    async def _cancels(self) -> Sequence[str]:
+    async def _cancels(self, session: AsyncSession) -> Sequence[str]:
         mine = (RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None))
-        async with self._db.reading() as session:
-            return (await session.scalars(select(RunningQuery.id).where(*mine))).all()
+        return (await session.scalars(select(RunningQuery.id).where(*mine))).all()
+
+    async def _check_rights(self, session: AsyncSession) -> None:
+        """Stop each query whose right is lost. A claim is checked once per version of the access tables."""
+        version = await self._db.access_version(session)
+        found: dict[Claim, bool] = {}
+        for watch in [each for each in self._watches if each.checked != version]:
+            if watch.claim not in found:
+                found[watch.claim] = await holds(session, watch.claim)
+            watch.checked = version
+            if not found[watch.claim]:
+                self._revoke(watch)
+
+    def _revoke(self, watch: Watch) -> None:
+        watch.revoke()
+        if watch.query is not None:
+            log.info("query_lost_access", query=watch.query.id, key=watch.claim.key_id)
+            self._spawn(watch.query.cancel(AccessLost()))
 
 
 async def running_on(session: AsyncSession, connection_id: str) -> int:

@@ -1,0 +1,96 @@
+"""The right by which a query runs or waits, and what becomes of the query once the right is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import service as access
+from moorings.access.policy import Permission
+from moorings.connections import service as connections
+from moorings.environments import service as environments
+from moorings.errors import (
+    AccessLost,
+    Archived,
+    InvalidToken,
+    MooringsError,
+    NotFound,
+    PermissionDenied,
+    WarehouseError,
+)
+
+if TYPE_CHECKING:
+    from moorings.queries.service import Query
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a query's right follows from: its key, the connection that it names, and the one that it was routed to."""
+
+    key_id: str
+    base_id: str
+    environment: str | None
+    """The environment that the caller chose explicitly."""
+    connection_id: str
+
+
+async def holds(session: AsyncSession, claim: Claim) -> bool:
+    """Whether a request like this one would still be let through, and reach the same connection."""
+    try:
+        actor = await access.actor(session, claim.key_id)
+        base = await connections.permitted(session, actor, claim.base_id, Permission.QUERY)
+        found = await environments.permitted(session, actor, base, Permission.QUERY, claim.environment)
+    except (InvalidToken, NotFound, PermissionDenied, Archived):
+        return False
+    return found.id == claim.connection_id
+
+
+def _future() -> asyncio.Future[WarehouseError]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """One query's claim, for as long as the query waits or runs."""
+
+    claim: Claim
+    checked: Hashable = None
+    """The version of the access tables at which the claim was last checked; None before the first time.
+
+    The request itself was checked just now. So a query that ends before the first look costs no statement.
+    """
+    query: Query | None = None
+    """The query, once it has a session."""
+    lost: asyncio.Future[WarehouseError] = field(default_factory=_future)
+    """Done once the right is lost."""
+
+    def require(self) -> None:
+        """Raise AccessLost where the right is lost."""
+        if self.lost.done():
+            raise self.lost.result()
+
+    async def unless_lost(self, work: Awaitable[T]) -> T:
+        """Await something; where the right is lost first, cancel it and raise AccessLost."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, self.lost}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise self.lost.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, MooringsError):
+                    await task
+
+    def revoke(self) -> None:
+        """Note that the right is lost."""
+        if not self.lost.done():
+            self.lost.set_result(AccessLost())
