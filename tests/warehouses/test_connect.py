@@ -11,6 +11,7 @@ import pytest
 
 from moorings.dialects.faults import redact
 from moorings.engine.service import TestReport
+from moorings.errors import InvalidInput
 from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
 from tests.warehouses.servers.process import SENTINEL, free_port
@@ -80,9 +81,13 @@ class TestFaults:
 
 @pytest.mark.needs("server")
 class TestFaultsOfServers:
-    @pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 70 + ".example"], ids=["unknown", "too-long"])
+    @pytest.mark.parametrize("name", ["no-such-host.invalid", f"{'x' * 63}.invalid"], ids=["unknown", "long"])
     def test_a_host_that_no_dns_knows(self, probe: Callable[..., TestReport], warehouse: Warehouse, name: str) -> None:
         failed(probe(**{warehouse.under.host: name}), "resolve", "host_not_found", "host")
+
+    def test_a_host_of_too_long_a_part(self, warehouse: Warehouse) -> None:
+        with pytest.raises(InvalidInput):
+            warehouse.config(**{warehouse.under.host: "x" * 64 + ".invalid"})
 
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
         failed(probe(port=free_port()), "connect", "port_closed", "host", "port")

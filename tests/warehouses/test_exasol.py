@@ -80,8 +80,9 @@ class TestHosts:
         assert warehouse.dialect.address(warehouse.config(host="10.0.0.11..14")) is None
         assert warehouse.dialect.address(warehouse.config(host="db.example/AB12", port=1)) == ("db.example", 1)
 
-    def test_what_no_driver_takes_is_told(self, probe: Probe) -> None:
-        assert found(probe(host="a b:c,d"))[1] == "host_not_found"
+    def test_what_no_driver_takes_is_refused(self, warehouse: Warehouse) -> None:
+        with pytest.raises(errors.InvalidInput):
+            warehouse.config(host="a b:c,d")
 
 
 class TestReading:

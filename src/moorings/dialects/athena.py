@@ -12,7 +12,7 @@ catalog. Source: https://docs.aws.amazon.com/athena/latest/APIReference/Welcome.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.destinations import DESTINATIONS, Destinations, another_value
 from moorings.dialects.failures import https_faults
+from moorings.dialects.places import Line, Region
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.tls import failure
 
@@ -45,16 +46,12 @@ class Config(ConnectionConfig, frozen=True):
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "region": another_value}
 
     dialect: Literal["athena"] = "athena"
+    region: Region | None = None
+    host_override: Annotated[str, endpoints.place(SERVICES)] | None = None
     always_scope_view_names: bool = True
-    external_oauth_audience: str | None = Field(
+    external_oauth_audience: Line | None = Field(
         None, description="The external id that the role's trust policy asks for."
     )
-
-    @classmethod
-    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """What is wrong with the endpoints."""
-        if reason := endpoints.reason_against(given.get("host_override"), SERVICES):
-            yield "host_override", reason
 
 
 class ExecutionError(Exception):

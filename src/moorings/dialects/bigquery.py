@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from moorings import errors
 from moorings.dialects import endpoints
@@ -24,6 +24,7 @@ from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import https_faults
 from moorings.dialects.fields import UNWHOLESOME
+from moorings.dialects.places import Region, matching
 from moorings.dialects.required import Login
 from moorings.dialects.tls import failure
 
@@ -47,6 +48,23 @@ SERVICE_ACCOUNT_KEYS = (
 """What the JSON of a service account's key must hold."""
 
 
+Project = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}",
+        "Only the id of a Google Cloud project, such as my-project or example.com:my-project",
+    ),
+]
+Dataset = Annotated[str, matching(r"[A-Za-z0-9._:-]{1,1200}", "Only the name of a dataset, or project.dataset")]
+AccountEmail = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9._+-]{1,200}@[A-Za-z0-9.-]{1,200}",
+        "Only the e-mail address of a service account, such as name@project.iam.gserviceaccount.com",
+    ),
+]
+
+
 class Config(ConnectionConfig, frozen=True):
     """What a BigQuery connection needs for each way to log in."""
 
@@ -58,18 +76,20 @@ class Config(ConnectionConfig, frozen=True):
     )
 
     dialect: Literal["bigquery"] = "bigquery"
-    region: str | None = "us"
+    database: Project | None = None
+    default_schema: Dataset | None = None
+    region: Region | None = "us"
+    host_override: Annotated[str, endpoints.place((API, STORAGE))] | None = None
+    wif_service_account_email: AccountEmail | None = None
     always_scope_view_names: bool = True
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """What is wrong with the shape of the service account's key, and with the endpoints."""
+        """What is wrong with the shape of the service account's key."""
         key = given.get("password")
         key = key if isinstance(key, str) and login and login.name == SERVICE_ACCOUNT else ""
         if key and (reason := _reason_against(decoded(key))):
             yield "password", reason
-        if reason := endpoints.reason_against(given.get("host_override"), (API, STORAGE)):
-            yield "host_override", reason
 
     def derived(self) -> dict[str, Any]:
         """The project and the e-mail address of the service account, where no others are given."""

@@ -7,12 +7,13 @@ secrets. The fields and their order are those of the published API; the ones tha
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from moorings.dialects import places
 from moorings.dialects.destinations import DESTINATIONS, Destinations, with_secrets_kept_home
 from moorings.dialects.facts import FieldFacts
 from moorings.dialects.fields import (
@@ -22,15 +23,16 @@ from moorings.dialects.fields import (
     Names,
     Port,
     Role,
-    S3Url,
     Seconds,
     SslMode,
     Unmatched,
-    Url,
     Zone,
     ZoneOrNone,
 )
-from moorings.dialects.required import Login, Need, always, applies
+from moorings.dialects.hosts import Host
+from moorings.dialects.places import Line
+from moorings.dialects.required import Login, Need, always, applies, required
+from moorings.dialects.urls import S3Url, Url
 from moorings.dialects.validation import in_order, malformed, translated, unmet
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 
@@ -64,14 +66,14 @@ class ConnectionConfig(BaseModel, frozen=True):
     dialect: str = Field("", description="The kind of warehouse.")
     name: Name = Field("", description="What people call the connection; need not be unique.")
     password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
-    host: str | None = Field(None, description="Host name or address of the server.")
+    host: Host | None = Field(None, description="Host name or IP address of the server, without scheme, port and path.")
     port: Port | None = Field(None, description="Port of the server.")
-    database: str | None = Field(None, description="The database or catalog that queries start in.")
-    username: str | None = Field(None, description="The user or client to log in as.")
+    database: Line | None = Field(None, description="The database or catalog that queries start in.")
+    username: Line | None = Field(None, description="The user or client to log in as.")
     base_role: Role = Field("VIEWER", description="The least role that every user has on this connection.")
-    warehouse: str | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
-    region: str | None = Field(None, description="The cloud region where the data is.")
-    default_schema: str | None = Field(None, description="The schema of names that are written without one.")
+    warehouse: Line | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
+    region: Line | None = Field(None, description="The cloud region where the data is.")
+    default_schema: Line | None = Field(None, description="The schema of names that are written without one.")
     include_schemas: str | None = Field(None, description="Schemas to read, separated by commas; all when absent.")
     include_other_catalogs: str | None = Field(None, description="Further catalogs to read, separated by commas.")
     offloaded_schemas: Names | None = Field(None, description="Schemas to read only when asked for.")
@@ -106,18 +108,20 @@ class ConnectionConfig(BaseModel, frozen=True):
     )
     use_machine_auth: bool = Field(default=False, description="Whether a machine's client id and secret log in.")
     authentication_type: str | None = Field(None, description="How to log in; inferred when absent.")
-    aws_role_arn: str | None = Field(None, description="The AWS role to assume.")
-    host_override: str | None = Field(None, description="The full host name, where the usual one does not apply.")
+    aws_role_arn: Line | None = Field(None, description="The AWS role to assume.")
+    host_override: Host | None = Field(None, description="The full host name, where the usual one does not apply.")
     private_key: SecretStr | None = Field(None, description="The private key that logs in instead of a password.")
-    oauth_client_id: str | None = Field(None, description="The id of the OAuth client.")
+    oauth_client_id: Line | None = Field(None, description="The id of the OAuth client.")
     oauth_client_secret: SecretStr | None = Field(None, description="The secret of the OAuth client.")
-    external_oauth_audience: str | None = Field(None, description="The audience of the external OAuth server's tokens.")
+    external_oauth_audience: Line | None = Field(
+        None, description="The audience of the external OAuth server's tokens."
+    )
     external_oauth_authorization_url: Url | None = Field(
         None, description="Where the external OAuth server asks users to log in."
     )
     external_oauth_token_url: Url | None = Field(None, description="Where the external OAuth server hands out tokens.")
-    wif_audience: str | None = Field(None, description="The audience of workload identity federation.")
-    wif_service_account_email: str | None = Field(
+    wif_audience: Line | None = Field(None, description="The audience of workload identity federation.")
+    wif_service_account_email: Line | None = Field(
         None, description="The service account that workload identity federation acts as."
     )
     read_only: bool = Field(default=True, description="Whether statements may only read; the session enforces it.")
@@ -140,8 +144,8 @@ class ConnectionConfig(BaseModel, frozen=True):
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Self:
-        """The Config that a request body asks for.
+    def read(cls, body: Mapping[str, Any], unchanged: Iterable[str] = ()) -> Self:
+        """The Config that a request body asks for; `unchanged` fields are taken whatever text they hold.
 
         Raises UnknownKeys, or InvalidInput with every fault, in the order of the fields.
         """
@@ -152,17 +156,17 @@ class ConnectionConfig(BaseModel, frozen=True):
         needed = cls._needed(given)
         given = {field: value for field, value in given.items() if value != "" or cls._keeps_empty(field, needed)}
         faults = malformed(cls, given) | unmet(cls, given, needed)
-        config = cls._checked(given, faults)
+        config = cls._checked(given, faults, frozenset(unchanged))
         if config is None or faults:
             raise InvalidInput(in_order(cls, faults))
         return config.model_copy(update=config.derived())
 
     @classmethod
-    def _checked(cls, given: Mapping[str, Any], faults: dict[str, Fault]) -> Self | None:
+    def _checked(cls, given: Mapping[str, Any], faults: dict[str, Fault], unchanged: frozenset[str]) -> Self | None:
         """The Config, before what is derived; adds the faults of values to those found so far."""
         config = None
         try:
-            config = cls.model_validate(given)
+            config = cls.model_validate(given, context=unchanged)
         except ValidationError as refused:
             for fault in refused.errors(include_url=False):
                 faults.setdefault(str(fault["loc"][0]), translated(cls, fault))
@@ -240,12 +244,24 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def restore(cls, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Self:
-        """The Config that was stored. It was checked then: fields that came later take their defaults."""
+        """The Config that was stored. It was checked then, perhaps by older rules: `refused_places` tells.
+
+        Fields that came later take their defaults.
+        """
         values = {field: value for field, value in settings.items() if field in cls.model_fields}
         if values.get("offloaded_schemas") is not None:
             values["offloaded_schemas"] = tuple(values["offloaded_schemas"])
         values |= {field: SecretStr(value) for field, value in secrets.items() if field in cls.secret_fields()}
-        return cls.model_construct(None, **values)
+        return cls.model_construct(None, **places.cleaned(cls, values))
+
+    def refused_places(self) -> Sequence[Fault]:
+        """Stored hosts, URLs and the like that today's rules refuse; no session is opened with them."""
+        found = places.refused(self).items()
+        return [Fault(self.wire_name(field), "said", {"reason": reason}) for field, reason in found]
+
+    def dialable(self) -> Self:
+        """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
+        return self.model_copy(update=places.encoded(self))
 
     def changed(self, body: Mapping[str, Any]) -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
@@ -264,7 +280,9 @@ class ConnectionConfig(BaseModel, frozen=True):
             if value is not None and (field not in derived or value != derived[field])
         }
         given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
-        return with_secrets_kept_home(self, self.read(given), frozenset(fields[key] for key in body))
+        unchanged = (field for field in places.refused(self) if self.wire_name(field) not in body)
+        after = self.read(given, unchanged)
+        return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body))
 
     def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
         values = {field: SecretStr(value) for field, value in secrets.items()}
@@ -325,7 +343,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     @classmethod
     def required(cls, field: str) -> str | None:
         """When the field is required, in words; `always`, or None when it never is."""
-        return _required(cls, field)
+        return required(cls, field)
 
     @classmethod
     def fields(cls) -> tuple[FieldFacts, ...]:
@@ -373,23 +391,3 @@ def _bare(annotation: Any) -> Any:
     if type(None) in get_args(annotation):
         return _bare(next(part for part in get_args(annotation) if part is not type(None)))
     return annotation
-
-
-def _required(config: type[ConnectionConfig], field: str) -> str | None:
-    conditions = [_in_words(config, need) for need in config.needs() if need.field == field]
-    logins = [login for login in config.LOGINS if field in login.requires]
-    if logins and len(logins) == len(config.LOGINS):
-        conditions.append("always")
-    elif logins:
-        names = " or ".join(f"`{login.name}`" for login in logins)
-        conditions.append(f"when authenticationType is {names}")
-    unconditional = (condition for condition in conditions if condition.startswith("always"))
-    return next(unconditional, " or ".join(conditions) or None)
-
-
-def _in_words(config: type[ConnectionConfig], need: Need) -> str:
-    if need.accepted:
-        return "always, as true"
-    if need.alternative:
-        return f"unless {config.wire_name(need.alternative)} is given"
-    return f"when {config.wire_name(need.when)} is true" if need.when else "always"

@@ -12,7 +12,7 @@ nothing but a query. Source: https://docs.databricks.com/aws/en/dev-tools/python
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
@@ -21,6 +21,7 @@ from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.databricks_faults import FAULTS, fault_key
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
+from moorings.dialects.places import matching
 from moorings.dialects.required import Login, Need, always
 
 MACHINE, USER = "databricks-oauth-m2m", "databricks-oauth-user"
@@ -28,6 +29,15 @@ NEEDS_SIGN_IN = (
     "This way to log in needs a user's own sign-in, which a service cannot do. Use a service principal"
     " (databricks-oauth-m2m) or a personal access token."
 )
+
+
+HttpPath = Annotated[
+    str,
+    matching(
+        r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*(?:\?o=[0-9]{1,20})?",
+        "Only the HTTP path of a SQL warehouse or cluster, such as /sql/1.0/warehouses/1a2b3c",
+    ),
+]
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -41,6 +51,7 @@ class Config(ConnectionConfig, frozen=True):
     )
 
     dialect: Literal["databricks"] = "databricks"
+    warehouse: HttpPath | None = None
     port: Port | None = 443
     always_scope_view_names: bool = True
 

@@ -22,6 +22,7 @@ from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.databricks import MACHINE, Config
 from moorings.dialects.databricks_faults import error_class
 from moorings.dialects.databricks_structure import quoted
+from moorings.dialects.hosts import in_url
 from moorings.dialects.oauth import Client
 from moorings.dialects.structure import Scope, Table
 
@@ -201,7 +202,7 @@ def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | 
     """What the driver needs: nothing told to anyone, results through the warehouse, no endless retries."""
     seconds = surroundings.connect_timeout_seconds
     return {
-        "server_hostname": config.host,
+        "server_hostname": in_url(config.host or ""),
         "_port": config.port,
         "http_path": config.warehouse,
         "catalog": config.database,
@@ -231,7 +232,7 @@ def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     if config.authentication_type != MACHINE:
         return {"access_token": secret}
     client = Client(
-        url=f"https://{config.host}:{config.port or 443}/oidc/v1/token",
+        url=f"https://{in_url(config.host or '')}:{config.port or 443}/oidc/v1/token",
         id=config.username or "",
         secret=secret,
         blamed=("username", "password"),

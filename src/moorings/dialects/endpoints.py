@@ -6,12 +6,17 @@ import urllib.request
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from moorings.dialects.fields import said
+from moorings.dialects.hosts import BLANKS
+from moorings.dialects.places import Place
+from moorings.dialects.urls import encode_url, split_url
+
 
 def overridden(override: str | None, services: tuple[str, ...], alone: tuple[str, ...]) -> Mapping[str, str]:
     """Service → URL of its endpoint, as `hostOverride` has them; services that it does not name are left out.
 
     `service=URL, service=URL` names each; one URL stands for the services in `alone`. A host without a scheme means
-    https. Raises ValueError for what is neither.
+    https. Hosts are in IDNA's spelling. Raises ValueError for what is neither.
     """
     parts = [part.strip() for part in (override or "").split(",") if part.strip()]
     if len(parts) == 1 and "=" not in parts[0]:
@@ -24,11 +29,22 @@ def overridden(override: str | None, services: tuple[str, ...], alone: tuple[str
 
 def _url(where: str) -> str:
     url = where if "://" in where else f"https://{where}"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    parts = split_url(url, ("http", "https"))
+    if parts.path not in ("", "/") or "?" in url:
         raise ValueError("an endpoint is a host, or http(s)://host[:port]")
-    _ = parts.port  # raises for what is no port
-    return url.rstrip("/")
+    return encode_url(url).rstrip("/")
+
+
+def place(services: tuple[str, ...]) -> Place:
+    """The mark of a `hostOverride` that names endpoints of these services."""
+
+    def parse(override: str) -> str:
+        override = override.strip(BLANKS)
+        if reason := reason_against(override, services):
+            raise said(reason)
+        return override
+
+    return Place(parse)
 
 
 def reason_against(override: object, services: tuple[str, ...]) -> str | None:

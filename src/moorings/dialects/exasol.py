@@ -18,6 +18,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
+from moorings.dialects.hosts import Hosts
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure, verified
 
@@ -51,6 +52,7 @@ class Config(TlsConfig, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 
     dialect: Literal["exasol"] = "exasol"
+    host: Hosts | None = None
     port: Port | None = 8563
     ssl_mode: Literal["require", "verify-ca", "verify-full"] = "verify-full"
 

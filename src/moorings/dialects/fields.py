@@ -11,7 +11,6 @@ import functools
 import re
 import zoneinfo
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -66,32 +65,6 @@ def _listed(value: object) -> object:
     if not isinstance(value, (list, tuple)):
         raise PydanticCustomError("string_type", "Not a string")
     return tuple(part for part in cast("list[object]", value) if part != "")
-
-
-def _url(value: str) -> str:
-    return _with_scheme(value, ("http", "https"))
-
-
-def _https_url(value: str) -> str:
-    return _with_scheme(value, ("https",))
-
-
-def _with_scheme(value: str, schemes: tuple[str, ...]) -> str:
-    refused = PydanticCustomError("url", "Invalid url")
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise refused from None
-    if parts.scheme not in schemes or not parts.hostname or re.search(r"\s", value):
-        raise refused
-    return value
-
-
-def _s3_url(value: str) -> str:
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/\S*)?", value):
-        raise PydanticCustomError("url", "Invalid url")
-    return value
 
 
 @functools.cache
@@ -161,9 +134,6 @@ Role = Annotated[
     BeforeValidator(_role),
 ]
 """From low to high, in the order in which messages list them."""
-Url = Annotated[str, AfterValidator(_url), Field(json_schema_extra={"format": "uri"})]
-HttpsUrl = Annotated[str, AfterValidator(_https_url), Field(json_schema_extra={"format": "uri"})]
-S3Url = Annotated[str, AfterValidator(_s3_url), Field(json_schema_extra={"format": "uri"})]
 Zone = Annotated[str, AfterValidator(_zone)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Decimal = Annotated[str, AfterValidator(_decimal), Field(json_schema_extra={"pattern": "^[0-9]{1,19}$"})]

@@ -7,8 +7,9 @@ Source: https://motherduck.com/docs/key-tasks/authenticating-and-connecting-to-m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from moorings.dialects import duckdb, duckdb_files
 from moorings.dialects.base import Abilities, Session, Surroundings
@@ -16,7 +17,21 @@ from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.destinations import DESTINATIONS, Destinations, another_value
+from moorings.dialects.fields import said
+from moorings.dialects.places import Place
 from moorings.dialects.required import Need, always
+
+
+def _database(value: str) -> str:
+    is_file = value.endswith(duckdb_files.ENDINGS) and not FORBIDDEN_IN_FILES.search(value)
+    if not is_file and not re.fullmatch(r"md:|(?:md:)?(?:_share/[\w.-]+/[0-9a-fA-F-]{36}|[\w.][\w. -]*)", value):
+        raise said("Only the name of a database, or md: and its name. Settings after ? are not allowed")
+    return value
+
+
+FORBIDDEN_IN_FILES = re.compile(r"[\x00-\x1f\x7f-\x9f?&#;=%:\\'\"]")
+MotherDuckDatabase = Annotated[str, Place(_database)]
+"""A database's name, with or without `md:`, a share, or the path of a local file."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -26,6 +41,7 @@ class Config(ConnectionConfig, frozen=True):
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "database": another_value}
 
     dialect: Literal["motherduck"] = "motherduck"
+    database: MotherDuckDatabase | None = None
     always_scope_view_names: bool = True
 
 

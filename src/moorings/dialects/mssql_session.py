@@ -81,7 +81,8 @@ class _Connection(Connection):
 
     def _construct_connection_string(self, connection_str: str = "", **kwargs: Any) -> tuple[str, dict[str, str]]:
         built, parts = super()._construct_connection_string(connection_str, **kwargs)
-        return built.replace("APP=MSSQL-Python", f"APP={{{self._application_name}}}"), parts
+        # the driver's own setting comes first; further ones are inside of values, which its brackets would end
+        return built.replace("APP=MSSQL-Python", f"APP={{{self._application_name}}}", 1), parts
 
 
 class _Cursor(Cursor):

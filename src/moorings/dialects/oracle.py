@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port, SslMode
+from moorings.dialects.places import matching
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import TlsConfig, failure, tls_context
 
@@ -80,6 +81,12 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
+ServiceName = Annotated[
+    str, matching(r"[A-Za-z0-9_.$#-]{1,255}", "Only the service name, such as ORCLPDB1 or sales.example.com")
+]
+"""The driver writes it into a connect descriptor, whose brackets it does not escape."""
+
+
 class Config(TlsConfig, frozen=True):
     """What an Oracle connection needs; `require` and stricter speak TCPS, which listens on a port of its own."""
 
@@ -89,6 +96,7 @@ class Config(TlsConfig, frozen=True):
     )
 
     dialect: Literal["oracle"] = "oracle"
+    database: ServiceName | None = None
     port: Port | None = 1521
     ssl_mode: SslMode = "disable"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moorings.dialects.config import ConnectionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,24 @@ def applies(need: Need, given: Mapping[str, Any]) -> bool:
     if need.when:
         return given.get(need.when) is True
     return not (need.alternative and given.get(need.alternative, "") != "")
+
+
+def required(config: type[ConnectionConfig], field: str) -> str | None:
+    """When a field is required, in words; `always`, or None when it never is."""
+    conditions = [_in_words(config, need) for need in config.needs() if need.field == field]
+    logins = [login for login in config.LOGINS if field in login.requires]
+    if logins and len(logins) == len(config.LOGINS):
+        conditions.append("always")
+    elif logins:
+        names = " or ".join(f"`{login.name}`" for login in logins)
+        conditions.append(f"when authenticationType is {names}")
+    unconditional = (condition for condition in conditions if condition.startswith("always"))
+    return next(unconditional, " or ".join(conditions) or None)
+
+
+def _in_words(config: type[ConnectionConfig], need: Need) -> str:
+    if need.accepted:
+        return "always, as true"
+    if need.alternative:
+        return f"unless {config.wire_name(need.alternative)} is given"
+    return f"when {config.wire_name(need.when)} is true" if need.when else "always"

@@ -10,13 +10,14 @@ arrives as exact text. Source: https://help.sap.com/docs/SAP_HANA_CLIENT.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
+from moorings.dialects.places import matching
 from moorings.dialects.required import Need, always
 
 SLACK_SECONDS = 60
@@ -86,12 +87,18 @@ BY_NUMBER = {
 """The driver's own numbers, and HANA's for a shutdown → the key of FAULTS."""
 
 
+TenantName = Annotated[
+    str, matching(r"[A-Za-z0-9_.$#-]{1,255}", "Only the name of the tenant database, such as SYSTEMDB")
+]
+
+
 class Config(ConnectionConfig, frozen=True):
     """What a SAP HANA connection needs: `database` is the tenant, where the port does not say which."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 
     dialect: Literal["sap_hana"] = "sap_hana"
+    database: TenantName | None = None
     port: Port | None = 443
     ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
 

@@ -15,26 +15,39 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
-
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
-from moorings.dialects.fields import HttpsUrl, RsaKey, said
+from moorings.dialects.fields import RsaKey, said
+from moorings.dialects.hosts import BLANKS
+from moorings.dialects.places import Place
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.snowflake_faults import FAULTS, fault_key
+from moorings.dialects.urls import HttpsUrl
 
 USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
 DOMAIN = "snowflakecomputing.com"
 TLS_PORT = 443
 
 
-def _account(value: str) -> str:
-    if re.search(r"snowflakecomputing\.|[/:]", value, re.IGNORECASE):
+ACCOUNT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+UNLIKE_AN_ACCOUNT = "Only the account identifier, such as myorg-account or xy12345.us-east-1"
+LONGEST_ACCOUNT = 200
+
+
+def parse_account(text: str) -> str:
+    """An account identifier, without blanks around it and a dot at the end. Raises PydanticCustomError."""
+    if re.search(r"snowflakecomputing\.|[/:]", text, re.IGNORECASE):
         raise said("Please only include your Snowflake account identifier")
-    return value
+    account = text.strip(BLANKS).removesuffix(".")
+    if len(account) > LONGEST_ACCOUNT or not all(map(ACCOUNT.fullmatch, account.split("."))):
+        raise said(UNLIKE_AN_ACCOUNT)
+    return account
+
+
+Account = Annotated[str, Place(parse_account, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -56,7 +69,7 @@ class Config(ConnectionConfig, frozen=True):
     )
 
     dialect: Literal["snowflake"] = "snowflake"
-    host: Annotated[str, AfterValidator(_account)] | None = None
+    host: Account | None = None
     always_scope_view_names: bool = True
     private_key: RsaKey | None = None
     external_oauth_authorization_url: HttpsUrl | None = None

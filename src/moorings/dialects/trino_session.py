@@ -18,6 +18,7 @@ from moorings import errors
 from moorings.dialects import trino_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.hosts import in_url
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import tls_context
 from moorings.dialects.trino_sql import executed, identifier
@@ -104,7 +105,7 @@ class TrinoSession(Session):
         )
         host = self._config.host or ""
         return TrinoRequest(
-            f"[{host}]" if ":" in host else host,
+            in_url(host),
             self._config.port or 443,
             session,
             self._wire,

@@ -71,7 +71,7 @@ class Probe:
     def __init__(self, seat: Seat, surroundings: Surroundings) -> None:
         self._seat = seat
         self._network = surroundings.network
-        self._address = seat.target.dialect.address(seat.target.config)
+        self._address: tuple[str, int] | None = None
         self._fields = seat.target.dialect.ADDRESS_FIELDS
         self._timeout = surroundings.connect_timeout_seconds
         self._done: dict[str, TestStep] = {}
@@ -83,6 +83,7 @@ class Probe:
         """Go through the steps until one fails; never raises for the warehouse's faults."""
         try:
             self._check_driver()
+            self._address = self._seat.target.dialect.address(self._seat.config)
             await self._dial()
             session = await self._login()
             await self._look(session)

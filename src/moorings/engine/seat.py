@@ -49,6 +49,11 @@ class Seat:
             raise errors.SessionLost
         return self.session
 
+    @property
+    def config(self) -> ConnectionConfig:
+        """The Config as the driver gets it, checked by today's rules. Raises InvalidSettings."""
+        return self.target.config.dialable()
+
     def run(self, work: Callable[[], T]) -> Job[T]:
         """Work in the session's thread; what the driver raises arrives translated and redacted."""
         return self._thread.run(lambda: self.guard(work))
@@ -79,13 +84,14 @@ class Seat:
 
     def _login(self) -> Session:
         self.logout()
-        self._check_address()
-        self.session = self.target.dialect.connect(self.target.config, self._surroundings)
+        config = self.config
+        self._check_address(config)
+        self.session = self.target.dialect.connect(config, self._surroundings)
         return self.session
 
-    def _check_address(self) -> None:
+    def _check_address(self, config: ConnectionConfig) -> None:
         """Refuse what the egress rules refuse, before any driver is asked; drivers then dial checked addresses."""
-        dialect, config = self.target.dialect, self.target.config
+        dialect = self.target.dialect
         if (place := dialect.address(config)) is not None:
             self._surroundings.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 

@@ -22,7 +22,7 @@
     ├── Saturated                 every session that a setting allows is in use
     ├── ConnectionTestFailed      create with `test=true` found a fault
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
-    │   ├── HostNotFound · EgressRefused            step resolve
+    │   ├── HostNotFound · EgressRefused · InvalidSettings   step resolve
     │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService   step connect
     │   ├── TlsRefused · CertificateRefused         step tls
     │   ├── LoginRefused                            step authenticate
@@ -113,6 +113,7 @@ from moorings.errors.warehouses import (
     EgressRefused,
     HostNotFound,
     HostUnreachable,
+    InvalidSettings,
     LoginRefused,
     NotAllowedHere,
     ParametersRefused,
@@ -166,6 +167,7 @@ __all__ = [
     "InvalidInput",
     "InvalidJson",
     "InvalidMethod",
+    "InvalidSettings",
     "InvalidToken",
     "JobNotFound",
     "KeyNotFound",

@@ -35,6 +35,12 @@ class WarehouseError(MooringsError):
         return type(self)(*self.fields, message=self.message, detail=detail)
 
 
+class InvalidSettings(WarehouseError):
+    """A setting of this connection is not allowed. Correct the setting."""
+
+    code, step = "invalid_settings", "resolve"
+
+
 class HostNotFound(WarehouseError):
     """The host name cannot be resolved. Check its spelling, and that this machine's DNS knows it."""
 
