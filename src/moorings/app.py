@@ -20,6 +20,7 @@ from moorings.api import (
     catalog,
     connections,
     dbt,
+    dbt_profiles,
     dialects,
     environments,
     health,
@@ -71,6 +72,7 @@ ROUTES = (
     *jobs.ROUTES,
     *schedules.ROUTES,
     *dbt.ROUTES,
+    *dbt_profiles.ROUTES,
 )
 """Every operation of the API."""
 

@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     )
     job_history_days: int = Field(30, ge=1, le=3650, description="How long finished jobs are kept.")
     catalog_changes_days: int = Field(90, ge=1, le=3650, description="How long changes of catalogs are kept.")
+    dbt_secrets: bool = Field(
+        False, description="Let admins of a connection fetch dbt profiles that hold the connection's secrets."
+    )
     sample: bool = Field(True, description="Make a small sample database and a connection to it at the first start.")
     shutdown_seconds: float = Field(
         5.0, ge=0, le=300, description="How long running queries may go on after a stop was asked for."

@@ -7,8 +7,16 @@ import re
 from typing import Any
 
 import pytest
+import structlog
 
 from moorings.access.policy import Role
+
+
+@pytest.fixture(scope="module")
+def service(serve: Any) -> Any:
+    """A service whose operator enabled profiles with secrets."""
+    return serve(dbt_secrets=True)
+
 
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 NEEDED = {
@@ -259,7 +267,7 @@ class TestVariables:
         given = [{"name": "A", "value": "1"}, {"name": "B", "value": "2", "isSecret": True}]
         made = add(service, connection, variables=given)
         assert change(service, connection, made["id"], variables=made["variables"]).json() == made
-        assert "export B=2" in profile(service, connection, "?secrets=true")
+        assert "export B=2" in profile(service, connection, method="POST")
 
     def test_one_with_an_id_is_changed_one_without_added_the_rest_removed(self, service: Any) -> None:
         connection = service.create()
@@ -278,8 +286,8 @@ class TestVariables:
         assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: variables.0.value: Required")
 
 
-def profile(service: Any, connection: str, query: str = "", **how: Any) -> str:
-    answer = dbt(service, "GET", connection, f"/profile{query}", **how)
+def profile(service: Any, connection: str, query: str = "", method: str = "GET", **how: Any) -> str:
+    answer = dbt(service, method, connection, f"/profile{query}", **how)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/yaml"
     return answer.text
@@ -324,20 +332,36 @@ class TestProfile:
         assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
     def test_faults(self, service: Any) -> None:
-        answer = dbt(service, "GET", service.create(), "/profile?environment=x&secrets=perhaps")
-        detail = "Bad Request: environment: Invalid uuid; secrets: Expected boolean, received string"
+        answer = dbt(service, "GET", service.create(), "/profile?environment=x")
+        assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: environment: Invalid uuid")
+
+    def test_no_get_answers_secrets(self, service: Any) -> None:
+        answer = dbt(service, "GET", service.create(defaultSchema="s"), "/profile?secrets=true")
+        detail = "Bad Request: formErrors: Unrecognized key(s) in object: 'secrets'"
         assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
-    def test_secrets_are_for_admins_who_ask(self, service: Any) -> None:
+    def test_secrets_are_disabled_unless_the_operator_enables_them(self, serve: Any) -> None:
+        default = serve()
+        connection = default.create(defaultSchema="s", passwordUnencrypted="s3cret")
+        answer = dbt(default, "POST", connection, "/profile")
+        detail = "Profiles with secrets are disabled here. The operator can enable them with MOORINGS_DBT_SECRETS=true"
+        assert (answer.status_code, answer.json()["detail"]) == (403, detail)
+
+    def test_secrets_are_for_admins_who_ask_and_each_call_is_logged(self, service: Any) -> None:
         connection = service.create(defaultSchema="s", passwordUnencrypted="s3cret", baseRole="NO_ACCESS")
         admin, modeler, viewer = (
             service.member(**{connection: role}) for role in (Role.CONNECTION_ADMIN, Role.MODELER, Role.VIEWER)
         )
-        assert 'password: "s3cret"' in profile(service, connection, "?secrets=true", key=admin)
+        with structlog.testing.capture_logs() as logged:
+            assert 'password: "s3cret"' in profile(service, connection, method="POST", key=admin)
+        user = service.request("GET", "/whoami", key=admin).json()["user"]["id"]
+        noted = next(line for line in logged if line["event"] == "dbt_secrets_read")
+        assert (noted["connection"], noted["user"]) == (connection, user)
+        assert "s3cret" not in str(logged)
         assert "s3cret" not in profile(service, connection, key=admin)
-        assert "s3cret" not in profile(service, connection, "?secrets=false", key=modeler)
-        for key, query in ((modeler, "?secrets=true"), (viewer, "")):
-            answer = dbt(service, "GET", connection, f"/profile{query}", key=key)
+        assert "s3cret" not in profile(service, connection, key=modeler)
+        for key, method in ((modeler, "POST"), (viewer, "GET")):
+            answer = dbt(service, method, connection, "/profile", key=key)
             assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
 
 
@@ -381,6 +405,6 @@ class TestArchived:
             answer = dbt(service, method, connection, path, body)
             assert (answer.status_code, answer.json()["detail"]) == (410, "Connection is archived")
         assert service.request("POST", f"/connections/{connection}/restore").status_code == 200
-        assert "s3cret" not in profile(service, connection, "?secrets=true")
+        assert "s3cret" not in profile(service, connection, method="POST")
         assert dbt(service, "PUT", connection, body=NEEDED).status_code == 200
         assert dbt(service, "GET", connection).json()["publicKey"] not in (None, before["publicKey"])

@@ -27,6 +27,12 @@ ENVIRONMENT = {
 }
 
 
+@pytest.fixture(scope="module")
+def service(serve: Any, storage: Any) -> Any:
+    """A service whose operator enabled profiles with secrets."""
+    return serve(**storage(), dbt_secrets=True)
+
+
 def linked(service: Any) -> str:
     connection = service.create()
     assert service.request("PUT", f"/connections/{connection}/dbt", json=PROJECT).status_code == 200
@@ -129,6 +135,6 @@ class TestPromisesTheDatabaseKeeps:
 
 def test_no_cache_keeps_a_profile(service: Any) -> None:
     connection = linked(service)
-    for query in ("", "?secrets=true"):
-        answer = service.request("GET", f"/connections/{connection}/dbt/profile{query}")
+    for method in ("GET", "POST"):
+        answer = service.request(method, f"/connections/{connection}/dbt/profile")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text

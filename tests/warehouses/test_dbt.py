@@ -60,8 +60,14 @@ def dbt(tmp_path: Path) -> Callable[..., Dbt]:
     return lambda profile, **secrets: Dbt(tmp_path, profile, **secrets)
 
 
-def profile(service: Any, connection: str, query: str = "") -> str:
-    answer = service.request("GET", f"/connections/{connection}/dbt/profile{query}")
+@pytest.fixture(scope="module")
+def service(serve: Any) -> Any:
+    """A service whose operator enabled profiles with secrets."""
+    return serve(dbt_secrets=True)
+
+
+def profile(service: Any, connection: str, method: str = "GET") -> str:
+    answer = service.request(method, f"/connections/{connection}/dbt/profile")
     assert answer.status_code == 200, answer.text
     return answer.text
 
@@ -102,11 +108,11 @@ class TestPostgres:
         assert answer(service, postgres, 'SELECT answer FROM "built by dbt".built') == [[42]]
 
     def test_dbt_builds_with_the_secrets_of_the_profile(self, service, postgres, dbt):
-        assert "Connection test: [OK connection ok]" in dbt(profile(service, postgres, "?secrets=true")).run("debug")
+        assert "Connection test: [OK connection ok]" in dbt(profile(service, postgres, "POST")).run("debug")
 
     def test_dbt_reads_every_text_as_it_was_written(self, service, dbt, tmp_path):
         connection = service.create(username=TRICKY, database=TRICKY, passwordUnencrypted=TRICKY, defaultSchema=TRICKY)
-        dbt(profile(service, connection, "?secrets=true"))
+        dbt(profile(service, connection, "POST"))
         reading = (
             "import json, sys; from dbt.cli.main import dbtRunner; from dbt.config.runtime import load_profile;"
             "from dbt.flags import set_from_args; from argparse import Namespace;"

@@ -8,14 +8,14 @@ from typing import Any, cast
 from moorings.access.policy import Permission
 from moorings.api import pagination, repeats, schemas
 from moorings.api.fields import Fields
-from moorings.api.routing import UUID, Call, Parameter, Rendered, Route
+from moorings.api.routing import UUID, Call, Route
 from moorings.api.shapes import Changed, Done, PageInfo, Shape
-from moorings.dbt import environments, profiles, service
+from moorings.dbt import environments, service
 from moorings.dbt.environments import Variable, Wanted
 from moorings.dbt.models import DbtEnvironment, DbtVariable
 from moorings.dbt.service import Project
 from moorings.dialects.fields import json_type
-from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, NoDbtSchema, RepeatDiffers
+from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, RepeatDiffers
 
 LONGEST_ADDRESS, LONGEST_VALUE = 1000, 10_000
 MOST_VARIABLES = 1000
@@ -27,7 +27,6 @@ VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What no line of shell or YAML should hold."""
 
-YAML = "application/yaml"
 COLUMNS = {
     "name": "name",
     "targetSchema": "target_schema",
@@ -277,32 +276,6 @@ def _shape(environment: DbtEnvironment, variables: list[DbtVariable], *, default
     )
 
 
-# ---- the profile ------------------------------------------------------------------------------------------------
-
-
-async def profile(call: Call) -> Rendered:
-    """A profiles.yml for dbt, of the connection and a dbt environment (the default one unless said).
-
-    Secrets are left to dbt's own environment. Only admins of the connection get them, and only with `secrets=true`.
-    """
-    query = Fields(call.query(), ("environment", "secrets"))
-    environment_id = query.string("environment", shortest=0) or None
-    if environment_id is not None and not UUID.fullmatch(environment_id):
-        query.fault("environment", "uuid")
-    with_secrets = query.flag("secrets", default=False)
-    query.done()
-    if with_secrets:
-        call.actor.require(Permission.CHANGE, call.connection)
-    if environment_id is None:
-        environment = await environments.default(call.session, call.connection)
-    else:
-        environment = await environments.find(call.session, call.connection, environment_id.lower())
-    text = await profiles.profile(
-        call.session, call.services.keyset, call.connection, environment, with_secrets=with_secrets
-    )
-    return Rendered(text.encode(), headers=[(b"cache-control", b"no-store")], media_type=YAML.encode())
-
-
 ROUTES = (
     Route(
         method="GET",
@@ -371,19 +344,5 @@ ROUTES = (
         summary="Remove a dbt environment",
         answer=Done,
         errors=(DbtEnvironmentNotFound,),
-    ),
-    Route(
-        method="GET",
-        path="/connections/{id}/dbt/profile",
-        handler=profile,
-        permission=Permission.READ,
-        summary="Get a profiles.yml for dbt",
-        answer=str,
-        media_types=(YAML,),
-        parameters=(
-            Parameter("environment", schemas.UUID, "The dbt environment; the default one unless said."),
-            Parameter("secrets", schemas.FLAG, "With the connection's secrets, for its admins only."),
-        ),
-        errors=(DbtNotSupported, NoDbtSchema, DbtEnvironmentNotFound),
     ),
 )

@@ -12,6 +12,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.AuthenticationRequired: 401,
     errors.InvalidToken: 403,
     errors.PermissionDenied: 403,
+    errors.DbtSecretsDisabled: 403,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
     errors.NameTaken: 409,

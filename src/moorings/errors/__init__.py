@@ -16,7 +16,7 @@
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
-    ├── DbtNotSupported · NoDbtSchema
+    ├── DbtNotSupported · DbtSecretsDisabled · NoDbtSchema
     ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
@@ -61,6 +61,7 @@ from moorings.errors.requests import (
     DbtEnvironmentNotFound,
     DbtNotConfigured,
     DbtNotSupported,
+    DbtSecretsDisabled,
     EmailInUse,
     EmptyBody,
     EnvironmentNotFound,
@@ -152,6 +153,7 @@ __all__ = [
     "DbtEnvironmentNotFound",
     "DbtNotConfigured",
     "DbtNotSupported",
+    "DbtSecretsDisabled",
     "DialectNotConnectable",
     "DriverMissing",
     "EgressRefused",

@@ -265,6 +265,10 @@ class NoDbtSchema(MooringsError):
     """dbt needs a schema to build in. Choose a dbt environment, or give the connection a defaultSchema"""
 
 
+class DbtSecretsDisabled(MooringsError):
+    """Profiles with secrets are disabled here. The operator can enable them with MOORINGS_DBT_SECRETS=true"""
+
+
 class PreconditionFailed(MooringsError):
     """The connection has changed since it was read. Read it again, and send its new etag in If-Match"""
 
