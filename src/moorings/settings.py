@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moorings.errors import OperatorError
 
+SIZE = r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})? ?([KMGT]i?B)$"
 Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
@@ -115,6 +116,38 @@ class Settings(BaseSettings):
     )
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
+    max_value_bytes: int = Field(
+        16 * 1024 * 1024,
+        ge=1024,
+        le=1024**3,
+        description="The largest value of a result; a query with a larger one fails with `value_too_large`.",
+    )
+    max_batch_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=64 * 1024,
+        le=256 * 1024 * 1024,
+        description="Results are encoded and sent in pieces of at most this size; only a larger single row exceeds it.",
+    )
+    max_buffer_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=2 * 1024**3,
+        description=(
+            "The most that Moorings holds in memory as a whole: one row, one message or HTTP answer of a warehouse"
+            " (after decompression), one plan. A query that needs more fails with `result_too_large`."
+        ),
+    )
+    duckdb_memory_limit: Annotated[str, StringConstraints(pattern=SIZE)] = Field(
+        "200MB", description="Memory of each open DuckDB file, as DuckDB writes it: `200MB`, `4GiB`."
+    )
+    duckdb_threads: int | None = Field(
+        None, ge=1, le=1024, description="Threads of each open DuckDB file. Absent: one for each processor, at most 4."
+    )
+    duckdb_temp_bytes: int = Field(
+        2 * 1024**3,
+        ge=0,
+        description="Disk space in DATA_DIR for each open DuckDB file whose memory is not enough.",
+    )
     duckdb_dir: Path | None = Field(
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
     )
@@ -171,6 +204,11 @@ class Settings(BaseSettings):
     def keyset_path(self) -> Path:
         """Where the master keyset is read from, or made."""
         return Path(self.keyset) if self.keyset else self.data_dir / "keyset.json"
+
+    @property
+    def duckdb_temp_directory(self) -> Path:
+        """Where DuckDB writes what its memory does not hold."""
+        return (self.data_dir / "duckdb-temp").absolute()
 
     @property
     def duckdb_directory(self) -> Path:

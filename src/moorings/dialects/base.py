@@ -40,6 +40,33 @@ class Abilities:
     """Health is probed unless a connection says otherwise; not where a probe wakes what is billed by the minute."""
 
 
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ByteLimits:
+    """How much of a result may be in memory at once, in bytes of Arrow. The engine keeps them for every dialect."""
+
+    value: int = 16 * MEBIBYTE
+    """One value of one row."""
+    batch: int = 4 * MEBIBYTE
+    """A record batch, unless one row alone is larger: results are encoded and sent in pieces of this size."""
+    buffer: int = 64 * MEBIBYTE
+    """What must be in memory as a whole: one row, one message or one answer of a warehouse, a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuckLimits:
+    """What one instance of DuckDB, which runs in this process, may use."""
+
+    memory: str = "200MB"
+    threads: int = 2
+    spill_bytes: int = 2 * 1024 * MEBIBYTE
+    """How much it may write to disk when its memory is not enough."""
+    spill_directory: str | None = None
+    """Where it writes that, in a folder for each instance; None leaves the place to DuckDB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the operator's settings allow and ask of drivers. `engine` builds it; dialects never read settings."""
@@ -52,6 +79,8 @@ class Surroundings:
     """The way out: every host that a caller names is resolved and dialled through it."""
     trial: bool = False
     """The session is a test's: opening it leaves nothing behind that was not there."""
+    limits: ByteLimits = ByteLimits()
+    duckdb: DuckLimits = DuckLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +93,8 @@ class Statement:
     timeout_seconds: float = 900.0
     batch_rows: int = 65_536
     """How many rows a record batch may have at most, where the driver lets us choose."""
+    limits: ByteLimits = ByteLimits()
+    """`limits.batch` is how large a record batch should be, where the driver lets us choose; the engine cuts others."""
     query_id: str = ""
     """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
 

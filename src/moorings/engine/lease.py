@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moorings import errors
 from moorings.dialects.base import Session, Statement
+from moorings.engine.batches import Batches
 from moorings.engine.seat import Seat
 from moorings.engine.threads import Job, press
 
@@ -26,7 +28,7 @@ class Lease:
     def __init__(self, seat: Seat, session: Session) -> None:
         self._seat = seat
         self._session = session
-        self._reader: pa.RecordBatchReader | None = None
+        self._reader: Batches | None = None
         self._job: Job[Any] | None = None
         self._cancelling: Job[None] | None = None
         self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
@@ -68,17 +70,17 @@ class Lease:
             await asyncio.shield(self._cancelling.future)
 
     def _begin(self, statement: Statement) -> pa.Schema:
-        self._reader = self._seat.guard(lambda: self._session.query(statement))
+        limits = self._seat.limits
+        self._reader = self._seat.guard(lambda: Batches(self._session.query(replace(statement, limits=limits)), limits))
         return self._reader.schema
 
     def _next(self) -> pa.RecordBatch | None:
         if self._reader is None:
             return None
-        try:
-            return self._reader.read_next_batch()
-        except StopIteration:
+        batch = self._reader.next()
+        if batch is None:
             self._reader = None
-            return None
+        return batch
 
     async def _cross(self, work: Callable[[], T]) -> T:
         if self._stopped is not None:

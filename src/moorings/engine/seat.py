@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from moorings import errors
-from moorings.dialects.base import Dialect, Session, Surroundings
+from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine.threads import Job, SessionThread
 
@@ -41,6 +41,11 @@ class Seat:
         self._surroundings = surroundings
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
+
+    @property
+    def limits(self) -> ByteLimits:
+        """How much of a result may be in memory at once."""
+        return self._surroundings.limits
 
     @property
     def connected(self) -> Session:

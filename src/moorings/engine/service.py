@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from moorings import errors
-from moorings.dialects.base import Dialect, Surroundings
+from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine import egress
 from moorings.engine.lease import Lease
@@ -19,6 +20,8 @@ from moorings.settings import Settings
 
 __all__ = ["Counts", "Engine", "Lease", "Target", "TestReport", "TestStep"]
 
+MOST_DUCKDB_THREADS = 4
+"""Each thread of DuckDB holds 2,048 rows of its own at once: more of them need more memory."""
 CLOSE_SECONDS = 5.0
 """How long a stop waits for warehouses to let go."""
 
@@ -31,6 +34,13 @@ class Engine:
             connect_timeout_seconds=settings.connect_timeout_seconds,
             duckdb_directory=str(settings.duckdb_directory),
             network=egress.for_callers(settings),
+            limits=ByteLimits(settings.max_value_bytes, settings.max_batch_bytes, settings.max_buffer_bytes),
+            duckdb=DuckLimits(
+                memory=settings.duckdb_memory_limit,
+                threads=settings.duckdb_threads or min(os.cpu_count() or 1, MOST_DUCKDB_THREADS),
+                spill_bytes=settings.duckdb_temp_bytes,
+                spill_directory=str(settings.duckdb_temp_directory),
+            ),
         )
         limits = Limits(
             size=settings.pool_size,

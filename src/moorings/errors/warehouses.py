@@ -168,6 +168,34 @@ class AccessLost(QueryCancelled):
     temporary = False
 
 
+class ValueTooLarge(WarehouseError):
+    """A value of the result is larger than Moorings may hold. Select a part of it."""
+
+    code = "value_too_large"
+
+    @classmethod
+    def of(cls, column: str, size: int, most: int) -> Self:
+        """The error that names the column and both sizes."""
+        return cls(
+            message=f'Column "{column}" holds a value of {size} bytes; at most {most} bytes are allowed. Select a part'
+            " of it, or raise MOORINGS_MAX_VALUE_BYTES."
+        )
+
+
+class ResultTooLarge(WarehouseError):
+    """The warehouse sent more at once than Moorings may hold. Select less, or raise MOORINGS_MAX_BUFFER_BYTES."""
+
+    code = "result_too_large"
+
+    @classmethod
+    def of(cls, what: str, most: int) -> Self:
+        """The error that names what is too large, and the limit in bytes."""
+        return cls(
+            message=f"{what} is larger than {most} bytes. Select fewer or smaller columns, or raise"
+            " MOORINGS_MAX_BUFFER_BYTES."
+        )
+
+
 class SessionLost(WarehouseError):
     """The database closed the session. Try again; if it happens often, look into the database's own log."""
 

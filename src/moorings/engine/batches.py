@@ -1,0 +1,85 @@
+"""A result's record batches in bounded pieces, whatever the driver made.
+
+Drivers count rows, if they count at all: 16,384 rows of long texts are hundreds of megabytes, and text of them several
+times as much. So each batch is cut before anything is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from moorings import errors
+from moorings.dialects.base import ByteLimits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_COLUMNS = 20_000
+"""More than any warehouse's result has; each costs some kilobytes before the first row."""
+
+
+class Batches:
+    """The batches of a reader, in order, none larger than the limits. Used in the session's thread."""
+
+    def __init__(self, reader: pa.RecordBatchReader, limits: ByteLimits) -> None:
+        """Take over a reader; raises ResultTooLarge for one with too many columns."""
+        if len(reader.schema) > MOST_COLUMNS:
+            raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
+        self.schema = reader.schema
+        self._reader = reader
+        self._limits = limits
+        self._pieces: Iterator[pa.RecordBatch] = iter(())
+
+    def next(self) -> pa.RecordBatch | None:
+        """The next piece, None after the last; raises ValueTooLarge or ResultTooLarge."""
+        piece = next(self._pieces, None)
+        while piece is None:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                return None
+            if batch.nbytes <= min(self._limits.batch, self._limits.value):
+                return batch
+            self._pieces = pieces(batch, self._limits)
+            del batch  # the pieces hold it as long as they need it
+            piece = next(self._pieces, None)
+        return piece
+
+
+def pieces(batch: pa.RecordBatch, limits: ByteLimits) -> Iterator[pa.RecordBatch]:
+    """A batch cut by rows to pieces of `limits.batch`, or of one row; raises ValueTooLarge or ResultTooLarge."""
+    shared = batch.slice(0, 0).nbytes  # dictionaries, which every piece has whole
+    waiting = [batch]
+    while waiting:
+        part = waiting.pop()
+        size = part.nbytes - shared
+        if size > limits.batch and part.num_rows > 1:
+            half = part.num_rows // 2
+            waiting += (part.slice(half), part.slice(0, half))
+            continue
+        if size > limits.value:
+            _check_values(part, limits.value)
+        if size > limits.buffer:
+            raise errors.ResultTooLarge.of("A row", limits.buffer)
+        yield part
+
+
+def _check_values(batch: pa.RecordBatch, most: int) -> None:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.nbytes > most:
+            _check_column(name, column, most)
+
+
+def _check_column(name: str, column: pa.Array, most: int) -> None:
+    shared = column.slice(0, 0).nbytes
+    waiting = [column]
+    while waiting:
+        part = waiting.pop()
+        size = part.nbytes - shared
+        if size <= most:
+            continue
+        if len(part) == 1:
+            raise errors.ValueTooLarge.of(name, size, most)
+        half = len(part) // 2
+        waiting += (part.slice(half), part.slice(0, half))
