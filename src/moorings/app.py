@@ -94,6 +94,7 @@ def prepare_worker(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.duckdb_temp_directory.mkdir(mode=0o700, exist_ok=True)
     except OSError as refused:
         raise OperatorError(f"cannot make the data directory {refused.filename}: {refused.strerror}") from None
     migrate(settings.database)

@@ -7,6 +7,7 @@ from the descriptions here.
 from __future__ import annotations
 
 import base64
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -117,7 +118,7 @@ class Settings(BaseSettings):
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
     max_value_bytes: int = Field(
-        16 * 1024 * 1024,
+        8 * 1024 * 1024,
         ge=1024,
         le=1024**3,
         description="The largest value of a result; a query with a larger one fails with `value_too_large`.",
@@ -204,6 +205,11 @@ class Settings(BaseSettings):
     def keyset_path(self) -> Path:
         """Where the master keyset is read from, or made."""
         return Path(self.keyset) if self.keyset else self.data_dir / "keyset.json"
+
+    @property
+    def duckdb_thread_count(self) -> int:
+        """Threads of each open DuckDB file: each holds 2,048 rows of its own at once, so more need more memory."""
+        return self.duckdb_threads or min(os.cpu_count() or 1, 4)
 
     @property
     def duckdb_temp_directory(self) -> Path:

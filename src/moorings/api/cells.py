@@ -45,14 +45,19 @@ def join(*parts: Any) -> pa.Array:
     return pc.binary_join_element_wise(*scalars, _EMPTY)
 
 
-def content(texts: pa.Array) -> bytes:
-    """All texts of an array, one after the other, as the bytes that its buffer holds anyway."""
+def content(texts: pa.Array, skipped: int = 0) -> bytes:
+    """All texts of an array, one after the other, as the bytes that its buffer holds anyway; without the first few."""
     if len(texts) == 0:
         return b""
     offsets, data = texts.buffers()[1:]
     places = memoryview(offsets).cast("q")
-    first, last = places[texts.offset], places[texts.offset + len(texts)]
+    first, last = places[texts.offset] + skipped, places[texts.offset + len(texts)]
     return data.slice(first, last - first).to_pybytes() if last > first else b""
+
+
+def repeated(text: str, times: int) -> pa.Array:
+    """The same text, so many times."""
+    return pa.repeat(pa.scalar(text, TEXT), times)
 
 
 # ---- JSON -------------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class JsonEncoder(TextEncoder):
     media_type = JSON
 
     def __init__(self) -> None:
-        self._separator = b""
+        self._first = True
 
     def start(self, schema: pa.Schema) -> bytes:
         """The columns, and the opening of the rows."""
@@ -128,11 +128,12 @@ class JsonEncoder(TextEncoder):
 
         if batch.num_columns:
             parts = [part for column in batch.columns for part in (",", cells.json_values(column))]
-            text = cells.content(cells.join(",[", *parts[1:], "]"))
+            texts = cells.join(",[", *parts[1:], "]")
+            del parts  # of one long value they are as large as what was made of them
         else:
-            text = b",[]" * batch.num_rows
-        separator, self._separator = self._separator, b","
-        return separator + text[1:]
+            texts = cells.repeated(",[]", batch.num_rows)
+        first, self._first = self._first, False
+        return cells.content(texts, skipped=int(first))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """The close of the rows, and what is to be known about them."""

@@ -67,11 +67,15 @@ async def _sample(settings: Settings) -> str | None:
 def _make_sample_file(settings: Settings) -> None:
     """In a process of its own: this one never loads DuckDB for it."""
     path = settings.duckdb_directory / "sample.duckdb"
-    command = [sys.executable, "-m", "moorings.cli.sample", str(path)]
+    command = [sys.executable, "-m", "moorings.cli.sample", str(path), *_of_duckdb(settings)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
     if made.returncode:
         reason = made.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise OperatorError(f"cannot make the sample database {path}: {reason[0]} (MOORINGS_SAMPLE=false goes without)")
+
+
+def _of_duckdb(settings: Settings) -> tuple[str, str]:
+    return settings.duckdb_memory_limit, str(settings.duckdb_thread_count)
 
 
 def greeting(settings: Settings, made: Made) -> str:

@@ -1,6 +1,6 @@
 """Makes the sample database: a small shop's customers, orders and what was in them; the same on every machine.
 
-Run as `python -m moorings.cli.sample FILE`.
+Run as `python -m moorings.cli.sample FILE MEMORY THREADS`.
 """
 
 from __future__ import annotations
@@ -68,13 +68,16 @@ INSERT INTO order_items SELECT order_id, line, product, quantity, price FROM ite
 """
 
 
-def make(path: Path) -> None:
-    """Write the database to `path`, whole or not at all; one that is there already is replaced."""
+def make(path: Path, memory: str, threads: str) -> None:
+    """Write the database to `path`, whole or not at all; one that is there already is replaced.
+
+    `memory` and `threads` are what DuckDB may use, as its options are written.
+    """
     import duckdb
 
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with duckdb.connect(str(draft)) as connection:
+        with duckdb.connect(str(draft), config={"memory_limit": memory, "threads": threads}) as connection:
             connection.execute(TABLES)
             connection.execute(ROWS)
         draft.replace(path)
@@ -83,4 +86,4 @@ def make(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    make(Path(sys.argv[1]), *sys.argv[2:])

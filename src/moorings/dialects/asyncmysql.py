@@ -16,10 +16,11 @@ from asyncmy.constants.CLIENT import MULTI_STATEMENTS, SSL
 from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
 from asyncmy.errors import InternalError, MySQLError
+from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
 
 from moorings import clock, errors
 from moorings.dialects import mysql_structure, texts
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import ByteLimits, Session, Statement, Surroundings
 from moorings.dialects.mysql import FamilyConfig
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import tls_context
@@ -29,6 +30,8 @@ T = TypeVar("T")
 COM_RESET_CONNECTION = 0x1F
 PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
+MOST_COLUMNS = 20_000
+"""Of one call: MySQL and MariaDB allow 4,096 in a result, StarRocks 10,000."""
 MOST_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
@@ -44,6 +47,31 @@ class _Wire(Connection):
     """A connection that takes one statement at a time, and does with TLS what the mode asks, before it says a word."""
 
     mode = "prefer"
+    most_bytes = ByteLimits().buffer
+    """What one call may take from the network beyond what has arrived already."""
+    awaited = 0
+    described = 0
+
+    def take_anew(self) -> None:
+        """Begin to count what is taken from the network: a call begins."""
+        self.awaited = self.described = 0
+
+    async def _fill_buffer(self, need: int) -> None:
+        """Wait for so many bytes, which the server announces: a packet of any length, and so many packets a value."""
+        self.awaited += need
+        if self.awaited > self.most_bytes:
+            raise errors.ResultTooLarge.of("A row of the result", self.most_bytes)
+        inherited: Any = super()  # the driver's stubs leave it out
+        await inherited._fill_buffer(need)  # noqa: SLF001  # where every read from the network begins
+
+    async def read_packet(self, packet_type: type[Any] = MysqlPacket) -> Any:
+        """Read a packet; the server announces as many columns as it likes, each with a packet."""
+        if packet_type is FieldDescriptorPacket:
+            self.described += 1
+            if self.described > MOST_COLUMNS:
+                raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
+        inherited: Any = super()  # the driver's stubs know no kinds of packets
+        return await inherited.read_packet(packet_type)
 
     async def _get_server_information(self) -> None:
         try:
@@ -97,6 +125,7 @@ class MySQLSession(Session):
         server that sends faster than rows are used, the whole result would gather in memory.
         """
         transport = self._wire._transport  # noqa: SLF001  # the driver has no flow control
+        self._wire.take_anew()
         if transport is None:
             return await work
         transport.resume_reading()
@@ -148,9 +177,8 @@ class MySQLSession(Session):
         fields = result.fields if result is not None and cursor.description else ()
         schema = pa.schema([pa.field(field.name, texts.column_type(field)) for field in fields])
         bits = [field.type_code == texts.BIT for field in fields]
-        return pa.RecordBatchReader.from_batches(
-            schema, self._batches(schema, bits, min(statement.batch_rows, MOST_ROWS))
-        )
+        most = min(statement.batch_rows, MOST_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
 
     def _begin(self, statement: Statement) -> None:
         """Settle what holds for the statement, and shut it into a transaction that it cannot leave.
@@ -181,16 +209,22 @@ class MySQLSession(Session):
         await cursor.execute(note + _bound(cursor, statement))
         return cursor
 
-    def _batches(self, schema: pa.Schema, bits: list[bool], most_rows: int) -> Iterator[pa.RecordBatch]:
-        while len(schema) and (rows := self._await(self._read(most_rows))):
+    def _batches(
+        self, schema: pa.Schema, bits: list[bool], most_rows: int, most_bytes: int
+    ) -> Iterator[pa.RecordBatch]:
+        while len(schema) and (rows := self._await(self._read(most_rows, most_bytes))):
             yield texts.batch(rows, schema, bits)
         if self._cursor is not None:
             self._await(self._cursor.close())
         self._unread = False
 
-    async def _read(self, most_rows: int) -> list[Any]:
-        """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory."""
-        cursor, rows = self._cursor, list[Any]()
+    async def _read(self, most_rows: int, most_bytes: int) -> list[Any]:
+        """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory.
+
+        Rows that were parsed together are no larger than what the driver receives at once; only one that it had to
+        wait for may be of any size.
+        """
+        cursor, rows, size = self._cursor, list[Any](), 0
         if cursor is None:
             return rows
         for _ in range(PASSES):
@@ -198,9 +232,10 @@ class MySQLSession(Session):
             if row is None:
                 break
             rows.append(row)
+            size += sum(len(value) for value in row if value is not None)
             if cursor._result is not None:  # noqa: SLF001  # what was parsed already, which bounds bytes, not rows
                 rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001
-            if len(rows) >= most_rows:
+            if len(rows) >= most_rows or size >= most_bytes:
                 break
         return rows
 
@@ -268,7 +303,7 @@ async def _login(config: FamilyConfig, surroundings: Surroundings, database: str
         program_name=surroundings.application_name,
         ssl=tls_context(config),
     )
-    wire.mode = config.ssl_mode
+    wire.mode, wire.most_bytes = config.ssl_mode, surroundings.limits.buffer
     try:
         async with asyncio.timeout(
             surroundings.connect_timeout_seconds

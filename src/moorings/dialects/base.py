@@ -47,7 +47,7 @@ MEBIBYTE = 1024 * 1024
 class ByteLimits:
     """How much of a result may be in memory at once, in bytes of Arrow. The engine keeps them for every dialect."""
 
-    value: int = 16 * MEBIBYTE
+    value: int = 8 * MEBIBYTE
     """One value of one row."""
     batch: int = 4 * MEBIBYTE
     """A record batch, unless one row alone is larger: results are encoded and sent in pieces of this size."""

@@ -7,7 +7,10 @@ https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -39,8 +42,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "Invalid Input": errors.StatementRefused(),
     "Not implemented": errors.StatementRefused(),
     "TransactionContext": errors.StatementRefused(),
-    "Out of Memory": errors.StatementRefused(
-        message="The statement needs more memory than DuckDB may use. Narrow it, or let it read less at once."
+    "Out of Memory": errors.ResultTooLarge(
+        message="The statement needs more memory or disk space than DuckDB may use here. Let it read less at once, or"
+        " raise MOORINGS_DUCKDB_MEMORY_LIMIT or MOORINGS_DUCKDB_TEMP_BYTES."
     ),
     "Permission": OUT_OF_REACH,
     "locked configuration": OUT_OF_REACH,
@@ -123,7 +127,7 @@ class DuckDB(BaseDialect):
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Open the file, or memory."""
         if config.database == MEMORY:
-            return DuckSession(MEMORY, {}, config)
+            return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
         return file_session(config, surroundings)
 
 
@@ -136,10 +140,30 @@ def file_session(config: ConnectionConfig, surroundings: Surroundings) -> Sessio
     if not duckdb_files.is_there(path):
         duckdb_files.check_makeable(path, read_only=config.read_only)
         if surroundings.trial:
-            return DuckSession(MEMORY, {}, config)
-    return DuckSession(str(path), {"access_mode": "READ_ONLY" if config.read_only else "READ_WRITE"}, config)
+            return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
+    mode = {"access_mode": "READ_ONLY" if config.read_only else "READ_WRITE"}
+    return DuckSession(str(path), {**mode, **limited(str(path), surroundings)}, config)
 
 
+def limited(database: str, surroundings: Surroundings) -> Mapping[str, str]:
+    """What an instance may use of this machine, as DuckDB's options: set before its configuration is locked."""
+    limits = surroundings.duckdb
+    options = {"memory_limit": limits.memory, "threads": str(limits.threads)}
+    if limits.spill_directory is None:
+        return options
+    # Instances of one folder would overwrite each other's files; the sessions of one file share an instance.
+    of = uuid.uuid4().hex if database == MEMORY else hashlib.sha256(database.encode()).hexdigest()[:32]
+    folder = f"{limits.spill_directory}/{os.getpid()}-{of}"
+    return {**options, "temp_directory": folder, "max_temp_directory_size": f"{limits.spill_bytes // 1024}KiB"}
+
+
+WIDE_ROWS = 1024
+"""Rows of a batch whose values may be of any size. DuckDB itself works on 2,048 rows at a time."""
+FIXED = re.compile(
+    r"BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?"
+    r"|TIME(STAMP)? WITH TIME ZONE|INTERVAL|UUID"
+)
+"""The types whose values have one size."""
 HARDENED = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -205,7 +229,8 @@ class DuckSession(Session):
         if statement.read_only:
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
-        reader = self._reader = relation.to_arrow_reader(statement.batch_rows)
+        most = statement.batch_rows if _is_narrow(relation) else min(statement.batch_rows, WIDE_ROWS)
+        reader = self._reader = relation.to_arrow_reader(most)
         return reader
 
     def plan(self, statement: Statement) -> Plan:
@@ -246,6 +271,11 @@ class DuckSession(Session):
             self._reader.close()
             self._reader = None
         self._connection.close()
+
+
+def _is_narrow(relation: duckdb.DuckDBPyRelation) -> bool:
+    """Whether all values of a result are of fixed, small size."""
+    return all(FIXED.fullmatch(str(kind)) for kind in relation.types)
 
 
 def _settle(instance: duckdb.DuckDBPyConnection, zone: str, *, lock: bool) -> None:

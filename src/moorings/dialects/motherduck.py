@@ -87,5 +87,6 @@ class MotherDuck(BaseDialect):
             "allow_community_extensions": "false",
             "python_enable_replacements": "false",
             "custom_user_agent": surroundings.application_name,
+            **duckdb.limited(database, surroundings),
         }
         return duckdb.DuckSession(f"md:{database.removeprefix('md:')}", options, config, harden=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -20,8 +19,6 @@ from moorings.settings import Settings
 
 __all__ = ["Counts", "Engine", "Lease", "Target", "TestReport", "TestStep"]
 
-MOST_DUCKDB_THREADS = 4
-"""Each thread of DuckDB holds 2,048 rows of its own at once: more of them need more memory."""
 CLOSE_SECONDS = 5.0
 """How long a stop waits for warehouses to let go."""
 
@@ -37,7 +34,7 @@ class Engine:
             limits=ByteLimits(settings.max_value_bytes, settings.max_batch_bytes, settings.max_buffer_bytes),
             duckdb=DuckLimits(
                 memory=settings.duckdb_memory_limit,
-                threads=settings.duckdb_threads or min(os.cpu_count() or 1, MOST_DUCKDB_THREADS),
+                threads=settings.duckdb_thread_count,
                 spill_bytes=settings.duckdb_temp_bytes,
                 spill_directory=str(settings.duckdb_temp_directory),
             ),

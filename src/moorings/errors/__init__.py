@@ -31,7 +31,7 @@
     │   ├── StatementRefused · StatementForbidden · ReadOnly · QueryTimeout
     │   ├── QueryCancelled
     │   │   └── AccessLost
-    │   │   · SessionLost · ParametersRefused       step query
+    │   │   · SessionLost · ParametersRefused · ValueTooLarge · ResultTooLarge       step query
     │   ├── DriverMissing · DialectNotConnectable · NotAllowedHere  before any step
     │   └── UnknownFault                            what no table names
     ├── ConnectionChanged · LeaseLost      why a job's attempt comes to nothing; no caller sees them
@@ -122,6 +122,7 @@ from moorings.errors.warehouses import (
     QueryCancelled,
     QueryTimeout,
     ReadOnly,
+    ResultTooLarge,
     SchemaForbidden,
     SchemaNotFound,
     SessionLost,
@@ -129,6 +130,7 @@ from moorings.errors.warehouses import (
     StatementRefused,
     TlsRefused,
     UnknownFault,
+    ValueTooLarge,
     WarehouseError,
 )
 
@@ -200,6 +202,7 @@ __all__ = [
     "RateLimited",
     "ReadOnly",
     "RepeatDiffers",
+    "ResultTooLarge",
     "Saturated",
     "ScheduleNotFound",
     "SchemaForbidden",
@@ -214,6 +217,7 @@ __all__ = [
     "UnknownKeys",
     "UserNotFound",
     "ValueInUse",
+    "ValueTooLarge",
     "WarehouseError",
     "WrongContentType",
 ]
