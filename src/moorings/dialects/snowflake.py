@@ -42,7 +42,8 @@ def parse_account(text: str) -> str:
     if re.search(r"snowflakecomputing\.|[/:]", text, re.IGNORECASE):
         raise said("Please only include your Snowflake account identifier")
     account = text.strip(BLANKS).removesuffix(".")
-    if len(account) > LONGEST_ACCOUNT or not all(map(ACCOUNT.fullmatch, account.split("."))):
+    is_one = account[:1].isalpha() and all(map(ACCOUNT.fullmatch, account.split(".")))
+    if len(account) > LONGEST_ACCOUNT or not is_one:
         raise said(UNLIKE_AN_ACCOUNT)
     return account
 
