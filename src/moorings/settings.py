@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,6 +31,18 @@ def _one_word(token: SecretStr) -> SecretStr:
 def _web_address(url: SecretStr) -> SecretStr:
     if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
         raise ValueError("must be an http or https address")
+    return url
+
+
+def _plain_web_address(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+/\S*", url):
+        raise ValueError("must be an http or https address with a path")
+    return url
+
+
+def _proxy_address(url: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"http://([^\s/@]+@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?", url.get_secret_value()):
+        raise ValueError("must be http://host:port or http://user:password@host:port")
     return url
 
 
@@ -114,6 +126,30 @@ class Settings(BaseSettings):
     )
     egress_deny: str = Field(
         "", description="Addresses that no connection may reach, written like EGRESS_ALLOW. It wins over EGRESS_ALLOW."
+    )
+    https_proxy: Annotated[SecretStr, AfterValidator(_proxy_address)] | None = Field(
+        None,
+        description="HTTP proxy for requests to public addresses, as `http://user:password@host:port`; private and "
+        "loopback addresses are reached without it. The shell's HTTPS_PROXY does not count.",
+    )
+    ca_bundle: FilePath | None = Field(
+        None,
+        description="File with the certificate authorities, in PEM, that replace the system's. The shell's "
+        "SSL_CERT_FILE and REQUESTS_CA_BUNDLE do not count.",
+    )
+    credential_dirs: str = Field(
+        "",
+        description="Directories, as a comma list of absolute paths, whose files workload identity federation may "
+        "send to Google as tokens. Absent: no file.",
+    )
+    aws_access_key_id: str = Field(
+        "", description="The access key that assumes the role of an Athena connection that has no key of its own."
+    )
+    aws_secret_access_key: SecretStr | None = Field(None, description="The secret of AWS_ACCESS_KEY_ID.")
+    google_sts_url: Annotated[str, AfterValidator(_plain_web_address)] | None = Field(
+        None,
+        description="For tests only: a server, as `http://host:port/v1/token`, that stands in for all of Google's "
+        "token services.",
     )
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
@@ -215,6 +251,11 @@ class Settings(BaseSettings):
     def duckdb_temp_directory(self) -> Path:
         """Where DuckDB writes what its memory does not hold."""
         return (self.data_dir / "duckdb-temp").absolute()
+
+    @property
+    def credential_directories(self) -> tuple[str, ...]:
+        """The directories of CREDENTIAL_DIRS."""
+        return tuple(part.strip() for part in self.credential_dirs.split(",") if part.strip())
 
     @property
     def duckdb_directory(self) -> Path:

@@ -2,15 +2,16 @@
 
 Driver: botocore, which PyAthena brings (extra `athena`). PyAthena's own Arrow cursor holds a whole result in memory and
 makes empty text of nulls; here results stream from S3. Login: access key id (`username`) and secret access key
-(`passwordUnencrypted`), or a role of another account, assumed with such a key or else with the service's own
-credentials. Limits: Athena has no read-only session, so a statement passes by its first word, which decides in Athena's
-grammar whether it can write; it has no time limit for a statement, so Moorings stops it; there are no sessions, so
-nothing is left behind and no time zone is kept; arrays, maps, rows and JSON arrive as text; `database` is the data
-catalog. Source: https://docs.aws.amazon.com/athena/latest/APIReference/Welcome.html.
+(`passwordUnencrypted`), or a role of another account, assumed with such a key or else with the operator's
+(MOORINGS_AWS_ACCESS_KEY_ID). Limits: Athena has no read-only session, so a statement passes by its first word, which
+decides in Athena's grammar whether it can write; it has no time limit for a statement, so Moorings stops it; there are
+no sessions, so nothing is left behind and no time zone is kept; arrays, maps, rows and JSON arrive as text; `database`
+is the data catalog. Source: https://docs.aws.amazon.com/athena/latest/APIReference/Welcome.html.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -23,7 +24,7 @@ from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.destinations import DESTINATIONS, Destinations, another_value
-from moorings.dialects.failures import https_faults
+from moorings.dialects.failures import https_faults, of_transport
 from moorings.dialects.places import Line, Region
 from moorings.dialects.required import Login, Need, always
 from moorings.dialects.tls import failure
@@ -78,11 +79,6 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     **dict.fromkeys(
         ("ExpiredTokenException", "ExpiredToken"), errors.SessionLost(message="The credentials ran out. Try again.")
     ),
-    "no credentials": errors.LoginRefused(
-        "username",
-        "password",
-        message="The service itself has no AWS credentials to assume the role with. Give an access key.",
-    ),
     "role": errors.LoginRefused(
         "aws_role_arn",
         "external_oauth_audience",
@@ -106,7 +102,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "parameters": errors.ParametersRefused(),
     "InvalidRequestException": errors.StatementRefused(),
     "FAILED": errors.StatementRefused(),
-    "ResponseParserError": errors.HostUnreachable(
+    "ResponseParserError": errors.AnotherService(
         "host_override", message="What answers there does not speak as AWS does. Check the endpoint."
     ),
     "unreadable": errors.StatementRefused(
@@ -147,12 +143,13 @@ class Athena(BaseDialect):
     abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     ADDRESS_FIELDS = ("host_override", "region")
     PARAMETERS = "?, ?"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 
     def address(self, config: Config) -> tuple[str, int]:
-        """Athena's endpoint in the region, or the proxy on the way to it."""
-        return endpoints.dialed(endpoint(config, ATHENA) or f"https://athena.{config.region}.amazonaws.com")
+        """Athena's endpoint in the region."""
+        return endpoints.host_and_port(endpoint(config, ATHENA) or f"https://athena.{config.region}.amazonaws.com")
 
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
@@ -160,18 +157,23 @@ class Athena(BaseDialect):
             return error.state if error.state == "CANCELLED" else _told(STATEMENTS, str(error)) or error.state
         response: Mapping[str, Any] = getattr(error, "response", None) or {}
         said: Mapping[str, str] = response.get("Error", {})
+        if response and not _is_awss(response):
+            return "ResponseParserError"
         if "Code" in said:
             return _of_code(said["Code"], said.get("Message", ""), getattr(error, "operation_name", ""))
         kinds = {kind.__name__ for kind in type(error).__mro__}
-        if kinds & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
-            return "no credentials"
         if "ArrowInvalid" in kinds:
             return "unreadable"
         return failure(error) or _of_botocore(kinds)
 
     def said(self, error: BaseException) -> str:
-        """AWS's words; an answer that cannot be read is not quoted, since the keys of a role may be in it."""
-        return "" if type(error).__name__ == "ResponseParserError" else str(error)
+        """AWS's words, where an answer has the shape of AWS's errors; of any other, the status alone."""
+        if isinstance(error, ExecutionError):
+            return str(error)
+        response: Mapping[str, Any] = getattr(error, "response", None) or {}
+        if not response:
+            return of_transport(error)
+        return str(error) if _is_awss(response) else f"HTTP status {_status(response)}"
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-athena; a role is assumed with the credentials of the machine where dbt runs."""
@@ -202,6 +204,15 @@ class Athena(BaseDialect):
 def endpoint(config: Config, service: str) -> str | None:
     """The URL of a service where hostOverride says it; None for AWS's own."""
     return endpoints.overridden(config.host_override, SERVICES, SERVICES).get(service)
+
+
+def _is_awss(response: Mapping[str, Any]) -> bool:
+    """Whether an error has a name of AWS's; botocore makes a number or nothing of other answers, and quotes them."""
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9.]+", str(response.get("Error", {}).get("Code", ""))))
+
+
+def _status(response: Mapping[str, Any]) -> int:
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _told(telltales: Iterable[tuple[str, str]], text: str) -> str | None:

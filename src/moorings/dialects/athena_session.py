@@ -44,7 +44,7 @@ class AthenaSession(Session):
         self._cancelled = threading.Event()
         self._rows: Generator[pa.RecordBatch] | None = None
         self._s3: Any = None
-        self._clients = Clients(config, surroundings.connect_timeout_seconds, surroundings.application_name)
+        self._clients = Clients(config, surroundings)
         self._athena = self._clients.client(ATHENA)
         self.encrypted = self._athena.meta.endpoint_url.startswith("https:")
         try:
@@ -214,7 +214,7 @@ class AthenaSession(Session):
         """Stop reading and hang up."""
         with contextlib.suppress(Exception):
             self.reset()
-        for client in filter(None, (self._athena, self._s3)):
+        for client in filter(None, (self._athena, self._s3, self._clients)):
             with contextlib.suppress(Exception):
                 client.close()
 

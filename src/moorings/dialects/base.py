@@ -77,6 +77,14 @@ class Surroundings:
     application_name: str = "moorings"
     network: Network = field(default_factory=Network)
     """The way out: every host that a caller names is resolved and dialled through it."""
+    credential_directories: Sequence[str] = ()
+    """The directories whose files a login may send as tokens; none is below DATA_DIR."""
+    data_directory: str | None = None
+    """DATA_DIR, where no login reads a file."""
+    google_sts_url: str | None = None
+    """A server that stands in for Google's token services, in tests."""
+    aws_key: tuple[str, str] | None = field(default=None, repr=False)
+    """The service's own AWS access key, which assumes roles for connections without one."""
     trial: bool = False
     """The session is a test's: opening it leaves nothing behind that was not there."""
     limits: ByteLimits = ByteLimits()
@@ -182,6 +190,8 @@ class Dialect(ABC):
     dials: ClassVar[bool] = True
     """A test may open a bare TCP connection first. False where servers hold that against us: MySQL blocks a host after
     `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
+    over_http: ClassVar[bool] = False
+    """Whether everything goes over HTTP, and so through the operator's proxy, if there is one."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that say where `address` is, to blame when nothing answers there; the host's comes first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}

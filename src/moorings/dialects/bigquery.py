@@ -194,12 +194,13 @@ class BigQuery(BaseDialect):
     abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     ADDRESS_FIELDS = ("host_override",)
     PARAMETERS = "?, ?"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 
     def address(self, config: Config) -> tuple[str, int]:
-        """The API, or the proxy on the way to it."""
-        return endpoints.dialed(endpoint(config))
+        """The API."""
+        return endpoints.host_and_port(endpoint(config))
 
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, what it said, or its reason."""

@@ -18,6 +18,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
@@ -43,7 +44,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "tls wanted": errors.TlsRefused(
         "port", "ssl_mode", message="The port wants TLS. Set sslMode to require or verify-full, or give the HTTP port."
     ),
-    "no answer": errors.HostUnreachable(
+    "no answer": errors.AnotherService(
         "host", "port", message="Something answers there that is no ClickHouse. Check host, port and proxies between."
     ),
     "164": errors.ReadOnly(),
@@ -78,6 +79,13 @@ Source of the codes: https://github.com/ClickHouse/ClickHouse/blob/master/src/Co
 """
 
 
+OWN_WORDS = re.compile(
+    r"(Received ClickHouse exception, code: \d+, server response: )?(Code: \d+\. )?DB::Exception: (?P<words>.*)",
+    re.DOTALL,
+)
+"""The shape of ClickHouse's own errors, behind what the driver writes when the header with the code is there."""
+
+
 class Config(ConnectionConfig, frozen=True):
     """What a ClickHouse connection needs."""
 
@@ -101,6 +109,7 @@ class ClickHouse(BaseDialect):
     extra = "clickhouse"
     abilities = Abilities(connects=True)
     PARAMETERS = "{p1:String}, {p2:Int64}"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 
@@ -117,8 +126,12 @@ class ClickHouse(BaseDialect):
         return str(code) if str(code) in FAULTS else "statement"
 
     def said(self, error: BaseException) -> str:
-        """The server's words, without the driver's before them."""
-        return re.sub(r"^.*?(?:Code: \d+\. )?DB::Exception: ", "", str(error), count=1, flags=re.DOTALL)
+        """The server's words, where they have ClickHouse's shape; of any other answer, the status alone."""
+        text = str(error)
+        if own := OWN_WORDS.match(text):
+            return own["words"]
+        status = re.match(r"HTTP driver received (HTTP status \d+)", text)
+        return status[1] if status else of_transport(error)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-clickhouse, which calls a database a schema."""

@@ -16,8 +16,8 @@ from clickhouse_connect import common
 from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.httpclient import HttpClient
 from clickhouse_connect.driver.query import QueryResult
-from urllib3 import PoolManager, Timeout
-from urllib3.response import BaseHTTPResponse, HTTPResponse
+from urllib3 import Timeout
+from urllib3.response import HTTPResponse
 
 from moorings import errors
 from moorings.dialects import clickhouse_structure
@@ -27,6 +27,7 @@ from moorings.dialects.clickhouse_body import Body
 from moorings.dialects.clickhouse_sql import TOKEN, literal, named
 from moorings.dialects.clickhouse_types import arrow_type, convert, is_clear
 from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.https_pools import CheckedPools
 from moorings.dialects.statements import trimmed
 from moorings.dialects.structure import Plan, Scope, Table, joined
 from moorings.dialects.tls import tls_context
@@ -48,22 +49,6 @@ common.set_setting("send_integration_tags", False)
 common.set_setting("max_connection_age", 0)  # the pool of sessions sees to it; the driver would keep each one's sockets
 
 
-class _Wire(PoolManager):
-    """Connections with one server: nothing is tried again, no redirect is followed."""
-
-    def urlopen(self, method: str, url: str, redirect: bool = True, **how: Any) -> BaseHTTPResponse:
-        """Send a request once; what keeps it from the server is raised as it is."""
-        return super().urlopen(method, url, redirect=False, **{**how, "retries": False})
-
-    def hang_up(self) -> None:
-        """Close what is idle; `clear` would leave that to the garbage collector."""
-        with self.pools.lock:
-            pools = [self.pools[key] for key in self.pools.keys()]  # noqa: SIM118  # no mapping: it has keys() alone
-            self.clear()
-        for pool in pools:
-            pool.close()
-
-
 class ClickHouseSession(Session):
     """One login: a client whose requests carry it."""
 
@@ -75,7 +60,12 @@ class ClickHouseSession(Session):
         self._response: HTTPResponse | None = None
         context = tls_context(config)
         self.encrypted = context is not None
-        self._wire = _Wire(ssl_context=context, cert_reqs=context.verify_mode if context else None)
+        self._wire = CheckedPools(
+            surroundings.network,
+            *("host", "port"),
+            ssl_context=context,
+            cert_reqs=context.verify_mode if context else None,
+        )
         try:
             self._client = self._login(surroundings.application_name)
             self._zone = self._look_around()

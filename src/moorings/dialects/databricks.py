@@ -64,6 +64,7 @@ class Databricks(BaseDialect):
     extra = "databricks"
     abilities = Abilities(connects=True, probed=False, several_catalogs=True)
     PARAMETERS = "?, ?"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,12 @@ from databricks.sql.backend.types import CommandState
 from databricks.sql.client import Connection, Cursor
 
 from moorings import errors
-from moorings.dialects import databricks_structure
+from moorings.dialects import databricks_structure, https
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.databricks import MACHINE, Config
 from moorings.dialects.databricks_faults import error_class
 from moorings.dialects.databricks_structure import quoted
+from moorings.dialects.databricks_transport import through
 from moorings.dialects.hosts import in_url
 from moorings.dialects.oauth import Client
 from moorings.dialects.structure import Scope, Table
@@ -56,7 +56,8 @@ class DatabricksSession(Session):
         self._wrote = False
         self._authority = _authority(config)
         try:
-            self._connection = _login(_arguments(config, surroundings, self._authority))
+            with through(surroundings.network):
+                self._connection = _login(_arguments(config, surroundings, self._authority))
             self._cursor = self._connection.cursor(buffer_size_bytes=REPLY_BYTES)
             ((self._catalog, self._schema),) = self._ask("SELECT current_catalog(), current_schema()")
         except BaseException:
@@ -217,7 +218,7 @@ def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | 
         "force_enable_telemetry": False,
         "use_cloud_fetch": False,
         "_tls_no_verify": config.trust_server_certificate,
-        "_tls_trusted_ca_file": authority.name if authority else None,
+        "_tls_trusted_ca_file": authority.name if authority else surroundings.network.ca_bundle,
         "_socket_timeout": seconds,
         "_retry_stop_after_attempts_count": 3,
         "_retry_stop_after_attempts_duration": max(1.0, seconds),
@@ -236,8 +237,10 @@ def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         id=config.username or "",
         secret=secret,
         blamed=("username", "password"),
+        address=("host", "port"),
+        network=surroundings.network,
         timeout_seconds=surroundings.connect_timeout_seconds,
-        context=_context(config),
+        context=https.context(surroundings.network, config.ssl_root_cert, trust=config.trust_server_certificate),
         scope="all-apis",
     )
     client.token()  # refused here, it is told as it is; the driver would take it for a failed request
@@ -255,14 +258,6 @@ class _Provider:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Callable[[], dict[str, str]]:
         return lambda: {"Authorization": f"Bearer {self._client.token()}"}
-
-
-def _context(config: Config) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=config.ssl_root_cert)
-    if config.trust_server_certificate:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _authority(config: Config) -> IO[str] | None:

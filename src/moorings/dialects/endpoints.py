@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -61,12 +60,3 @@ def host_and_port(url: str) -> tuple[str, int]:
     """Host and port of an endpoint."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def dialed(url: str) -> tuple[str, int]:
-    """Host and port to dial on the way to an endpoint: the proxy's, where HTTPS_PROXY or HTTP_PROXY names one."""
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        return host_and_port(proxy)
-    return host_and_port(url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from moorings import errors
 
 
@@ -13,9 +15,36 @@ def https_faults(*fields: str) -> dict[str, errors.WarehouseError]:
         "timed out": errors.ConnectTimeout(*fields),
         "unreachable": errors.HostUnreachable(*fields),
         "lost": errors.SessionLost(),
+        "another service": errors.AnotherService(*fields),
         "no tls": errors.TlsRefused(*fields),
         "certificate": errors.CertificateRefused("ssl_root_cert", *fields),
         "certificate name": errors.CertificateRefused(
             *fields, message="The server's certificate is for another host name. Give the name that it is for."
         ),
     }
+
+
+OF_PYTHON = frozenset({"builtins", "socket", "ssl"})
+"""Modules whose exceptions tell of the transport, in words of this machine's own."""
+
+
+def of_transport(error: BaseException) -> str:
+    """What the operating system or OpenSSL says of a failed connection; empty where that is not what failed.
+
+    Texts of HTTP libraries are left out: they quote what the server sent, and any server may be at the address.
+    """
+    for each in causes(error):
+        if isinstance(each, OSError) and type(each).__module__ in OF_PYTHON:
+            return str(each)
+    return ""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that it came of."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        inner = (argument for argument in each.args if isinstance(argument, BaseException))
+        each = each.__cause__ or each.__context__ or next(inner, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from moorings import clock, errors
@@ -28,6 +28,8 @@ METADATA = tuple(
     )
 )
 """Addresses where clouds hand out credentials, apart from the link-local ones that most of them use."""
+METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"})
+METADATA_NAME = "is a cloud's metadata service. Moorings never connects to it."
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 """Prefixes whose last 32 bits are an IPv4 address. Source: RFC 6052, RFC 8215."""
 COMPATIBLE = ipaddress.ip_network("::/96")
@@ -37,11 +39,19 @@ ISATAP = (0x00005EFE, 0x02005EFE)
 """The first half of an interface id whose second half is an IPv4 address. Source: RFC 5214."""
 
 
+OWN_PORTS: set[int] = set()
+"""Ports of loopback where this process itself listens for its drivers."""
+
+
 class Rules(Protocol):
     """Which further addresses the operator's settings keep callers from. `engine` brings them."""
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
         """Why this address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        ...
+
+    def name_refusal(self, host: str, port: int) -> str | None:
+        """Why a name that is resolved elsewhere may not be dialled; None when it may."""
         ...
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
@@ -50,10 +60,24 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """The operator's HTTP proxy."""
+
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+    """The value of the header Proxy-Authorization, if the proxy wants a login."""
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """The way out. Without `rules`, only what nobody may dial is refused."""
 
     rules: Rules | None = None
+    proxy: Proxy | None = None
+    """Where requests over HTTP to public addresses go."""
+    ca_bundle: str | None = None
+    """The file with the authorities that certificates are verified with; None stands for the system's."""
 
     def addresses(self, host: str, port: int, *fields: str) -> Sequence[str]:
         """The addresses of a host that may be dialled, in the resolver's order.
@@ -84,6 +108,8 @@ class Network:
         reason = never_dialled(address)
         if reason is not None:
             return f"is {reason}. Moorings never connects to such an address."
+        if port in OWN_PORTS and any(form.is_loopback for form in spellings(address)):
+            return f"on port {port} is Moorings itself. Moorings never connects to itself."
         return self.rules.refusal(host, address, port) if self.rules else None
 
     def connect(self, host: str, port: int, timeout_seconds: float, *fields: str) -> socket.socket:
@@ -91,21 +117,79 @@ class Network:
 
         Raises HostNotFound, EgressRefused, or the OSError of the last attempt.
         """
-        until = clock.monotonic() + timeout_seconds
-        fault: OSError = TimeoutError("timed out")
-        for address in self.addresses(host, port, *fields):
-            left = until - clock.monotonic()
-            if left <= 0:
-                break
-            try:
-                wire = socket.create_connection((address, port), timeout=left)
-            except OSError as error:
-                fault = error
-            else:
-                wire.settimeout(timeout_seconds)
-                wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return wire
-        raise fault
+        return _dialled(self.addresses(host, port, *fields), port, timeout_seconds)
+
+    def connect_http(self, host: str, port: int, timeout_seconds: float, *fields: str) -> socket.socket:
+        """A connection for HTTP: what `connect` gives, or a tunnel through the proxy.
+
+        Private and loopback addresses are dialled without the proxy. A name that only the proxy can resolve is checked
+        as a name. Raises what `connect` does; ConnectionError when the proxy refuses.
+        """
+        found = self.route(host, port, *fields)
+        if found is None and self.proxy is not None:
+            return self._tunnel(self.proxy, host, port, timeout_seconds)
+        return _dialled(found or (), port, timeout_seconds)
+
+    def route(self, host: str, port: int, *fields: str) -> Sequence[str] | None:
+        """The addresses to dial for HTTP; None where the way goes through the proxy. Raises what `addresses` does."""
+        if self.proxy is None:
+            return self.addresses(host, port, *fields)
+        try:
+            found = self.addresses(host, port, *fields)
+        except errors.HostNotFound:
+            refusal = METADATA_NAME if host.lower() in METADATA_NAMES else None
+            if refusal or (self.rules and (refusal := self.rules.name_refusal(host, port))):
+                raise errors.EgressRefused(*fields, message=f"{host} {refusal}") from None
+            return None
+        return None if any(ipaddress.ip_address(address).is_global for address in found) else found
+
+    def _tunnel(self, proxy: Proxy, host: str, port: int, timeout_seconds: float) -> socket.socket:
+        """A connection through the proxy, whose own address passes the rules that nothing overrides."""
+        wire = Network().connect(proxy.host, proxy.port, timeout_seconds)
+        try:
+            _ask_for_tunnel(wire, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+
+LONGEST_HEAD = 16_384
+"""Bytes of a proxy's answer."""
+
+
+def _ask_for_tunnel(wire: socket.socket, proxy: Proxy, place: str) -> None:
+    """Ask a proxy for a tunnel to `host:port`. Source: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6."""
+    login = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+    wire.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode("ascii"))
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = wire.recv(1)  # what follows the head belongs to the server behind the proxy
+        if not byte or len(head) > LONGEST_HEAD:
+            raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY gave no answer of HTTP.")
+        head += byte
+    status = head.split(b" ", 2)[1:2]
+    if status != [b"200"]:
+        raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY refuses to connect there.")
+
+
+def _dialled(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.socket:
+    """A connection to the first address that answers; raises the OSError of the last attempt."""
+    until = clock.monotonic() + timeout_seconds
+    fault: OSError = TimeoutError("timed out")
+    for address in addresses:
+        left = until - clock.monotonic()
+        if left <= 0:
+            break
+        try:
+            wire = socket.create_connection((address, port), timeout=left)
+        except OSError as error:
+            fault = error
+        else:
+            wire.settimeout(timeout_seconds)
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return wire
+    raise fault
 
 
 def never_dialled(address: Address) -> str | None:

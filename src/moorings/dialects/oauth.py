@@ -8,11 +8,12 @@ import json
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode
 
 from moorings import clock, errors
+from moorings.dialects.https import Answer, fetch
+from moorings.dialects.network import Network
 
-LONGEST_ANSWER = 1_000_000
 SPARE_SECONDS = 60.0
 """A token is renewed so long before it expires."""
 UNREACHABLE = "The OAuth server does not answer. Check its address, and that this machine may reach it."
@@ -24,14 +25,16 @@ NO_TOKEN = "The OAuth server gave no access token. Check that the client may use
 class Client:
     """A machine with the right to fetch tokens; keeps the last one until shortly before it expires.
 
-    `blamed` are the Config's fields to blame when the server refuses. Redirects are not followed: they could send the
-    secret anywhere.
+    `blamed` are the Config's fields to blame when the server refuses, `address` those that say where it is. Redirects
+    are not followed: they could send the secret anywhere.
     """
 
     url: str
     id: str
     secret: str = field(repr=False)
     blamed: tuple[str, ...]
+    address: tuple[str, ...]
+    network: Network
     timeout_seconds: float
     context: ssl.SSLContext | None = None
     scope: str | None = None
@@ -49,33 +52,34 @@ class Client:
 
     def _ask(self) -> dict[str, Any]:
         try:
-            status, body = self._post()
+            answered = self._post()
         except ssl.SSLCertVerificationError:
             raise errors.LoginRefused(*self.blamed, message=UNVERIFIED) from None
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, errors.HostNotFound):
             raise errors.LoginRefused(*self.blamed, message=UNREACHABLE) from None
-        if status in (400, 401, 403):
+        except errors.AnotherService as refused:  # a redirect, or far too long an answer
+            raise errors.LoginRefused(*self.blamed, message=refused.message) from None
+        if answered.status in (400, 401, 403):
             raise errors.LoginRefused(*self.blamed, message="The OAuth server refused the client id or its secret.")
         try:
-            answer: dict[str, Any] = dict(json.loads(body))
+            answer: dict[str, Any] = dict(json.loads(answered.body))
         except (ValueError, TypeError):
             answer = {}
-        if status != http.client.OK or not answer.get("access_token"):
+        if answered.status != http.client.OK or not answer.get("access_token"):
             raise errors.LoginRefused(*self.blamed, message=NO_TOKEN)
         return answer
 
-    def _post(self) -> tuple[int, bytes]:
-        parts = urlsplit(self.url)
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        wire = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port, timeout=self.timeout_seconds, context=self.context
+    def _post(self) -> Answer:
+        return fetch(
+            self.network,
+            self.url,
+            method="POST",
+            body=self._form(),
+            headers=self._headers(),
+            timeout_seconds=self.timeout_seconds,
+            tls=self.context,
+            fields=self.address,
         )
-        try:
-            wire.request("POST", path, self._form(), self._headers())
-            answer = wire.getresponse()
-            return answer.status, answer.read(LONGEST_ANSWER)
-        finally:
-            wire.close()
 
     def _form(self) -> str:
         asked = {"grant_type": "client_credentials", "scope": self.scope, "audience": self.audience}

@@ -98,6 +98,7 @@ class Snowflake(BaseDialect):
     extra = "snowflake"
     abilities = Abilities(connects=True, probed=False, several_catalogs=True, key_pair=True)
     PARAMETERS = "?, ?"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 

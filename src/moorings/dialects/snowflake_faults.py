@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from moorings import errors
+from moorings.dialects.tls import failure
 
 MISSING = (
     "It does not exist, or the user's default role may not use it. Check the name, and grant the role usage of it."
@@ -64,6 +65,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "unreachable": errors.HostUnreachable("host", "port"),
     "account": errors.LoginRefused("host", message=NO_ACCOUNT),
     "lost": errors.SessionLost(),
+    "another service": errors.AnotherService("host", "port"),
     "statement": errors.StatementRefused(),
 }
 """The server's number as it writes it, or a word for what went wrong on the way."""
@@ -93,6 +95,8 @@ TELLTALES: tuple[tuple[str, str], ...] = (
 
 def fault_key(error: BaseException) -> str | None:
     """The key of FAULTS for a driver's exception."""
+    if isinstance(error, OSError):  # our relay's: the driver reports its own kinds
+        return failure(error)
     number, text = getattr(error, "errno", None), str(error)
     key = f"{number:06d}" if isinstance(number, int) and number > 0 else ""
     if key == "390201":

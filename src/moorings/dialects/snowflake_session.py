@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import re
-import ssl
 import tempfile
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -20,10 +19,11 @@ from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from moorings import errors
-from moorings.dialects import snowflake_structure
+from moorings.dialects import https, snowflake_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.oauth import Client
-from moorings.dialects.snowflake import Config, uses_client_credentials
+from moorings.dialects.relay import USER, Relay
+from moorings.dialects.snowflake import TLS_PORT, Config, uses_client_credentials
 from moorings.dialects.snowflake_faults import MISSING, MISSING_SCHEMA, NO_COMPUTE, fault_key
 from moorings.dialects.snowflake_types import batch, result_schema
 from moorings.dialects.structure import Plan, Scope, Table
@@ -57,8 +57,16 @@ class SnowflakeSession(Session):
         self._nudged = threading.Event()
         self._wrote = False
         os.putenv(NO_METADATA, "true")  # for the driver, which reads it by C
-        with _authority(config) as path:
-            self._connection, self._has_schema = _login(_arguments(config, surroundings, path))
+        place = (config.server, config.port or TLS_PORT)
+        self._relay = Relay(surroundings.network, surroundings.connect_timeout_seconds, ("host", "port"), place)
+        try:
+            with _authority(config) as path, self._relay.explaining():
+                arguments = _arguments(config, surroundings, path or surroundings.network.ca_bundle)
+                self._connection, self._has_schema = _login(arguments | _proxied(self._relay))
+        except BaseException:
+            self._relay.close()
+            raise
+        self._relay.only = None  # results are in files of the cloud that the account is in
         self.id = str(self._connection.session_id)
         self.encrypted = True
 
@@ -102,8 +110,11 @@ class SnowflakeSession(Session):
         if statement.read_only:
             self._see_that_it_reads(sql, statement.parameters)
         self._wrote = self._wrote or not statement.read_only
-        cursor = self._run(sql, statement.parameters, timeout_seconds=statement.timeout_seconds, tag=statement.query_id)
-        return _reader(cursor, statement.batch_rows)
+        with self._relay.explaining():
+            cursor = self._run(
+                sql, statement.parameters, timeout_seconds=statement.timeout_seconds, tag=statement.query_id
+            )
+            return _reader(cursor, statement.batch_rows, self._relay)
 
     def _see_that_it_reads(self, sql: str, parameters: Sequence[Any]) -> None:
         """Let the server compile the statement where only a query can stand, without running it.
@@ -166,9 +177,10 @@ class SnowflakeSession(Session):
         """Log out; the account then ends what still runs in the session."""
         with contextlib.suppress(Exception):
             self._connection.close(retry=False)
+        self._relay.close()
 
 
-def _reader(cursor: SnowflakeCursor, most_rows: int) -> pa.RecordBatchReader:
+def _reader(cursor: SnowflakeCursor, most_rows: int, relay: Relay) -> pa.RecordBatchReader:
     tables = iter(cursor.fetch_arrow_batches())
     first = next(tables, None)
     found = first if first is not None else cursor.fetch_arrow_all(force_return_table=True)
@@ -179,7 +191,8 @@ def _reader(cursor: SnowflakeCursor, most_rows: int) -> pa.RecordBatchReader:
         while table is not None:
             for part in table.to_batches(max_chunksize=most_rows):
                 yield batch(part, schema)
-            table = next(tables, None)
+            with relay.explaining():
+                table = next(tables, None)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -239,6 +252,18 @@ def _arguments(config: Config, surroundings: Surroundings, authority: str | None
     }
 
 
+def _proxied(relay: Relay) -> dict[str, Any]:
+    """What has the driver, which dials by itself, reach everything through our relay."""
+    return {
+        "proxy_host": "127.0.0.1",
+        "proxy_port": relay.port,
+        "proxy_user": USER,
+        "proxy_password": relay.password,
+        "no_proxy": "",
+        "use_proxy_env": False,
+    }
+
+
 def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     if config.authentication_type == "snowflake-keypair" and config.private_key is not None:
         return {"authenticator": "SNOWFLAKE_JWT", "private_key": config.private_key.get_secret_value()}
@@ -253,8 +278,10 @@ def _client(config: Config, surroundings: Surroundings) -> Client:
         id=config.oauth_client_id or "",
         secret=config.secrets()["oauth_client_secret"],
         blamed=("oauth_client_id", "oauth_client_secret", "external_oauth_token_url"),
+        address=("external_oauth_token_url",),
+        network=surroundings.network,
         timeout_seconds=surroundings.connect_timeout_seconds,
-        context=ssl.create_default_context(cadata=config.ssl_root_cert) if config.ssl_root_cert else None,
+        context=https.context(surroundings.network, config.ssl_root_cert),
         audience=config.external_oauth_audience,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ def failure(error: BaseException) -> str | None:
         (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
         (ssl.SSLError, "no tls"),
         (ConnectionError, "lost"),
+        (http.client.HTTPException, "another service"),
         (EOFError, "lost"),
     )
     found = next((word for kind, word in kinds if isinstance(error, kind)), None)
@@ -61,5 +63,6 @@ NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
     "no tls": errors.TlsRefused("ssl_mode"),
     "lost": errors.SessionLost(),
+    "another service": errors.AnotherService("host", "port"),
 }
 """FAULTS for the words of `failure`, of a server that `host` and `port` say."""

@@ -19,6 +19,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
@@ -37,7 +38,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no tls": errors.TlsRefused(
         "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443 or 443), or set sslMode to disable."
     ),
-    "no answer": errors.HostUnreachable("host", "port", message=NO_TRINO),
+    "no answer": errors.AnotherService("host", "port", message=NO_TRINO),
     "busy": errors.SessionLost(message="Trino, or a gateway before it, is busy or down. Try again shortly."),
     "SERVER_SHUTTING_DOWN": errors.SessionLost(),
     "SERVER_STARTING_UP": errors.SessionLost(message="Trino is still starting. Try again shortly."),
@@ -65,6 +66,10 @@ Source of the names: https://github.com/trinodb/trino/blob/master/core/trino-spi
 """
 
 
+MALFORMED = frozenset({"JSONDecodeError", "TrinoConnectionError", "KeyError", "TypeError", "AttributeError"})
+"""What the driver raises for an answer that does not have the shape of Trino's."""
+
+
 class Config(ConnectionConfig, frozen=True):
     """What a Trino connection needs."""
 
@@ -89,6 +94,7 @@ class Trino(BaseDialect):
     extra = "trino"
     abilities = Abilities(connects=True, several_catalogs=True)
     PARAMETERS = "?, ?"
+    over_http = True
     Config = Config
     FAULTS = FAULTS
 
@@ -101,11 +107,14 @@ class Trino(BaseDialect):
             return name if name in FAULTS else kind
         if status := re.match(r"error (\d{3})", str(error)):
             return "busy" if status[1] in ("429", "502", "503", "504") else _status(status[1])
-        return failure(error) or ("no answer" if type(error).__name__ == "JSONDecodeError" else None)
+        return failure(error) or ("no answer" if type(error).__name__ in MALFORMED else None)
 
     def said(self, error: BaseException) -> str:
-        """Trino's own words."""
-        return str(getattr(error, "message", None) or error)
+        """Trino's own words; of an answer that is no error of Trino's, the status alone."""
+        if getattr(error, "error_name", None) is not None:
+            return str(getattr(error, "message", ""))
+        status = re.match(r"error (\d{3})", str(error))
+        return f"HTTP status {status[1]}" if status else of_transport(error)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-trino; a password is sent with TLS only."""

@@ -43,7 +43,7 @@ class TrinoSession(Session):
         context = tls_context(config)
         self.encrypted = context is not None
         login = (config.username or "", config.secrets().get("password", "")) if context else None
-        self._wire = Wire(config.host or "", config.port or 443, context, login)
+        self._wire = Wire(surroundings.network, (config.host or "", config.port or 443), context, login)
         try:
             self._check_catalog()
         except BaseException:

@@ -7,44 +7,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
 from moorings import errors
+from moorings.dialects.https_requests import install
+from moorings.dialects.network import Network
 
 SPOOLING = "X-Trino-Query-Data-Encoding"
 """What asks for results in files of an object store: the driver would fetch those past our TLS settings."""
 
 
-class _Adapter(HTTPAdapter):
-    """An adapter whose TLS is a context's and nothing else's: requests would add authorities of its own to it."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
-        """Make the pool of connections."""
-        super().init_poolmanager(*sizes, **options, ssl_context=self._context, cert_reqs=self._context.verify_mode)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave it to the context."""
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Where to connect, without a word on certificates."""
-        place, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return place, {}
-
-
 class Wire(Session):
     """Connections with one coordinator, whose every request logs in."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None, login: tuple[str, str] | None) -> None:
+    def __init__(
+        self, network: Network, place: tuple[str, int], context: ssl.SSLContext | None, login: tuple[str, str] | None
+    ) -> None:
         super().__init__()
-        self.trust_env = False
+        host, port = place
         self._place = ("https" if context else "http", host.lower(), port)
-        if context is not None:
-            self.mount("https://", _Adapter(context))
+        install(self, network, context, "host", "port")
         self._login = HTTPBasicAuth(*login) if login else None
         self.auth = self._signed
 

@@ -5,6 +5,7 @@ What no setting can allow (link-local and metadata addresses, multicast) is refu
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fnmatch
 import ipaddress
@@ -12,9 +13,9 @@ import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from moorings.dialects.network import Address, Network, spellings
+from moorings.dialects.network import Address, Network, Proxy, spellings
 from moorings.errors import OperatorError
 from moorings.settings import Settings
 
@@ -54,11 +55,15 @@ class Pattern:
 
     def matches(self, host: str, address: Address, port: int) -> bool:
         """Whether the pattern is about this host, at this address, on this port."""
-        if self.port is not None and self.port != port:
-            return False
-        if self.network is not None:
-            return any(form in self.network for form in spellings(address) if form.version == self.network.version)
-        return self.host is not None and fnmatch.fnmatchcase(host.lower().rstrip("."), self.host)
+        if self.network is None:
+            return self.names(host, port)
+        here = any(form in self.network for form in spellings(address) if form.version == self.network.version)
+        return here and self.port in (None, port)
+
+    def names(self, host: str, port: int) -> bool:
+        """Whether the pattern is about this host by its name, on this port."""
+        named = self.host is not None and fnmatch.fnmatchcase(host.lower().rstrip("."), self.host)
+        return named and self.port in (None, port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,10 @@ class Listeners:
         """Refuses the ports that this service listens on, on every address of this machine."""
         if port in self.ports and is_local(address):
             return f"on port {port} is Moorings itself. Moorings never connects to itself."
+        return None
+
+    def name_refusal(self, host: str, port: int) -> str | None:
+        """Refuses none."""
         return None
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
@@ -148,6 +157,11 @@ class EgressRules:
             return "is the rate limits' store. The operator can allow it with MOORINGS_EGRESS_ALLOW."
         return None
 
+    def name_refusal(self, host: str, port: int) -> str | None:
+        """Why a name that only a proxy resolves may not be dialled; None when it may."""
+        denied = any(pattern.names(host, port) for pattern in self.deny)
+        return "is denied by MOORINGS_EGRESS_DENY." if denied else None
+
     @property
     def loopback_is_open(self) -> bool:
         """Whether callers may reach loopback addresses: where the service is reached from this machine alone."""
@@ -180,12 +194,25 @@ class EgressRules:
 
 def for_callers(settings: Settings) -> Network:
     """The way to what callers name. Raises OperatorError for settings that cannot be read."""
-    return Network(EgressRules.of(settings))
+    return Network(EgressRules.of(settings), _proxy(settings), _ca_bundle(settings))
 
 
 def for_operator(settings: Settings) -> Network:
     """The way to what the operator's settings name."""
-    return Network(Listeners((settings.port,)))
+    return Network(Listeners((settings.port,)), _proxy(settings), _ca_bundle(settings))
+
+
+def _proxy(settings: Settings) -> Proxy | None:
+    if settings.https_proxy is None:
+        return None
+    parts = urlsplit(settings.https_proxy.get_secret_value())
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else ""
+    authorization = f"Basic {base64.b64encode(login.encode()).decode()}" if login else None
+    return Proxy(parts.hostname or "", parts.port or 80, authorization)
+
+
+def _ca_bundle(settings: Settings) -> str | None:
+    return str(settings.ca_bundle) if settings.ca_bundle else None
 
 
 def is_loopback(address: Address) -> bool:

@@ -28,6 +28,7 @@ PASSED_BY = {
 }
 """What is said of steps that did not fail, when a later one tells that they were passed."""
 NO_SERVER = "There is no server to dial."
+BY_PROXY = "The proxy of MOORINGS_HTTPS_PROXY resolves and dials it."
 NOT_REACHED = "Not tried, because an earlier step failed."
 NOTHING_TO_DIAL_WITH = "Not tried, because there is no driver yet."
 
@@ -102,14 +103,26 @@ class Probe:
             return
         host, port = self._address
         found = await self._resolve(host, port)
+        if found is None:
+            self._skip("resolve", BY_PROXY)
+            self._skip("connect", BY_PROXY)
+            return
         self._pass("resolve", f"{host} is {', '.join(found)}.")
         if self._seat.target.dialect.dials:
             await self._reach(found, port)
             self._pass("connect", f"Port {port} is open.")
 
-    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+    async def _resolve(self, host: str, port: int) -> Sequence[str] | None:
+        """The addresses to dial; None where the way goes through the proxy."""
         database = self._seat.target.config.database
-        looking = aside(lambda: self._network.check(host, port, database, *self._fields))
+        over_http = self._seat.target.dialect.over_http
+
+        def look() -> Sequence[str] | None:
+            if over_http and self._network.route(host, port, *self._fields) is None:
+                return None
+            return self._network.check(host, port, database, *self._fields)
+
+        looking = aside(look)
         try:
             async with asyncio.timeout(self._timeout):
                 return await looking.future

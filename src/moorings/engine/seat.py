@@ -97,7 +97,10 @@ class Seat:
     def _check_address(self, config: ConnectionConfig) -> None:
         """Refuse what the egress rules refuse, before any driver is asked; drivers then dial checked addresses."""
         dialect = self.target.dialect
-        if (place := dialect.address(config)) is not None:
+        if (place := dialect.address(config)) is None:
+            return
+        network = self._surroundings.network
+        if not dialect.over_http or network.route(*place, *dialect.ADDRESS_FIELDS) is not None:
             self._surroundings.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 
     async def within(self, seconds: float, work: Callable[[], T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
@@ -23,6 +24,17 @@ CLOSE_SECONDS = 5.0
 """How long a stop waits for warehouses to let go."""
 
 
+def _logins(settings: Settings) -> dict[str, Any]:
+    """What the settings say of logins in clouds."""
+    secret = settings.aws_secret_access_key
+    return {
+        "credential_directories": settings.credential_directories,
+        "data_directory": str(settings.data_dir),
+        "google_sts_url": settings.google_sts_url,
+        "aws_key": (settings.aws_access_key_id, secret.get_secret_value()) if secret else None,
+    }
+
+
 class Engine:
     """Sessions with warehouses: tests, leases, and the pools behind them. Made and used in one event loop."""
 
@@ -38,6 +50,7 @@ class Engine:
                 spill_bytes=settings.duckdb_temp_bytes,
                 spill_directory=str(settings.duckdb_temp_directory),
             ),
+            **_logins(settings),
         )
         limits = Limits(
             size=settings.pool_size,

@@ -148,5 +148,5 @@ class TestWords:
     def test_an_answer_that_cannot_be_read_is_not_quoted(self) -> None:
         error = ResponseParserError("Unable to parse response: b'<SecretAccessKey>secret</SecretAccessKey>'")
         fault = named("athena").translate(error, [])
-        assert fault.code == "host_unreachable"
+        assert fault.code == "another_service"
         assert "secret" not in fault.explained

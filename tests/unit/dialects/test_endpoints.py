@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moorings.dialects.endpoints import dialed, overridden, reason_against
+from moorings.dialects.endpoints import host_and_port, overridden, reason_against
 
 SERVICES = ("api", "storage")
 
@@ -38,18 +38,7 @@ class TestOverridden:
         assert reason_against(7, SERVICES) is None
 
 
-class TestDialed:
-    @pytest.fixture(autouse=True)
-    def proxies(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-
-    def test_the_endpoint_itself(self) -> None:
-        assert dialed("https://x.example") == ("x.example", 443)
-        assert dialed("http://x.example:8080") == ("x.example", 8080)
-
-    def test_the_proxy_on_the_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-        monkeypatch.setenv("NO_PROXY", "inside.example")
-        assert dialed("https://x.example") == ("proxy.example", 3128)
-        assert dialed("https://inside.example") == ("inside.example", 443)
+class TestHostAndPort:
+    def test_of_an_endpoint(self) -> None:
+        assert host_and_port("https://x.example") == ("x.example", 443)
+        assert host_and_port("http://x.example:8080") == ("x.example", 8080)

@@ -1,0 +1,9 @@
+from typing import Any
+
+from urllib3 import PoolManager
+
+class URLLib3Session:
+    _manager: PoolManager
+    def __init__(self, *, verify: bool | str = True, timeout: tuple[float, float] | None = None) -> None: ...
+    def send(self, request: Any) -> Any: ...
+    def close(self) -> None: ...
