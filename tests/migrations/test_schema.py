@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -247,6 +248,46 @@ class TestPeople:
             ("änn@example.com", None, "nämé"),
             ("bob@example.com", "bob@example.com", "nämé"),
         ]
+
+
+class TestTlsOfConnections:
+    """From 0009 to 0010."""
+
+    def test_connections_without_a_mode_keep_the_one_that_they_had(self, url, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "HEAD", "0009")
+            migrations.migrate(url)
+        own = '"ssl_root_cert": "-----BEGIN CERTIFICATE-----"'
+        rows = {  # id → dialect, settings, deleted_at
+            "absent": ("postgres", '{"port": 5432}', "NULL"),
+            "archived": ("postgres", '{"ssl_mode": null}', "7"),
+            "chosen": ("postgres", '{"ssl_mode": "verify-full"}', "NULL"),
+            "mysql": ("mysql", "{}", "NULL"),
+            "mariadb": ("mariadb", "{}", "NULL"),
+            "starrocks": ("starrocks", "{}", "NULL"),
+            "redshift": ("redshift", "{}", "NULL"),
+            "snowflake": ("snowflake", "{}", "NULL"),
+            "lakebase": ("databricks_lakebase", '{"ssl_mode": "require"}', "NULL"),
+            "lakebase_own": ("databricks_lakebase", f'{{"ssl_mode": "require", {own}}}', "NULL"),
+            "lakebase_plain": ("databricks_lakebase", '{"ssl_mode": "prefer"}', "NULL"),
+        }
+        looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('o', 'n', 0)")))
+        for name, (dialect, settings, deleted_at) in rows.items():
+            row = text(
+                "INSERT INTO connections (id, organization_id, name, dialect, base_role, settings, config_version,"
+                " revision, created_at, updated_at, deleted_at)"
+                f" VALUES ('{name}', 'o', 'n', '{dialect}', 0, :settings, 1, 1, 0, 0, {deleted_at})"
+            )
+            looking(url, lambda connection, row=row, settings=settings: connection.execute(row, {"settings": settings}))
+        migrations.migrate(url)
+        stored = looking(url, lambda connection: connection.execute(text("SELECT id, settings FROM connections")).all())
+        assert {name: json.loads(settings).get("ssl_mode") for name, settings in stored} == {
+            **dict.fromkeys(("absent", "archived", "mysql", "mariadb", "starrocks", "lakebase_plain"), "prefer"),
+            **dict.fromkeys(("chosen", "lakebase"), "verify-full"),
+            **dict.fromkeys(("redshift", "snowflake"), None),
+            "lakebase_own": "require",
+        }
+        assert dict(stored)["absent"] == '{"port":5432,"ssl_mode":"prefer"}'
 
 
 class TestPromisesTheDatabaseKeeps:

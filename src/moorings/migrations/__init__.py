@@ -18,7 +18,7 @@ from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
-HEAD = "0009"
+HEAD = "0010"
 """The revision this code is written for."""
 
 
