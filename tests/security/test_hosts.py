@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import dialects
 from moorings.connections.models import Connection
-from tests.conformance.test_create import VALID
+from moorings.dialects.config import ConnectionConfig
+from moorings.errors import InvalidSettings
+from tests.conformance.test_create import ACCOUNT, VALID
 from tests.security.servers.collector import collecting
 from tests.warehouses.servers.process import Server
 
@@ -39,7 +42,7 @@ HOSTILE = (
     "１２７.０.０.１",
     "-oProxyCommand=id",
 )
-ACCOUNT = "host: Please only include your Snowflake account identifier"
+ONLY_THE_ACCOUNT = "host: Please only include your Snowflake account identifier"
 
 PLACES: tuple[tuple[str, str, str], ...] = (
     ("snowflake", "hostOverride", "127.0.0.1/evil?"),
@@ -180,7 +183,7 @@ class TestCreate:
 
     @pytest.mark.parametrize("host", ["https://xy", "xy:443", "xy/", "xy.SnowflakeComputing.com", "[::1]"])
     def test_the_sentence_of_snowflake(self, service: Any, host: str) -> None:
-        assert create(service, "snowflake", host=host).json()["detail"] == f"Bad Request: {ACCOUNT}"
+        assert create(service, "snowflake", host=host).json()["detail"] == f"Bad Request: {ONLY_THE_ACCOUNT}"
 
     @pytest.mark.parametrize(
         ("host", "sentence"),
@@ -298,7 +301,12 @@ class TestStored:
             assert shown(service, made)["settings"][wire] == body[wire]
         assert collector.received == []
 
-    def test_a_probe_refuses_it_too(self, service: Any) -> None:
+    def test_what_follows_from_a_key_is_checked_too(self, service: Any) -> None:
+        key = json.dumps(ACCOUNT | {"project_id": "p/../../evil?x="})
+        made = create(service, "bigquery", passwordUnencrypted=key, hostOverride="http://127.0.0.1:1").json()["data"]
+        assert refused_at_use(service, made, "database").startswith("database: ")
+
+    def test_what_is_refused_can_be_listed(self, service: Any) -> None:
         config = dialects.named("postgres").Config.restore({"host": "x:1", "name": "n"}, {})
         assert [(fault.field, fault.details["reason"]) for fault in config.refused_places()] == [
             ("host", "Only the host name. Put 1 into port")
@@ -361,6 +369,14 @@ class TestConnectionStrings:
 
 
 class TestNoFieldIsForgotten:
+    def test_a_dialect_that_declares_a_plain_host_is_checked_all_the_same(self) -> None:
+        class Careless(ConnectionConfig, frozen=True):
+            host: str | None = None
+
+        config = Careless.restore({"host": "127.0.0.1:5432/x"}, {})
+        with pytest.raises(InvalidSettings, match="Put 5432 into port"):
+            config.dialable()
+
     NAMES = ("host", "host_override", "region", "warehouse", "database", "username", "default_schema")
 
     @pytest.mark.parametrize("dialect", dialects.names())

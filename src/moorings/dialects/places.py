@@ -64,9 +64,15 @@ class Place:
 
 @functools.cache
 def places(config: type[ConnectionConfig]) -> Mapping[str, Place]:
-    """Field → Place, of the fields that have one."""
-    found = {field: _place(info.annotation, info.metadata) for field, info in config.model_fields.items()}
+    """Field → Place, of the fields that have one. A subclass that declares a field without one has its parent's."""
+    found = {field: _nearest(config, field) for field in config.model_fields}
     return {field: place for field, place in found.items() if place is not None}
+
+
+def _nearest(config: type[ConnectionConfig], field: str) -> Place | None:
+    fields = (getattr(kind, "model_fields", {}).get(field) for kind in config.__mro__)
+    marks = (_place(info.annotation, info.metadata) for info in fields if info is not None)
+    return next((place for place in marks if place is not None), None)
 
 
 def _place(annotation: Any, metadata: list[Any]) -> Place | None:
