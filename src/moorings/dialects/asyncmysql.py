@@ -19,7 +19,7 @@ from asyncmy.errors import InternalError, MySQLError
 from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
 
 from moorings import clock, errors
-from moorings.dialects import mysql_structure, texts
+from moorings.dialects import mysql_reading, mysql_structure, texts
 from moorings.dialects.base import ByteLimits, Session, Statement, Surroundings
 from moorings.dialects.mysql import FamilyConfig
 from moorings.dialects.structure import Scope, Table
@@ -171,6 +171,8 @@ class MySQLSession(Session):
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its rows."""
         self._begin(statement)
+        if statement.read_only:
+            self._require_reading(statement.sql)
         self._unread = True
         cursor = self._await(self._execute(statement))
         result = cursor._result  # noqa: SLF001  # the columns in full are said nowhere else
@@ -202,6 +204,11 @@ class MySQLSession(Session):
         except MySQLError:
             self._xid = None
             self._ask("START TRANSACTION READ ONLY")
+
+    def _require_reading(self, sql: str) -> None:
+        """Refuse what acts beside a transaction: on files, and on the server itself."""
+        mode = self._ask("SELECT @@SESSION.sql_mode")[0][0] if mysql_reading.depends_on_mode(sql) else None
+        mysql_reading.require_reading(sql, (mode or b"").decode())
 
     async def _execute(self, statement: Statement) -> SSCursor:
         note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""

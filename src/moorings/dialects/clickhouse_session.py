@@ -24,7 +24,7 @@ from moorings.dialects import clickhouse_structure
 from moorings.dialects.arrow import plain, plain_schema
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.clickhouse_body import Body
-from moorings.dialects.clickhouse_sql import TOKEN, literal, named
+from moorings.dialects.clickhouse_sql import TOKEN, literal, named, require_query
 from moorings.dialects.clickhouse_types import arrow_type, convert, is_clear
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.https_pools import CheckedPools
@@ -150,6 +150,8 @@ class ClickHouseSession(Session):
         """Run one statement and stream its rows."""
         if not trimmed(statement.sql, TOKEN):
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        if statement.read_only:
+            require_query(statement.sql)
         self._leave_unread()
         self._query_id = statement.query_id or str(uuid.uuid4())
         self._wait(statement.timeout_seconds)

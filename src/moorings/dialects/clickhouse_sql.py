@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,19 @@ def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
             message=f"The statement names {listed}, and {len(given)} were given. Write {{p1:String}}, {{p2:Int64}}."
         )
     return given
+
+
+READS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK"})
+
+
+def require_query(sql: str) -> None:
+    """See that a statement is a query without INTO OUTFILE: `readonly` lets KILL pass, and an engine at home files too.
+
+    Raises ReadOnly.
+    """
+    words = [found[0].upper() for found in TOKEN.finditer(sql) if found["blank"] is None and found[0][0] not in "(\"'`"]
+    if not words or words[0] not in READS or ("INTO", "OUTFILE") in itertools.pairwise(words):
+        raise errors.ReadOnly
 
 
 def literal(value: str) -> str:

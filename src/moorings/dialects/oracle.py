@@ -78,6 +78,11 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The server's or the driver's code, or a word for what kept us from the server."""
 
+DECLARES = re.compile(
+    r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*WITH(?:\s|--[^\n]*\n?|/\*.*?\*/)+(?:FUNCTION|PROCEDURE)\b",
+    re.DOTALL | re.IGNORECASE,
+)
+"""A query with a procedure of its own, whose transaction may be autonomous: then it writes, whatever ours is."""
 FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
@@ -181,5 +186,5 @@ def check_reads(sql: str) -> None:
     word = first_word(sql)
     if not word:
         raise errors.StatementRefused(message="There is no statement. Send one.")
-    if word not in ("SELECT", "WITH"):
+    if word not in ("SELECT", "WITH") or DECLARES.match(sql):
         raise errors.ReadOnly

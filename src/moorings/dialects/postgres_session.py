@@ -17,6 +17,7 @@ from moorings import errors
 from moorings.dialects import arrow, postgres_casts, postgres_structure
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.postgres_casts import Select
+from moorings.dialects.postgres_reading import require_query
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import TlsConfig
 
@@ -82,6 +83,8 @@ class PostgresSession(Session):
         self._unread = True
         self._begin(statement)
         sql, schema = self._described(statement)
+        if statement.read_only:
+            require_query(statement.sql, columns=len(schema))
         sql, select = self._cast(statement, sql, schema)
         run = self._with_parameters if statement.parameters else self._without_parameters
         found, batches = run(statement, sql, bool(len(schema)))

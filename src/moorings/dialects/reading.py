@@ -12,15 +12,18 @@ from collections.abc import Iterator
 
 from moorings import errors
 
-STANDARD = r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)"""
+STANDARD = r"""'(?:[^']|'')*+(?:'|\Z)|"(?:[^"]|"")*+(?:"|\Z)"""
 """Literals and quoted names of standard SQL."""
 BRACKETS = rf"{STANDARD}|\[[^\]]*(?:\]|\Z)"
 """The same, where names may also be in square brackets."""
-BACKSLASHES = r"""'(?:[^'\\]|\\.|'')*(?:'|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z)|`[^`]*(?:`|\Z)"""
+BACKSLASHES = r"""'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|"(?:[^"\\]|\\.|"")*+(?:"|\\?\Z)|`[^`]*(?:`|\Z)"""
 """The same, where a backslash escapes what follows it, and names are in backticks."""
-COMMENTS = r"--[^\n]*|/\*(?!!).*?(?:\*/|\Z)"
-UNCLEAR = re.compile(r"#|/\*!")
+COMMENTS = r"--[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
+UNCLEAR = re.compile(r"#|/\*M?!")
 """Comments to some servers of a kind, and none to others: what follows could be anything."""
+DISPUTED = re.compile(r"--.*(?:\r(?!\Z)|\\\r?\Z)|/\*.*/\*", re.DOTALL)
+"""Comments whose end servers see in different places: a lone carriage return, a backslash before the end of the line,
+and one comment inside of another. What we take for a literal behind them could be code to the server."""
 
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
 INSIDE = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT", "INTO", "OUTFILE"})
@@ -49,10 +52,13 @@ def first_word(sql: str, *, quoted: str = STANDARD) -> str:
     return next(_outer_words(_bare(sql, quoted)), "")
 
 
+COMMENT_REFUSED = "Write comments as `-- …` or `/* … */`, not one in another, on a connection that only reads."
+
+
 def _one_statement(sql: str, quoted: str) -> str:
-    bare = _bare(sql, quoted)
+    bare = _bare(sql, quoted, strict=True)
     if UNCLEAR.search(bare):
-        raise errors.StatementRefused(message="Write comments as `-- …` or `/* … */` on a connection that only reads.")
+        raise errors.StatementRefused(message=COMMENT_REFUSED)
     first, _, rest = bare.partition(";")
     if rest.replace(";", "").strip():
         raise errors.StatementRefused(message="Send exactly one statement at a time.")
@@ -61,10 +67,63 @@ def _one_statement(sql: str, quoted: str) -> str:
     return first
 
 
-def _bare(sql: str, quoted: str) -> str:
-    """A text with a blank for each comment, and an empty literal for each literal or quoted name."""
-    found = re.compile(rf"(?P<comment>{COMMENTS})|{quoted}", re.DOTALL)
-    return found.sub(lambda match: " " if match["comment"] else "''", sql)
+def _bare(sql: str, quoted: str, *, strict: bool = False) -> str:
+    """A text with a blank for each comment, and an empty literal for each literal or quoted name.
+
+    Where it is `strict`, raises StatementRefused for a comment whose end is disputed.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        if strict and match["comment"] and DISPUTED.match(match["comment"]):
+            raise errors.StatementRefused(message=COMMENT_REFUSED)
+        return " " if match["comment"] else "''"
+
+    return re.compile(rf"(?P<comment>{COMMENTS})|{quoted}", re.DOTALL).sub(replaced, sql)
+
+
+# ---- engines whose transactions keep writes out: what acts beside a transaction is left to refuse -------------------
+
+QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "WITH"})
+TELLS = frozenset({"EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
+"""What begins with these returns rows, and does nothing else."""
+LEADING = re.compile(r"[ \t\n\r\f\v(;]+|--[^\n\r]*")
+EDGES = re.compile(r"/\*|\*/")
+
+
+def leading_word(sql: str, *, nested: bool = False) -> str:
+    """The first word behind comments and opening parentheses, in capitals; empty when there is none.
+
+    `nested` says that the server's comments nest. Raises StatementRefused for nested ones where it does not.
+    """
+    place = 0
+    while True:
+        if blank := LEADING.match(sql, place):
+            place = blank.end()
+        elif sql.startswith("/*", place):
+            place = _behind_comment(sql, place, nested=nested)
+        else:
+            word = re.compile(r"[A-Za-z_]+").match(sql, place)
+            return word[0].upper() if word else ""
+
+
+def _behind_comment(sql: str, place: int, *, nested: bool) -> int:
+    depth = 0
+    for edge in EDGES.finditer(sql, place):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+        if depth > 1 and not nested:
+            raise errors.StatementRefused(message=COMMENT_REFUSED)
+    return len(sql)
+
+
+def require_query(sql: str, *, nested: bool = False) -> None:
+    """See that a text begins as a query, or as what tells about one; raises ReadOnly or StatementRefused."""
+    word = leading_word(sql, nested=nested)
+    if not word:
+        raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+    if word not in QUERIES | TELLS:
+        raise errors.ReadOnly
 
 
 def _outer_words(bare: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from redshift_connector.core import Cursor
 from moorings import errors
 from moorings.dialects import redshift_structure, redshift_values
 from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.reading import require_query
 from moorings.dialects.redshift_wire import Wire
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import TlsConfig
@@ -63,6 +64,8 @@ class RedshiftSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its rows."""
+        if statement.read_only:  # UNLOAD writes to S3, and CALL may: neither of which a transaction refuses
+            require_query(statement.sql, nested=True)
         self._begin(statement)
         note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
         cursor = self._wire.start(note + statement.sql, statement.parameters)

@@ -39,6 +39,8 @@ TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
 not agree with the server."""
 COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|//[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
+MOVES_FILES = re.compile(r"(PUT|GET)\b", re.IGNORECASE)
+"""What the driver does itself, in the file system of the service."""
 WRITES = re.compile(
     r"(ALTER|BEGIN|CALL|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GET|GRANT|INSERT|MERGE|PUT|REMOVE|REVOKE"
     r"|RM|ROLLBACK|SET|START|TRUNCATE|UNDROP|UNSET|UPDATE|USE)\b",
@@ -105,8 +107,13 @@ class SnowflakeSession(Session):
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement, and stream what it returns chunk by chunk."""
         sql = re.sub(r"[\s;]+$", "", statement.sql)
-        if not COMMENTS.sub("", sql, count=1):
+        bare = COMMENTS.sub("", sql, count=1)
+        if not bare:
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        if MOVES_FILES.match(bare):
+            raise errors.StatementRefused(
+                message="PUT and GET are refused: they read and write files where Moorings runs."
+            )
         if statement.read_only:
             self._see_that_it_reads(sql, statement.parameters)
         self._wrote = self._wrote or not statement.read_only

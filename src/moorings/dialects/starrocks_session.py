@@ -55,6 +55,9 @@ class StarRocksSession(MySQLSession):
         seconds = max(1, math.ceil(statement.timeout_seconds))
         self._ask(f"SET query_timeout = {seconds}, time_zone = '{self._config.session_zone}'")
 
+    def _require_reading(self, sql: str) -> None:
+        """Nothing more than `_begin` has seen: there is no transaction that something could act beside."""
+
     def reset(self) -> bool:
         """Keep a session that lives and in which nothing changed: StarRocks cannot bring it back to how it was."""
         if self._changed or (self._unread and not self._drained()):

@@ -19,6 +19,7 @@ from moorings.dialects import trino_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.hosts import in_url
+from moorings.dialects.reading import require_query
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import tls_context
 from moorings.dialects.trino_sql import executed, identifier
@@ -120,7 +121,8 @@ class TrinoSession(Session):
         """Run one statement and stream its pages."""
         self._leave()
         request = self._request(statement)
-        if statement.read_only:
+        if statement.read_only:  # a procedure acts beside the transaction
+            require_query(statement.sql)
             self._begin(request)
         self._query = query = TrinoQuery(request, executed(statement), legacy_primitive_types=True)
         try:
