@@ -214,6 +214,21 @@ class TestReadOnly:
         assert account.ask("SELECT * FROM written") == [(7,)]
 
 
+class TestFiles:
+    """The driver itself would send and fetch files of the machine that it runs on."""
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    @pytest.mark.parametrize(
+        "sql", ["PUT file:///etc/passwd @~", " /* a */ -- b\n get @~ file:///tmp/", "// c\nPUT file://x @~"]
+    )
+    def test_are_neither_sent_nor_fetched(self, account: Warehouse, sql: str, read_only: bool):
+        async def work(room: Room) -> None:
+            await room.rows(sql, target=room.target(readOnly=read_only), read_only=read_only)
+
+        with pytest.raises(errors.StatementRefused, match="PUT and GET are refused"):
+            run_inside(account, work)
+
+
 class TestWarehouse:
     def test_the_test_names_the_one_that_queries_run_on(self, probe: Callable[..., TestReport]) -> None:
         assert probe().steps[-1].message == "A query ran. Those that read tables run on WH."
