@@ -111,10 +111,25 @@ class Settings(BaseSettings):
     pool_idle_seconds: float = Field(300.0, ge=0, description="An idle session is closed after this long.")
     pool_lifetime_seconds: float = Field(3600.0, gt=0, description="A session is replaced once it is this old.")
     max_sessions: int = Field(
-        64, ge=1, le=10_000, description="Sessions with warehouses at once, over all connections of a worker."
+        64,
+        ge=1,
+        le=10_000,
+        description="Sessions with warehouses at once, over all connections of a worker. One connection gets three "
+        "quarters of them at most.",
     )
     max_tests: int = Field(
-        8, ge=1, le=1000, description="Connection tests at once in a worker. Their sessions do not count as others."
+        8,
+        ge=1,
+        le=1000,
+        description="Connection tests at once in a worker. Their sessions do not count as others. One connection gets "
+        "half of them at most.",
+    )
+    max_abandoned_threads: int = Field(
+        64,
+        ge=1,
+        le=1000,
+        description="Threads of a worker that may hang in drivers though their connections were cut off. Beyond them "
+        "no new session is opened; a connection with a quarter of them opens none either.",
     )
     connect_timeout_seconds: float = Field(
         10.0, gt=0, le=300, description="How long to wait for a warehouse to answer a new connection."
@@ -193,6 +208,9 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
         description="The pause between two probes of a connection's health, a second or more; `0` probes none.",
+    )
+    health_probe_concurrency: int = Field(
+        8, ge=1, le=256, description="Probes of connections' health that a worker runs at once."
     )
     health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
     webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(

@@ -229,7 +229,7 @@ async def test_saved(call: Call) -> TestShape:
     query.done()
     Fields(call.body, ()).done()
     target = await targets.routed(call, Permission.TEST, environment)
-    report = await call.services.engine.test(target.dialect, target.config)
+    report = await call.services.engine.test(target.dialect, target.config, target.connection_id)
     await health.record(call, target, report)
     return test_shape(report)
 

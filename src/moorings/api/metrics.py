@@ -66,9 +66,16 @@ healthy = Gauge(
     registry=registry,
 )
 queries = Gauge("moorings_running_queries", "Queries that run in this process.", registry=registry)
+abandoned_threads = Gauge(
+    "moorings_abandoned_threads",
+    "Threads that hang in a driver though their connection was cut off.",
+    registry=registry,
+)
 
 
-def render(open_sessions: Mapping[str, Counts], running_queries: int, known_health: Mapping[str, bool]) -> bytes:
+def render(
+    open_sessions: Mapping[str, Counts], running_queries: int, known_health: Mapping[str, bool], abandoned: int
+) -> bytes:
     """Everything, in Prometheus' text format; a connection's label is its id."""
     healthy.clear()
     for connection_id, well in known_health.items():
@@ -78,4 +85,5 @@ def render(open_sessions: Mapping[str, Counts], running_queries: int, known_heal
         sessions.labels(connection_id, "idle").set(counts.idle)
         sessions.labels(connection_id, "in_use").set(counts.in_use)
     queries.set(running_queries)
+    abandoned_threads.set(abandoned)
     return generate_latest(registry)

@@ -75,7 +75,8 @@ async def health(services: Services) -> Rendered:
 
 async def prometheus(services: Services) -> Rendered:
     """Everything that is counted, for Prometheus to scrape."""
-    body = metrics.render(services.engine.sessions(), services.queries.count(), await _health(services))
+    engine, running = services.engine, services.queries.count()
+    body = metrics.render(engine.sessions(), running, await _health(services), engine.abandoned())
     return Rendered(body, media_type=PROMETHEUS)
 
 

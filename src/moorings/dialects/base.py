@@ -89,6 +89,8 @@ class Surroundings:
     """The session is a test's: opening it leaves nothing behind that was not there."""
     limits: ByteLimits = ByteLimits()
     duckdb: DuckLimits = DuckLimits()
+    light: bool = False
+    """The session is for a look only, and no statement of a caller runs in it: log in by the cheapest way there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,14 @@ class Session(ABC):
     @abstractmethod
     def cancel(self) -> None:
         """Stop the running statement in the database itself. Thread-safe; harmless when nothing runs."""
+
+    def sever(self) -> None:  # noqa: B027  # most have nothing to add
+        """End a call that hangs in another thread. Thread-safe, never waits; the session is of no use any more.
+
+        `engine` calls it, as often as it takes, for what is not over at its deadline: login, ping, query, fetch,
+        cancel, reset or close. By itself it shuts down the network connections that the session's thread waits for,
+        whatever driver opened them. Here belongs what that cannot reach: calls that wait for threads of the driver's.
+        """
 
     @abstractmethod
     def reset(self) -> bool:

@@ -11,7 +11,7 @@ from moorings import errors
 from moorings.dialects.base import Session, Statement
 from moorings.engine.batches import Batches
 from moorings.engine.seat import Seat
-from moorings.engine.threads import Job, press
+from moorings.engine.threads import Job
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GRACE_SECONDS = 5.0
-"""How long a stopped statement may take to end before its caller hears of it anyway."""
+"""How long a stopped statement may take to end, before its connection is severed and its caller hears of it anyway."""
+HURRY_SECONDS = 2.0
+"""How long a reset may take that was stopped, before its connection is severed."""
 
 
 class Lease:
@@ -31,6 +33,8 @@ class Lease:
         self._reader: Batches | None = None
         self._job: Job[Any] | None = None
         self._cancelling: Job[None] | None = None
+        self._late = False
+        """The session was not reset in its time: a cancel is on its way that would hit the next statement."""
         self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the statement was stopped: for who is busy with rows that were read before."""
         self._timer: asyncio.TimerHandle | None = None
@@ -67,7 +71,7 @@ class Lease:
         """Stop the statement in the warehouse; the open or pull that waits for it raises the reason."""
         self._stop(reason or errors.QueryCancelled())
         if self._cancelling is not None:
-            await asyncio.shield(self._cancelling.future)
+            await asyncio.wait({self._cancelling.future}, timeout=GRACE_SECONDS)
 
     def _begin(self, statement: Statement) -> pa.Schema:
         limits = self._seat.limits
@@ -113,12 +117,9 @@ class Lease:
             # Nobody reads: PostgreSQL hears of a cancel only once its rows are taken, or the connection is gone.
             self._cancelling = self._seat.run(self._seat.logout)
             return
-        self._cancelling = press(self._session.cancel, self._job.over)
-        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon, self._job, reason)
-
-    def _abandon(self, job: Job[Any], reason: errors.WarehouseError) -> None:
-        if not job.future.done():
-            job.future.set_exception(reason)
+        job = self._job
+        self._cancelling = self._seat.press(job.over)
+        self._seat.after(GRACE_SECONDS, job, lambda: _end(job, reason))
 
     def _start_timer(self, seconds: float) -> None:
         self._end_timer()
@@ -143,12 +144,20 @@ class Lease:
             return None
         resetting = self._seat.run(self._reset)
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
+        self._seat.after(GRACE_SECONDS + HURRY_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
         return resetting
 
     def _reset(self) -> bool:
         self._reader = None
-        return self._session.reset()
+        return self._session.reset() and not self._late
 
     def _hurry(self, resetting: Job[bool]) -> None:
         if not resetting.over.is_set():
-            press(self._session.cancel, resetting.over)
+            self._late = True
+            self._seat.press(resetting.over)
+
+
+def _end(job: Job[Any], reason: errors.WarehouseError) -> None:
+    """Let whoever waits for a job hear of its end, though its thread may still hang."""
+    if not job.future.done():
+        job.future.set_exception(reason)

@@ -7,13 +7,14 @@ can interrupt it nowhere. Sessions are counted from before they connect until af
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from moorings import errors
 from moorings.dialects.base import Surroundings
 from moorings.engine.seat import Seat, Target
+from moorings.engine.severing import Abandoned
 
 CHECK_AFTER_SECONDS = 2.0
 """A session that was idle for longer is tried before it is used again."""
@@ -30,6 +31,9 @@ class Limits:
     total: int
     """Over all connections, but for tests: these have a cap of their own, so that no number of them stops queries."""
     tests: int
+    probes: int
+    abandoned: int
+    """Threads that may hang though their connections were severed, before new sessions are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,39 @@ class Cap:
 POOL = Cap("All sessions of this connection are", "MOORINGS_POOL_SIZE")
 TOTAL = Cap("All sessions of this service are", "MOORINGS_MAX_SESSIONS")
 TESTS = Cap("All places for connection tests are", "MOORINGS_MAX_TESTS")
+PROBES = Cap("All places for probes of health are", "MOORINGS_HEALTH_PROBE_CONCURRENCY")
+SHARE = Cap("All sessions that one connection may take of this service are", "MOORINGS_MAX_SESSIONS")
+SHARE_OF_TESTS = Cap("All places for tests that one connection may take are", "MOORINGS_MAX_TESTS")
+ABANDONED = Cap("All threads that may hang on warehouses that do not answer are", "MOORINGS_MAX_ABANDONED_THREADS")
+
+
+class Lane:
+    """Places for one kind of work, so that none of them takes those of another. One connection gets a part of them."""
+
+    def __init__(self, most: int, cap: Cap, share: int, share_cap: Cap) -> None:
+        self._most, self._cap = most, cap
+        self._share, self._share_cap = share, share_cap
+        self._taken: Counter[str] = Counter()
+
+    def take(self, owner: str) -> None:
+        """Count a place."""
+        self._taken[owner] += 1
+
+    def free(self, owner: str) -> None:
+        """Count it no longer."""
+        self._taken[owner] -= 1
+        if not self._taken[owner]:
+            del self._taken[owner]
+
+    def taken(self, owner: str) -> int:
+        """How many places someone has."""
+        return self._taken[owner]
+
+    def full(self, owner: str) -> Cap | None:
+        """What keeps someone from another place; None when nothing does. Nobody in particular has no share."""
+        if owner and self._taken[owner] >= self._share:
+            return self._share_cap
+        return self._cap if self._taken.total() >= self._most else None
 
 
 @dataclass(slots=True)
@@ -56,10 +93,11 @@ class Counts:
 class Pool:
     """The sessions of one connection at one revision."""
 
-    def __init__(self, target: Target, surroundings: Surroundings) -> None:
+    def __init__(self, target: Target, surroundings: Surroundings, lane: Lane, owner: str) -> None:
         self.target = target
         self.surroundings = surroundings
-        self.for_test = surroundings.trial
+        self.lane = lane
+        self.owner = owner
         self.seats: set[Seat] = set()
         self.idle: list[Seat] = []
         self.retired = False
@@ -79,7 +117,11 @@ class Pools:
         self._surroundings = surroundings
         self._pools: dict[str, Pool] = {}
         self._home: dict[Seat, Pool] = {}
-        self._tests: set[Seat] = set()
+        self.abandoned = Abandoned(limits.abandoned)
+        total, tests = limits.total, limits.tests
+        self._queries = Lane(total, TOTAL, max(1, total - total // 4), SHARE)
+        self._tests = Lane(tests, TESTS, max(1, tests // 2), SHARE_OF_TESTS)
+        self._probes = Lane(limits.probes, PROBES, 1, PROBES)
         self._waiters: deque[_Waiter] = deque()
         self._closed = False
 
@@ -113,9 +155,9 @@ class Pools:
         self._wake()
 
     def discard(self, seat: Seat) -> asyncio.Future[None]:
-        """Close a session; its place is free once that is done."""
+        """Close a session; its place is free once that is done, which takes seconds at most."""
         self._unlist(seat)
-        closed = seat.leave().future
+        closed = seat.leave()
         closed.add_done_callback(lambda _: self._forget(seat))
         return closed
 
@@ -145,20 +187,22 @@ class Pools:
             return seat
         if self._full(pool) is not None and not self._make_room(pool):
             return None
-        seat = Seat(pool.target, pool.surroundings)
+        seat = Seat(pool.target, pool.surroundings, self.abandoned, pool.owner)
         pool.seats.add(seat)
         self._home[seat] = pool
-        if pool.for_test:
-            self._tests.add(seat)
+        pool.lane.take(pool.owner)
         return seat
 
     def _full(self, pool: Pool) -> Cap | None:
-        """Which cap keeps the pool from another seat; None when none does."""
-        if pool.for_test:
-            return TESTS if len(self._tests) >= self._limits.tests else None
-        if len(pool.seats) >= self._limits.size:
+        """Which cap keeps the pool from another seat; None when none does.
+
+        Sessions of a connection count together, whatever revision of it they were opened with.
+        """
+        if self.abandoned.full(pool.owner):
+            return ABANDONED
+        if pool.lane is self._queries and pool.lane.taken(pool.owner) >= self._limits.size:
             return POOL
-        return TOTAL if len(self._home) - len(self._tests) >= self._limits.total else None
+        return pool.lane.full(pool.owner)
 
     def _make_room(self, pool: Pool) -> bool:
         """Close the longest idle session of another connection, where only the cap over all is in the way."""
@@ -211,7 +255,7 @@ class Pools:
         current = self._pools.get(target.connection_id)
         if current is not None and current.target.revision == target.revision:
             return current
-        pool = Pool(target, self._surroundings)
+        pool = Pool(target, self._surroundings, self._queries, target.connection_id)
         if current is not None and current.target.revision > target.revision:
             pool.retired = True  # read just before the credentials changed: nothing of it is kept
             return pool
@@ -219,9 +263,13 @@ class Pools:
         self._pools[target.connection_id] = pool
         return pool
 
-    def passing(self, target: Target) -> Pool:
-        """A pool for a test: its sessions are counted, but never kept."""
-        pool = Pool(target, replace(self._surroundings, trial=True))
+    def passing(self, target: Target, owner: str, *, probe: bool = False) -> Pool:
+        """A pool for a test or a probe: its sessions are counted, but never kept.
+
+        `owner` is the connection that the places count for, or whatever else hangs together; empty for none.
+        """
+        lane = self._probes if probe else self._tests
+        pool = Pool(target, replace(self._surroundings, trial=True, light=probe), lane, owner)
         pool.retired = True
         return pool
 
@@ -242,6 +290,11 @@ class Pools:
         self._closed = True
         for connection_id in list(self._pools):
             self.retire(connection_id)
+
+    def sever(self) -> None:
+        """End what still hangs, at the service's end."""
+        for seat in self._home:
+            seat.sever()
 
     def counts(self) -> Mapping[str, Counts]:
         """Sessions by connection: those that are connecting or closing count as in use."""
@@ -270,5 +323,5 @@ class Pools:
         pool = self._home.pop(seat, None)
         if pool is not None:
             pool.seats.discard(seat)
-            self._tests.discard(seat)
+            pool.lane.free(pool.owner)
             self._wake()

@@ -13,7 +13,6 @@ from typing import Literal
 from moorings import errors
 from moorings.dialects.base import Session, Surroundings
 from moorings.engine.seat import SLACK_SECONDS, Seat
-from moorings.engine.threads import aside
 
 Status = Literal["passed", "failed", "skipped"]
 
@@ -99,7 +98,7 @@ class Probe:
             raise errors.DialectNotConnectable
 
     async def _dial(self) -> None:
-        if self._address is None:
+        if self._address is None or self._seat.light:
             return
         host, port = self._address
         found = await self._resolve(host, port)
@@ -122,29 +121,28 @@ class Probe:
                 return None
             return self._network.check(host, port, database, *self._fields)
 
-        looking = aside(look)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await looking.future
-        except TimeoutError:
+            return await self._seat.within_aside(self._timeout, look)
+        except errors.ConnectTimeout:
             raise errors.HostNotFound(self._fields[0]) from None
 
     async def _reach(self, addresses: Sequence[str], port: int) -> None:
         fault: errors.WarehouseError = errors.HostUnreachable(*self._fields)
+        until = asyncio.get_running_loop().time() + self._timeout
         for address in addresses:
             try:
-                await self._touch(address, port)
+                await self._touch(address, port, until)
             except OSError as error:
                 fault = _unreachable(error)(*self._fields)
             else:
                 return
         raise fault
 
-    async def _touch(self, address: str, port: int) -> None:
+    async def _touch(self, address: str, port: int, until: float) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
             wire.setblocking(False)  # its only parameter, and it takes no name
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(until):
                 await asyncio.get_running_loop().sock_connect(wire, (address, port))
 
     async def _login(self) -> Session:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
 from moorings.dialects.config import ConnectionConfig
-from moorings.engine.threads import Job, SessionThread
+from moorings.engine.severing import Abandoned, sever
+from moorings.engine.threads import Job, SessionThread, aside, keep, press
 
 T = TypeVar("T")
 
 SLACK_SECONDS = 2.0
-"""What a driver gets beyond its own time limit before we stop waiting for it."""
+"""What a driver gets beyond its own time limit before its connection is severed."""
+PATIENCE_SECONDS = 5.0
+"""How long a session that is left may take to stop and to log out, before its connection is severed."""
+SEVERED_SECONDS = 2.0
+"""How long a thread may take to end once its connection is severed, before it is abandoned."""
+AGAIN_SECONDS = 0.1
+"""The pause between two attempts to sever: a thread may have dialled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +38,28 @@ class Target:
 
 
 class Seat:
-    """One session and its thread. Every call into the driver goes through `run`, where faults become ours."""
+    """One session and its thread. Every call into the driver goes through `run`, where faults become ours.
 
-    def __init__(self, target: Target, surroundings: Surroundings) -> None:
+    Every call has an end: what is not over in its time is severed, and a thread that even then does not end is
+    abandoned, so that the place of its session is free.
+    """
+
+    def __init__(self, target: Target, surroundings: Surroundings, abandoned: Abandoned, owner: str) -> None:
         self.target = target
+        self.owner = owner
+        """Who the place counts for: the connection, whatever its revision."""
         self.session: Session | None = None
+        self._closing: Session | None = None
         self.born = asyncio.get_running_loop().time()
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
         self._surroundings = surroundings
+        self.light = surroundings.light
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
+        self._aside: list[threading.Thread] = []
+        self._abandoned = abandoned
+        self._severed = False
 
     @property
     def limits(self) -> ByteLimits:
@@ -104,22 +123,83 @@ class Seat:
             self._surroundings.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 
     async def within(self, seconds: float, work: Callable[[], T]) -> T:
-        """Work, awaited for so long; raises ConnectTimeout after it, while the thread may still be at it."""
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.run(work).future
-        except TimeoutError:
-            raise errors.ConnectTimeout(*self.target.dialect.ADDRESS_FIELDS) from None
+        """Work, with a hard deadline: raises ConnectTimeout after it, and severs what the thread still waits for."""
+        return await self._awaited(seconds, self.run(work))
 
-    def leave(self) -> Job[None]:
-        """Close the session, behind whatever its thread still does, and end the thread."""
+    async def within_aside(self, seconds: float, work: Callable[[], T]) -> T:
+        """The same in a thread of its own, for work that needs no session; raises what the work raises."""
+        job, thread = aside(work)
+        self._aside.append(thread)
+        return await self._awaited(seconds, job)
+
+    async def _awaited(self, seconds: float, job: Job[T]) -> T:
+        try:
+            if (await asyncio.wait({job.future}, timeout=seconds))[0]:
+                return job.future.result()
+        finally:
+            job.future.cancel()  # what comes of it later is for nobody
+        self.sever()
+        raise errors.ConnectTimeout(*self.target.dialect.ADDRESS_FIELDS)
+
+    def press(self, over: threading.Event) -> Job[None]:
+        """Cancel what the session runs, again and again until it is over; done after the first attempt."""
+        job, thread = press(self.connected.cancel, over)
+        self._aside.append(thread)
+        return job
+
+    def sever(self) -> None:
+        """End what hangs, in the session's thread and beside it, by shutting down its network connections."""
+        self._severed = True
+        for thread in (self._thread.thread, *self._aside):
+            sever(thread)
+        session = self.session or self._closing
+        if session is not None:
+            with contextlib.suppress(Exception):  # what cannot be severed is abandoned
+                session.sever()
+
+    def after(self, seconds: float, job: Job[Any], act: Callable[[], None]) -> None:
+        """Sever a job that is not over after so many seconds, and do something besides: its future may need an end."""
+
+        def late() -> None:
+            if not job.over.is_set():
+                self.sever()
+                act()
+
+        asyncio.get_running_loop().call_later(seconds, late)
+
+    def leave(self) -> asyncio.Future[None]:
+        """Close the session, behind whatever its thread still does, and end the thread.
+
+        Done within seconds, whatever hangs: a thread that does not end is abandoned.
+        """
         job = self._thread.run(self.logout)
         self._thread.end()
-        return job
+        if any(thread.is_alive() for thread in self._aside):
+            keep(self._left([thread for thread in self._aside if thread.is_alive()], PATIENCE_SECONDS))
+        return keep(self._closed(job))
+
+    async def _closed(self, job: Job[None]) -> None:
+        await asyncio.wait({job.future}, timeout=0 if self._severed else PATIENCE_SECONDS)
+        if not job.over.is_set():
+            await self._left([self._thread.thread], 0)
+
+    async def _left(self, threads: list[threading.Thread], patience: float) -> None:
+        """Wait for threads to end; sever them when they take too long, and abandon those that hang even then."""
+        began = asyncio.get_running_loop().time()
+        while threads := [thread for thread in threads if thread.is_alive()]:
+            waited = asyncio.get_running_loop().time() - began
+            if waited >= patience:
+                self.sever()
+            if waited >= patience + SEVERED_SECONDS:
+                break
+            await asyncio.sleep(AGAIN_SECONDS)
+        for thread in threads:
+            self._abandoned.add(self.owner, thread)
 
     def logout(self) -> None:
         """Close the session, in its thread; a second time there is nothing to close."""
-        session, self.session = self.session, None
-        if session is not None:
+        self._closing, self.session = self.session, None
+        if self._closing is not None:
             with contextlib.suppress(Exception):  # gone is gone
-                session.close()
+                self._closing.close()
+            self._closing = None

@@ -12,7 +12,7 @@ from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine import egress
 from moorings.engine.lease import Lease
-from moorings.engine.pool import Counts, Limits, Pools
+from moorings.engine.pool import Counts, Limits, Pool, Pools
 from moorings.engine.probe import Probe, TestReport, TestStep
 from moorings.engine.seat import Seat, Target
 from moorings.engine.threads import Job
@@ -59,19 +59,41 @@ class Engine:
             lifetime_seconds=settings.pool_lifetime_seconds,
             total=settings.max_sessions,
             tests=settings.max_tests,
+            probes=settings.health_probe_concurrency,
+            abandoned=settings.max_abandoned_threads,
         )
         self._pools = Pools(limits, self._surroundings)
         self._leases: set[Lease] = set()
         self._closed = False
 
-    async def test(self, dialect: Dialect, config: ConnectionConfig) -> TestReport:
-        """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated."""
-        pool = self._pools.passing(Target("test", 0, dialect, config))
+    async def test(self, dialect: Dialect, config: ConnectionConfig, connection_id: str | None = None) -> TestReport:
+        """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated.
+
+        Its place counts for the connection, or for the address where there is no connection yet: of all places for
+        tests, what hangs at one of them takes a part.
+        """
+        owner = connection_id or "{}:{}".format(*(dialect.address(config) or (config.database or "", "")))
+        target = Target("test", 0, dialect, config)
+        return await self._tried(self._pools.passing(target, owner.removesuffix(":")))
+
+    async def probe(self, target: Target) -> TestReport:
+        """The same for a connection's health: by the cheapest login, in places of its own. Raises Saturated."""
+        return await self._tried(self._pools.passing(target, target.connection_id, probe=True))
+
+    async def _tried(self, pool: Pool) -> TestReport:
         seat = await self._pools.claim(pool)
         try:
             return await Probe(seat, self._surroundings).run()
         finally:
             self._pools.discard(seat)
+
+    def hangs(self, connection_id: str) -> bool:
+        """Whether threads of a connection hang that nothing could end."""
+        return self._pools.abandoned.of(connection_id) > 0
+
+    def abandoned(self) -> int:
+        """How many threads hang that nothing could end."""
+        return self._pools.abandoned.count()
 
     @asynccontextmanager
     async def lease(self, target: Target) -> AsyncGenerator[Lease]:
@@ -121,7 +143,13 @@ class Engine:
         cancelling = [asyncio.ensure_future(lease.cancel()) for lease in list(self._leases)]
         if cancelling:
             await asyncio.wait(cancelling, timeout=CLOSE_SECONDS)
-        until = asyncio.get_running_loop().time() + CLOSE_SECONDS
+        await self._emptied(CLOSE_SECONDS / 2)
+        if self._pools.counts():
+            self._pools.sever()
+            await self._emptied(CLOSE_SECONDS)
+
+    async def _emptied(self, seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
         while self._pools.counts() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110  # only once
             await asyncio.sleep(0.01)
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -62,7 +62,8 @@ class SessionThread:
 
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        self.thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self.thread.start()
 
     def run(self, work: Callable[[], T]) -> Job[T]:
         """Queue work behind what is already there."""
@@ -80,15 +81,16 @@ class SessionThread:
             del job  # or the last batch would live on until the next job
 
 
-def aside(work: Callable[[], T]) -> Job[T]:
+def aside(work: Callable[[], T]) -> tuple[Job[T], threading.Thread]:
     """Do work in a new thread: what must neither wait for a session's thread nor for a place in a pool of threads."""
     job = Job(work)
-    threading.Thread(target=job.perform, name="moorings-aside", daemon=True).start()
-    return job
+    thread = threading.Thread(target=job.perform, name="moorings-aside", daemon=True)
+    thread.start()
+    return job, thread
 
 
-def press(cancel: Callable[[], None], over: threading.Event) -> Job[None]:
-    """Cancel again and again until the work is over; the job is done after the first attempt.
+def press(cancel: Callable[[], None], over: threading.Event) -> tuple[Job[None], threading.Thread]:
+    """Cancel again and again until the work is over, in a thread; the job is done after the first attempt.
 
     Once is not enough: a cancel that reaches the server just before the statement does stops nothing.
     """
@@ -102,10 +104,22 @@ def press(cancel: Callable[[], None], over: threading.Event) -> Job[None]:
             _attempt(cancel)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    threading.Thread(target=keep_on, name="moorings-cancel", daemon=True).start()
-    return first
+    thread = threading.Thread(target=keep_on, name="moorings-cancel", daemon=True)
+    thread.start()
+    return first, thread
 
 
 def _attempt(cancel: Callable[[], None]) -> None:
     with contextlib.suppress(Exception):  # the session may be gone; then there is nothing to cancel
         cancel()
+
+
+_kept: set[asyncio.Task[None]] = set()
+
+
+def keep(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Begin work on the loop that nobody has to wait for; the loop itself would let it be collected half done."""
+    task = asyncio.get_running_loop().create_task(work)
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+    return task

@@ -1,0 +1,162 @@
+"""Severing: a call that hangs in a driver ends when its socket is shut down from outside.
+
+Linux says which system call a thread waits in, and so which descriptors it waits for. That holds for every driver, in
+Python or native, during the login and after it, and no driver has to hand out its socket. Elsewhere than on Linux
+nothing is found, and the thread is abandoned instead. See docs/decisions/0008-severing.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+Words = Sequence[int]
+"""The arguments of a system call."""
+
+POLLFD = struct.Struct("=ihh")
+MOST_DESCRIPTORS = 1024
+"""More than that a session never waits for at once."""
+
+
+def sever(thread: threading.Thread) -> bool:
+    """Shut down the network connections that a thread waits for; returns whether there were any.
+
+    Safe from every thread, and never waits. The descriptor is held by a copy before the thread is looked at a second
+    time: if it still waits in the same call, the copy is of what it waits for, not of a file that was opened since.
+    """
+    path = f"/proc/self/task/{thread.native_id}/syscall"
+    waiting = _read(path)
+    found = False
+    for descriptor in _waited_for(waiting):
+        with contextlib.suppress(OSError):
+            held = os.dup(descriptor)
+            try:
+                found |= _read(path) == waiting and _shut_down(held)
+            finally:
+                os.close(held)
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii")
+    except OSError:  # the thread ended, or this is no Linux
+        return ""
+
+
+def _shut_down(descriptor: int) -> bool:
+    """Shut down both directions, where it is a network connection: loops also wait for pipes of their own."""
+    wire = socket.socket(fileno=os.dup(descriptor))
+    with contextlib.closing(wire):
+        if wire.family not in (socket.AF_INET, socket.AF_INET6):
+            return False
+        wire.shutdown(socket.SHUT_RDWR)
+    return True
+
+
+def _waited_for(waiting: str) -> list[int]:
+    """The descriptors of a system call, as `/proc` shows it: its number, and its arguments in hexadecimal."""
+    number, *rest = waiting.split()[:7] or ["running"]
+    find = CALLS.get(platform.machine(), {}).get(int(number)) if number.isdecimal() else None
+    return list(find([int(word, 16) for word in rest])) if find else []
+
+
+def _first(words: Words) -> Iterator[int]:
+    yield words[0]
+
+
+def _polled(words: Words) -> Iterator[int]:
+    """Of `poll`: an array of descriptors, each with what is waited for."""
+    for descriptor, _, _ in POLLFD.iter_unpack(_memory(words[0], min(words[1], MOST_DESCRIPTORS) * POLLFD.size)):
+        if descriptor >= 0:
+            yield descriptor
+
+
+def _selected(words: Words) -> Iterator[int]:
+    """Of `select`: three sets, a bit for each descriptor."""
+    size = (min(words[0], MOST_DESCRIPTORS) + 63) // 64 * 8
+    chosen = 0
+    for address in filter(None, words[1:4]):
+        chosen |= int.from_bytes(_memory(address, size), "little")
+    yield from (descriptor for descriptor in range(size * 8) if chosen >> descriptor & 1)
+
+
+def _watched(words: Words) -> Iterator[int]:
+    """Of `epoll_wait`: what was registered with the descriptor."""
+    for found in re.finditer(r"^tfd:\s*(\d+)", _read(f"/proc/self/fdinfo/{words[0]}"), re.MULTILINE):
+        yield int(found[1])
+
+
+def _memory(address: int, size: int) -> bytes:
+    """Memory of this process, read as a file: an address that is no longer there is an error, not a crash."""
+    try:
+        memory = os.open("/proc/self/mem", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        read = os.pread(memory, size, address)
+    except (OSError, OverflowError):
+        return b""
+    finally:
+        os.close(memory)
+    return read if len(read) == size else b""
+
+
+def _calls(
+    direct: Sequence[int], poll: Sequence[int], select: Sequence[int], epoll: Sequence[int]
+) -> Mapping[int, Callable[[Words], Iterator[int]]]:
+    return {
+        **dict.fromkeys(direct, _first),
+        **dict.fromkeys(poll, _polled),
+        **dict.fromkeys(select, _selected),
+        **dict.fromkeys(epoll, _watched),
+    }
+
+
+CALLS: Mapping[str, Mapping[int, Callable[[Words], Iterator[int]]]] = {
+    "x86_64": _calls(
+        direct=(0, 1, 19, 20, 42, 44, 45, 46, 47, 299, 307), poll=(7, 271), select=(23, 270), epoll=(232, 281, 441)
+    ),
+    "aarch64": _calls(
+        direct=(63, 64, 65, 66, 203, 206, 207, 211, 212, 243, 269), poll=(73,), select=(72,), epoll=(22, 441)
+    ),
+}
+"""Machine → number of a system call that may wait (read, write, connect, send, recv and their kin) → what it waits for.
+Source: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h of Linux."""
+
+
+class Abandoned:
+    """Threads that hang in a driver though their sockets were shut down: nobody waits for them, and they are counted.
+
+    `share` is how many of them one connection may have before it gets no new session.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.share = max(1, most // 4)
+        self._threads: list[tuple[str, threading.Thread]] = []
+
+    def add(self, connection: str, thread: threading.Thread) -> None:
+        """Count a thread until it ends after all."""
+        self._threads.append((connection, thread))
+
+    def count(self) -> int:
+        """How many hang now."""
+        self._threads = [(connection, thread) for connection, thread in self._threads if thread.is_alive()]
+        return len(self._threads)
+
+    def of(self, connection: str) -> int:
+        """How many of a connection hang now."""
+        self.count()
+        return sum(1 for owner, _ in self._threads if owner == connection)
+
+    def full(self, connection: str) -> bool:
+        """Whether a connection may have no new thread for now."""
+        return bool(self._threads) and (self.count() >= self.most or self.of(connection) >= self.share)
