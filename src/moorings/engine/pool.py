@@ -77,9 +77,9 @@ class Lane:
 
     def full(self, owner: str) -> Cap | None:
         """What keeps someone from another place; None when nothing does. Nobody in particular has no share."""
-        if owner and self._taken[owner] >= self._share:
-            return self._share_cap
-        return self._cap if self._taken.total() >= self._most else None
+        if self._taken.total() >= self._most:
+            return self._cap
+        return self._share_cap if owner and self._taken[owner] >= self._share else None
 
 
 @dataclass(slots=True)
