@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from moorings import errors
 from moorings.dialects.base import Session, Statement
 from moorings.engine.batches import Batches
+from moorings.dialects.bounds import check_size
 from moorings.engine.seat import Seat
 from moorings.engine.threads import Job
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from moorings.dialects.structure import Plan
 
 T = TypeVar("T")
 
@@ -63,6 +66,15 @@ class Lease:
         self._end_timer()
         return answer
 
+    async def plan(self, statement: Statement) -> Plan:
+        """What running a statement would take; it is not run. Raises WarehouseError."""
+
+        def work(session: Session) -> Plan:
+            check_size(statement.sql)
+            return session.plan(statement)
+
+        return await self.ask(work, statement.timeout_seconds)
+
     async def pull(self, encode: Callable[[pa.RecordBatch | None], T]) -> T:
         """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
         return await self._cross(lambda: encode(self._seat.guard(self._next)))
@@ -74,6 +86,7 @@ class Lease:
             await asyncio.wait({self._cancelling.future}, timeout=GRACE_SECONDS)
 
     def _begin(self, statement: Statement) -> pa.Schema:
+        check_size(statement.sql)
         limits = self._seat.limits
         self._reader = self._seat.guard(lambda: Batches(self._session.query(replace(statement, limits=limits)), limits))
         return self._reader.schema

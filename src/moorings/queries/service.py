@@ -195,7 +195,7 @@ class Queries:
         async with contextlib.AsyncExitStack() as held:
             watch = held.enter_context(self._watching(claim))
             lease = await watch.unless_lost(held.enter_async_context(self._engine.lease(target)))
-            return await watch.unless_lost(lease.ask(lambda session: session.plan(statement), timeout))
+            return await watch.unless_lost(lease.plan(statement))
 
     @contextlib.contextmanager
     def _watching(self, claim: Claim) -> Generator[Watch]:
