@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from moorings import errors
 from moorings.dialects.base import Session, Statement
-from moorings.engine.batches import Batches
 from moorings.dialects.bounds import check_size
+from moorings.engine.batches import Batches
 from moorings.engine.seat import Seat
 from moorings.engine.threads import Job
 
