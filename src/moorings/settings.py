@@ -166,6 +166,10 @@ class Settings(BaseSettings):
         description="For tests only: a server, as `http://host:port/v1/token`, that stands in for all of Google's "
         "token services.",
     )
+    default_ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "require",
+        description="The sslMode of connections to PostgreSQL and the MySQL family that have none; loopback: `prefer`.",
+    )
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
     max_value_bytes: int = Field(

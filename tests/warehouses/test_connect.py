@@ -130,7 +130,7 @@ class TestTls:
         self, probe: Callable[..., TestReport], warehouse: Warehouse, request: pytest.FixtureRequest
     ) -> None:
         plain = request.getfixturevalue(f"plain_{warehouse.under.server}")
-        failed(probe(port=plain.port, sslMode="require"), "tls", "tls_refused", "sslMode")
+        failed(probe(port=plain.port, sslMode="require"), "tls", "tls_not_offered", "sslMode")
         assert probe(port=plain.port, sslMode="prefer").success
 
     @pytest.mark.needs("process list")

@@ -34,10 +34,15 @@ def test_a_refused_login_speaks_of_tokens(probe: Callable[..., TestReport]) -> N
     assert "eyJraWQi" not in repr(report)
 
 
-def test_tls_is_required_unless_told_otherwise(probe: Callable[..., TestReport], plain_postgres_server: Server) -> None:
-    report = probe(port=plain_postgres_server.port)
+def test_tls_is_verified_unless_another_mode_is_given(
+    probe: Callable[..., TestReport], plain_postgres_server: Server
+) -> None:
+    report = probe(sslMode=None)
     assert report.failure is not None
-    assert (report.failure.name, report.failure.code) == ("tls", "tls_refused")
+    assert (report.failure.name, report.failure.code) == ("tls", "certificate_refused")
+    report = probe(port=plain_postgres_server.port, sslMode=None)
+    assert report.failure is not None
+    assert (report.failure.name, report.failure.code) == ("tls", "tls_not_offered")
     assert probe(port=plain_postgres_server.port, sslMode="prefer").success
 
 

@@ -165,5 +165,5 @@ def test_tls_is_required_unless_told_otherwise(
 
     failure = probe().failure
     assert failure is not None
-    assert (failure.name, failure.code) == ("tls", "tls_refused")
+    assert (failure.name, failure.code) == ("tls", "tls_not_offered")
     assert probe(sslMode="prefer").success

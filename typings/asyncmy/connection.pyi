@@ -1,5 +1,7 @@
 import ssl as tls
 from asyncio import Transport
+from collections.abc import Mapping
+from socket import socket
 from typing import TypeVar, overload
 
 from .cursors import Cursor
@@ -25,7 +27,8 @@ class Connection:
         use_unicode: bool,
         connect_timeout: float,
         program_name: str,
-        ssl: tls.SSLContext | None,
+        sock: socket,
+        auth_plugin_map: Mapping[str, type[object]],
     ) -> None: ...
     async def connect(self) -> None: ...
     async def select_db(self, db: str) -> None: ...

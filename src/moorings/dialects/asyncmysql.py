@@ -6,32 +6,25 @@ import asyncio
 import contextlib
 import math
 import secrets
-import struct
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from asyncmy.connection import Connection
-from asyncmy.constants.CLIENT import MULTI_STATEMENTS, SSL
-from asyncmy.converters import conversions
 from asyncmy.cursors import SSCursor
-from asyncmy.errors import InternalError, MySQLError
-from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
+from asyncmy.errors import MySQLError
 
 from moorings import clock, errors
 from moorings.dialects import mysql_reading, mysql_structure, texts
-from moorings.dialects.base import ByteLimits, Session, Statement, Surroundings
+from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.mysql import FamilyConfig
+from moorings.dialects.mysql_wire import Wire, checked_addresses, hang_up, login
 from moorings.dialects.structure import Scope, Table
-from moorings.dialects.tls import tls_context
 
 T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
 PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
-MOST_COLUMNS = 20_000
-"""Of one call: MySQL and MariaDB allow 4,096 in a result, StarRocks 10,000."""
 MOST_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
@@ -39,60 +32,6 @@ SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1049: errors.SchemaNotFound,
     1142: errors.SchemaForbidden,
 }
-ENCODERS: dict[object, object] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
-"""How parameters are written. What is read stays bytes: Arrow converts columns faster than the driver does values."""
-
-
-class _Wire(Connection):
-    """A connection that takes one statement at a time, and does with TLS what the mode asks, before it says a word."""
-
-    mode = "prefer"
-    most_bytes = ByteLimits().buffer
-    """What one call may take from the network beyond what has arrived already."""
-    awaited = 0
-    described = 0
-
-    def take_anew(self) -> None:
-        """Begin to count what is taken from the network: a call begins."""
-        self.awaited = self.described = 0
-
-    async def _fill_buffer(self, need: int) -> None:
-        """Wait for so many bytes, which the server announces: a packet of any length, and so many packets a value."""
-        self.awaited += need
-        if self.awaited > self.most_bytes:
-            raise errors.ResultTooLarge.of("A row of the result", self.most_bytes)
-        inherited: Any = super()  # the driver's stubs leave it out
-        await inherited._fill_buffer(need)  # noqa: SLF001  # where every read from the network begins
-
-    async def read_packet(self, packet_type: type[Any] = MysqlPacket) -> Any:
-        """Read a packet; the server announces as many columns as it likes, each with a packet."""
-        if packet_type is FieldDescriptorPacket:
-            self.described += 1
-            if self.described > MOST_COLUMNS:
-                raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
-        inherited: Any = super()  # the driver's stubs know no kinds of packets
-        return await inherited.read_packet(packet_type)
-
-    async def _get_server_information(self) -> None:
-        try:
-            await super()._get_server_information()
-        except (InternalError, struct.error, IndexError) as error:
-            if isinstance(error.args[0], int):  # a server of the family refuses by numbers
-                raise
-            raise errors.AnotherService("host", "port") from None
-        self._client_flag &= ~MULTI_STATEMENTS
-        if self._ssl_context is None or self.server_capabilities & SSL:
-            return
-        if self.mode != "prefer":
-            raise errors.TlsRefused("ssl_mode")
-        self._ssl_context = None
-        self._client_flag &= ~SSL
-
-    def close(self) -> None:
-        """Hang up at once: the driver would wait for the goodbye of TLS, and the loop ends before it comes."""
-        if self._transport is not None:
-            self._transport.abort()
-        super().close()
 
 
 class MySQLSession(Session):
@@ -106,12 +45,13 @@ class MySQLSession(Session):
         self._unread = False
         self._xid: str | None = None
         try:
-            self._wire = self._loop.run_until_complete(_login(config, surroundings, config.database))
+            addresses = checked_addresses(config, surroundings)
+            self._wire = self._loop.run_until_complete(login(config, surroundings, addresses, config.database))
         except BaseException:
             self._loop.close()
             raise
         self.id = str(self._wire.thread_id())
-        self.encrypted = self._wire._ssl_context is not None  # noqa: SLF001  # said nowhere else
+        self.encrypted, self.transport = self._wire.encrypted, self._wire.transport
         self._mariadb = "MariaDB" in self._wire.get_server_info()
         self._use_default()
 
@@ -131,6 +71,9 @@ class MySQLSession(Session):
         transport.resume_reading()
         try:
             return await work
+        except RuntimeError:  # the server asks for what was never offered, such as a file of this machine
+            self._wire.close()
+            raise
         finally:
             transport.pause_reading()
 
@@ -250,7 +193,7 @@ class MySQLSession(Session):
 
     def cancel(self) -> None:
         """KILL QUERY, over a connection of its own."""
-        asyncio.run(_kill(self._config, self._surroundings, self.id))
+        asyncio.run(_kill(self._config, self._surroundings, self._wire.address, self.id))
 
     def _end_transaction(self) -> None:
         if self._xid is not None:
@@ -282,7 +225,7 @@ class MySQLSession(Session):
             if self._unread and not self._drained():
                 self.cancel()
         with contextlib.suppress(Exception):
-            self._await(_hang_up(self._wire))
+            self._await(hang_up(self._wire))
         self._loop.close()
 
 
@@ -295,54 +238,21 @@ def _bound(cursor: SSCursor, statement: Statement) -> str:
     raise errors.ParametersRefused
 
 
-async def _login(config: FamilyConfig, surroundings: Surroundings, database: str | None) -> _Wire:
-    wire = _Wire(
-        host=config.host,
-        port=config.port or 3306,
-        user=config.username,
-        password=config.secrets().get("password", "").encode(),
-        database=database,
-        charset="utf8mb4",
-        autocommit=True,
-        conv=ENCODERS,
-        use_unicode=False,
-        connect_timeout=surroundings.connect_timeout_seconds,
-        program_name=surroundings.application_name,
-        ssl=tls_context(config),
-    )
-    wire.mode, wire.most_bytes = config.ssl_mode, surroundings.limits.buffer
-    try:
-        async with asyncio.timeout(
-            surroundings.connect_timeout_seconds
-        ):  # the driver's own ends with the TCP handshake
-            await wire.connect()
-    except BaseException:
-        await _hang_up(wire)
-        raise
-    return wire
-
-
-async def _hang_up(wire: _Wire) -> None:
-    """Close, and let the loop see it: a loop that ends before leaves the socket open."""
-    wire.close()
-    for _ in range(3):
-        await asyncio.sleep(0)
-
-
-async def _kill(config: FamilyConfig, surroundings: Surroundings, session_id: str) -> None:
-    wire = await _login(config, surroundings, None)
+async def _kill(config: FamilyConfig, surroundings: Surroundings, address: str, session_id: str) -> None:
+    """KILL QUERY at the address of the session: behind the name there may be several servers."""
+    wire = await login(config, surroundings, [address], None)
     try:
         await _rows(wire, f"KILL QUERY {int(session_id)}")
     finally:
-        await _hang_up(wire)
+        await hang_up(wire)
 
 
-async def _reset(wire: _Wire) -> None:
+async def _reset(wire: Wire) -> None:
     await wire._execute_command(COM_RESET_CONNECTION, b"")  # noqa: SLF001  # the driver has no other way to send it
     await wire.read_packet()
 
 
-async def _rows(wire: _Wire, sql: str) -> list[tuple[bytes | None, ...]]:
+async def _rows(wire: Wire, sql: str) -> list[tuple[bytes | None, ...]]:
     async with wire.cursor() as cursor:
         await cursor.execute(sql)
         return list(await cursor.fetchall() or ())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from moorings.dialects.config import ConnectionConfig
     from moorings.dialects.dbt import DbtPlace
+    from moorings.dialects.fields import SslMode
     from moorings.dialects.structure import Scope, Table
 
 
@@ -85,6 +86,8 @@ class Surroundings:
     """A server that stands in for Google's token services, in tests."""
     aws_key: tuple[str, str] | None = field(default=None, repr=False)
     """The service's own AWS access key, which assumes roles for connections without one."""
+    default_ssl_mode: SslMode = "require"
+    """What an absent `ssl_mode` means to dialects that leave it to the operator."""
     trial: bool = False
     """The session is a test's: opening it leaves nothing behind that was not there."""
     limits: ByteLimits = ByteLimits()
@@ -129,6 +132,8 @@ class Session(ABC):
     """The server's own name for this session (backend pid, thread id); empty where it has none."""
     encrypted: bool | None = None
     """Whether the transport is TLS; None where there is no transport."""
+    transport: str = ""
+    """What a test's `tls` step says of the transport; empty for a sentence that `encrypted` alone gives."""
     EXPLAIN: ClassVar[str] = "EXPLAIN"
     """What makes a plan out of a statement, written before it."""
 

@@ -21,7 +21,8 @@ from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
+from moorings.dialects.ssl_modes import verified
+from moorings.dialects.tls import NETWORK_FAULTS, failure
 
 NO_ROOM = "The server runs as many queries as it may. Try again shortly, or raise max_concurrent_queries there."
 TOO_LARGE = (

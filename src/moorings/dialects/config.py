@@ -32,6 +32,7 @@ from moorings.dialects.fields import (
 from moorings.dialects.hosts import Host
 from moorings.dialects.places import Line
 from moorings.dialects.required import Login, Need, always, applies, required
+from moorings.dialects.ssl_modes import mode_in_force
 from moorings.dialects.urls import S3Url, Url
 from moorings.dialects.validation import in_order, malformed, translated, unmet
 from moorings.errors import Fault, InvalidInput, UnknownKeys
@@ -62,6 +63,8 @@ class ConnectionConfig(BaseModel, frozen=True):
     """The ways to log in; the first is the default."""
     DESTINATIONS: ClassVar[Destinations] = DESTINATIONS
     """The fields whose change sends the secrets to another destination, or less well protected."""
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = "verify-full"
+    """What an absent `ssl_mode` means; None: `prefer` on loopback, else what the operator's settings say."""
 
     dialect: str = Field("", description="The kind of warehouse.")
     name: Name = Field("", description="What people call the connection; need not be unique.")
@@ -222,9 +225,9 @@ class ConnectionConfig(BaseModel, frozen=True):
         return any(given[field] is None for field in required if field in self.secret_fields())
 
     @property
-    def effective_ssl_mode(self) -> str:
-        """The TLS mode in force; drivers without a mode of their own verify the server."""
-        return self.ssl_mode or "verify-full"
+    def effective_ssl_mode(self) -> SslMode:
+        """The TLS mode in force, on a service that has the usual default, for a host that is not this machine."""
+        return mode_in_force(self)
 
     # ---- storing and connecting --------------------------------------------------------------------------------------
 

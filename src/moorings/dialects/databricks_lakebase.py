@@ -33,7 +33,7 @@ class Config(TlsConfig, frozen=True):
 
     dialect: Literal["databricks_lakebase"] = "databricks_lakebase"
     port: Port | None = 5432
-    ssl_mode: SslMode = "require"
+    ssl_mode: SslMode | None = "verify-full"
 
 
 class DatabricksLakebase(Postgres):

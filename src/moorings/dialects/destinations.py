@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from moorings.dialects.fields import SslMode
 from moorings.dialects.required import Login
+from moorings.dialects.ssl_modes import MODES
 from moorings.dialects.validation import in_order
 from moorings.errors import Fault, InvalidInput
 
@@ -23,9 +24,6 @@ Config = TypeVar("Config", bound="ConnectionConfig")
 
 Changed = Callable[[Any, Any], bool]
 """Whether a field's new value, the second, is another destination than its old one, or a weaker protection."""
-
-SSL_MODES: tuple[str, ...] = get_args(SslMode)
-"""From weak to strong."""
 
 LOGIN_SECRETS = frozenset({"password", "private_key", "oauth_client_secret"})
 """Secrets that count only for the logins that name them. Any other secret of a Config counts for every login."""
@@ -61,9 +59,9 @@ def switched_on(before: Any, after: Any) -> bool:
     return bool(after) and not before
 
 
-def weaker(before: str, after: str) -> bool:
+def weaker(before: SslMode, after: SslMode) -> bool:
     """The TLS mode protects less than the old one."""
-    return SSL_MODES.index(after) < SSL_MODES.index(before)
+    return MODES.index(after) < MODES.index(before)
 
 
 Destinations = Mapping[str, Changed]

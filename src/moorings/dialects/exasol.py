@@ -20,7 +20,8 @@ from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.hosts import Hosts
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure, verified
+from moorings.dialects.ssl_modes import verified
+from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **NETWORK_FAULTS,

@@ -23,6 +23,7 @@ from moorings.dialects.destinations import another_domain
 from moorings.dialects.fields import Port
 from moorings.dialects.mssql_faults import FAULTS, STATES, TELLTALES
 from moorings.dialects.required import Login, Need, always
+from moorings.dialects.ssl_modes import mode_in_force
 
 SQL_LOGIN = "mssql-sql-authentication"
 ENTRA_PASSWORD, ENTRA_PRINCIPAL = "mssql-active-directory-password", "mssql-active-directory-service-principal"
@@ -48,13 +49,16 @@ class Config(ConnectionConfig, frozen=True):
 
     @property
     def encrypts(self) -> bool:
-        """Whether TLS is asked for; without it the driver encrypts the login alone, unless the server insists."""
-        return self.ssl_mode not in ("disable", "prefer")
+        """Whether TLS is required; `prefer` requires it too, since the driver would log in without TLS if it had to.
+
+        With `disable` the driver encrypts the login alone if the server can, unless the server insists on more.
+        """
+        return mode_in_force(self) != "disable"
 
     @property
     def trusts(self) -> bool:
-        """Whether any certificate is taken."""
-        return self.trust_server_certificate or self.ssl_mode == "require"
+        """Whether any certificate is accepted."""
+        return self.trust_server_certificate or mode_in_force(self) in ("prefer", "require")
 
 
 class MSSQL(BaseDialect):

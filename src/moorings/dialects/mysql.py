@@ -16,7 +16,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, TlsConfig, failure
+from moorings.dialects.tls import NETWORK_FAULTS, OptionalTlsConfig, failure
 
 NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
 SHUT_IN = (
@@ -59,6 +59,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "2006": errors.SessionLost(),
     "2013": errors.SessionLost(),
     "2014": errors.SessionLost(),
+    "local file": errors.SessionLost(message="The server asked for a file of this machine. Moorings sends none."),
     "statement": errors.StatementRefused(),
 }
 """The server's error number, or a word for what went wrong on this side."""
@@ -66,7 +67,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 CLIENT_ERRORS = range(2000, 3000)
 
 
-class FamilyConfig(TlsConfig, frozen=True):
+class FamilyConfig(OptionalTlsConfig, frozen=True):
     """What a connection of the MySQL family needs, and how it uses TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
@@ -99,6 +100,8 @@ class MySQL(BaseDialect):
 
     def fault_key(self, error: BaseException) -> str | None:
         """The server's number, or a word for what went wrong on this side."""
+        if isinstance(error, RuntimeError) and "LOAD_LOCAL" in str(error):
+            return "local file"
         number = error.args[0] if error.args and isinstance(error.args[0], int) else None
         if number is None or isinstance(error, OSError) or number in CLIENT_ERRORS:
             return failure(error) or str(number)

@@ -117,7 +117,7 @@ class Network:
 
         Raises HostNotFound, EgressRefused, or the OSError of the last attempt.
         """
-        return _dialled(self.addresses(host, port, *fields), port, timeout_seconds)
+        return dial(self.addresses(host, port, *fields), port, timeout_seconds)
 
     def connect_http(self, host: str, port: int, timeout_seconds: float, *fields: str) -> socket.socket:
         """A connection for HTTP: what `connect` gives, or a tunnel through the proxy.
@@ -128,7 +128,7 @@ class Network:
         found = self.route(host, port, *fields)
         if found is None and self.proxy is not None:
             return self._tunnel(self.proxy, host, port, timeout_seconds)
-        return _dialled(found or (), port, timeout_seconds)
+        return dial(found or (), port, timeout_seconds)
 
     def route(self, host: str, port: int, *fields: str) -> Sequence[str] | None:
         """The addresses to dial for HTTP; None where the way goes through the proxy. Raises what `addresses` does."""
@@ -173,8 +173,11 @@ def _ask_for_tunnel(wire: socket.socket, proxy: Proxy, place: str) -> None:
         raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY refuses to connect there.")
 
 
-def _dialled(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.socket:
-    """A connection to the first address that answers; raises the OSError of the last attempt."""
+def dial(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.socket:
+    """A TCP connection to the first of these checked addresses that answers, within the time for all of them together.
+
+    Raises the OSError of the last attempt.
+    """
     until = clock.monotonic() + timeout_seconds
     fault: OSError = TimeoutError("timed out")
     for address in addresses:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
@@ -19,6 +21,7 @@ from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port, SslMode
 from moorings.dialects.places import matching
 from moorings.dialects.required import Need, always
+from moorings.dialects.ssl_modes import mode_in_force
 from moorings.dialects.tls import TlsConfig, failure, tls_context
 
 NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
@@ -103,12 +106,18 @@ class Config(TlsConfig, frozen=True):
     dialect: Literal["oracle"] = "oracle"
     database: ServiceName | None = None
     port: Port | None = 1521
-    ssl_mode: SslMode = "disable"
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = "disable"
+
+    ssl_mode: SslMode | None = Field(
+        None,
+        description="Whether TLS is used, and how much of the certificate is verified; absent: `disable`, or "
+        "`verify-ca` if there is an sslRootCert.",
+    )
 
     @property
     def encrypts(self) -> bool:
         """Whether TCPS is spoken; a listener has no port that takes both, so `prefer` is plain TCP."""
-        return self.ssl_mode not in ("disable", "prefer")
+        return mode_in_force(self) not in ("disable", "prefer")
 
 
 class Oracle(BaseDialect):
@@ -167,7 +176,7 @@ def parameters(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         "service_name": config.database,
         "protocol": "tcps" if config.encrypts else "tcp",
         "ssl_context": tls_context(config) if config.encrypts else None,
-        "ssl_server_dn_match": config.ssl_mode == "verify-full" and not config.trust_server_certificate,
+        "ssl_server_dn_match": mode_in_force(config) == "verify-full",
         "tcp_connect_timeout": surroundings.connect_timeout_seconds,
         "retry_count": 0,
         "program": surroundings.application_name,

@@ -1,6 +1,6 @@
 """PostgreSQL, and what speaks its protocol.
 
-Driver: ADBC (extra `postgres`). Login: user name and password (SCRAM, MD5 or plain, whichever the server asks for).
+Driver: ADBC (extra `postgres`). Login: user name and password (SCRAM or MD5; in clear text over verified TLS only).
 Limits: numeric arrives as a decimal where its precision is declared, else as exact text; what Arrow cannot hold (NaN of
 numerics, infinite times, years outside 1 to 9999) arrives as null; types without a match in Arrow (inet, ranges,
 composites) arrive as text, and so do arrays of several dimensions; a parameter that is a timestamptz needs a cast,
@@ -9,12 +9,8 @@ composites) arrive as text, and so do arrays of several dimensions; a parameter 
 
 from __future__ import annotations
 
-import contextlib
-import math
 import re
-import ssl
-import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
@@ -22,11 +18,12 @@ from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.fields import Port
 from moorings.dialects.postgres_faults import FAULTS, key_of
+from moorings.dialects.postgres_login import login
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import TlsConfig, verified
+from moorings.dialects.tls import OptionalTlsConfig, TlsConfig, failure
 
 
-class Config(TlsConfig, frozen=True):
+class Config(OptionalTlsConfig, frozen=True):
     """What a PostgreSQL connection needs, and how it uses TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
@@ -48,6 +45,8 @@ class Postgres(BaseDialect):
 
     def fault_key(self, error: BaseException) -> str | None:
         """The SQLSTATE, its class, or what the text tells."""
+        if isinstance(error, (ConnectionError, TimeoutError)):  # on the way to the server, before libpq
+            return failure(error)
         text = str(error)
         if re.search(r"(database|role) \".*\" does not exist\n?$", text) and "Failed to connect" in text:
             return "3D000" if 'FATAL:  database "' in text else "28P01"
@@ -72,16 +71,17 @@ class Postgres(BaseDialect):
             "dbname": place.database or config.database,
             "schema": place.schema,
             "role": place.role,
-            "sslmode": config.ssl_mode,
+            "sslmode": config.ssl_mode or "prefer",
         }
 
     def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
         """Log in."""
         with importing(self.extra or ""):
             from moorings.dialects.postgres_session import PostgresSession
-        with _root_certificates(config) as path:
-            uri = conninfo(config, surroundings, path)
-            return PostgresSession(uri, config, surroundings.application_name)
+        with login(config, surroundings) as way:
+            session = PostgresSession(way.conninfo, config, surroundings.application_name)
+        session.encrypted, session.transport = way.encrypted, way.transport
+        return session
 
 
 def _silent(text: str) -> str | None:
@@ -91,50 +91,5 @@ def _silent(text: str) -> str | None:
     return "copy" if re.search(r"\bstd(in|out)\b", text, re.IGNORECASE) else "empty"
 
 
-def conninfo(config: TlsConfig, surroundings: Surroundings, root_certificates: str) -> str:
-    """What libpq needs to log in, as its `key = 'value'` string."""
-    mode = config.ssl_mode
-    if mode.startswith("verify") and not verified(config):
-        mode = "require"
-    values = {
-        "host": config.host,
-        "port": config.port,
-        "user": config.username,
-        "password": config.secrets().get("password", ""),
-        "dbname": config.database,
-        "application_name": surroundings.application_name,
-        "connect_timeout": max(2, math.ceil(surroundings.connect_timeout_seconds)),
-        "client_encoding": "UTF8",
-        "gssencmode": "disable",
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-        "sslmode": mode,
-        "sslrootcert": root_certificates,
-    }
-    return " ".join(
-        f"{key}={_quoted(str(value))}" for key, value in values.items() if value != "" and value is not None
-    )
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 def _last(found: list[str]) -> str | None:
     return found[-1] if found else None
-
-
-@contextlib.contextmanager
-def _root_certificates(config: TlsConfig) -> Generator[str]:
-    """The path of the certificates to verify with: libpq takes a file, and reads it only while it connects."""
-    if not verified(config):
-        yield ""
-    elif config.ssl_root_cert is None:
-        yield ssl.get_default_verify_paths().cafile or "system"
-    else:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-            file.write(config.ssl_root_cert)
-            file.flush()
-            yield file.name

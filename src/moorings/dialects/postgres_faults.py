@@ -22,6 +22,8 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "timed out": errors.ConnectTimeout("host", "port"),
     "unreachable": errors.HostUnreachable("host", "port"),
     "no tls": errors.TlsRefused("ssl_mode"),
+    "tls not offered": errors.TlsNotOffered("ssl_mode"),
+    "cleartext": errors.CleartextPasswordRefused("ssl_mode"),
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
     "certificate name": errors.CertificateRefused(
         "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
@@ -83,7 +85,8 @@ TELLTALES = (
     ("does not match host name", "certificate name"),
     ("certificate verify failed", "certificate"),
     ("root certificate", "certificate"),
-    ("server does not support SSL", "no tls"),
+    ("server does not support SSL", "tls not offered"),
+    ("requested a cleartext password", "cleartext"),
     ("invalid response to SSL negotiation", "another"),
     ("expected authentication request", "another"),
     ("unsupported protocol version", "another"),

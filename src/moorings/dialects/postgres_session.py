@@ -40,15 +40,10 @@ class PostgresSession(Session):
         self._unread = False
         self._connection = dbapi.connect(uri, autocommit=True)
         try:
-            about = self._ask(
-                "SELECT pg_backend_pid()::text AS pid,"
-                " (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS ssl"
-            )
+            self.id = str(self._ask("SELECT pg_backend_pid()::text AS pid")["pid"])
         except Exception:
             self.close()
             raise
-        self.id = str(about["pid"])
-        self.encrypted = bool(about["ssl"])
 
     def ping(self) -> None:
         """Ask for 1."""

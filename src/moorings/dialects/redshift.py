@@ -46,7 +46,7 @@ class Config(TlsConfig, frozen=True):
 
     dialect: Literal["redshift"] = "redshift"
     port: Port | None = 5439
-    ssl_mode: SslMode = "require"
+    ssl_mode: SslMode | None = "require"
 
 
 class Redshift(BaseDialect):

@@ -27,7 +27,7 @@ class RedshiftSession(Session):
         self._surroundings = surroundings
         self._wire = Wire(config, surroundings)
         self._wrote = False
-        self.encrypted = self._wire.encrypted
+        self.encrypted, self.transport = self._wire.encrypted, self._wire.transport
         try:
             self.id = str(self._wire.ask("SELECT pg_backend_pid()")[0][0])
             self._wire.ask(f"SET timezone TO '{config.session_zone}'")

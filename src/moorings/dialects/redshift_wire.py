@@ -32,10 +32,14 @@ from redshift_connector.utils.type_utils import (
 )
 
 from moorings import errors
+from moorings.dialects import network
 from moorings.dialects.base import Surroundings
-from moorings.dialects.tls import TlsConfig, tls_context, verified
+from moorings.dialects.postgres_login import speaks_tls
+from moorings.dialects.ssl_modes import may_send_password, mode_in_force, transport, verified
+from moorings.dialects.tls import TlsConfig, tls_context
 
-ASK_FOR_TLS = struct.pack("!ii", 8, 80877103)
+CLEARTEXT = struct.pack("!i", 3)
+"""The kind of an AuthenticationRequest that wants the password itself."""
 BATCH_BYTES = 256 * 1024
 """How much of the wire is read for one batch, at most: rows are read one by one, and the first should not wait long."""
 AUTHORITIES = Path(redshift_connector.__file__).parent / "files" / "redshift-ca-bundle.crt"
@@ -59,8 +63,10 @@ class Wire(Connection):
     """One login. `pull` is how rows come; a statement with rows on the wire is in the way of every other one."""
 
     def __init__(self, config: TlsConfig, surroundings: Surroundings) -> None:
-        self._ours = _Dialed(_dial(config, surroundings.connect_timeout_seconds))
+        self._config = config
+        self._ours = _Dialed(_dial(config, surroundings))
         self.encrypted = self._ours.encrypted
+        self.transport = transport(config, mode_in_force(config), encrypted=self.encrypted)
         self.pending = False
         try:
             super().__init__(
@@ -85,6 +91,12 @@ class Wire(Connection):
         text: Codec = (FC_TEXT, text_recv)
         binary: dict[int, Codec] = {oid: (FC_BINARY, read) for oid, read in BINARY.items()}
         self.redshift_types = defaultdict(lambda: text, binary)
+
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, cursor: Cursor | None) -> None:  # noqa: N802  # the driver's
+        """Answer how the server wants to know the user; raises CleartextPasswordRefused."""
+        if data[:4] == CLEARTEXT and not may_send_password(self._config, mode_in_force(self._config)):
+            raise errors.CleartextPasswordRefused("ssl_mode")
+        super().handle_AUTHENTICATION_REQUEST(data, cursor)
 
     @property
     def _usock(self) -> _Dialed:
@@ -161,8 +173,10 @@ class _Dialed:
         return getattr(self._wire, name)
 
 
-def _dial(config: TlsConfig, timeout: float) -> socket.socket:
-    wire = socket.create_connection((config.host or "", config.port or 0), timeout)
+def _dial(config: TlsConfig, surroundings: Surroundings) -> socket.socket:
+    host, port = config.host or "", config.port or 0
+    addresses = surroundings.network.check(host, port, config.database, "host", "port")
+    wire = network.dial(addresses, port, surroundings.connect_timeout_seconds)
     try:
         return _encrypted(wire, config)
     except BaseException:
@@ -177,12 +191,8 @@ def _encrypted(wire: socket.socket, config: TlsConfig) -> socket.socket:
         return wire
     if verified(config) and config.ssl_root_cert is None:
         context.load_verify_locations(AUTHORITIES)
-    wire.sendall(ASK_FOR_TLS)
-    answer = wire.recv(1)
-    if answer == b"S":
+    if speaks_tls(wire):
         return context.wrap_socket(wire, server_hostname=config.host)
-    if answer != b"N":
-        raise errors.AnotherService("host", "port") if answer else errors.SessionLost()
-    if config.ssl_mode != "prefer":
-        raise errors.TlsRefused("ssl_mode")
+    if mode_in_force(config) != "prefer":
+        raise errors.TlsNotOffered("ssl_mode")
     return wire

@@ -19,6 +19,7 @@ from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
 from moorings.dialects.places import matching
 from moorings.dialects.required import Need, always
+from moorings.dialects.ssl_modes import may_send_password, mode_in_force, verifies
 
 SLACK_SECONDS = 60
 """How long the server may be silent beyond the time limit of statements before the network counts as dead."""
@@ -74,6 +75,8 @@ TELLTALES = (
     ("closed by peer", "hung up"),
 )
 """What the driver says when it cannot connect → the key of FAULTS."""
+CHALLENGES = "pbkdf2,password"
+"""The methods by which a server does not learn the password; by LDAP it is sent under a key that the server names."""
 CONNECT_FAILED = -10709
 BY_NUMBER = {
     0: "parameters",
@@ -144,7 +147,7 @@ class SapHana(BaseDialect):
 
 def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     """What the driver needs to log in, as its properties; times are in milliseconds."""
-    verified = config.ssl_mode == "verify-full" and not config.trust_server_certificate
+    mode = mode_in_force(config)
     milliseconds = int(surroundings.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
         "address": config.host,
@@ -152,9 +155,11 @@ def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         "user": config.username,
         "password": config.secrets().get("password", ""),
         "databaseName": config.database,
-        "encrypt": config.ssl_mode != "disable",
-        "sslValidateCertificate": verified,
-        "sslTrustStore": config.ssl_root_cert if verified else None,
+        "authenticationMethods": None if may_send_password(config, mode) else CHALLENGES,
+        "encrypt": mode != "disable",
+        "sslValidateCertificate": verifies(mode),
+        "sslHostNameInCertificate": "*" if mode == "verify-ca" else None,
+        "sslTrustStore": config.ssl_root_cert if verifies(mode) else None,
         "sslUseDefaultTrustStore": config.ssl_root_cert is None,
         "connectTimeout": milliseconds,
         "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,

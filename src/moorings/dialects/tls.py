@@ -6,30 +6,42 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
 
 from moorings import errors
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import SslMode
+from moorings.dialects.ssl_modes import mode_in_force, verifies
 
 
 class TlsConfig(ConnectionConfig, frozen=True):
     """A connection whose transport can be encrypted, verified, or neither."""
 
-    ssl_mode: SslMode = "prefer"
+    ssl_mode: SslMode | None = None
 
 
-def verified(config: ConnectionConfig) -> bool:
-    """Whether the server's certificate has to be verified."""
-    return (config.ssl_mode or "").startswith("verify") and not config.trust_server_certificate
+class OptionalTlsConfig(TlsConfig, frozen=True):
+    """A connection whose mode may be left out: the addresses of the host and the operator's settings then decide."""
+
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = None
+
+    ssl_mode: SslMode | None = Field(
+        None,
+        description="Whether TLS is used, and how much of the certificate is verified; absent: `prefer` if every "
+        "address of the host is a loopback address, else the value of MOORINGS_DEFAULT_SSL_MODE.",
+    )
 
 
-def tls_context(config: ConnectionConfig) -> ssl.SSLContext | None:
-    """How TLS is spoken by a connection's `ssl_mode`; None where it is not."""
-    if config.ssl_mode is None or config.ssl_mode == "disable":
+def tls_context(config: ConnectionConfig, mode: SslMode | None = None) -> ssl.SSLContext | None:
+    """How TLS is spoken by a mode, the connection's own if none is given; None where it is not."""
+    mode = mode or mode_in_force(config)
+    if mode == "disable":
         return None
-    context = ssl.create_default_context(cadata=config.ssl_root_cert if verified(config) else None)
-    context.check_hostname = verified(config) and config.ssl_mode == "verify-full"
-    context.verify_mode = ssl.CERT_REQUIRED if verified(config) else ssl.CERT_NONE
+    context = ssl.create_default_context(cadata=config.ssl_root_cert if verifies(mode) else None)
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if verifies(mode) else ssl.CERT_NONE
     return context
 
 

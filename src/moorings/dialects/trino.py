@@ -22,7 +22,8 @@ from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
 from moorings.dialects.required import Need, always
-from moorings.dialects.tls import NETWORK_FAULTS, failure, verified
+from moorings.dialects.ssl_modes import verified
+from moorings.dialects.tls import NETWORK_FAULTS, failure
 
 BUSY = "The cluster has no room for the statement. Try again shortly, or narrow it."
 NO_TRINO = "Something answers there that is no Trino. Check host, port and proxies between."

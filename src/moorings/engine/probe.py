@@ -149,9 +149,10 @@ class Probe:
         session = await self._seat.login()
         self._pass_until("tls")
         if session.encrypted:
-            self._pass("tls", "The connection is encrypted.", timed=False)
+            self._pass("tls", session.transport or "The connection is encrypted.", timed=False)
         else:
-            self._skip("tls", "The connection is not encrypted." if self._address else NO_SERVER)
+            plain = session.transport or "The connection is not encrypted."
+            self._skip("tls", plain if self._address else NO_SERVER)
         self._pass_until("database")
         self._pass("database", PASSED_BY["database"])
         return session

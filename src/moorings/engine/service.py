@@ -51,6 +51,7 @@ class Engine:
                 spill_directory=str(settings.duckdb_temp_directory),
             ),
             **_logins(settings),
+            default_ssl_mode=settings.default_ssl_mode,
         )
         limits = Limits(
             size=settings.pool_size,

@@ -24,8 +24,8 @@
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
     │   ├── HostNotFound · EgressRefused · InvalidSettings   step resolve
     │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService   step connect
-    │   ├── TlsRefused · CertificateRefused         step tls
-    │   ├── LoginRefused                            step authenticate
+    │   ├── TlsRefused · TlsNotOffered · CertificateRefused   step tls
+    │   ├── LoginRefused · CleartextPasswordRefused step authenticate
     │   ├── DatabaseNotFound · DatabaseForbidden    step database
     │   ├── SchemaNotFound · SchemaForbidden        step schemas
     │   ├── StatementRefused · StatementForbidden · ReadOnly · QueryTimeout
@@ -106,6 +106,7 @@ from moorings.errors.warehouses import (
     AccessLost,
     AnotherService,
     CertificateRefused,
+    CleartextPasswordRefused,
     ConnectTimeout,
     DatabaseForbidden,
     DatabaseNotFound,
@@ -128,6 +129,7 @@ from moorings.errors.warehouses import (
     SessionLost,
     StatementForbidden,
     StatementRefused,
+    TlsNotOffered,
     TlsRefused,
     UnknownFault,
     ValueTooLarge,
@@ -146,6 +148,7 @@ __all__ = [
     "BaseConnectionNotFound",
     "BodyTooLarge",
     "CertificateRefused",
+    "CleartextPasswordRefused",
     "ConnectTimeout",
     "ConnectionChanged",
     "ConnectionNotFound",
@@ -210,6 +213,7 @@ __all__ = [
     "SessionLost",
     "StatementForbidden",
     "StatementRefused",
+    "TlsNotOffered",
     "TlsRefused",
     "UnknownDialect",
     "UnknownDialects",

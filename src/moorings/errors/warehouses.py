@@ -87,6 +87,12 @@ class TlsRefused(WarehouseError):
     code, step = "tls_refused", "tls"
 
 
+class TlsNotOffered(WarehouseError):
+    """The server has no TLS. Enable it there, or set sslMode (or MOORINGS_DEFAULT_SSL_MODE) to prefer or disable."""
+
+    code, step = "tls_not_offered", "tls"
+
+
 class CertificateRefused(WarehouseError):
     """The server's certificate cannot be verified. Give the certificate authority that signed it, or check the host."""
 
@@ -97,6 +103,12 @@ class LoginRefused(WarehouseError):
     """The database refused the user name or the password. Check both, and that the user may log in from here."""
 
     code, step = "login_refused", "authenticate"
+
+
+class CleartextPasswordRefused(WarehouseError):
+    """The server asks for the password in clear text, and TLS is not verified. Set sslMode to verify-full."""
+
+    code, step = "cleartext_password_refused", "authenticate"
 
 
 class DatabaseNotFound(WarehouseError):

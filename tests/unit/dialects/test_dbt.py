@@ -29,7 +29,7 @@ LIKE_POSTGRES = {"host": "h.example", "user": "u", "password": PASSWORD, "dbname
 
 OUTPUTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("postgres", SERVER, {"type": "postgres", **LIKE_POSTGRES, "port": 5432, "sslmode": "prefer"}),
-    ("databricks_lakebase", SERVER, {"type": "postgres", **LIKE_POSTGRES, "port": 5432, "sslmode": "require"}),
+    ("databricks_lakebase", SERVER, {"type": "postgres", **LIKE_POSTGRES, "port": 5432, "sslmode": "verify-full"}),
     ("redshift", SERVER, {"type": "redshift", **LIKE_POSTGRES, "port": 5439, "sslmode": "require"}),
     (
         "snowflake",

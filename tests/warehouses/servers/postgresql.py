@@ -265,5 +265,7 @@ BROKEN = (
 )
 
 UNDER = Under("postgres", "postgres_server", SQL, Outside, broken=BROKEN)
-LAKEBASE = Under("databricks_lakebase", "postgres_server", SQL, Outside, broken=BROKEN)
+LAKEBASE = Under(
+    "databricks_lakebase", "postgres_server", SQL, Outside, lambda server: {"sslMode": "require"}, broken=BROKEN
+)
 """Lakebase is PostgreSQL with Databricks' own login in front, which nothing here can be: a token is any password."""
