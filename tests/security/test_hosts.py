@@ -377,7 +377,7 @@ class TestNoFieldIsForgotten:
         with pytest.raises(InvalidSettings, match="Put 5432 into port"):
             config.dialable()
 
-    NAMES = ("host", "host_override", "region", "warehouse", "database", "username", "default_schema")
+    NAMES = ("host", "host_override", "region", "warehouse")
 
     @pytest.mark.parametrize("dialect", dialects.names())
     def test_every_text_of_an_address_has_rules(self, dialect: str) -> None:

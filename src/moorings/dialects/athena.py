@@ -47,6 +47,7 @@ class Config(ConnectionConfig, frozen=True):
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "region": another_value}
 
     dialect: Literal["athena"] = "athena"
+    username: Line | None = None
     region: Region | None = None
     host_override: Annotated[str, endpoints.place(SERVICES)] | None = None
     always_scope_view_names: bool = True

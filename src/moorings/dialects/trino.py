@@ -21,6 +21,7 @@ from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
+from moorings.dialects.places import Line
 from moorings.dialects.required import Need, always
 from moorings.dialects.ssl_modes import verified
 from moorings.dialects.tls import NETWORK_FAULTS, failure
@@ -77,6 +78,9 @@ class Config(ConnectionConfig, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 
     dialect: Literal["trino"] = "trino"
+    database: Line | None = None
+    username: Line | None = None
+    default_schema: Line | None = None
     port: Port | None = 443
     always_scope_view_names: bool = True
     ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
