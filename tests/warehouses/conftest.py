@@ -104,7 +104,7 @@ def run_inside(warehouse: Warehouse, work: Callable[[Room], Awaitable[Any]], **s
     given = {"data_dir": Path("unused"), "duckdb_dir": warehouse.directory, "connect_timeout_seconds": 3}
 
     async def running() -> Any:
-        engine = Engine(Settings(_env_file=None, **(given | settings)))
+        engine = Engine(Settings(_env_file=None, **(given | warehouse.settings | settings)))
         try:
             return await work(Room(engine, warehouse))
         finally:

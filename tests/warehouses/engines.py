@@ -85,6 +85,11 @@ class Warehouse:
             body |= self.under.body(self.server)
         return {key: value for key, value in (body | changes).items() if value is not None}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The operator's settings that its connections need."""
+        return dict(self.under.settings(self.server)) if self.server else {}
+
     def lacks(self, *abilities: str) -> bool:
         """Whether the engine is without one of these abilities."""
         return any(ability in self.under.lacks for ability in abilities)

@@ -33,6 +33,7 @@ def watched(warehouse: Warehouse, tmp_path: Path) -> Callable[[], dict[str, list
 
     def watching() -> dict[str, Any]:
         given = {"dialect": warehouse.dialect.name, "body": warehouse.body(), "directory": str(warehouse.directory)}
+        given["settings"] = warehouse.settings
         told = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
         (tmp_path / "passing").mkdir()
         command = [sys.executable, "-B", "-m", "tests.warehouses.watched"]

@@ -183,3 +183,5 @@ class Under:
     broken: Sequence[Broken] = ()
     host: str = "host"
     """The field that names the host to dial."""
+    settings: Callable[[Server], Mapping[str, Any]] = field(default=lambda server: {})
+    """The operator's settings that its connections need."""

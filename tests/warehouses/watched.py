@@ -36,7 +36,7 @@ def main() -> None:
 
     sys.addaudithook(watch)
     dialect = dialects.named(given["dialect"])
-    surroundings = Surroundings(duckdb_directory=given["directory"])
+    surroundings = Surroundings(duckdb_directory=given["directory"], **given["settings"])
     with contextlib.closing(dialect.connect(dialect.Config.read(given["body"]), surroundings)) as session:
         session.ping()
     json.dump(seen, sys.stdout)

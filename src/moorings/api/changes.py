@@ -12,7 +12,7 @@ from moorings.connections import service
 from moorings.connections.service import Changes, EnvironmentAttribute
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import ROLE_ALIASES
-from moorings.engine.service import Target
+from moorings.engine.service import Engine, Target
 from moorings.errors import EmptyBody, InvalidInput, UnknownKeys
 
 ROLES = tuple(role.name for role in Role)
@@ -50,7 +50,7 @@ async def read(call: Call) -> Changes:
     fields = Fields(call.body, (*known, *ENVIRONMENT))
     role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
     own = {key: value for key, value in call.body.items() if key in known and key != "baseRole"}
-    changed = _config(fields, target, own) if own else None
+    changed = _config(fields, call.services.engine, target, own) if own else None
     fields.sort(known)
     environment = _environment(fields, call.connection.environment_attribute)
     fields.done()
@@ -74,12 +74,12 @@ async def restored(call: Call) -> ConnectionConfig | None:
     if unknown := [key for key in call.body if key not in secrets]:
         raise UnknownKeys(unknown)
     fields = Fields(call.body, secrets)
-    config = _config(fields, target, call.body)
+    config = _config(fields, call.services.engine, target, call.body)
     fields.done()
     return config
 
 
-def _config(fields: Fields, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
+def _config(fields: Fields, engine: Engine, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
     """The Config with new values; notes what is wrong with them."""
     if own.get("privateKey") is not None and not target.dialect.abilities.key_pair:
         fields.fault("privateKey", "said", reason="Only Snowflake connections have a private key")
@@ -88,10 +88,17 @@ def _config(fields: Fields, target: Target, own: Mapping[str, Any]) -> Connectio
         fields.fault("dialect", "said", reason="A connection keeps its dialect. Create another connection")
         own = {key: value for key, value in own.items() if key != "dialect"}
     try:
-        return target.config.changed(own)
+        changed = target.config.changed(own)
+        if _login(changed) != _login(target.config):  # what is stored already is checked when it is used
+            engine.require_allowed(changed)
     except InvalidInput as refused:
         fields.add(refused.faults)
-    return None
+        return None
+    return changed
+
+
+def _login(config: ConnectionConfig) -> tuple[str | None, Mapping[str, str]]:
+    return config.authentication_type, config.secrets()
 
 
 def _environment(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None] | None:

@@ -65,6 +65,7 @@ async def create(call: Call) -> bytes:
     test_first = query.flag("test", default=False)
     query.done()
     config = dialects.read(call.body)
+    call.services.engine.require_allowed(config)
     if test_first:
         async with call.services.db.reading() as session:
             if answer := await repeats.earlier(call, session):

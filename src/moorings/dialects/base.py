@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -79,9 +79,9 @@ class Surroundings:
     network: Network = field(default_factory=Network)
     """The way out: every host that a caller names is resolved and dialled through it."""
     credential_directories: Sequence[str] = ()
-    """The directories whose files a login may send as tokens; none is below DATA_DIR."""
-    data_directory: str | None = None
-    """DATA_DIR, where no login reads a file."""
+    """The directories whose files a login may send as tokens."""
+    never_read: Sequence[str] = ()
+    """Files and directories of the service itself, such as DATA_DIR and the keyset, which no login reads."""
     google_sts_url: str | None = None
     """A server that stands in for Google's token services, in tests."""
     aws_key: tuple[str, str] | None = field(default=None, repr=False)
@@ -226,6 +226,11 @@ class Dialect(ABC):
     def connect(self, config: Any, surroundings: Surroundings) -> Session:
         """Log in; the driver import's only home. Raises the driver's exceptions, or a WarehouseError."""
         raise errors.DialectNotConnectable
+
+    def reasons_against(self, config: Any, surroundings: Surroundings) -> Iterable[tuple[str, str]]:
+        """Field and reason of what the operator's settings refuse of a Config, when it is written."""
+        del config, surroundings
+        return ()
 
     def dbt_output(self, config: Any, place: DbtPlace) -> Mapping[str, Any]:
         """One output of dbt's profiles.yml, in the words of dbt's adapter for this dialect, that builds in a place.

@@ -22,7 +22,7 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
-from moorings.dialects.failures import https_faults
+from moorings.dialects.failures import https_faults, of_transport
 from moorings.dialects.fields import UNWHOLESOME
 from moorings.dialects.places import Region, matching
 from moorings.dialects.required import Login
@@ -128,6 +128,9 @@ def _storable(value: object) -> bool:
 DENIED = "Grant it roles/bigquery.dataViewer on the dataset, or leave out what it may not read."
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **https_faults("host_override"),
+    "no answer": errors.AnotherService(
+        "host_override", message="Something answers there that is not BigQuery. Check the endpoint."
+    ),
     "login": errors.LoginRefused(
         "password", message="Google refused the credentials. Make a new key, and paste it whole."
     ),
@@ -202,12 +205,24 @@ class BigQuery(BaseDialect):
         """The API."""
         return endpoints.host_and_port(endpoint(config))
 
+    def reasons_against(self, config: Config, surroundings: Surroundings) -> Iterable[tuple[str, str]]:
+        """What is wrong with an external account configuration; without one there is nothing to log in with yet."""
+        from moorings.dialects.bigquery_federation import reason_against
+
+        password = config.secrets().get("password")
+        if config.authentication_type == FEDERATION and password:
+            reason = reason_against(decoded(password), surroundings)
+            if reason:
+                yield "password", reason
+
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, what it said, or its reason."""
         if kept := failure(error):
             return kept
         if _of_login(error):
             return "login"
+        if _is_anothers(error):
+            return "no answer"
         text = self.said(error)
         if told := next((key for telltale, key in TELLTALES if telltale in text), None):
             return told
@@ -220,10 +235,14 @@ class BigQuery(BaseDialect):
     def said(self, error: BaseException) -> str:
         """The server's words, without the request that the driver puts before them and the job's id behind.
 
-        Of a failed login, only what the driver says: behind it stands the whole answer, in which a token may be.
+        Nothing of an answer that a token server gave, or of one without the shape of Google's errors: only the status.
         """
         if _of_login(error):
-            return str(next(iter(error.args), ""))
+            return of_transport(error)
+        if _is_anothers(error):
+            return f"HTTP status {int(getattr(error, 'code', 0))}"
+        if getattr(error, "code", None) is None:
+            return of_transport(error)
         text = str(getattr(error, "message", None) or error)
         return re.sub(r"^(GET|POST) \S+: |; reason: .*|\s*Location: .*", "", text, flags=re.DOTALL)
 
@@ -250,6 +269,12 @@ class BigQuery(BaseDialect):
         with importing("bigquery"):
             from moorings.dialects.bigquery_session import BigQuerySession
         return BigQuerySession(config, surroundings)
+
+
+def _is_anothers(error: BaseException) -> bool:
+    """Whether an HTTP answer has no list of reasons, as every error of Google's has; the driver quotes it whole."""
+    answer = getattr(error, "response", None)
+    return hasattr(answer, "status_code") and not _reason(error)
 
 
 def _of_login(error: BaseException) -> bool:

@@ -1,40 +1,47 @@
 """Google's credentials for a connection. Imports the driver: only the session imports this.
 
-Nothing comes from the machine but what an external account configuration names: a file or a URL that holds a token.
-Whoever makes a connection could otherwise have the service read any file, or the cloud's metadata, and send it to a
-server of theirs. So what was read is sent to Google alone (or to an emulator on this machine), and programs, AWS
-environments and metadata servers are no sources.
+Nothing comes from the machine but what `bigquery_federation` allows an external account configuration to name.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import http.client
+import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
 from google.auth import identity_pool
 from google.auth.credentials import Credentials
 from google.oauth2 import service_account
 
 from moorings import errors
+from moorings.dialects import credential_files, https
+from moorings.dialects.base import Surroundings
 from moorings.dialects.bigquery import FEDERATION, Config, decoded, endpoint, storage_endpoint
+from moorings.dialects.bigquery_federation import (
+    JWT,
+    STS,
+    TOKEN_URIS,
+    impersonation_url,
+    is_googles,
+    reason_against,
+    token_uri,
+)
 
 SCOPES = ("https://www.googleapis.com/auth/bigquery",)
-STS = "https://sts.googleapis.com/v1/token"
-IAM = "https://iamcredentials.googleapis.com"
-JWT = "urn:ietf:params:oauth:token-type:jwt"
-SOURCES = {"file", "url", "headers", "format"}
-"""What a credential_source may have."""
 
 
-def credentials(config: Config) -> Credentials:
+def credentials(config: Config, surroundings: Surroundings) -> Credentials:
     """What logs in; raises LoginRefused for a key or a configuration that cannot be used."""
     if config.authentication_type == FEDERATION:
-        return _federated(config)
+        return _federated(config, surroundings)
+    given = _given(config)
+    uri = token_uri(given.get("token_uri"), surroundings)
+    if uri is None:
+        message = f"The token_uri in the service account's key must be {TOKEN_URIS[0]}."
+        raise errors.LoginRefused("password", message=message)
     try:
-        return service_account.Credentials.from_service_account_info(_given(config), scopes=SCOPES)
+        return service_account.Credentials.from_service_account_info(given | {"token_uri": uri}, scopes=SCOPES)
     except (ValueError, TypeError):  # their texts may quote the key
         message = "The private key in the service account's key cannot be read. Paste the file as it was downloaded."
     raise errors.LoginRefused("password", message=message)
@@ -44,74 +51,74 @@ def _given(config: Config) -> dict[str, Any]:
     return decoded(config.secrets().get("password", "")) or {}
 
 
-def _federated(config: Config) -> Credentials:
+def _federated(config: Config, surroundings: Surroundings) -> Credentials:
     given = _given(config)
-    token_url, impersonation_url = given.get("token_url", STS), _impersonation(given, config.wif_service_account_email)
-    for url in (token_url, impersonation_url, endpoint(config), storage_endpoint(config)):
-        if url is not None and not _is_googles(str(url)):
+    if reason := reason_against(given, surroundings):
+        raise errors.LoginRefused("password", message=f"{reason.rstrip('.')}.")
+    for url in (endpoint(config), storage_endpoint(config)):
+        if url is not None and not is_googles(url, surroundings):
             message = "The token may be sent to Google alone: to https://*.googleapis.com."
-            raise errors.LoginRefused("password", "host_override", message=message)
-    info = {
-        "audience": config.wif_audience,
-        "subject_token_type": given.get("subject_token_type", JWT),
-        "token_url": token_url,
-        "service_account_impersonation_url": impersonation_url,
-        "credential_source": _checked_source(given.get("credential_source")),
-    }
+            raise errors.LoginRefused("host_override", message=message)
     try:
-        return identity_pool.Credentials.from_info(info, scopes=SCOPES)
+        return identity_pool.Credentials(
+            audience=config.wif_audience,
+            subject_token_type=given.get("subject_token_type", JWT),
+            token_url=surroundings.google_sts_url or STS,
+            service_account_impersonation_url=impersonation_url(given, config.wif_service_account_email, surroundings),
+            subject_token_supplier=_Supplier(given["credential_source"], surroundings),
+            scopes=SCOPES,
+        )
     except (ValueError, TypeError):
         message = "The external account configuration cannot be used. Download it anew from the identity pool."
     raise errors.LoginRefused("password", "wif_audience", message=message)
 
 
-def _impersonation(given: Mapping[str, Any], email: str | None) -> str | None:
-    """Where the token is changed for one of the service account; None where the federated identity itself is used."""
-    url = given.get("service_account_impersonation_url")
-    if email is None:
-        return url
-    parts = urlsplit(url or IAM)
-    return f"{parts.scheme}://{parts.netloc}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+class _Supplier(identity_pool.SubjectTokenSupplier):
+    """Where the subject token comes from, each time that one is needed."""
 
+    def __init__(self, source: Mapping[str, Any], surroundings: Surroundings) -> None:
+        self._source = source
+        self._surroundings = surroundings
 
-def _checked_source(given: object) -> Mapping[str, Any]:
-    """Where the subject token comes from; raises LoginRefused for any other source than a file or a URL."""
-    source: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, dict) else {}
-    if set(source) - SOURCES or ("file" in source) == ("url" in source):
-        message = (
-            "Workload identity federation needs an external account configuration as the password, whose "
-            "credential_source names a file or a url with the token."
-        )
-    elif "file" in source and not Path(str(source["file"])).is_file():
-        message = "The file of the credential_source is not there. The service's own user must be able to read it."
-    elif "url" in source and _is_metadata(str(source["url"])):
-        message = "A metadata server is no source of tokens here. Name a file, or a url of your identity provider."
-    else:
-        return source
-    raise errors.LoginRefused("password", message=message)
+    def get_subject_token(self, context: object, request: object) -> str:
+        """The token; raises LoginRefused, which quotes nothing that was read."""
+        data = self._of_file() if "file" in self._source else self._of_url()
+        try:
+            return self._token(data.decode())
+        except (ValueError, KeyError, TypeError):
+            message = "What the credential_source names has no token of the format that it names."
+        raise errors.LoginRefused("password", message=message)
 
+    def _token(self, text: str) -> str:
+        how: Mapping[str, Any] = self._source.get("format", {})
+        token = json.loads(text)[how["subject_token_field_name"]] if how.get("type") == "json" else text.strip()
+        if not isinstance(token, str) or not token:
+            raise ValueError
+        return token
 
-def _is_googles(url: str) -> bool:
-    """Whether only Google, or something on this machine, answers there."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return (parts.scheme == "https" and host.endswith(".googleapis.com")) or _is_loopback(host)
+    def _of_file(self) -> bytes:
+        where = self._surroundings
+        try:
+            return credential_files.read(self._source["file"], where.credential_directories, where.never_read)
+        except credential_files.Refused as refused:
+            message = str(refused)
+        raise errors.LoginRefused("password", message=message)
 
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
-
-
-def _is_metadata(url: str) -> bool:
-    """Whether a cloud's metadata server answers there."""
-    host = urlsplit(url).hostname or ""
-    address = _address(host)
-    return host.startswith("metadata") or (address is not None and address.is_link_local)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    def _of_url(self) -> bytes:
+        try:
+            answer = https.fetch(
+                self._surroundings.network,
+                self._source["url"],
+                headers=self._source.get("headers", {}),
+                timeout_seconds=self._surroundings.connect_timeout_seconds,
+                fields=("password",),
+            )
+        except (OSError, http.client.HTTPException, errors.HostNotFound):
+            message = "The url of the credential_source does not answer."
+        except errors.AnotherService as refused:  # a redirect, or far too long an answer
+            message = f"The url of the credential_source: {refused.message}"
+        else:
+            if answer.status == http.client.OK:
+                return answer.body
+            message = f"The url of the credential_source answered with HTTP status {answer.status}."
+        raise errors.LoginRefused("password", message=message)

@@ -47,9 +47,10 @@ class BigQuerySession(Session):
         if not config.database:
             raise errors.DatabaseNotFound("database", message="Name the project that runs queries as the database.")
         self._config = config
+        self._surroundings = surroundings
         self._seconds = surroundings.connect_timeout_seconds
         self._application_name = surroundings.application_name
-        self._credentials = credentials(config)
+        self._credentials = credentials(config, surroundings)
         self._job_id: str | None = None
         self._pieces: Generator[Any] | None = None
         self._channel: grpc.Channel | None = None
@@ -65,7 +66,7 @@ class BigQuerySession(Session):
             raise
 
     def _fresh_wire(self) -> Wire:
-        return Wire(self._config, self._credentials, self._seconds)
+        return Wire(self._config, self._credentials, self._surroundings)
 
     def ping(self) -> None:
         """Have BigQuery look at a statement; running one would take a second."""
@@ -205,7 +206,10 @@ class BigQuerySession(Session):
     def _by_storage(self, job: bigquery.QueryJob) -> Iterator[pa.RecordBatch] | None:
         """The rows in one stream, in their order; None where the Storage API is out of reach."""
         if self._channel is None and self._storage_url is not None:
-            self._channel = storage_channel(self._storage_url, self._config, self._credentials, self._wire.request)
+            network = self._surroundings.network
+            self._channel = storage_channel(
+                network, self._storage_url, self._config, self._credentials, self._wire.request
+            )
         if self._channel is None or self._storage_url is None:
             return None
         try:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import grpc
 import pyarrow as pa
@@ -17,9 +16,15 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
-from requests.adapters import HTTPAdapter
 
+from moorings.dialects import https
+from moorings.dialects.base import Surroundings
 from moorings.dialects.bigquery import Config, endpoint
+from moorings.dialects.endpoints import host_and_port
+from moorings.dialects.https_requests import install
+from moorings.dialects.network import Network
+
+FIELDS = ("host_override",)
 
 LZ4 = types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
 OF_ANY_LENGTH = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -37,29 +42,14 @@ class _Hurried(Request):
         return super().__call__(*args, timeout=self._seconds, **kwargs)
 
 
-class _Verifying(HTTPAdapter):
-    """HTTPS that verifies as the connection's settings ask."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """What tells pools of connections apart: in place of the driver's bundle of authorities, ours."""
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._context}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the verification to the context."""
-
-
 class Wire:
     """Connections to the API, for one thread; `close` ends them."""
 
-    def __init__(self, config: Config, credentials: Credentials, seconds: float) -> None:
-        self._plain = _session(config)
-        self.request = _Hurried(self._plain, seconds)
+    def __init__(self, config: Config, credentials: Credentials, surroundings: Surroundings) -> None:
+        self._plain = _session(config, surroundings.network)
+        self.request = _Hurried(self._plain, surroundings.connect_timeout_seconds)
         self._authorized = AuthorizedSession(credentials, auth_request=self.request)
+        self._authorized.trust_env = False
         for prefix, adapter in self._plain.adapters.items():
             self._authorized.mount(prefix, adapter)
         self.client = bigquery.Client(
@@ -76,26 +66,42 @@ class Wire:
         self._plain.close()
 
 
-def _session(config: Config) -> requests.Session:
+def _session(config: Config, network: Network) -> requests.Session:
     session = requests.Session()
-    if config.trust_server_certificate or config.ssl_root_cert:
-        context = ssl.create_default_context(cadata=config.ssl_root_cert)
-        if config.trust_server_certificate:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        session.mount("https://", _Verifying(context))
+    if config.trust_server_certificate:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    tls = https.context(network, config.ssl_root_cert, trust=config.trust_server_certificate)
+    install(session, network, tls, *FIELDS)
     return session
 
 
-def storage_channel(url: str, config: Config, credentials: Credentials, request: Request) -> grpc.Channel:
-    """A channel to the Storage API, which connects when it is first used."""
-    parts = urlsplit(url)
-    if parts.scheme == "http":
-        return grpc.insecure_channel(parts.netloc, options=OF_ANY_LENGTH)
-    authorities = config.ssl_root_cert.encode() if config.ssl_root_cert else None
-    secure = grpc.ssl_channel_credentials(root_certificates=authorities)
-    target = parts.netloc if parts.port else f"{parts.netloc}:443"
-    return secure_authorized_channel(credentials, request, target, ssl_credentials=secure, options=OF_ANY_LENGTH)
+def storage_channel(
+    network: Network, url: str, config: Config, credentials: Credentials, request: Request
+) -> grpc.Channel:
+    """A channel to the Storage API, which connects when it is first used: to addresses that were checked."""
+    secure = not url.startswith("http:")
+    host, port = host_and_port(url)
+    target, options = _target(network, host, port)
+    if not secure:
+        return grpc.insecure_channel(target, options=options)
+    bundle = Path(network.ca_bundle).read_bytes() if network.ca_bundle else None
+    authorities = config.ssl_root_cert.encode() if config.ssl_root_cert else bundle
+    tls = grpc.ssl_channel_credentials(root_certificates=authorities)
+    options.append(("grpc.ssl_target_name_override", host))
+    return secure_authorized_channel(credentials, request, target, ssl_credentials=tls, options=options)
+
+
+def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str, Any]]]:
+    """Where gRPC dials, and how: the checked addresses, or the name, which the operator's proxy resolves."""
+    shown = f"[{host}]" if ":" in host else host
+    options: list[tuple[str, Any]] = [*OF_ANY_LENGTH, ("grpc.default_authority", f"{shown}:{port}")]
+    addresses = network.route(host, port, *FIELDS)
+    if addresses is None and network.proxy is not None:
+        return f"dns:///{shown}:{port}", [*options, ("grpc.http_proxy", network.proxy.url)]
+    six = [address for address in addresses or () if ":" in address]
+    four = [address for address in addresses or () if ":" not in address]
+    places = [f"{address}:{port}" for address in four] or [f"[{address}]:{port}" for address in six]
+    return f"{'ipv4' if four else 'ipv6'}:{','.join(places)}", [*options, ("grpc.enable_http_proxy", 0)]
 
 
 def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float) -> Iterator[pa.RecordBatch]:

@@ -67,6 +67,8 @@ class Proxy:
     port: int
     authorization: str | None = field(default=None, repr=False)
     """The value of the header Proxy-Authorization, if the proxy wants a login."""
+    url: str = field(default="", repr=False)
+    """The whole, with the login, for a driver that can be given nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

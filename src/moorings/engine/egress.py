@@ -208,7 +208,7 @@ def _proxy(settings: Settings) -> Proxy | None:
     parts = urlsplit(settings.https_proxy.get_secret_value())
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else ""
     authorization = f"Basic {base64.b64encode(login.encode()).decode()}" if login else None
-    return Proxy(parts.hostname or "", parts.port or 80, authorization)
+    return Proxy(parts.hostname or "", parts.port or 80, authorization, settings.https_proxy.get_secret_value())
 
 
 def _ca_bundle(settings: Settings) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from moorings import errors
+from moorings import dialects, errors
 from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
 from moorings.dialects.config import ConnectionConfig
 from moorings.engine import egress
@@ -29,7 +30,7 @@ def _logins(settings: Settings) -> dict[str, Any]:
     secret = settings.aws_secret_access_key
     return {
         "credential_directories": settings.credential_directories,
-        "data_directory": str(settings.data_dir),
+        "never_read": (str(settings.data_dir), str(settings.keyset_path), str(Path(".env").absolute())),
         "google_sts_url": settings.google_sts_url,
         "aws_key": (settings.aws_access_key_id, secret.get_secret_value()) if secret else None,
     }
@@ -66,6 +67,13 @@ class Engine:
         self._pools = Pools(limits, self._surroundings)
         self._leases: set[Lease] = set()
         self._closed = False
+
+    def require_allowed(self, config: ConnectionConfig) -> None:
+        """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""
+        reasons = dialects.named(config.dialect).reasons_against(config, self._surroundings)
+        faults = [errors.Fault(config.wire_name(field), "said", {"reason": reason}) for field, reason in reasons]
+        if faults:
+            raise errors.InvalidInput(faults)
 
     async def test(self, dialect: Dialect, config: ConnectionConfig, connection_id: str | None = None) -> TestReport:
         """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated.

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.bigquery_front import PROJECT, RESULTS, Front
+from tests.warehouses.servers.bigquery_front import PROJECT, RESULTS, TOKEN_AUDIENCE, Front
 from tests.warehouses.servers.process import SENTINEL, Server, folder, free_port, running, unavailable, wait_until
 from tests.warehouses.under import Broken, Case, Sql, Under
 
@@ -43,11 +43,11 @@ def keys(whose: str = "moorings") -> tuple[str, bytes]:
     return private.decode(), key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def account(server: Server | Front, user: str = "moorings", **changes: str) -> str:
+def account(user: str = "moorings", **changes: str) -> str:
     """A service account's key, as it is downloaded."""
     made = dict.fromkeys(("client_id", "auth_uri", "auth_provider_x509_cert_url", "client_x509_cert_url"), "x")
     made |= {"type": "service_account", "project_id": PROJECT, "private_key_id": SENTINEL}
-    made |= {"client_email": f"{user}@{PROJECT}.iam", "token_uri": f"http://127.0.0.1:{server.port}/token"}
+    made |= {"client_email": f"{user}@{PROJECT}.iam", "token_uri": TOKEN_AUDIENCE}
     return json.dumps(made | {"private_key": keys()[0]} | changes)
 
 
@@ -94,7 +94,7 @@ def bigquery_server() -> Iterator[Server]:
                 made = {"datasetReference": {"projectId": PROJECT, "datasetId": name}}
                 front.forward("POST", f"/bigquery/v2/projects/{PROJECT}/datasets", json.dumps(made).encode())
             email = f"moorings@{PROJECT}.iam"
-            yield Server("127.0.0.1", front.port, email, account(front), str(grpc), home, pid, log=log)
+            yield Server("127.0.0.1", front.port, email, account(), str(grpc), home, pid, log=log)
         finally:
             front.close()
 
@@ -103,6 +103,11 @@ def body(server: Server) -> dict[str, Any]:
     """What a connection needs; the server's `database` is the Storage API's port."""
     endpoints = f"bigquery=http://127.0.0.1:{server.port}, storage=http://127.0.0.1:{server.database}"
     return {"hostOverride": endpoints, "database": PROJECT, "defaultSchema": DATASET, "host": None, "port": None}
+
+
+def settings(server: Server) -> dict[str, Any]:
+    """The front stands in for Google's token services."""
+    return {"google_sts_url": f"http://127.0.0.1:{server.port}/sts"}
 
 
 class Outside:
@@ -191,7 +196,7 @@ SQL = Sql(
 
 
 def _user(user: str, **changes: Any) -> Callable[[Server], dict[str, Any]]:
-    return lambda server: {"passwordUnencrypted": account(server, user)} | changes
+    return lambda server: {"passwordUnencrypted": account(user)} | changes
 
 
 def _endpoint(where: str) -> dict[str, str]:
@@ -214,14 +219,14 @@ BROKEN = (
         "authenticate",
         "login_refused",
         ["passwordUnencrypted"],
-        lambda server: {"passwordUnencrypted": account(server, private_key="wrong-password")},
+        lambda server: {"passwordUnencrypted": account(private_key="wrong-password")},
     ),
     Broken(
         "key of another account",
         "authenticate",
         "login_refused",
         ["passwordUnencrypted"],
-        lambda server: {"passwordUnencrypted": account(server, private_key=keys("another")[0])},
+        lambda server: {"passwordUnencrypted": account(private_key=keys("another")[0])},
     ),
     Broken("project", "database", "database_not_found", ["database"], {"database": "nowhere"}),
     Broken("no grant on the project", "database", "database_forbidden", ["database", "username"], _user("stranger")),
@@ -249,6 +254,7 @@ UNDER = Under(
     SQL,
     Outside,
     body,
+    settings=settings,
     lacks={
         "server": "never: the address is hostOverride; its faults are rows of the table",
         "tls": "notyet: the emulator has no TLS",
