@@ -149,6 +149,81 @@ class TestTls:
         inside(work)
 
 
+@pytest.mark.needs("tls modes")
+class TestWhatTheTlsStepSays:
+    def test_of_a_mode_that_verifies_nothing(self, probe: Callable[..., TestReport]) -> None:
+        message = "The connection is encrypted. The certificate is not verified (sslMode require)."
+        assert probe(sslMode="require").steps[2].message == message
+
+    def test_of_verified_tls(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        report = probe(host="localhost", sslMode="verify-full", sslRootCert=_authority(warehouse))
+        assert report.steps[2].message == (
+            "The connection is encrypted. The certificate and its host name are verified (sslMode verify-full)."
+        )
+
+    def test_of_an_authority_that_was_given_with_a_weaker_mode(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse
+    ) -> None:
+        report = probe(sslMode="prefer", sslRootCert=_authority(warehouse))
+        assert report.steps[2].message == (
+            "The connection is encrypted. The authority of the certificate is verified (sslMode prefer)."
+        )
+
+    def test_of_a_server_without_tls(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse, request: pytest.FixtureRequest
+    ) -> None:
+        plain = request.getfixturevalue(f"plain_{warehouse.under.server}")
+        step = probe(port=plain.port, sslMode="prefer").steps[2]
+        assert (step.status, step.message) == (
+            "skipped",
+            "The connection is not encrypted. The server has no TLS (sslMode prefer).",
+        )
+
+
+@pytest.mark.needs("tls modes")
+class TestAddresses:
+    """A host with several addresses, of which some are refused, or lead nowhere."""
+
+    @pytest.fixture
+    def resolving(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Have `localhost` resolve to these addresses."""
+        resolve = socket.getaddrinfo
+
+        def resolving(*addresses: str) -> None:
+            def found(host: Any, *further: Any, **named: Any) -> Any:
+                hosts = addresses if host == "localhost" else (host,)
+                return [place for host in hosts for place in resolve(host, *further, **named)]
+
+            monkeypatch.setattr(socket, "getaddrinfo", found)
+
+        return resolving
+
+    def test_refused_ones_are_skipped(
+        self, probe: Callable[..., TestReport], warehouse: Warehouse, resolving: Callable[..., None]
+    ) -> None:
+        resolving("169.254.169.254", "127.0.0.1")
+        report = probe(host="localhost", sslMode="verify-full", sslRootCert=_authority(warehouse))
+        assert report.success, report
+        assert report.steps[0].message == "localhost is 127.0.0.1."
+
+    @pytest.mark.needs("process list")
+    def test_a_statement_is_cancelled_at_the_one_that_answered(
+        self, inside: Callable[..., Any], warehouse: Warehouse, resolving: Callable[..., None]
+    ) -> None:
+        import asyncio
+
+        async def work(room: Room) -> None:
+            target = room.target(host="localhost", sslMode="verify-full", sslRootCert=_authority(warehouse))
+            task = asyncio.ensure_future(room.rows(warehouse.sql.slow.format(marker="at_address"), target=target))
+            await appears(warehouse, "at_address")
+            resolving("127.0.0.3")
+            task.cancel()
+            await disappears(warehouse, "at_address")
+
+        resolving("127.0.0.2", "127.0.0.1")
+        inside(work)
+
+
 def _authority(warehouse: Warehouse) -> str:
     assert warehouse.server is not None
     assert warehouse.server.certificate is not None

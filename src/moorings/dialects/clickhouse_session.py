@@ -58,7 +58,7 @@ class ClickHouseSession(Session):
         self._connect_seconds = surroundings.connect_timeout_seconds
         self._query_id: str | None = None
         self._response: HTTPResponse | None = None
-        context = tls_context(config)
+        context = tls_context(config, surroundings.network)
         self.encrypted = context is not None
         self._wire = CheckedPools(
             surroundings.network,

@@ -205,7 +205,7 @@ class ExasolSession(Session):
 def _login(config: Config, surroundings: Surroundings) -> ExaConnection:
     """Connect without telemetry, and without telling the name of the operating system's user."""
     telemetry.disable()
-    context = tls_context(config)
+    context = tls_context(config, surroundings.network)
     host, _, fingerprint = (config.host or "").partition("/")
     if fingerprint and context is not None:  # which stands in for authorities and names
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

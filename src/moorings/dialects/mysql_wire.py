@@ -19,10 +19,10 @@ from asyncmy.errors import InternalError
 from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
 
 from moorings import errors
-from moorings.dialects import network
 from moorings.dialects.base import ByteLimits, Surroundings
 from moorings.dialects.fields import SslMode
 from moorings.dialects.mysql import FamilyConfig
+from moorings.dialects.network import Network, dial
 from moorings.dialects.ssl_modes import may_send_password, mode_for, transport
 from moorings.dialects.tls import tls_context
 
@@ -49,6 +49,7 @@ class Wire(Connection):
     """A connection that takes one statement at a time, and does with TLS what the mode asks, before it says a word."""
 
     config: FamilyConfig
+    network: Network
     mode: SslMode
     address: str
     most_bytes = ByteLimits().buffer
@@ -106,7 +107,7 @@ class Wire(Connection):
 
     def _use_tls(self) -> None:
         """Have the driver turn to TLS: given at its making, it would begin with it, as no server of the family does."""
-        self._ssl_context = tls_context(self.config, self.mode)
+        self._ssl_context = tls_context(self.config, self.network, self.mode)
         if self._ssl_context is not None:
             self._client_flag |= SSL
 
@@ -139,7 +140,7 @@ async def login(
     """A connection that has logged in, at the first of the addresses that answers."""
     seconds = surroundings.connect_timeout_seconds
     mode = mode_for(config, addresses, surroundings.default_ssl_mode)
-    wire = _wire(config, surroundings, network.dial(addresses, config.port or 3306, seconds), database, mode)
+    wire = _wire(config, surroundings, dial(addresses, config.port or 3306, seconds), database, mode)
     try:
         async with asyncio.timeout(seconds):  # the driver's own ends with the TCP handshake
             await wire.connect()
@@ -169,7 +170,8 @@ def _wire(
         program_name=surroundings.application_name,
         auth_plugin_map=dict.fromkeys(refused, Refusal),
     )
-    wire.config, wire.mode, wire.most_bytes = config, mode, surroundings.limits.buffer
+    wire.config, wire.network, wire.mode = config, surroundings.network, mode
+    wire.most_bytes = surroundings.limits.buffer
     wire.address = dialled.getpeername()[0]
     return wire
 

@@ -175,7 +175,7 @@ def parameters(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         "port": config.port,
         "service_name": config.database,
         "protocol": "tcps" if config.encrypts else "tcp",
-        "ssl_context": tls_context(config) if config.encrypts else None,
+        "ssl_context": tls_context(config, surroundings.network) if config.encrypts else None,
         "ssl_server_dn_match": mode_in_force(config) == "verify-full",
         "tcp_connect_timeout": surroundings.connect_timeout_seconds,
         "retry_count": 0,

@@ -58,7 +58,7 @@ def login(config: TlsConfig, surroundings: Surroundings) -> Generator[Login]:
     Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
     """
     way = _way(config, surroundings)
-    with _root_certificates(config, way.mode) as path:
+    with _root_certificates(config, way.mode, surroundings.network.ca_bundle) as path:
         text = conninfo(_parameters(config, surroundings, way) | {"sslrootcert": path})
         yield Login(text, way.encrypted, transport(config, way.mode, encrypted=way.encrypted))
 
@@ -121,12 +121,12 @@ def _quoted(value: str) -> str:
 
 
 @contextlib.contextmanager
-def _root_certificates(config: TlsConfig, mode: SslMode) -> Generator[str]:
+def _root_certificates(config: TlsConfig, mode: SslMode, bundle: str | None) -> Generator[str]:
     """The path of the certificates to verify with: libpq takes a file, and reads it only while it connects."""
     if not verifies(mode):
         yield NOWHERE  # a file there would have libpq verify with it
     elif config.ssl_root_cert is None:
-        yield ssl.get_default_verify_paths().cafile or "system"
+        yield bundle or ssl.get_default_verify_paths().cafile or "system"
     else:
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
             file.write(config.ssl_root_cert)

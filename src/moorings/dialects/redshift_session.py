@@ -101,8 +101,8 @@ class RedshiftSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask the server to stop the statement, over a login of its own."""
-        with contextlib.closing(Wire(self._config, self._surroundings)) as wire:
+        """Ask the server to stop the statement, over a login of its own at the same address."""
+        with contextlib.closing(Wire(self._config, self._surroundings, self._wire.address)) as wire:
             wire.ask(f"SELECT pg_cancel_backend({int(self.id)})")
 
     def _rollback(self) -> None:

@@ -62,9 +62,11 @@ BINARY: dict[int, Callable[[bytes, int, int], Any]] = {
 class Wire(Connection):
     """One login. `pull` is how rows come; a statement with rows on the wire is in the way of every other one."""
 
-    def __init__(self, config: TlsConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: TlsConfig, surroundings: Surroundings, address: str | None = None) -> None:
+        """Log in, at a checked address if one is given, else at the first one of the host that answers."""
         self._config = config
-        self._ours = _Dialed(_dial(config, surroundings))
+        self._ours = _Dialed(_dial(config, surroundings, address))
+        self.address = self._ours.address
         self.encrypted = self._ours.encrypted
         self.transport = transport(config, mode_in_force(config), encrypted=self.encrypted)
         self.pending = False
@@ -165,6 +167,7 @@ class _Dialed:
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
         self.encrypted = isinstance(wire, ssl.SSLSocket)
+        self.address: str = wire.getpeername()[0]
 
     def connect(self, _address: object) -> None:
         """It is there already."""
@@ -173,20 +176,20 @@ class _Dialed:
         return getattr(self._wire, name)
 
 
-def _dial(config: TlsConfig, surroundings: Surroundings) -> socket.socket:
+def _dial(config: TlsConfig, surroundings: Surroundings, address: str | None) -> socket.socket:
     host, port = config.host or "", config.port or 0
-    addresses = surroundings.network.check(host, port, config.database, "host", "port")
+    addresses = [address] if address else surroundings.network.check(host, port, config.database, "host", "port")
     wire = network.dial(addresses, port, surroundings.connect_timeout_seconds)
     try:
-        return _encrypted(wire, config)
+        return _encrypted(wire, config, surroundings)
     except BaseException:
         wire.close()
         raise
 
 
-def _encrypted(wire: socket.socket, config: TlsConfig) -> socket.socket:
+def _encrypted(wire: socket.socket, config: TlsConfig, surroundings: Surroundings) -> socket.socket:
     """The wire, with TLS in it if the mode asks for it; `prefer` goes on in the clear where the server has none."""
-    context = tls_context(config)
+    context = tls_context(config, surroundings.network)
     if context is None:
         return wire
     if verified(config) and config.ssl_root_cert is None:

@@ -147,7 +147,7 @@ class SapHana(BaseDialect):
 
 def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     """What the driver needs to log in, as its properties; times are in milliseconds."""
-    mode = mode_in_force(config)
+    mode, authorities = mode_in_force(config), config.ssl_root_cert or surroundings.network.ca_bundle
     milliseconds = int(surroundings.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
         "address": config.host,
@@ -159,8 +159,8 @@ def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         "encrypt": mode != "disable",
         "sslValidateCertificate": verifies(mode),
         "sslHostNameInCertificate": "*" if mode == "verify-ca" else None,
-        "sslTrustStore": config.ssl_root_cert if verifies(mode) else None,
-        "sslUseDefaultTrustStore": config.ssl_root_cert is None,
+        "sslTrustStore": authorities if verifies(mode) else None,
+        "sslUseDefaultTrustStore": authorities is None,
         "connectTimeout": milliseconds,
         "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,
         "reconnect": False,  # a session that comes back silently has lost its settings

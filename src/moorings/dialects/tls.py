@@ -13,6 +13,7 @@ from pydantic import Field
 from moorings import errors
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import SslMode
+from moorings.dialects.network import Network
 from moorings.dialects.ssl_modes import mode_in_force, verifies
 
 
@@ -34,12 +35,16 @@ class OptionalTlsConfig(TlsConfig, frozen=True):
     )
 
 
-def tls_context(config: ConnectionConfig, mode: SslMode | None = None) -> ssl.SSLContext | None:
-    """How TLS is spoken by a mode, the connection's own if none is given; None where it is not."""
+def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None = None) -> ssl.SSLContext | None:
+    """How TLS is spoken by a mode, the connection's own if none is given; None where it is not.
+
+    Certificates are verified with the connection's own authorities, else with the operator's or the system's.
+    """
     mode = mode or mode_in_force(config)
     if mode == "disable":
         return None
-    context = ssl.create_default_context(cadata=config.ssl_root_cert if verifies(mode) else None)
+    authorities = config.ssl_root_cert if verifies(mode) else None
+    context = ssl.create_default_context(cafile=None if authorities else network.ca_bundle, cadata=authorities)
     context.check_hostname = mode == "verify-full"
     context.verify_mode = ssl.CERT_REQUIRED if verifies(mode) else ssl.CERT_NONE
     return context

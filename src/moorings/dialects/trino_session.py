@@ -41,7 +41,7 @@ class TrinoSession(Session):
         self._surroundings = surroundings
         self._query: TrinoQuery | None = None
         self._transaction: TrinoRequest | None = None
-        context = tls_context(config)
+        context = tls_context(config, surroundings.network)
         self.encrypted = context is not None
         login = (config.username or "", config.secrets().get("password", "")) if context else None
         self._wire = Wire(surroundings.network, (config.host or "", config.port or 443), context, login)
