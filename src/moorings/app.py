@@ -34,6 +34,7 @@ from moorings.api import (
 )
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
+from moorings.api.paths import SegmentedPaths
 from moorings.api.scim import discovery, groups, users
 from moorings.api.state import Services
 from moorings.catalog.models import CatalogChange
@@ -145,14 +146,13 @@ def create_app(settings: Settings) -> ASGIApp:
         await engine.close()
         await database.close()
 
-    return Lingering(
-        Router(
-            routes=[*routing.endpoints(services, ROUTES), *_pages(services)],
-            redirect_slashes=False,
-            default=routing.not_found,
-            lifespan=lifespan,
-        )
+    router = Router(
+        routes=[*routing.endpoints(services, ROUTES), *_pages(services)],
+        redirect_slashes=False,
+        default=routing.not_found,
+        lifespan=lifespan,
     )
+    return Lingering(SegmentedPaths(router))
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:

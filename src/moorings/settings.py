@@ -172,6 +172,18 @@ class Settings(BaseSettings):
     )
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
+    head_seconds: int = Field(
+        30, ge=1, le=3600, description="How long the head of a request may take to arrive before it is hung up on."
+    )
+    body_seconds: float = Field(
+        30.0, gt=0, le=3600, description="How long the body of a request may take to arrive before it gets 408."
+    )
+    stalled_seconds: float = Field(
+        300.0,
+        gt=0,
+        le=86_400,
+        description="How long a client may take for one piece of a result before its query is stopped.",
+    )
     max_value_bytes: int = Field(
         8 * 1024 * 1024,
         ge=1024,

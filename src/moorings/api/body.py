@@ -6,15 +6,26 @@ differently is refused here, before anything reads it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from typing import Any, NoReturn, cast
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar, cast
 
 from moorings.dialects.fields import json_type
 from moorings.errors import InvalidJson, NotAnObject
 
+T = TypeVar("T")
+
+LARGE = 32 * 1024
+"""The most bytes of a body that are read in the event loop: a millisecond's work."""
 DEEPEST = 64
 """How many arrays and objects may be nested, the outermost included."""
+
+
+async def off_loop(size: int, work: Callable[[], T]) -> T:
+    """What some work on so many bytes of a request comes to; in a thread where it would hold everybody else up."""
+    return await asyncio.to_thread(work) if size > LARGE else work()
 
 
 def decode(raw: bytes) -> dict[str, Any]:

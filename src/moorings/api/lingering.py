@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 32 * 1024 * 1024
 MOST_SECONDS = 10.0
+TOO_SLOW = 408
+"""The status of a request that was waited for long enough."""
 WITHOUT_BODY = ("GET", "HEAD")
 
 
@@ -31,7 +33,10 @@ class Lingering:
         body = _Body(receive)
 
         async def send_after_body(message: Message) -> None:
-            if message["type"] == "http.response.start" and not await body.discard():
+            if message["type"] != "http.response.start":
+                await send(message)
+                return
+            if message["status"] == TOO_SLOW or not await body.discard():
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 

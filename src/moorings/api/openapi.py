@@ -18,7 +18,7 @@ REF = "#/components/schemas/{name}"
 
 EVERYWHERE = (errors.InvalidMethod, errors.AuthenticationRequired, errors.InvalidToken, errors.RateLimited)
 WITH_ID = (errors.InvalidId, errors.NotFound, errors.PermissionDenied)
-WITH_BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.WrongContentType)
+WITH_BODY = (errors.InvalidJson, errors.BodyTooSlow, errors.BodyTooLarge, errors.WrongContentType)
 
 STATUS_WORDS = {
     400: "The request has faults; the detail names them.",
@@ -26,6 +26,7 @@ STATUS_WORDS = {
     403: "The key is not good, or does not permit this.",
     404: "There is no such thing, or it is not for this key to see.",
     406: "None of the media types in Accept can be produced.",
+    408: "The body of the request did not arrive in time.",
     409: "The name is taken, something depends on this, or the query was cancelled.",
     410: "The connection is archived.",
     412: "The connection has changed since it was read.",

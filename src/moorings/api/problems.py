@@ -21,6 +21,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.AccessLost: 403,
     errors.Archived: 410,
     errors.PreconditionFailed: 412,
+    errors.BodyTooSlow: 408,
     errors.BodyTooLarge: 413,
     errors.WrongContentType: 415,
     errors.RepeatDiffers: 422,

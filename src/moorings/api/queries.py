@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moorings.access.policy import Permission
 from moorings.api import schemas, streams, targets
+from moorings.api.body import LARGE, off_loop
 from moorings.api.fields import Fields
 from moorings.api.negotiation import FORMATS, choose
 from moorings.api.results import encoder
@@ -41,7 +42,7 @@ async def query(call: Call) -> Stream | PlanShape:
     dry_run = query.flag("dryRun", default=False)
     environment = targets.chosen(query)
     query.done()
-    asked = _read(call)
+    asked = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
     chosen = None if dry_run else encoder(choose(_accept(call)))
     target = await targets.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)

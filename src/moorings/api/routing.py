@@ -6,6 +6,7 @@ role, archived. Only then a handler runs.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -23,12 +24,13 @@ from moorings import clock
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.api import auth, metrics, problems
-from moorings.api.body import decode
+from moorings.api.body import decode, off_loop
 from moorings.api.state import Services
 from moorings.connections import service as connections
 from moorings.connections.models import Connection
 from moorings.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     EmptyBody,
     InvalidId,
     InvalidJson,
@@ -275,13 +277,17 @@ def _as_reply(answer: Any, route: Route) -> Reply:
 
 
 async def _body(call: Call, route: Route) -> Mapping[str, Any]:
-    received = await _received(call)
+    try:
+        async with asyncio.timeout(call.services.settings.body_seconds):
+            received = await _received(call)
+    except TimeoutError:
+        raise BodyTooSlow from None
     media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
     if media_type.decode("latin-1") not in route.body_types:
         raise WrongContentType
     if not received and route.body_optional:
         return {}
-    return decode(received)
+    return await off_loop(len(received), lambda: decode(received))
 
 
 async def _received(call: Call) -> bytes:

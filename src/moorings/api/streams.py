@@ -32,6 +32,10 @@ class ClientLeft(QueryCancelled):
     """The client went away."""
 
 
+class Stalled(QueryCancelled):
+    """The client took nothing of the result for too long."""
+
+
 class BrokenOff(Exception):
     """The result failed after its first rows were sent; the log has the reason."""
 
@@ -79,6 +83,7 @@ class Stream:
     client: Client
     query: Query
     first: bytes
+    stalled_seconds: float
     held: contextlib.AsyncExitStack = field(repr=False)
     status: int = 200
 
@@ -115,7 +120,11 @@ class Stream:
         ahead = asyncio.ensure_future(self.query.next(self.encoder))
         try:
             # A client that reads nothing must not keep what was stopped meanwhile.
-            await self.client.unless_gone(sending, self.query.stopped)
+            async with asyncio.timeout(self.stalled_seconds):
+                await self.client.unless_gone(sending, self.query.stopped)
+        except TimeoutError:
+            raise Stalled from None
+        else:
             return await self.client.unless_gone(ahead)
         finally:
             await _ended(ahead)
@@ -132,4 +141,7 @@ async def opened(call: Call, target: Target, asked: Asked, claim: Claim, encoder
             return query, await query.start(asked, encoder, read_only=target.config.read_only)
 
         query, first = await client.unless_gone(begin())
-        return Stream(encoder=encoder, client=client, query=query, first=first, held=held.pop_all())
+        stalled = call.services.settings.stalled_seconds
+        return Stream(
+            encoder=encoder, client=client, query=query, first=first, stalled_seconds=stalled, held=held.pop_all()
+        )

@@ -16,7 +16,8 @@ from typing import Any
 
 import structlog
 import uvloop
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -88,6 +89,9 @@ async def _serve(settings: Settings) -> bool:
         interface=Interfaces.ASGI,
         websockets=False,
         backlog=1024,
+        # Where it takes HTTP/2 as well, it waits without limit for the first bytes, which tell the two apart.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=settings.head_seconds * 1000),
         log_dictconfig=logs.GRANIAN,
         # Below that it says that it starts, listens and is "experimental", which is tested here.
         log_level=LogLevels.error,

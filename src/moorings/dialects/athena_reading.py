@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 
 from moorings import errors
+from moorings.dialects.statements import without_comments_before
 
-COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 READS = re.compile(
     r"(?:EXPLAIN\s+(?:\([^()]*\)\s*)?)?(?:SELECT\b|WITH\b|VALUES\b|TABLE\b|\()|SHOW\b|DESC(?:RIBE)?\b", re.IGNORECASE
 )
@@ -27,8 +27,7 @@ def reading(sql: str, *, explained: bool = False) -> str:
 
     One to be `explained` may be any that EXPLAIN itself is not.
     """
-    before = COMMENTS.match(sql)
-    bare = sql[before.end() :] if before else sql
+    bare = without_comments_before(sql, "--")
     if explained and WRITES.match(bare) and bare[:7].upper() != "EXPLAIN":
         return bare
     if READS.match(bare):

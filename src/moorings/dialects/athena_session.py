@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from moorings.dialects.athena_login import Clients
 from moorings.dialects.athena_reading import reading
 from moorings.dialects.athena_values import batch, column_type
 from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.statements import without_end
 from moorings.dialects.structure import Plan, Scope, Table, joined
 
 PAGE = 1000
@@ -117,7 +117,7 @@ class AthenaSession(Session):
 
     def plan(self, statement: Statement) -> Plan:
         """EXPLAIN, which scans nothing."""
-        bare = re.sub(r"[\s;]+$", "", reading(statement.sql, explained=True))
+        bare = without_end(reading(statement.sql, explained=True))
         found = self.query(replace(statement, sql=f"EXPLAIN {bare}", read_only=False)).read_all()
         self.reset()
         return Plan(joined(zip(*(column.to_pylist() for column in found.columns), strict=True)))
@@ -126,7 +126,7 @@ class AthenaSession(Session):
         note = f"\n-- {self._application_name} {statement.query_id}" if statement.query_id else ""
         context = {"Catalog": self._catalog, "Database": self._config.default_schema or "default"}
         asked: dict[str, Any] = {
-            "QueryString": re.sub(r"[\s;]+$", "", sql) + note,
+            "QueryString": without_end(sql) + note,
             "ClientRequestToken": uuid.uuid4().hex,
             "QueryExecutionContext": context,
             "WorkGroup": self._workgroup,

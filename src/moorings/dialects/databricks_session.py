@@ -24,6 +24,7 @@ from moorings.dialects.databricks_structure import quoted
 from moorings.dialects.databricks_transport import through
 from moorings.dialects.hosts import in_url
 from moorings.dialects.oauth import Client
+from moorings.dialects.statements import without_comments_before, without_end
 from moorings.dialects.structure import Scope, Table
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
@@ -35,7 +36,6 @@ PENDING = (CommandState.PENDING, CommandState.RUNNING)
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
 not agree with the server."""
-COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 WRITES = re.compile(
     r"(ALTER|ANALYZE|BEGIN|CACHE|CALL|CLEAR|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE"
     r"|MSCK|OPTIMIZE|PUT|REFRESH|REORG|REPAIR|RESET|REVOKE|ROLLBACK|SET|START|SYNC|TRUNCATE|UNCACHE|UNDROP|UPDATE|USE"
@@ -94,8 +94,8 @@ class DatabricksSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement, and stream its rows."""
-        sql = re.sub(r"[\s;]+$", "", statement.sql)
-        if not COMMENTS.sub("", sql, count=1):
+        sql = without_end(statement.sql)
+        if not without_comments_before(sql, "--"):
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
         if statement.read_only:
             self._see_that_it_reads(sql)
@@ -118,7 +118,7 @@ class DatabricksSession(Session):
         except driver.exc.DatabaseError as error:
             if error_class(error) != "PARSE_SYNTAX_ERROR":
                 return
-            if WRITES.match(COMMENTS.sub("", sql, count=1)):
+            if WRITES.match(without_comments_before(sql, "--")):
                 raise errors.ReadOnly from None
             raise
 

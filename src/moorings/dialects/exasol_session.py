@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.exasol import Config
 from moorings.dialects.exasol_types import arrow_type, column
 from moorings.dialects.reading import BRACKETS, first_word, require_reading
+from moorings.dialects.statements import without_end
 from moorings.dialects.structure import Plan, Scope, Table
 from moorings.dialects.tls import tls_context
 
@@ -130,7 +130,7 @@ class ExasolSession(Session):
 
     def _result(self, sql: str, parameters: Sequence[Any], attributes: dict[str, Any]) -> dict[str, Any]:
         """Run a statement; returns its result set, or {} if it has none."""
-        text = re.sub(r"[\s;]+$", "", sql)
+        text = without_end(sql)
         if parameters:
             answer = self._execute_prepared(text, parameters, attributes)
         else:

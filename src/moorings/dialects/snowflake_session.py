@@ -26,6 +26,7 @@ from moorings.dialects.relay import USER, Relay
 from moorings.dialects.snowflake import TLS_PORT, Config, uses_client_credentials
 from moorings.dialects.snowflake_faults import MISSING, MISSING_SCHEMA, NO_COMPUTE, fault_key
 from moorings.dialects.snowflake_types import batch, result_schema
+from moorings.dialects.statements import without_comments_before, without_end
 from moorings.dialects.structure import Plan, Scope, Table
 
 NO_METADATA = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
@@ -38,7 +39,6 @@ MOST_UNKNOWN = 20
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
 not agree with the server."""
-COMMENTS = re.compile(r"(\s|--[^\n]*(\n|$)|//[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 MOVES_FILES = re.compile(r"(PUT|GET)\b", re.IGNORECASE)
 """What the driver does itself, in the file system of the service."""
 WRITES = re.compile(
@@ -106,8 +106,8 @@ class SnowflakeSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement, and stream what it returns chunk by chunk."""
-        sql = re.sub(r"[\s;]+$", "", statement.sql)
-        bare = COMMENTS.sub("", sql, count=1)
+        sql = without_end(statement.sql)
+        bare = without_comments_before(sql, "--", "//")
         if not bare:
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
         if MOVES_FILES.match(bare):
@@ -129,7 +129,7 @@ class SnowflakeSession(Session):
         Snowflake takes one statement at a time, and no query of its SQL writes: it refuses procedures that do where a
         table stands. What is no query at all fails to compile there, whatever comments or casing hide its verb.
         """
-        bare = COMMENTS.sub("", sql, count=1)
+        bare = without_comments_before(sql, "--", "//")
         if TELLS.match(sql) and "->>" not in sql:  # which would pipe into a second statement
             return
         try:

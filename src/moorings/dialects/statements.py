@@ -5,6 +5,33 @@ from __future__ import annotations
 import re
 
 
+def without_end(sql: str) -> str:
+    """A statement without the blanks and semicolons at its end.
+
+    An expression that is anchored there would begin anew at every blank: 20,000 of them took 20 seconds.
+    """
+    end = len(sql)
+    while end and (sql[end - 1].isspace() or sql[end - 1] == ";"):
+        end -= 1
+    return sql[:end]
+
+
+def without_comments_before(sql: str, *marks: str) -> str:
+    """A statement without the blanks and comments before it: `/* … */`, and lines that begin with one of the marks."""
+    place = 0
+    while place < len(sql):
+        if sql[place].isspace():
+            place += 1
+        elif sql.startswith(marks, place):
+            end = sql.find("\n", place)
+            place = len(sql) if end < 0 else end + 1
+        elif sql.startswith("/*", place) and (end := sql.find("*/", place + 2)) >= 0:
+            place = end + 2
+        else:
+            break
+    return sql[place:]
+
+
 def trimmed(sql: str, token: re.Pattern[str]) -> str:
     """A statement without the blanks, comments and semicolons at its end; empty when it is nothing else.
 

@@ -17,7 +17,7 @@
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
     ├── DbtNotSupported · DbtSecretsDisabled · NoDbtSchema
-    ├── InvalidMethod · BodyTooLarge · WrongContentType · NotAcceptable · ProtocolTooOld
+    ├── InvalidMethod · BodyTooLarge · BodyTooSlow · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
     ├── ConnectionTestFailed      create with `test=true` found a fault
@@ -55,6 +55,7 @@ from moorings.errors.requests import (
     AuthenticationRequired,
     BaseConnectionNotFound,
     BodyTooLarge,
+    BodyTooSlow,
     ConnectionChanged,
     ConnectionNotFound,
     ConnectionTestFailed,
@@ -147,6 +148,7 @@ __all__ = [
     "AuthenticationRequired",
     "BaseConnectionNotFound",
     "BodyTooLarge",
+    "BodyTooSlow",
     "CertificateRefused",
     "CleartextPasswordRefused",
     "ConnectTimeout",

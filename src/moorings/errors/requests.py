@@ -137,6 +137,10 @@ class BodyTooLarge(MooringsError):
     """Request body is too large"""
 
 
+class BodyTooSlow(MooringsError):
+    """Request body did not arrive in time"""
+
+
 class WrongContentType(MooringsError):
     """Content type must be application/json"""
 
