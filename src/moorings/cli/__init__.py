@@ -82,11 +82,24 @@ def migrate() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Look at everything the service depends on; one line each, exit code 1 if something is wrong."""
-    from moorings.cli.doctor import examine
+def doctor(
+    upgrade: Annotated[
+        bool,
+        typer.Option(
+            "--upgrade",
+            help="Instead, list what this version refuses of the connections and settings that exist, and what to "
+            "change; exit code 0 if there is nothing. Works on the database of an earlier version, before its upgrade.",
+        ),
+    ] = False,
+) -> None:
+    """Look at everything the service depends on, and list the egress rules; exit code 1 if something is wrong.
 
-    if not examine():
+    One line each. It changes nothing, and dials no warehouse.
+    """
+    from moorings.cli.doctor import examine
+    from moorings.cli.upgrade import examine_upgrade
+
+    if not (examine_upgrade() if upgrade else examine()):
         raise typer.Exit(1)
 
 

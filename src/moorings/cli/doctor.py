@@ -21,6 +21,7 @@ from moorings.cli.configured import configured
 from moorings.cli.directory import LOCK
 from moorings.db import Database
 from moorings.dialects.base import Dialect
+from moorings.engine.egress import EgressRules
 from moorings.errors import MooringsError, OperatorError
 from moorings.migrations import HEAD
 from moorings.secrets import Keyset
@@ -37,6 +38,7 @@ def examine() -> bool:
         return _say("settings", refused.message, passed=False)
     _say("settings", "readable", passed=True)
     results = [_run(name, look, settings) for name, look in CHECKS.items()]
+    results.append(_egress(settings))
     drivers = [_driver(dialect) for dialect in map(dialects.named, dialects.names()) if dialect.abilities.connects]
     return all(results) and all(drivers)
 
@@ -133,6 +135,17 @@ async def _read(opened: Database, fact: str) -> str | None:
             return stored.value if stored else None
     finally:
         await opened.close()
+
+
+def _egress(settings: Settings) -> bool:
+    """Print the rules for outgoing connections, one a line."""
+    try:
+        rules = EgressRules.of(settings).described()
+    except OperatorError as refused:
+        return _say("egress", refused.message, passed=False)
+    for rule in rules:
+        _say("egress", rule, passed=True)
+    return True
 
 
 def _driver(dialect: Dialect) -> bool:

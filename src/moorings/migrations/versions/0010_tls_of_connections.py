@@ -7,6 +7,7 @@ mode `require` unless they named another one: those verify the server now.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ def upgrade() -> None:
     ).all()
     for row in rows:
         settings = json.loads(row.settings)
-        mode = _mode(row.dialect, settings)
+        mode = mode_for(row.dialect, settings)
         if mode != settings.get("ssl_mode"):
             connection.execute(
                 sa.text("UPDATE connections SET settings = :settings WHERE id = :id"),
@@ -36,7 +37,8 @@ def upgrade() -> None:
             )
 
 
-def _mode(dialect: str, settings: dict[str, Any]) -> str:
+def mode_for(dialect: str, settings: Mapping[str, Any]) -> str:
+    """The sslMode that a connection has afterwards."""
     mode = settings.get("ssl_mode")
     if dialect == LAKEBASE:
         trusts = settings.get("trust_server_certificate") or settings.get("ssl_root_cert")
