@@ -204,6 +204,13 @@ class TestAbsentMode:
         assert server.logins == [False]
 
     @pytest.mark.parametrize("dialect", ["postgres", *LIKE_MYSQL])
+    def test_stays_absent_in_answers(self, service: Any, dialect: str) -> None:
+        made = service.create(dialect=dialect, host="db.example.com")
+        assert service.request("PATCH", f"/connections/{made}", json={"queryTimeoutSeconds": 60}).status_code == 200
+        shown = service.request("GET", f"/connections/{made}").json()["connection"]["settings"]
+        assert shown["sslMode"] is None
+
+    @pytest.mark.parametrize("dialect", ["postgres", *LIKE_MYSQL])
     def test_is_require_where_one_address_is_another_machine(
         self, dialect: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
