@@ -107,6 +107,7 @@ class Serving:
         self.process = process
         self.url = terminal.url
         self._folder = terminal.folder
+        self._data = terminal.data
 
     @property
     def out(self) -> str:
@@ -118,7 +119,8 @@ class Serving:
 
     @property
     def key(self) -> str:
-        return next(line.strip() for line in self.out.splitlines() if line.strip().startswith("moo_osk_"))
+        """The first key, from the file that holds it where no terminal shows it."""
+        return (self._data / "first-key").read_text().strip()
 
     def wait_until_healthy(self) -> None:
         deadline = time.monotonic() + 30

@@ -81,13 +81,21 @@ TIDY_SECONDS = 3600.0
 """How often a worker forgets what is older than the settings let it be."""
 
 
-def prepare(settings: Settings) -> str | None:
+def prepare(settings: Settings, keep: Callable[[str], None] = lambda token: None) -> str | None:
     """Bring the data directory and the database to where the app can start; safe to repeat, and from several replicas.
 
-    Returns the token of the first key if it was made just now. Raises OperatorError.
+    Returns the token of the first key if it was made just now; `keep` has been given it before it counts. Raises
+    OperatorError.
     """
+
+    async def first_key(session: AsyncSession, settings: Settings) -> str | None:
+        token = await installation.first_key(session, settings)
+        if token is not None:
+            keep(token)
+        return token
+
     prepare_worker(settings)
-    return asyncio.run(_alone(settings, installation.first_key))
+    return asyncio.run(_alone(settings, first_key))
 
 
 def prepare_worker(settings: Settings) -> None:
@@ -96,6 +104,8 @@ def prepare_worker(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_temp_directory.mkdir(mode=0o700, exist_ok=True)
+        if settings.database_url is None:  # SQLite would make it for everybody to read
+            (settings.data_dir / "moorings.db").touch(mode=0o600)
     except OSError as refused:
         raise OperatorError(f"cannot make the data directory {refused.filename}: {refused.strerror}") from None
     migrate(settings.database)

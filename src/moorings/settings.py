@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment.
 
 Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the working directory; `docs/settings.md` is made
-from the descriptions here.
+from the descriptions here. A running service has its secret settings from neither: `cli.handover` passes them on.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -87,10 +88,15 @@ class Settings(BaseSettings):
         None,
         description="Path of the master keyset (Tink, JSON). Absent: `keyset.json` in DATA_DIR, made when missing.",
     )
+    allow_readable_files: bool = Field(
+        False, description="Start although users of this machine other than the owner can read the keyset or database."
+    )
+    core_dumps: bool = Field(False, description="Leave core dumps as the machine has them. They can hold secrets.")
     bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(_one_word)] | None = Field(
         None,
         description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
     )
+    bootstrap_token_file: Path | None = Field(None, description="A file that holds BOOTSTRAP_TOKEN, in its place.")
     rate_limit: Rate = Field(
         "60/minute",
         description="Requests for each key, as `<number>/<second|minute|hour|day>`; `0` switches limits off.",
@@ -297,10 +303,30 @@ class Settings(BaseSettings):
         return (self.duckdb_dir or self.data_dir / "duckdb").absolute()
 
 
+_received: dict[str, str] = {}
+"""Field → value of the secret settings that this process was handed by the one before it."""
+
+
 def load() -> Settings:
     """Read the environment; raises OperatorError that names each setting at fault, without its value."""
+    settings = _checked(_received)
+    if settings.bootstrap_token_file is None:
+        return settings
+    if settings.bootstrap_token is not None:
+        raise OperatorError("MOORINGS_BOOTSTRAP_TOKEN_FILE: set this or MOORINGS_BOOTSTRAP_TOKEN, not both")
     try:
-        return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default; pyright misses Field(None, …)
+        token = settings.bootstrap_token_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as refused:
+        reason = getattr(refused, "strerror", None) or "it is not text"
+        raise OperatorError(
+            f"MOORINGS_BOOTSTRAP_TOKEN_FILE: cannot read {settings.bootstrap_token_file}: {reason}"
+        ) from None
+    return _checked({**_received, "bootstrap_token": token})
+
+
+def _checked(given: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
     except ValidationError as refused:
         raise OperatorError("; ".join(_sentence(fault) for fault in refused.errors())) from None
 
@@ -308,3 +334,45 @@ def load() -> Settings:
 def _sentence(fault: ErrorDetails) -> str:
     name = ".".join(str(part) for part in fault["loc"]).upper()
     return f"MOORINGS_{name}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+# ---- secret settings, without the environment -------------------------------------------------------------------
+
+
+def secret_fields() -> frozenset[str]:
+    """The settings that are secrets, by their type."""
+    return frozenset(name for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
+
+
+def secrets_apart() -> tuple[dict[str, str], dict[str, str]]:
+    """The environment without secret settings, and the secret settings of this process by field."""
+    found = {name: _secret_field(name) for name in os.environ}
+    clean = {name: value for name, value in os.environ.items() if found[name] is None}
+    secret = {field: os.environ[name] for name, field in found.items() if field is not None and os.environ[name]}
+    return clean, _received | secret
+
+
+def _secret_field(name: str) -> str | None:
+    """The secret setting that a variable is, in any case; None for other variables."""
+    prefix, field = Settings.model_config.get("env_prefix", ""), name.lower()
+    field = field.removeprefix(prefix.lower()) if field.startswith(prefix.lower()) else ""
+    return field if field in secret_fields() else None
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process."""
+    return dict(os.environ)
+
+
+def handed(variable: str) -> str | None:
+    """Take a variable out of this process's environment, for those that it starts."""
+    return os.environ.pop(variable, None)
+
+
+def receive(secret: Mapping[str, str]) -> None:
+    """Use these secret settings from now on."""
+    _received.update(secret)

@@ -87,13 +87,33 @@ class TestFirstStart:
             assert {path.name for path in found} >= {"keyset.json", "moorings.db", "sample.duckdb"}
             assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
-    def test_the_key_is_neither_logged_nor_stored(self, terminal):
+    def test_without_a_terminal_the_key_is_in_a_file_of_its_own_and_nowhere_else(self, terminal):
         with terminal.serving(LOG_LEVEL="debug") as serving:
             sample_of(serving)
-            assert serving.out.count(serving.key) == 4  # itself, and in the three lines to paste
-            assert serving.key not in serving.err
-            stored = [path.name for path in terminal.data.rglob("*.*") if serving.key.encode() in path.read_bytes()]
-        assert stored == []
+            assert serving.key not in serving.out + serving.err
+            assert str(terminal.data / "first-key") in serving.out
+            files = [path for path in terminal.data.rglob("*") if path.is_file()]
+            assert [path.name for path in files if serving.key.encode() in path.read_bytes()] == ["first-key"]
+            assert stat.S_IMODE((terminal.data / "first-key").stat().st_mode) == 0o600
+
+    def test_at_a_terminal_the_key_is_shown_and_no_file_has_it(self, terminal):
+        process, screen = pty.fork()
+        if process == 0:
+            os.chdir(terminal.folder)
+            os.execve(MOORINGS[0], [*MOORINGS, "serve"], terminal.environment())
+        shown = b""
+        while b"curl" not in shown:
+            shown += os.read(screen, 4096)
+        os.kill(process, signal.SIGTERM)
+        with contextlib.suppress(OSError):  # what a terminal raises when its last process has gone
+            while chunk := os.read(screen, 4096):
+                shown += chunk
+        os.waitpid(process, 0)
+        os.close(screen)
+        [key] = set(re.findall(r"moo_osk_[\w-]+", shown.decode()))
+        assert not (terminal.data / "first-key").exists()
+        files = [path for path in terminal.data.rglob("*") if path.is_file()]
+        assert [path.name for path in files if key.encode() in path.read_bytes()] == []
 
     def test_bootstrap_token_works_and_is_not_printed(self, terminal):
         token = "operators-own-token-of-32-letters"

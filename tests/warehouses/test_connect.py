@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from moorings.dialects.faults import redact
+from moorings.dialects.redaction import redact
 from moorings.engine.service import TestReport
 from moorings.errors import InvalidInput
 from tests.warehouses.conftest import Room

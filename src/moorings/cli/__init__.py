@@ -57,6 +57,9 @@ def serve(
     take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False,
 ) -> None:
     """Start the service; at the first start, make what it needs."""
+    from moorings.cli.handover import without_secrets_in_environment
+
+    without_secrets_in_environment()
     from moorings.cli.serve import serve
     from moorings.cli.terminal import taken
 
@@ -67,6 +70,9 @@ def serve(
 @app.command()
 def worker() -> None:
     """Run jobs in a process of its own, beside services on the same database."""
+    from moorings.cli.handover import without_secrets_in_environment
+
+    without_secrets_in_environment()
     from moorings.cli.worker import work
 
     work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moorings.cli import core_dumps, directory, files
 from moorings.errors import OperatorError
 from moorings.settings import Settings, load
 
@@ -13,4 +14,17 @@ def configured() -> Settings:
         raise OperatorError(
             "MOORINGS_WORKERS above 1 needs MOORINGS_RATE_LIMIT_URL: each worker would count its own rate limits"
         )
+    return settings
+
+
+def prepared() -> Settings:
+    """The settings, for a command that uses what is stored: in a private directory, with private files.
+
+    Raises OperatorError when other users can read them.
+    """
+    settings = configured()
+    if not settings.core_dumps:
+        core_dumps.disable()
+    directory.make_private(settings.data_dir)
+    files.require_private(settings)
     return settings

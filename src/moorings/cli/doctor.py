@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from moorings import dialects
 from moorings.access import installation
 from moorings.access.models import Installation
-from moorings.cli import ports
+from moorings.cli import files, ports
 from moorings.cli.configured import configured
 from moorings.cli.directory import LOCK
 from moorings.db import Database
@@ -84,9 +84,15 @@ def keyset(settings: Settings) -> str:
     if stored is None:
         return f"{Keyset.read(path)} is readable" if path.exists() else "will be made at the first start"
     installation.checked(Keyset.read(path), int(stored))
-    if path.stat().st_mode & 0o077:
-        raise OperatorError(f"others can read the keyset: chmod 600 {path}")
     return f"{stored} is the one this database is sealed with"
+
+
+def private_files(settings: Settings) -> str:
+    """Whether the keyset and the embedded database are for their owner only."""
+    files.require_private(settings)
+    if exposed := files.readable_by_others(settings):
+        return f"others can read {' '.join(map(str, exposed))}, as MOORINGS_ALLOW_READABLE_FILES allows"
+    return "only their owner can read keyset and database"
 
 
 def port(settings: Settings) -> str:
@@ -100,7 +106,13 @@ def port(settings: Settings) -> str:
     return f"{settings.port} is free"
 
 
-CHECKS: dict[str, Check] = {"data directory": data_directory, "database": database, "keyset": keyset, "port": port}
+CHECKS: dict[str, Check] = {
+    "data directory": data_directory,
+    "database": database,
+    "keyset": keyset,
+    "files": private_files,
+    "port": port,
+}
 
 
 def _answers(settings: Settings) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from moorings import app, dialects
 from moorings.access import service as access
@@ -19,6 +23,8 @@ from moorings.errors import OperatorError
 from moorings.secrets import Keyset
 from moorings.settings import Settings
 
+FIRST_KEY = "first-key"
+"""The file in the data directory that holds the first key, where no terminal shows it."""
 SAMPLE_SQL = (
     "SELECT country, count(*) AS orders, round(sum(total), 2) AS revenue "
     "FROM orders JOIN customers USING (customer_id) GROUP BY country ORDER BY revenue DESC LIMIT 5"
@@ -27,19 +33,40 @@ SAMPLE_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What this start made: a key's token, the sample's connection; None where it was there already."""
+    """What this start made: a key's token, the file that holds it, the sample's connection; None for what it did not.
+
+    The token is here only if it may be shown.
+    """
 
     token: str | None
+    key_file: Path | None
     sample_id: str | None
 
     def __repr__(self) -> str:
         return f"Made(sample_id={self.sample_id})"
 
 
-def prepare(settings: Settings) -> Made:
-    """Bring data directory and database to where the app can start. Raises OperatorError."""
-    token = app.prepare(settings)
-    return Made(token, asyncio.run(_sample(settings)) if settings.sample else None)
+def prepare(settings: Settings, *, shown: bool) -> Made:
+    """Bring data directory and database to where the app can start. Raises OperatorError.
+
+    A first key is `shown` to a person at a terminal. Otherwise the output may be a log that many can read, so the key
+    is written to a file before it is stored.
+    """
+    path = settings.data_dir.absolute() / FIRST_KEY
+    token = app.prepare(settings, (lambda made: None) if shown else partial(_write, path))
+    sample = asyncio.run(_sample(settings)) if settings.sample else None
+    return Made(token if shown else None, None if shown or token is None else path, sample)
+
+
+def _write(path: Path, token: str) -> None:
+    """Write a file that only its owner can read, from its creation on."""
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{token}\n")
+    except OSError as refused:
+        raise OperatorError(f"cannot write the first key to {path}: {refused.strerror}") from None
 
 
 async def _sample(settings: Settings) -> str | None:
@@ -91,10 +118,20 @@ def greeting(settings: Settings, made: Made) -> str:
     ]
     if made.token is not None:
         lines += ["", "Your organization key. It is shown this once; only its hash is stored:", "", f"  {made.token}"]
-    key = made.token or ("$MOORINGS_BOOTSTRAP_TOKEN" if settings.bootstrap_token else None)
+    if made.key_file is not None:
+        lines += ["", "Your organization key is in this file. Only its hash is stored:", "", f"  {made.key_file}"]
+    key = made.token or _key_in_shell(settings, made)
     if made.sample_id is not None and key is not None:
         lines += ["", "Try it:", "", *_commands(f"{base}/api/v1/connections", key, made.sample_id)]
     return "\n".join([*lines, ""])
+
+
+def _key_in_shell(settings: Settings, made: Made) -> str | None:
+    """How a shell gets a key that is not shown; None where there is none."""
+    file = made.key_file or settings.bootstrap_token_file
+    if file is not None:
+        return f"$(cat {shlex.quote(str(file.absolute()))})"
+    return "$MOORINGS_BOOTSTRAP_TOKEN" if settings.bootstrap_token else None
 
 
 def _commands(url: str, key: str, sample_id: str) -> list[str]:

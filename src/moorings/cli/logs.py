@@ -13,8 +13,19 @@ from structlog.typing import EventDict, Processor
 from moorings.api.streams import BrokenOff
 from moorings.settings import Settings
 
-CHATTY = ("alembic", "httpcore", "httpx")
-"""Libraries whose notices tell an operator nothing, or too much: the webhook's address may be a secret."""
+OURS = "moorings"
+"""The namespace of our own loggers."""
+
+
+class FromLibraries(logging.Filter):
+    """Lets through what is ours, and of libraries warnings and errors only, whatever their loggers are set to.
+
+    What they say below that may hold secrets: botocore logs session tokens, aiosqlite the parameters of statements.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        return record.levelno >= logging.WARNING or record.name.partition(".")[0] == OURS
 
 
 class Expected(logging.Filter):
@@ -45,7 +56,7 @@ _TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
 
 
 def configure(settings: Settings) -> None:
-    """Send our logs and those of every library to stderr, from the level and in the format of the settings."""
+    """Send our logs, and the warnings of every library, to stderr, from the level and in the format of the settings."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -68,9 +79,10 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(settings)],
         )
     )
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    for chatty in CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    handler.addFilter(FromLibraries())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    logging.getLogger(OURS).setLevel(level)
 
 
 def _rendering(settings: Settings) -> list[Processor]:

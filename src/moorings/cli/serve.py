@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from moorings.cli import directory, first_run, logs, ports
-from moorings.cli.configured import configured
+from moorings.cli.configured import prepared
 
 
 def serve() -> None:
     """Run the service until it is told to stop; raises OperatorError when it cannot start."""
-    settings = configured()
-    directory.make_private(settings.data_dir)
+    settings = prepared()
     with directory.alone_in(settings.data_dir):
         ports.check_free(settings.host, settings.port)
         logs.configure(settings)
-        made = first_run.prepare(settings)
+        made = first_run.prepare(settings, shown=sys.stdout.isatty())
         typer.echo(first_run.greeting(settings, made))
         # Imported when everything is ready: a start that is refused above is refused at once.
         from moorings.cli import server

@@ -23,7 +23,7 @@ from granian.server.embed import Server
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorings.app import create_app
-from moorings.cli import logs
+from moorings.cli import handover, logs
 from moorings.cli.configured import configured
 from moorings.settings import Settings
 
@@ -117,8 +117,7 @@ async def _serve(settings: Settings) -> bool:
 
 def several(settings: Settings) -> bool:
     """Serve with several processes that share the port; when one ends, all do. Returns whether one failed."""
-    command = [sys.executable, "-m", __name__]
-    children = [subprocess.Popen(command) for _ in range(settings.workers)]  # noqa: S603  # our own module
+    children = [_child() for _ in range(settings.workers)]
     stopping = False
 
     def stop(*_: object) -> None:
@@ -138,6 +137,16 @@ def several(settings: Settings) -> bool:
     return any(code not in (0, -signal.SIGTERM, -signal.SIGINT) for code in codes)
 
 
+def _child() -> subprocess.Popen[bytes]:
+    """One more process of this module, with the settings of this one."""
+    environment, descriptor = handover.for_child()
+    command = [sys.executable, "-m", __name__]
+    try:
+        return subprocess.Popen(command, env=environment, pass_fds=(descriptor,))  # noqa: S603  # our own module
+    finally:
+        os.close(descriptor)
+
+
 def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         with contextlib.suppress(ProcessLookupError):
@@ -145,6 +154,7 @@ def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 if __name__ == "__main__":
+    handover.receive()
     read = configured()
     logs.configure(read)
     sys.exit(1 if run(read) else 0)

@@ -9,8 +9,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
-from moorings.cli.configured import configured
-from moorings.cli.directory import make_private
+from moorings.cli.configured import prepared
 from moorings.db import Database
 from moorings.migrations import migrate
 from moorings.settings import Settings
@@ -20,8 +19,7 @@ T = TypeVar("T")
 
 def migrated() -> Settings:
     """The settings, with their database at this version's schema."""
-    settings = configured()
-    make_private(settings.data_dir)
+    settings = prepared()
     migrate(settings.database)
     return settings
 

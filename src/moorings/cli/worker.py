@@ -11,8 +11,7 @@ import uvloop
 
 from moorings import app
 from moorings.cli import logs
-from moorings.cli.configured import configured
-from moorings.cli.directory import make_private
+from moorings.cli.configured import prepared
 from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -20,8 +19,7 @@ log = structlog.get_logger(__name__)
 
 def work() -> None:
     """Run jobs until SIGINT or SIGTERM; raises OperatorError when it cannot start."""
-    settings = configured()
-    make_private(settings.data_dir)
+    settings = prepared()
     logs.configure(settings)
     app.prepare_worker(settings)
     uvloop.run(_work(settings))

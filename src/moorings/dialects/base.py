@@ -254,6 +254,6 @@ class Dialect(ABC):
 
     def translate(self, error: BaseException, secrets: Sequence[str]) -> errors.WarehouseError:
         """Our error for a driver's, by FAULTS; its text redacted of every secret, raw and URL-escaped."""
-        from moorings.dialects.faults import translated
+        from moorings.dialects.redaction import translated
 
         return translated(self, error, secrets)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any, cast
@@ -59,7 +60,7 @@ async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
 
 @contextlib.contextmanager
 def _file_lock(path: Path) -> Generator[None]:
-    with path.open("w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

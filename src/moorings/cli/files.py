@@ -1,0 +1,47 @@
+"""The files that hold secrets: who can read them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from moorings.errors import OperatorError
+from moorings.settings import Settings
+
+OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+"""The bits of a mode that are for the group and for everybody else."""
+BESIDE_DATABASE = ("", "-wal", "-shm", "-journal")
+"""What SQLite calls the files of one database."""
+
+
+def readable_by_others(settings: Settings) -> list[Path]:
+    """The keyset and the files of the database that users other than their owner may read or write.
+
+    Of a symbolic link the file counts that it points to. Changes nothing.
+    """
+    return [path for path in holding_secrets(settings) if path.exists() and path.stat().st_mode & OF_OTHERS]
+
+
+def holding_secrets(settings: Settings) -> Iterator[Path]:
+    """Where secrets are stored: the keyset, and the embedded database with what is beside it."""
+    yield settings.keyset_path
+    if settings.database_url is None:
+        for suffix in BESIDE_DATABASE:
+            yield settings.data_dir / f"moorings.db{suffix}"
+
+
+def require_private(settings: Settings) -> None:
+    """Raise OperatorError if others can read the keyset or the database, unless the settings allow it."""
+    if settings.allow_readable_files:
+        return
+    try:
+        exposed = readable_by_others(settings)
+    except OSError as refused:
+        raise OperatorError(f"cannot look at {refused.filename}: {refused.strerror}") from None
+    if exposed:
+        paths = " ".join(str(path) for path in exposed)
+        raise OperatorError(
+            f"other users of this machine can read {paths}: chmod 600 {paths}, "
+            "or set MOORINGS_ALLOW_READABLE_FILES=true"
+        )
