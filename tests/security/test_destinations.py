@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ TOKEN_URLS = {
     "externalOauthAuthorizationUrl": "https://login.example.com/a",
     "externalOauthTokenUrl": "https://login.example.com/t",
 }
+FEDERATION = json.dumps({"type": "external_account", "credential_source": {"url": "https://identity.example.com/token"}})
 SNOWFLAKE = {key: value for key, value in VALID["snowflake"].items() if key != PASSWORD}
 
 # Name → a connection, and the secrets that its login uses.
@@ -43,7 +45,7 @@ CONNECTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         (PASSWORD, CLIENT_SECRET),
     ),
     "bigquery by federation": (
-        {"dialect": "bigquery", "name": "n", "wifAudience": "//iam", PASSWORD: '{"type": "external_account"}'},
+        {"dialect": "bigquery", "name": "n", "wifAudience": "//iam", PASSWORD: FEDERATION},
         (PASSWORD,),
     ),
     "bigquery by a client": (
