@@ -95,6 +95,9 @@ class TestSessions:
     def test_what_is_no_result_is_refused_and_its_session_given_up(self, inside: Callable[..., Any]) -> None:
         async def work(room: Room) -> Rows:
             with pytest.raises(errors.StatementRefused, match="no result"):
+                await room.rows("COPY (SELECT 1) TO STDOUT", read_only=False)
+            await room.settled()
+            with pytest.raises(errors.ReadOnly):
                 await room.rows("COPY (SELECT 1) TO STDOUT")
             await room.settled()
             return await room.rows("SELECT 1 AS one")
