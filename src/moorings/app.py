@@ -26,6 +26,7 @@ from moorings.api import (
     health,
     jobs,
     keys,
+    metrics,
     pages,
     queries,
     roles,
@@ -204,7 +205,15 @@ def _duties(
     url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
     yield Duty("schedules", often, ask_for_due_refreshes)
     if settings.health_probe_seconds:
-        prober = Prober(database, engine, keyset, settings.health_probe_seconds, webhook=url is not None)
+        prober = Prober(
+            database,
+            engine,
+            keyset,
+            settings.health_probe_seconds,
+            webhook=url is not None,
+            at_once=settings.health_probe_concurrency,
+            late=metrics.probe_lag.set,
+        )
         yield Duty("health", often, prober.probe_due)
     if url is not None:
         webhook = Webhook(database, url.get_secret_value(), secret.get_secret_value() if secret else None)

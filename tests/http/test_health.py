@@ -199,15 +199,15 @@ class TestProbing:
     def test_a_probe_that_breaks_ends_no_other(self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch):
         probe(service)  # whatever is due before
         broken, fine = ill(service, closed_port), well(service, "beside.duckdb")
-        testing = Engine.test
+        probing = Engine.probe
 
-        async def test(self: Engine, dialect: Any, config: Any) -> TestReport:
-            if config.dialect == "postgres":
+        async def breaking(self: Engine, target: Any) -> TestReport:
+            if target.config.dialect == "postgres":
                 raise RuntimeError("a fault of ours")
             await asyncio.sleep(0.05)  # still under way as the other breaks
-            return await testing(self, dialect, config)
+            return await probing(self, target)
 
-        monkeypatch.setattr(Engine, "test", test)
+        monkeypatch.setattr(Engine, "probe", breaking)
         probe(service)
         assert [shown(service, each)["status"] for each in (broken, fine)] == ["unknown", "healthy"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 
 @asynccontextmanager
-async def engine_of(directory: Path, **given: Any) -> AsyncIterator[Engine]:
+async def engine_of(directory: Path, **given: Any) -> AsyncGenerator[Engine]:
     settings = {"data_dir": directory, "duckdb_dir": directory, "connect_timeout_seconds": CONNECT_SECONDS}
     engine = Engine(Settings(_env_file=None, **(settings | given)))
     try:

@@ -71,6 +71,11 @@ abandoned_threads = Gauge(
     "Threads that hang in a driver though their connection was cut off.",
     registry=registry,
 )
+probe_lag = Gauge(
+    "moorings_health_probe_lag_seconds",
+    "Seconds by which the newest probe of a connection's health began after it was due.",
+    registry=registry,
+)
 
 
 def render(

@@ -207,6 +207,8 @@ class Dialect(ABC):
     `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
     over_http: ClassVar[bool] = False
     """Whether everything goes over HTTP, and so through the operator's proxy, if there is one."""
+    looks_cheaply: ClassVar[bool] = False
+    """`connect` has a cheaper login for `Surroundings.light`, and tells by its faults alone what a test dials for."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that say where `address` is, to blame when nothing answers there; the host's comes first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}

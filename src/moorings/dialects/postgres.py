@@ -22,6 +22,9 @@ from moorings.dialects.postgres_login import login
 from moorings.dialects.required import Need, always
 from moorings.dialects.tls import OptionalTlsConfig, TlsConfig, failure
 
+FAILED = "connection failed"
+"""How psycopg begins what keeps it from logging in."""
+
 
 class Config(OptionalTlsConfig, frozen=True):
     """What a PostgreSQL connection needs, and how it uses TLS."""
@@ -39,6 +42,7 @@ class Postgres(BaseDialect):
     title = "PostgreSQL"
     extra = "postgres"
     abilities = Abilities(connects=True)
+    looks_cheaply = True
     Config = Config
     PARAMETERS = "$1, $2"
     FAULTS = FAULTS
@@ -48,7 +52,9 @@ class Postgres(BaseDialect):
         if isinstance(error, (ConnectionError, TimeoutError)):  # on the way to the server, before libpq
             return failure(error)
         text = str(error)
-        if re.search(r"(database|role) \".*\" does not exist\n?$", text) and "Failed to connect" in text:
+        if re.search(r"(database|role) \".*\" does not exist\n?$", text) and (
+            "Failed to connect" in text or FAILED in text
+        ):
             return "3D000" if 'FATAL:  database "' in text else "28P01"
         state = getattr(error, "sqlstate", None) or _last(re.findall(r"SQLSTATE: (\w{5})", text))
         return key_of(text.partition("\nLINE ")[0], state) or (
@@ -76,12 +82,19 @@ class Postgres(BaseDialect):
 
     def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
         """Log in."""
-        with importing(self.extra or ""):
-            from moorings.dialects.postgres_session import PostgresSession
         with login(config, surroundings) as way:
-            session = PostgresSession(way.conninfo, config, surroundings.application_name)
+            session = self._session(way.conninfo, config, surroundings)
         session.encrypted, session.transport = way.encrypted, way.transport
         return session
+
+    def _session(self, conninfo: str, config: TlsConfig, surroundings: Surroundings) -> Session:
+        if surroundings.light:
+            with importing(self.extra or ""):
+                from moorings.dialects.postgres_probe import PostgresProbe
+            return PostgresProbe(conninfo, config)
+        with importing(self.extra or ""):
+            from moorings.dialects.postgres_session import PostgresSession
+        return PostgresSession(conninfo, config, surroundings.application_name)
 
 
 def _silent(text: str) -> str | None:

@@ -18,6 +18,7 @@ from moorings.dialects import arrow, postgres_casts, postgres_structure
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.postgres_casts import Select
 from moorings.dialects.postgres_reading import require_query
+from moorings.dialects.postgres_structure import literal
 from moorings.dialects.structure import Scope, Table
 from moorings.dialects.tls import TlsConfig
 
@@ -51,18 +52,7 @@ class PostgresSession(Session):
 
     def check_schemas(self) -> str:
         """Look for the default schema and the right to use it."""
-        if self._schema is None:
-            schema = self._ask("SELECT current_schema()::text AS name")["name"]
-            return f"The default schema is {schema}." if schema else "There is no default schema."
-        name = _literal(self._schema)
-        found = self._ask(
-            f"SELECT bool_or(has_schema_privilege(oid, 'USAGE')) AS usable FROM pg_namespace WHERE nspname = {name}"  # noqa: S608  # quoted
-        )
-        if found["usable"] is None:
-            raise errors.SchemaNotFound("default_schema")
-        if not found["usable"]:
-            raise errors.SchemaForbidden("default_schema")
-        return f"The default schema is {self._schema}."
+        return postgres_structure.default_schema(self._ask, self._schema)
 
     def tables(self, scope: Scope) -> Sequence[Table]:
         """The tables of this database; PostgreSQL reaches no other one."""
@@ -105,7 +95,7 @@ class PostgresSession(Session):
         if self._schema is not None:
             quoted = self._schema.replace('"', '""')
             settings["search_path"] = f'"{quoted}", public'
-        calls = (f"set_config('{name}', {_literal(value)}, {scope})" for name, value in settings.items())
+        calls = (f"set_config('{name}', {literal(value)}, {scope})" for name, value in settings.items())
         self._run(f"SELECT {', '.join(calls)}")
 
     def _described(self, statement: Statement) -> tuple[str, pa.Schema]:
@@ -280,11 +270,6 @@ def _bare(sql: str) -> str:
     head, semicolon, tail = plain.rpartition(";")
     comments = all(line.strip()[:2] in ("", "--") for line in tail.splitlines())
     return head.rstrip(SPACE) if semicolon and comments else plain
-
-
-def _literal(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "''")
-    return f"E'{escaped}'"
 
 
 def _value(value: Any, wanted: pa.DataType) -> pa.Array:

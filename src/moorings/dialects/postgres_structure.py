@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from moorings import errors
 from moorings.dialects.arrow import declared_numeric
 from moorings.dialects.structure import Assembly, Column, Scope, Table
 
@@ -104,3 +105,28 @@ def _scalar(name: str, modifier: int) -> str:
         return "string"
     precision, scale = declared
     return f"decimal{128 if precision <= 38 else 256}({precision}, {scale})"
+
+
+def default_schema(ask: Callable[[str], Mapping[str, Any]], schema: str | None) -> str:
+    """Look for the default schema and the right to use it; returns a sentence. `ask` returns a statement's one row.
+
+    Raises SchemaNotFound or SchemaForbidden.
+    """
+    if schema is None:
+        current = ask("SELECT current_schema()::text AS name")["name"]
+        return f"The default schema is {current}." if current else "There is no default schema."
+    found = ask(
+        "SELECT bool_or(has_schema_privilege(oid, 'USAGE')) AS usable FROM pg_namespace"  # noqa: S608  # quoted
+        f" WHERE nspname = {literal(schema)}"
+    )
+    if found["usable"] is None:
+        raise errors.SchemaNotFound("default_schema")
+    if not found["usable"]:
+        raise errors.SchemaForbidden("default_schema")
+    return f"The default schema is {schema}."
+
+
+def literal(value: str) -> str:
+    """A text as a literal of SQL."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"

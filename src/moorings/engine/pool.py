@@ -101,6 +101,8 @@ class Pool:
         self.seats: set[Seat] = set()
         self.idle: list[Seat] = []
         self.retired = False
+        self.worked_at = float("-inf")
+        """When a session of it was last seen to work, by the loop's clock."""
 
 
 @dataclass(slots=True)
@@ -144,12 +146,16 @@ class Pools:
 
     def give_back(self, seat: Seat) -> None:
         """Keep a session that was reset for the next one to take, unless its time is up."""
+        seat.idle_since = self._home[seat].worked_at = asyncio.get_running_loop().time()
+        self._shelve(seat)
+
+    def _shelve(self, seat: Seat) -> None:
         pool, now = self._home[seat], asyncio.get_running_loop().time()
-        rest = min(self._limits.idle_seconds, seat.born + self._limits.lifetime_seconds - now)
+        idle_until = seat.idle_since + self._limits.idle_seconds
+        rest = min(idle_until, seat.born + self._limits.lifetime_seconds) - now
         if pool.retired or rest <= 0:
             self.discard(seat)
             return
-        seat.idle_since = now
         seat.expiry = asyncio.get_running_loop().call_later(rest, self._expire, seat)
         pool.idle.append(seat)
         self._wake()
@@ -160,6 +166,29 @@ class Pools:
         closed = seat.leave()
         closed.add_done_callback(lambda _: self._forget(seat))
         return closed
+
+    async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
+        """Whether a session of a connection was seen to work within so many seconds, or an idle one does so now."""
+        pool, now = self._pools.get(connection_id), asyncio.get_running_loop().time()
+        if pool is None or pool.target.revision != revision:
+            return False
+        if now - pool.worked_at <= seconds:
+            return True
+        if not pool.idle:
+            return False
+        seat = pool.idle[-1]
+        self._unlist(seat)
+        try:
+            await seat.within(self._surroundings.connect_timeout_seconds, seat.connected.ping)
+        except errors.WarehouseError:
+            self.discard(seat)
+            return False
+        except BaseException:
+            self.discard(seat)
+            raise
+        pool.worked_at = asyncio.get_running_loop().time()
+        self._shelve(seat)
+        return True
 
     async def _enliven(self, seat: Seat) -> None:
         if seat.session is not None and await self._works(seat):

@@ -54,7 +54,7 @@ class Seat:
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
         self._surroundings = surroundings
-        self.light = surroundings.light
+        self.light = surroundings.light and target.dialect.looks_cheaply
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
         self._aside: list[threading.Thread] = []

@@ -96,6 +96,10 @@ class Engine:
         finally:
             self._pools.discard(seat)
 
+    async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
+        """Whether a pooled session of a connection works: it was used within so many seconds, or answers a ping."""
+        return await self._pools.vouches(connection_id, revision, seconds)
+
     def hangs(self, connection_id: str) -> bool:
         """Whether threads of a connection hang that nothing could end."""
         return self._pools.abandoned.of(connection_id) > 0

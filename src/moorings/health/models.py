@@ -60,6 +60,8 @@ class HealthProbe(Base):
     revision: Mapped[int] = mapped_column(Integer)
     next_at: Mapped[int] = mapped_column(Milliseconds)
     checked_at: Mapped[int | None] = mapped_column(Milliseconds)
+    refused: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many tests in a row ended with a refused login, at this revision."""
 
 
 class Delivery(Base):

@@ -3,110 +3,143 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import Select, and_, or_, select
 
-from moorings import clock, dialects
+from moorings import clock
 from moorings.connections.models import Connection
 from moorings.connections.service import opened
 from moorings.db import Database
-from moorings.engine.service import Engine
+from moorings.engine.service import Engine, TestReport
 from moorings.errors import Saturated
 from moorings.health import service
-from moorings.health.models import HealthProbe
+from moorings.health.claims import Claim, claim_due, wants_probes
+from moorings.health.service import HEALTHY, Finding
 from moorings.secrets import Keyset
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 4
-"""Probes that one process runs at once: half of the tests that it may, so that people find a place for theirs."""
-BATCH = 100
-"""Connections that a process claims at a time."""
-LONGEST_PAUSE = clock.DAY
-"""After so long a connection that is not probed is looked at again, unless it is changed before."""
+LOOK_SECONDS = 1.0
+"""How often a process that waits for slow probes looks for what else is due, and writes down what it found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prober:
-    """What probing needs. `every_seconds` is the pause between two probes of a connection."""
+    """What probing needs. `every_seconds` is the pause between two probes of a connection, `at_once` how many run.
+
+    `late` is told by how many seconds a probe that begins is late.
+    """
 
     db: Database
     engine: Engine
     keyset: Keyset
     every_seconds: float
     webhook: bool
+    at_once: int = 8
+    late: Callable[[float], object] = bool
 
     async def probe_due(self) -> None:
         """Test every connection that is due. One that is claimed by a process that dies is due again a pause later."""
-        places = asyncio.Semaphore(AT_ONCE)
-        while claimed := await self._claim():
-            async with asyncio.TaskGroup() as group:
-                for connection_id in claimed:
-                    group.create_task(self._guarded(connection_id, places))
+        round_ = _Round(self)
+        try:
+            while await round_.goes_on():
+                pass
+        finally:
+            await round_.write()
+        self.late(0)
 
-    async def _claim(self) -> list[str]:
-        """Take what is due for this process: the next one that looks finds it due a pause later."""
-        if not await self.db.finds(self._due(clock.now())):
-            return []
-        async with self.db.alone() as session:
-            now = clock.now()
-            rows = list(await session.execute(self._due(now).limit(BATCH)))
-            for connection, _ in rows:
-                probe = await service.probe_of(session, connection)
-                probe.revision = connection.revision
-                probe.next_at = now + (self._pause if is_probed(connection) else LONGEST_PAUSE)
-        return [connection.id for connection, _ in rows if is_probed(connection)]
 
-    @property
-    def _pause(self) -> int:
-        return round(1000 * self.every_seconds)
+@dataclass(slots=True)
+class _Round:
+    """What one process has claimed, and how far it is with it.
 
-    def _due(self, now: int) -> Select[Connection, HealthProbe]:
-        """Connections whose time has come, those that are new, and those that were changed since."""
-        # Whether a connection is probed is no matter of its revision: who put it off for a day looks for any change.
-        put_off = HealthProbe.next_at - LONGEST_PAUSE
-        reconsidered = and_(HealthProbe.next_at > now + self._pause, Connection.updated_at >= put_off)
-        due = or_(
-            HealthProbe.connection_id.is_(None),
-            HealthProbe.next_at <= now,
-            HealthProbe.revision != Connection.revision,
-            reconsidered,
-        )
-        return (
-            select(Connection, HealthProbe)
-            .outerjoin(HealthProbe, HealthProbe.connection_id == Connection.id)
-            .where(Connection.deleted_at.is_(None), due)
-            .order_by(HealthProbe.next_at, Connection.id)
-        )
+    Connections that failed last take half of the places at most: however many hosts are dead, and however long each of
+    them is waited for, the others have theirs.
+    """
 
-    async def _guarded(self, connection_id: str, places: asyncio.Semaphore) -> None:
+    prober: Prober
+    hopeful: deque[Claim] = field(default_factory=deque[Claim])
+    failing: deque[Claim] = field(default_factory=deque[Claim])
+    running: dict[asyncio.Task[None], Claim] = field(default_factory=dict[asyncio.Task[None], Claim])
+    found: list[Finding] = field(default_factory=list[Finding])
+    looked_at: float = 0
+
+    async def goes_on(self) -> bool:
+        """Claim, begin, wait for the next to end, and write from time to time; False once nothing is left."""
+        if clock.monotonic() - self.looked_at >= LOOK_SECONDS or not (self.hopeful or self.running):
+            await self.write()
+            await self._claim()
+        self._begin()
+        if not self.running:
+            return bool(self.hopeful)
+        await asyncio.wait(self.running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        return True
+
+    async def _claim(self) -> None:
+        self.looked_at = clock.monotonic()
+        if self.hopeful:
+            return
+        under_way = {claim.connection_id for claim in (*self.failing, *self.running.values())}
+        for claim in await claim_due(self.prober.db, round(1000 * self.prober.every_seconds)):
+            if claim.connection_id not in under_way:  # no probe begins while the connection's last one hangs
+                (self.failing if claim.failing else self.hopeful).append(claim)
+
+    def _begin(self) -> None:
+        failing = sum(claim.failing for claim in self.running.values())
+        while len(self.running) < self.prober.at_once:
+            if self.failing and failing < max(1, self.prober.at_once // 2):
+                claim, failing = self.failing.popleft(), failing + 1
+            elif self.hopeful:
+                claim = self.hopeful.popleft()
+            else:
+                return
+            self.prober.late(max(0, clock.now() - claim.due_at) / 1000)
+            task = asyncio.ensure_future(self._guarded(claim))
+            self.running[task] = claim
+            task.add_done_callback(self.running.pop)
+
+    async def write(self) -> None:
+        """Keep what was found, all of it in one transaction."""
+        if self.found:
+            found, self.found = self.found, []
+            every = round(1000 * self.prober.every_seconds)
+            async with self.prober.db.alone() as session:
+                await service.record_all(session, found, every, webhook=self.prober.webhook)
+
+    async def _guarded(self, claim: Claim) -> None:
         """One probe; whatever it raises is logged, and none of the others ends by it."""
         try:
-            async with places:
-                await self._probe(connection_id)
+            await self._probe(claim)
         except Exception as refused:  # noqa: BLE001  # the border of a probe; its words may quote a secret
-            log.warning("probe_failed", connection=connection_id, reason=type(refused).__name__)
+            log.warning("probe_failed", connection=claim.connection_id, reason=type(refused).__name__)
 
-    async def _probe(self, connection_id: str) -> None:
-        async with self.db.reading() as session:
-            connection = await session.get_one(Connection, connection_id)
+    async def _probe(self, claim: Claim) -> None:
+        """Test a connection, unless a session in its pool shows that it is healthy still, or its last probe hangs."""
+        engine = self.prober.engine
+        if claim.status == HEALTHY and await engine.vouches(
+            claim.connection_id, claim.revision, self.prober.every_seconds
+        ):
+            self.found.append(Finding(claim.connection_id, claim.revision, TestReport(())))
+            return
+        if engine.hangs(claim.connection_id):
+            return
+        async with self.prober.db.reading() as session:
+            connection = await session.get_one(Connection, claim.connection_id)
             if connection.deleted_at is not None:  # since it was claimed
                 return
-            target = await opened(session, self.keyset, connection)
+            target = await opened(session, self.prober.keyset, connection)
         if target.config.lacks_credentials:
             return
         try:
-            report = await self.engine.test(target.dialect, target.config)
+            report = await engine.probe(target)
         except Saturated:
-            return  # people test: the next probe comes soon enough
-        async with self.db.unit_of_work() as session:
-            await service.record(session, connection_id, target.revision, report, webhook=self.webhook)
+            return  # the next probe comes soon enough
+        self.found.append(Finding(claim.connection_id, target.revision, report))
 
 
 def is_probed(connection: Connection) -> bool:
     """Whether a connection's health is probed: as it says itself, else as its dialect does."""
-    dialect = dialects.named(connection.dialect)
-    asked = connection.settings.get("probe_health")
-    return dialect.abilities.connects and (dialect.abilities.probed if asked is None else bool(asked))
+    return wants_probes(connection.dialect, connection.settings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,9 +16,19 @@ from moorings import clock
 from moorings.connections.models import Connection
 from moorings.db import page
 from moorings.engine.service import TestReport
+from moorings.errors import LoginRefused
 from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
 
 HEALTHY, FAILING = "healthy", "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found of a connection at a revision."""
+
+    connection_id: str
+    revision: int
+    report: TestReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +75,53 @@ async def history(
     return await page(session, own, [(HealthChange.at, True), (HealthChange.id, False)], after, number)
 
 
+async def record_all(session: AsyncSession, findings: Sequence[Finding], pause: int, *, webhook: bool) -> None:
+    """Keep what probes found, which come every `pause` milliseconds: what is healthy as before in one statement."""
+    wanted = {finding.connection_id: finding for finding in findings if finding.report.success}
+    rows = await session.execute(
+        select(Connection.id, Connection.revision)
+        .join(ConnectionHealth, ConnectionHealth.connection_id == Connection.id)
+        .where(Connection.id.in_(wanted), Connection.deleted_at.is_(None), ConnectionHealth.status == HEALTHY)
+    )
+    same = [connection_id for connection_id, revision in rows if wanted[connection_id].revision == revision]
+    if same:
+        mine = HealthProbe.connection_id.in_(same)
+        await session.execute(update(HealthProbe).where(mine).values(checked_at=clock.now(), refused=0))
+    unchanged = set(same)
+    for finding in findings:
+        if finding.connection_id not in unchanged:
+            await record(session, finding.connection_id, finding.revision, finding.report, webhook=webhook, pause=pause)
+
+
+def backoff(pause: int, refused: int) -> int:
+    """Milliseconds until the next probe: the pause doubles with each login that was refused in a row, up to a day.
+
+    Servers lock users out who fail too often.
+    """
+    return max(pause, min(pause * 2 ** min(refused, 20), clock.DAY))
+
+
 async def record(
-    session: AsyncSession, connection_id: str, revision: int, report: TestReport, *, webhook: bool
+    session: AsyncSession,
+    connection_id: str,
+    revision: int,
+    report: TestReport,
+    *,
+    webhook: bool,
+    pause: int | None = None,
 ) -> None:
     """Keep what a test of a stored connection found, unless it was changed or archived meanwhile.
 
-    With `webhook`, a change between healthy and failing is to be told.
+    With `webhook`, a change between healthy and failing is to be told. `pause` is that between probes, for one of them.
     """
     # No stronger lock than that: whoever claims probes meanwhile refers to the connection, and would wait for it.
     connection = await session.get(Connection, connection_id, with_for_update={"key_share": True})
     if connection is None or connection.revision != revision or connection.deleted_at is not None:
         return
     now = clock.now()
-    (await probe_of(session, connection)).checked_at = now
     before = await session.get(ConnectionHealth, connection_id)
     error = _error(report)
+    _count(await probe_of(session, connection), _code(error), now, pause)
     status = FAILING if error else HEALTHY
     if before is not None and (before.status, before.error) == (status, error):
         return
@@ -98,6 +140,18 @@ async def record(
         )
     )
     await session.flush()
+
+
+def _count(probe: HealthProbe, code: str | None, now: int, pause: int | None) -> None:
+    """Note a test, and put off the next probe when a login was refused."""
+    probe.checked_at = now
+    if code == LoginRefused.code:
+        probe.refused += 1
+        if pause is not None:
+            probe.next_at = now + backoff(pause, probe.refused)
+    elif probe.refused:
+        probe.refused = 0
+        probe.next_at = min(probe.next_at, now + pause if pause is not None else now)
 
 
 async def forget(session: AsyncSession, connection_id: str) -> None:
@@ -124,6 +178,7 @@ async def probe_of(session: AsyncSession, connection: Connection) -> HealthProbe
         organization_id=connection.organization_id,
         revision=connection.revision,
         next_at=clock.now(),
+        refused=0,
     )
     try:
         async with session.begin_nested():
