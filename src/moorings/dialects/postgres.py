@@ -10,7 +10,7 @@ composites) arrive as text, and so do arrays of several dimensions; a parameter 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
@@ -82,19 +82,20 @@ class Postgres(BaseDialect):
 
     def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
         """Log in."""
+        opened = self._driver(surroundings)
         with login(config, surroundings) as way:
-            session = self._session(way.conninfo, config, surroundings)
+            session = opened(way.conninfo, config, surroundings.application_name)
         session.encrypted, session.transport = way.encrypted, way.transport
         return session
 
-    def _session(self, conninfo: str, config: TlsConfig, surroundings: Surroundings) -> Session:
-        if surroundings.light:
-            with importing(self.extra or ""):
-                from moorings.dialects.postgres_probe import PostgresProbe
-            return PostgresProbe(conninfo, config)
+    def _driver(self, surroundings: Surroundings) -> Callable[[str, TlsConfig, str], Session]:
+        """What logs in; raises DriverMissing before anything is dialled."""
         with importing(self.extra or ""):
-            from moorings.dialects.postgres_session import PostgresSession
-        return PostgresSession(conninfo, config, surroundings.application_name)
+            if surroundings.light:
+                from moorings.dialects.postgres_probe import PostgresProbe as Opened
+            else:
+                from moorings.dialects.postgres_session import PostgresSession as Opened
+        return Opened
 
 
 def _silent(text: str) -> str | None:

@@ -20,7 +20,7 @@ from moorings.dialects.tls import TlsConfig
 class PostgresProbe(Session):
     """One login, in autocommit mode. No statement of a caller runs in it."""
 
-    def __init__(self, uri: str, config: TlsConfig) -> None:
+    def __init__(self, uri: str, config: TlsConfig, application_name: str) -> None:
         self._schema = config.default_schema
         self._connection = psycopg.Connection[dict[str, Any]].connect(
             uri, autocommit=True, prepare_threshold=None, row_factory=dict_row
