@@ -151,13 +151,14 @@ async def _secrets(session: AsyncSession, settings: Settings) -> tuple[dict[str,
 
 
 def _of_installation(settings: Settings) -> Iterator[Finding]:
-    for path in _exposed(settings):
+    allowed = getattr(settings, "allow_readable_files", False)
+    for path in () if allowed else _exposed(settings):
         yield Finding(
             f"file {path}",
             "Other users of this machine can read it. The service does not start with it.",
             f"Run chmod 600 {path}, or set MOORINGS_ALLOW_READABLE_FILES=true.",
         )
-    if settings.bootstrap_token is not None:
+    if settings.bootstrap_token is not None and getattr(settings, "bootstrap_token_file", None) is None:
         yield Finding(
             "setting MOORINGS_BOOTSTRAP_TOKEN",
             "A token in the environment can be read by other processes of the same user.",
