@@ -36,7 +36,8 @@ from moorings.api import (
 from moorings.api.limits import RateLimits
 from moorings.api.lingering import Lingering
 from moorings.api.paths import SegmentedPaths
-from moorings.api.scim import discovery, groups, users
+from moorings.api.scim import endpoint as scim
+from moorings.api.scim import routes as scim_routes
 from moorings.api.state import Services
 from moorings.catalog.models import CatalogChange
 from moorings.connections.revisions import Revisions
@@ -58,15 +59,12 @@ from moorings.worker import Duty, Worker
 
 T = TypeVar("T")
 
-ROUTES = (
+API = (
     *connections.ROUTES,
     *dialects.ROUTES,
     *keys.ROUTES,
     *attributes.ROUTES,
     *roles.ROUTES,
-    *users.ROUTES,
-    *groups.ROUTES,
-    *discovery.ROUTES,
     *environments.ROUTES,
     *queries.ROUTES,
     *catalog.ROUTES,
@@ -76,7 +74,10 @@ ROUTES = (
     *dbt.ROUTES,
     *dbt_profiles.ROUTES,
 )
-"""Every operation of the API."""
+"""Every operation below `/api/v1`."""
+
+ROUTES = (*API, *scim_routes.ROUTES)
+"""Every operation."""
 
 TIDY_SECONDS = 3600.0
 """How often a worker forgets what is older than the settings let it be."""
@@ -158,9 +159,9 @@ def create_app(settings: Settings) -> ASGIApp:
         await database.close()
 
     router = Router(
-        routes=[*routing.endpoints(services, ROUTES), *_pages(services)],
+        routes=[*routing.endpoints(services, API), *_pages(services)],
         redirect_slashes=False,
-        default=routing.not_found,
+        default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
     return Lingering(SegmentedPaths(router))

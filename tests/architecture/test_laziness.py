@@ -43,6 +43,13 @@ class TestDriversAreLoadedWhenTheyConnect:
         assert not loaded & set(DRIVERS)
 
 
+class TestScim:
+    def test_app_does_not_load_its_library(self):
+        libraries = {"scim2_server", "scim2_models", "lark"}
+        assert not loaded_by("import moorings.app") & libraries
+        assert libraries <= loaded_by("import moorings.api.scim.storage, moorings.api.scim.service")
+
+
 class TestTheCommandLineStartsQuickly:
     def test_help_loads_neither_app_nor_storage(self):
         assert not loaded_by("import moorings.cli") & {"sqlalchemy", "starlette", "granian", "pydantic", *DRIVERS}

@@ -153,8 +153,26 @@ class Scene:
 
         return self.service.change(making)
 
+    def new_user(self) -> str:
+        """The id of a new user."""
+
+        async def making(session: AsyncSession) -> str:
+            return (await self._user(session))[0].id
+
+        return self.service.change(making)
+
+    def new_group(self) -> str:
+        """The id of a new group."""
+
+        async def making(session: AsyncSession) -> str:
+            return (await groups.add(session, self.organization, f"G {uuid.uuid4()}")).id
+
+        return self.service.change(making)
+
 
 Request = tuple[str, Any]
+SCIM = "/api/scim/v2"
+USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 REQUESTS: dict[str, Callable[[Scene, Caller], Request]] = {
     "GET /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", None),
     "PUT /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", {"enabled": True}),
@@ -195,8 +213,18 @@ REQUESTS: dict[str, Callable[[Scene, Caller], Request]] = {
         f"/api/v1/user-groups/{scene.group}/model-roles",
         {"connectionId": caller.connection, "roleName": "NO_ACCESS"},
     ),
+    **{
+        f"{method} {SCIM}/Users/{{id}}": lambda scene, caller, body=body: (f"{SCIM}/Users/{scene.new_user()}", body)
+        for method, body in (("GET", None), ("PUT", {}), ("PATCH", {}), ("DELETE", None))
+    },
+    **{
+        f"{method} {SCIM}/Groups/{{id}}": lambda scene, caller, body=body: (f"{SCIM}/Groups/{scene.new_group()}", body)
+        for method, body in (("GET", None), ("PUT", {}), ("PATCH", {}), ("DELETE", None))
+    },
+    f"GET {SCIM}/ResourceTypes/{{id}}": lambda scene, caller: (f"{SCIM}/ResourceTypes/User", None),
+    f"GET {SCIM}/Schemas/{{id}}": lambda scene, caller: (f"{SCIM}/Schemas/{USER_SCHEMA}", None),
 }
-"""Operation → how it is asked, where its handler decides who may."""
+"""Operation → how it is asked, where its handler decides who may, or what is not there says 404 to everybody."""
 
 
 def operation(route: Any) -> str:
@@ -269,6 +297,8 @@ def test_everybody_is_answered_as_the_table_says(scene: Scene, route: Any):
         status, detail = ask(scene, route, caller)
         if caller.dead:
             right = (status, detail) == caller.dead
+        elif route.path == "/Me" and caller.name == "organization key":
+            right = status == 404  # it is nobody's
         elif refused := expected(route, who, caller):
             right = status in refused and (status == 404 or detail == "Permission denied")
         else:

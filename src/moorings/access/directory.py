@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from moorings import clock
 from moorings.access.models import ApiKey, ConnectionRole, GroupMember, User, UserAttributeValue, UserGroup
@@ -20,11 +17,6 @@ from moorings.errors import EmailInUse
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 LONGEST_EMAIL, LONGEST_NAME = 254, 255
 """The longest address that mail can be sent to, and the longest name of anything here."""
-
-Narrowed = Sequence[Mapping[str, str]]
-"""What rows may be looked for by: alternatives, each field → the value that it must have."""
-
-T = TypeVar("T", User, UserGroup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +35,11 @@ class Profile:
 def is_email(text: str) -> bool:
     """Whether a text can be a user's email."""
     return len(text) <= LONGEST_EMAIL and text.isprintable() and EMAIL.fullmatch(text) is not None
+
+
+def is_user_name(text: str) -> bool:
+    """Whether a text can be what a user is called at logins: an email, or a name of an identity provider's own."""
+    return len(text) <= LONGEST_EMAIL and text.isprintable() and text == text.strip() != ""
 
 
 def profile(user: User) -> Profile:
@@ -118,75 +115,22 @@ async def remove(session: AsyncSession, user: User) -> None:
 
 # ---- finding ----------------------------------------------------------------------------------------------------
 
-Columns = Mapping[str, InstrumentedAttribute[str | None] | InstrumentedAttribute[str]]
 
-USER_COLUMNS: Columns = {
-    "id": User.id,
-    "email": User.email_key,
-    "name": User.name_key,
-    "external_id": User.external_id,
-}
-GROUP_COLUMNS: Columns = {
-    "id": UserGroup.id,
-    "name": UserGroup.name_key,
-    "external_id": UserGroup.external_id,
-}
-FOLDED = ("email", "name")
-"""Fields that are compared in any case."""
+def rows_of_users(organization_id: str) -> Select[User]:
+    """The users of an organization who were not deleted."""
+    return select(User).where(User.organization_id == organization_id, User.deleted_at.is_(None))
 
 
-async def users(session: AsyncSession, organization_id: str, narrowed: Narrowed | None) -> list[User]:
-    """Users, oldest first: all of them, or those that some alternative fits."""
-    return list(await session.scalars(_narrowed(_users(organization_id), USER_COLUMNS, narrowed)))
+def rows_of_groups(organization_id: str) -> Select[UserGroup]:
+    """The groups of an organization."""
+    return select(UserGroup).where(UserGroup.organization_id == organization_id)
 
 
-async def user_page(session: AsyncSession, organization_id: str, skipped: int, number: int) -> tuple[list[User], int]:
-    """So many users, oldest first, from behind those that are skipped; and how many there are in all."""
-    return await _page(session, _users(organization_id), skipped, number)
+async def users(session: AsyncSession, organization_id: str) -> list[User]:
+    """Every user, oldest first."""
+    return list(await session.scalars(rows_of_users(organization_id).order_by(User.created_at, User.id)))
 
 
-async def user_groups(session: AsyncSession, organization_id: str, narrowed: Narrowed | None) -> list[UserGroup]:
-    """Groups, oldest first: all of them, or those that some alternative fits."""
-    return list(await session.scalars(_narrowed(_groups(organization_id), GROUP_COLUMNS, narrowed)))
-
-
-async def group_page(
-    session: AsyncSession, organization_id: str, skipped: int, number: int
-) -> tuple[list[UserGroup], int]:
-    """So many groups, oldest first, from behind those that are skipped; and how many there are in all."""
-    return await _page(session, _groups(organization_id), skipped, number)
-
-
-def _users(organization_id: str) -> Select[User]:
-    found = select(User).where(User.organization_id == organization_id, User.deleted_at.is_(None))
-    return found.order_by(User.created_at, User.id)
-
-
-def _groups(organization_id: str) -> Select[UserGroup]:
-    found = select(UserGroup).where(UserGroup.organization_id == organization_id)
-    return found.order_by(UserGroup.created_at, UserGroup.id)
-
-
-async def _page(session: AsyncSession, found: Select[T], skipped: int, number: int) -> tuple[list[T], int]:
-    counted = select(func.count()).select_from(found.order_by(None).subquery())
-    total = (await session.execute(counted)).scalar_one()
-    return list(await session.scalars(found.offset(skipped).limit(number))), total
-
-
-def _narrowed(
-    found: Select[T],
-    columns: Columns,
-    narrowed: Narrowed | None,
-) -> Select[T]:
-    if narrowed is None:
-        return found
-    return found.where(or_(*(_all(columns, alternative) for alternative in narrowed)))
-
-
-def _all(
-    columns: Columns,
-    alternative: Mapping[str, str],
-) -> ColumnElement[bool]:
-    return and_(
-        *(columns[field] == (value.casefold() if field in FOLDED else value) for field, value in alternative.items())
-    )
+async def user_groups(session: AsyncSession, organization_id: str) -> list[UserGroup]:
+    """Every group, oldest first."""
+    return list(await session.scalars(rows_of_groups(organization_id).order_by(UserGroup.created_at, UserGroup.id)))

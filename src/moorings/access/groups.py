@@ -11,9 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
-from moorings.access.models import GroupMember, GroupRole, User, UserGroup
+from moorings.access.models import GroupMember, GroupRole, User, UserGroup, folded
 from moorings.access.policy import Role
 from moorings.errors import GroupInUse, GroupNotFound, NotFound, NotUsers
+
+TOGETHER = 1000
+"""How many members are read before other requests have their turn: a group may have tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ async def find(session: AsyncSession, organization_id: str, group_id: str, *, lo
 
 async def named(session: AsyncSession, organization_id: str, name_or_id: str) -> UserGroup:
     """The group with this name (in any case) or id; raises NotFound that says it."""
-    called = (UserGroup.name_key == name_or_id.casefold()) | (UserGroup.id == name_or_id)
+    called = (UserGroup.name_key == folded(name_or_id)) | (UserGroup.id == name_or_id)
     found = await session.scalars(select(UserGroup).where(UserGroup.organization_id == organization_id, called))
     group = found.first()
     if group is None:
@@ -132,15 +135,16 @@ async def member_ids(session: AsyncSession, group: UserGroup) -> set[str]:
 
 async def members(session: AsyncSession, group_ids: Sequence[str]) -> dict[str, list[Member]]:
     """Who is in each of several groups, by name."""
-    rows = await session.execute(
+    rows = await session.stream(
         select(GroupMember.group_id, User.id, User.name)
         .join(User, User.id == GroupMember.user_id)
         .where(GroupMember.group_id.in_(group_ids))
         .order_by(User.name_key, User.id)
     )
     found: dict[str, list[Member]] = {}
-    for group_id, user_id, name in rows:
-        found.setdefault(group_id, []).append(Member(user_id, name))
+    async for part in rows.partitions(TOGETHER):
+        for group_id, user_id, name in part:
+            found.setdefault(group_id, []).append(Member(user_id, name))
     return found
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from moorings.db import STRICT, Base, Json, Milliseconds
 
 _BOOTSTRAP = text("origin = 'bootstrap'")
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: in any case, and in any of Unicode's spellings of one character (NFC, NFD)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 class Organization(Base):
@@ -56,7 +63,7 @@ class User(Base):
 
     @validates("email", "name")
     def _fold(self, column: str, value: str) -> str:
-        setattr(self, f"{column}_key", value.casefold())
+        setattr(self, f"{column}_key", folded(value))
         return value
 
 
@@ -76,7 +83,7 @@ class UserGroup(Base):
 
     @validates("name")
     def _fold(self, _: str, value: str) -> str:
-        self.name_key = value.casefold()
+        self.name_key = folded(value)
         return value
 
 

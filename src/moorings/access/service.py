@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
-from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User
+from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User, folded
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
 from moorings.db import page
 from moorings.errors import EmailInUse, InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
@@ -238,7 +238,7 @@ async def create_user(
 
 async def find_user(session: AsyncSession, organization_id: str, email_or_id: str) -> User:
     """The user with this email (in any case) or id; raises NotFound."""
-    named = (User.email_key == email_or_id.casefold()) | (User.id == email_or_id)
+    named = (User.email_key == folded(email_or_id)) | (User.id == email_or_id)
     found = await session.scalars(
         select(User).where(User.organization_id == organization_id, User.deleted_at.is_(None), named)
     )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from moorings import __version__, errors
-from moorings.api.problems import Problem, status
+from moorings.api.problems import status
 from moorings.api.routing import Route
 
 DESCRIBED = ("application/json", "application/scim+json")
@@ -44,8 +44,8 @@ STATUS_WORDS = {
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document, for these routes."""
     routes = tuple(routes)
-    shapes = {shape for route in routes for shape in _shapes(route)}
-    _, components = msgspec.json.schema_components([Problem, *sorted(shapes, key=_name)], ref_template=REF)
+    shapes = {shape for route in routes for shape in (*_shapes(route), route.problem)}
+    _, components = msgspec.json.schema_components(sorted(shapes, key=_name), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.location, {})[route.method.lower()] = _operation(route)
@@ -77,9 +77,9 @@ def _name(shape: type) -> str:
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.handler.__module__.rpartition(".")[2] + "." + route.handler.__name__,
+        "operationId": route.operation_id or route.handler.__module__.rpartition(".")[2] + "." + route.handler.__name__,
         "summary": route.summary,
-        "description": route.handler.__doc__,
+        "description": route.description or route.handler.__doc__,
         "parameters": _parameters(route),
         "responses": {str(route.status): _answer(route)} | _problems(route),
     }
@@ -139,8 +139,8 @@ def _problems(route: Route) -> dict[str, Any]:
         kinds |= {errors.PermissionDenied}
     if route.body is not None:
         kinds |= set(WITH_BODY)
-    schema = {"$ref": REF.format(name=Problem.__name__)}
+    schema = {"$ref": REF.format(name=route.problem.__name__)}
     return {
-        str(code): {"description": STATUS_WORDS[code], "content": {"application/json": {"schema": schema}}}
+        str(code): {"description": STATUS_WORDS[code], "content": {route.problem_type: {"schema": schema}}}
         for code in sorted({status(kind) for kind in kinds} | {500})
     }

@@ -173,8 +173,14 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Response header → what it says."""
     prefix: str = PREFIX
-    also: str | None = None
-    """Another spelling of the path, below the same prefix, that clients in the wild use."""
+    operation_id: str | None = None
+    """The operation's id in the OpenAPI document; the handler's name unless said."""
+    description: str | None = None
+    """What the OpenAPI document says of the operation; the handler's docstring unless said."""
+    problem: type[msgspec.Struct] = problems.Problem
+    """The body of its errors."""
+    problem_type: str = "application/json"
+    """The media type of its errors."""
 
     @property
     def location(self) -> str:
@@ -277,17 +283,22 @@ def _as_reply(answer: Any, route: Route) -> Reply:
 
 
 async def _body(call: Call, route: Route) -> Mapping[str, Any]:
-    try:
-        async with asyncio.timeout(call.services.settings.body_seconds):
-            received = await _received(call)
-    except TimeoutError:
-        raise BodyTooSlow from None
+    raw = await received(call)
     media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
     if media_type.decode("latin-1") not in route.body_types:
         raise WrongContentType
-    if not received and route.body_optional:
+    if not raw and route.body_optional:
         return {}
-    return await off_loop(len(received), lambda: decode(received))
+    return await off_loop(len(raw), lambda: decode(raw))
+
+
+async def received(call: Call) -> bytes:
+    """The whole body; raises BodyTooSlow, BodyTooLarge, and InvalidJson for one that ends before its length."""
+    try:
+        async with asyncio.timeout(call.services.settings.body_seconds):
+            return await _received(call)
+    except TimeoutError:
+        raise BodyTooSlow from None
 
 
 async def _received(call: Call) -> bytes:
@@ -295,17 +306,17 @@ async def _received(call: Call) -> bytes:
     declared = call.header(b"content-length") or b"0"
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:  # 64 bits have 20 digits, and Python reads few thousand
         raise BodyTooLarge
-    received = bytearray()
+    raw = bytearray()
     more = True
     while more:
         message = await call.receive()
         if message["type"] == "http.disconnect":
             raise InvalidJson  # who has left does not hear it; who only stopped sending does
-        received += message.get("body", b"")
+        raw += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(received) > BODY_LIMIT:
+        if len(raw) > BODY_LIMIT:
             raise BodyTooLarge
-    return bytes(received)
+    return bytes(raw)
 
 
 def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
@@ -356,8 +367,7 @@ def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRout
     """The declared routes, as Starlette serves them: one endpoint a path."""
     by_path: dict[str, list[Route]] = {}
     for route in routes:
-        for path in filter(None, (route.path, route.also)):
-            by_path.setdefault(route.prefix + path, []).append(route)
+        by_path.setdefault(route.location, []).append(route)
     # Paths without parameters first: `/connections/test` is not the id of a connection.
     ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
     return [StarletteRoute(path, Endpoint(services, found[0].path, found)) for path, found in ordered]

@@ -39,7 +39,7 @@ def listed() -> list[dict[str, Any]]:
                 "members": sizes.get(group.id, 0),
                 "created": when(group.created_at),
             }
-            for group in await directory.user_groups(session, organization_id, None)
+            for group in await directory.user_groups(session, organization_id)
         ]
 
     return changing(act)

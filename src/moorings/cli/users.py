@@ -44,7 +44,7 @@ def listed() -> list[dict[str, Any]]:
                 "active": user.disabled_at is None,
                 "created": when(user.created_at),
             }
-            for user in await directory.users(session, organization_id, None)
+            for user in await directory.users(session, organization_id)
         ]
 
     return changing(act)

@@ -1,145 +1,360 @@
-"""Filters: whether a resource fits one, and what storage may look for in its place."""
+"""Filters and sort orders as SQL; the grammar and the names of attributes are the library's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+import operator
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from moorings.api.scim.grammar import Both, Comparison, Either, Filter, Not, Some, instant
-from moorings.api.scim.vocabulary import Attribute
+from scim2_models import Extension, InvalidFilterException, InvalidPathException, ScimFilter
+from scim2_models.path import (
+    STRING_OPERATORS,
+    AttributeBinding,
+    AttrPath,
+    CompareOperator,
+    Comparison,
+    FilterVisitor,
+    LogicalExpr,
+    LogicalOperator,
+    Not,
+    Present,
+    ValuePath,
+    coerce_value,
+)
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Text,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
 
-# ---- applying ---------------------------------------------------------------------------------------------------
+from moorings.access.models import GroupMember, User, UserAttribute, UserAttributeValue, UserGroup, folded
+from moorings.api.fields import encodable
+from moorings.api.scim.resources import value as shown_value
+from moorings.api.scim.vocabulary import GROUP, USER
+
+MOST_VALUES = 5000
+"""How many different values one comparison may match where they are compared here rather than by the database."""
+
+Column = SQLColumnExpression[Any]
+Condition = ColumnElement[bool]
+Test = Callable[[Any], bool]
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """A comparison that holds between values of one kind only."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column that an attribute is compared by. `kind` says how: as folded or exact text, a boolean or an instant.
 
-    def comparing(held: Any, value: Any) -> bool:
-        same = isinstance(held, str) == isinstance(value, str) and value is not None
-        return same and compare(held, value)
+    `loose` text is stored as it was written only, so its different values are compared here.
+    """
 
-    return comparing
-
-
-def _texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    def comparing(held: Any, value: Any) -> bool:
-        return isinstance(held, str) and isinstance(value, str) and compare(held, value)
-
-    return comparing
+    column: Column
+    kind: str = "folded"
 
 
-def _same(held: Any, value: Any) -> bool:
-    return isinstance(held, bool) == isinstance(value, bool) and held == value
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An attribute that has the same value everywhere."""
 
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """An attribute whose values are rows of their own."""
+
+    parts: Mapping[str, Stored | Constant]
+    rows: Callable[[Condition], Condition]
+    """The condition that some row meets another one."""
+
+
+Place = Stored | Constant
+
+_HAS_EMAIL = User.email.like("_%@%_")
+_MEMBER_OF = Several(
+    {"value": Stored(UserGroup.id, "exact"), "display": Stored(UserGroup.name_key), "type": Constant("direct")},
+    lambda met: exists(
+        select(GroupMember.id)
+        .join(UserGroup, UserGroup.id == GroupMember.group_id)
+        .where(GroupMember.user_id == User.id, met)
+        .correlate(User)
+    ),
+)
+_MEMBERS = Several(
+    {"value": Stored(User.id, "exact"), "display": Stored(User.name_key), "type": Constant("User")},
+    lambda met: exists(
+        select(GroupMember.id)
+        .join(User, User.id == GroupMember.user_id)
+        .where(GroupMember.group_id == UserGroup.id, met)
+        .correlate(UserGroup)
+    ),
+)
+
+SEVERAL: Mapping[tuple[str, str], Several] = {("User", "groups"): _MEMBER_OF, ("Group", "members"): _MEMBERS}
+PLACES: Mapping[tuple[str, str], Place] = {
+    ("User", "id"): Stored(User.id, "exact"),
+    ("User", "external_id"): Stored(User.external_id, "exact"),
+    ("User", "user_name"): Stored(User.email_key),
+    ("User", "display_name"): Stored(User.name_key),
+    ("User", "name.formatted"): Stored(User.name_key),
+    ("User", "name.given_name"): Stored(User.given_name, "loose"),
+    ("User", "name.family_name"): Stored(User.family_name, "loose"),
+    ("User", "active"): Stored(User.disabled_at.is_(None), "boolean"),
+    ("User", "emails.value"): Stored(User.email_key),
+    ("User", "emails.type"): Constant("work"),
+    ("User", "emails.primary"): Constant(value=True),
+    ("User", "roles.value"): Stored(func.lower(User.organization_role)),
+    ("User", "roles.primary"): Constant(value=True),
+    ("User", "schemas"): Constant(USER),
+    ("User", "meta.resource_type"): Constant("User"),
+    ("User", "meta.created"): Stored(User.created_at, "instant"),
+    ("User", "meta.last_modified"): Stored(func.coalesce(User.updated_at, User.created_at), "instant"),
+    ("Group", "id"): Stored(UserGroup.id, "exact"),
+    ("Group", "external_id"): Stored(UserGroup.external_id, "exact"),
+    ("Group", "display_name"): Stored(UserGroup.name_key),
+    ("Group", "schemas"): Constant(GROUP),
+    ("Group", "meta.resource_type"): Constant("Group"),
+    ("Group", "meta.created"): Stored(UserGroup.created_at, "instant"),
+    ("Group", "meta.last_modified"): Stored(func.coalesce(UserGroup.updated_at, UserGroup.created_at), "instant"),
+}
+"""Kind of resource and attribute → what it is compared by."""
 
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": _same,
-    "ne": _same,  # its answer is turned round, for all values of an attribute together
-    "co": _texts(lambda held, value: value in held),
-    "sw": _texts(lambda held, value: held.startswith(value)),
-    "ew": _texts(lambda held, value: held.endswith(value)),
-    "gt": _ordered(lambda held, value: held > value),
-    "ge": _ordered(lambda held, value: held >= value),
-    "lt": _ordered(lambda held, value: held < value),
-    "le": _ordered(lambda held, value: held <= value),
+    **{name: getattr(operator, name) for name in ("eq", "ne", "gt", "ge", "lt", "le")},
+    "co": lambda held, wanted: wanted in held,
+    "sw": lambda held, wanted: held.startswith(wanted),
+    "ew": lambda held, wanted: held.endswith(wanted),
 }
 
 
-def fits(filter_: Filter, resource: Mapping[str, Any]) -> bool:
-    """Whether a resource, as it is shown, fits a filter."""
-    match filter_:
-        case Both(sides):
-            return all(fits(side, resource) for side in sides)
-        case Either(sides):
-            return any(fits(side, resource) for side in sides)
-        case Not(inner):
-            return not fits(inner, resource)
-        case Some(attribute, inner):
-            return any(fits(inner, {attribute.name: each}) for each in _listed(resource.get(attribute.name)))
-        case Comparison():
-            return _compares(filter_, list(values(filter_, resource)))
+def _sql(column: Column, compared: CompareOperator, wanted: Any) -> Condition:
+    """A comparison with no LIKE, so that no character is a wildcard; never NULL."""
+    match compared.value:
+        case "ne":
+            return or_(column.is_(None), column != wanted)
+        case "co":
+            found = func.replace(column, wanted, "") != column if wanted else true()
+        case "sw":
+            found = func.substr(column, 1, len(wanted)) == wanted
+        case "ew":
+            start = func.length(column) - len(wanted) + 1
+            found = and_(start > 0, func.substr(column, start) == wanted)
+        case name:
+            found = getattr(operator, name)(column, wanted)
+    return and_(column.is_not(None), found)
 
 
-def values(comparison: Comparison, resource: Mapping[str, Any]) -> Iterator[Any]:
-    """What a resource has of the attribute that is compared; nothing where it has none."""
-    held = resource.get(comparison.attribute.name)
-    if comparison.key is not None:
-        key = comparison.key.lower()
-        held = next((value for name, value in _mapped(held).items() if name.lower() == key), None)
-    elif comparison.compared is not comparison.attribute:
-        held = [_mapped(each).get(comparison.compared.name) for each in _listed(held)]
-    yield from (each for each in _listed(held) if each is not None and each != "")
+def text_of(value: Any) -> str:
+    """A text to compare with; raises InvalidFilterException for one that nothing stored can have."""
+    text = str(value)
+    if "\0" in text or not encodable(text):
+        raise InvalidFilterException(detail="No stored text has this character")
+    return text
 
 
-def _compares(comparison: Comparison, held: list[Any]) -> bool:
-    if comparison.operator == "pr":
-        return bool(held)
-    if comparison.value is None:
-        return (comparison.operator == "eq") is not bool(held) and comparison.operator in {"eq", "ne"}
-    compare = COMPARE[comparison.operator]
-    value = _comparable(comparison.value, comparison.compared)
-    found = any(compare(_comparable(each, comparison.compared), value) for each in held)
-    return not found if comparison.operator == "ne" else found
+class Conditions(FilterVisitor[Awaitable[Condition]]):
+    """The SQL of one filter on one kind of resource."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        organization_id: str,
+        kind: str,
+        scim_filter: ScimFilter[Any],
+        known: Mapping[str, UserAttribute],
+    ) -> None:
+        self._session, self._organization_id = session, organization_id
+        self._kind, self._filter, self._known = kind, scim_filter, known
+        self._outer: AttrPath | None = None
+
+    async def visit_not(self, node: Not) -> Condition:
+        """Everything else; conditions are never NULL."""
+        return not_(await self.visit(node.expr))
+
+    async def visit_logical_expr(self, node: LogicalExpr) -> Condition:
+        """All of them, or any."""
+        terms = [await self.visit(term) for term in node.terms]
+        return and_(*terms) if node.op == LogicalOperator.and_ else or_(*terms)
+
+    async def visit_value_path(self, node: ValuePath) -> Condition:
+        """One value fits the whole filter in the brackets."""
+        binding = self._filter.resolve(node.attr_path, strict=False)
+        if binding is None:
+            return false()
+        several = SEVERAL.get((self._kind, binding.field_name))
+        if several is None and binding.field_name not in ("emails", "roles"):
+            raise InvalidFilterException(detail=f"{node.attr_path} cannot be filtered by its values")
+        self._outer = node.attr_path
+        inner = await self.visit(node.val_filter)
+        self._outer = None
+        return several.rows(inner) if several else and_(inner, self._exists(binding))
+
+    async def visit_present(self, node: Present) -> Condition:
+        """Whether there is a value."""
+        path = self._whole(node.attr_path)
+        binding = self._filter.resolve(path, strict=False)
+        if binding is None:
+            return false()
+        several = SEVERAL.get((self._kind, binding.field_name))
+        if several is not None:
+            return true() if self._outer else several.rows(true())
+        if _is_extension(binding):
+            return await self._among_attributes(binding, lambda _: True)
+        if binding.sub_field_name is None and binding.field_name == "name":
+            return or_(User.given_name.is_not(None), User.family_name.is_not(None))
+        if binding.sub_field_name is None and binding.field_name in ("emails", "roles", "meta"):
+            return self._exists(binding)
+        place = self._place(binding)
+        found = true() if isinstance(place, Constant) or place.kind == "boolean" else place.column.is_not(None)
+        return and_(found, self._exists(binding))
+
+    async def visit_comparison(self, node: Comparison) -> Condition:
+        """An attribute beside a value."""
+        path = self._whole(node.attr_path)
+        binding = self._filter.resolve_comparison(path, strict=False)
+        if binding is None:
+            return false()
+        wanted = coerce_value(binding, node.value, node.op)
+        if wanted is None:
+            present = await self.visit_present(Present(node.attr_path))
+            return {"eq": not_(present), "ne": present}.get(node.op.value, false())
+        if _is_extension(binding):
+            return await self._in_attributes(binding, node.op, wanted)
+        place = self._place(binding)
+        several = SEVERAL.get((self._kind, binding.field_name)) if self._outer is None else None
+        if several is None:
+            return _guarded(await self._compared(place, node.op, wanted), self._exists(binding), node.op)
+        if node.op is CompareOperator.ne:  # of all values together
+            return not_(several.rows(await self._compared(place, CompareOperator.eq, wanted)))
+        return several.rows(await self._compared(place, node.op, wanted))
+
+    def _whole(self, path: AttrPath) -> AttrPath:
+        """A path in brackets, from the resource on."""
+        return path if self._outer is None else AttrPath(self._outer.attr, path.attr, self._outer.uri)
+
+    def _exists(self, binding: AttributeBinding) -> Condition:
+        """Whether a resource has the attribute at all, where one column says so for its parts."""
+        return _HAS_EMAIL if (self._kind, binding.field_name) == ("User", "emails") else true()
+
+    def _place(self, binding: AttributeBinding) -> Place:
+        several = SEVERAL.get((self._kind, binding.field_name))
+        part = binding.sub_field_name
+        name = binding.field_name if part is None else f"{binding.field_name}.{part}"
+        found = PLACES.get((self._kind, name)) if several is None else several.parts.get(part or "")
+        if found is None:
+            raise InvalidFilterException(detail=f"{binding.urn} cannot be compared")
+        return found
+
+    async def _compared(self, place: Place, compared: CompareOperator, wanted: Any) -> Condition:
+        if isinstance(place, Constant):
+            return true() if _fits(place.value, compared, wanted) else false()
+        match place.kind:
+            case "boolean":
+                return and_(place.column) if (wanted is True) is (compared.value == "eq") else not_(place.column)
+            case "instant":
+                return _sql(place.column, compared, _milliseconds(wanted))
+            case "exact":
+                return _sql(place.column, compared, text_of(wanted))
+            case "loose":
+                mine = User.organization_id == self._organization_id
+                held = select(place.column).where(mine, place.column.is_not(None)).distinct()
+                chosen = await self._among(held, place.column, lambda held: _fits(held, compared, text_of(wanted)))
+                return or_(place.column.is_(None), chosen) if compared is CompareOperator.ne else chosen
+            case _:
+                return _sql(place.column, compared, folded(text_of(wanted)))
+
+    async def _in_attributes(self, binding: AttributeBinding, compared: CompareOperator, wanted: Any) -> Condition:
+        if compared is CompareOperator.ne:
+            return not_(await self._in_attributes(binding, CompareOperator.eq, wanted))
+        attribute = self._attribute(binding)
+        text = text_of(wanted) if isinstance(wanted, str) else wanted
+
+        def fits(held: Any) -> bool:
+            shown = shown_value(attribute, held)
+            return any(_fits(each, compared, text) for each in (shown if isinstance(shown, list) else [shown]))  # pyright: ignore[reportUnknownVariableType]
+
+        return await self._among_attributes(binding, fits)
+
+    async def _among_attributes(self, binding: AttributeBinding, fits: Test) -> Condition:
+        """Users whose values of one attribute fit."""
+        mine = UserAttributeValue.attribute_id == self._attribute(binding).id
+        held = select(UserAttributeValue.values).where(mine, UserAttributeValue.user_id.is_not(None)).distinct()
+        chosen = await self._among(held, UserAttributeValue.values, fits)
+        return User.id.in_(select(UserAttributeValue.user_id).where(mine, chosen))
+
+    def _attribute(self, binding: AttributeBinding) -> UserAttribute:
+        return self._known[binding.model.model_fields[binding.field_name].serialization_alias or ""]
+
+    async def _among(self, held: Any, column: Column, fits: Test) -> Condition:
+        """The column has one of the values that fit, of all those that there are."""
+        chosen: list[Any] = []
+        others: list[Any] = []
+        for value in await self._session.scalars(held):
+            (chosen if fits(value) else others).append(value)
+        if len(chosen) <= MOST_VALUES:
+            return and_(column.is_not(None), column.in_(chosen))
+        if len(others) <= MOST_VALUES:
+            return and_(column.is_not(None), column.not_in(others))
+        raise InvalidFilterException(detail=f"The filter compares too many different values: over {MOST_VALUES}")
 
 
-def _comparable(value: Any, attribute: Attribute) -> Any:
-    if not isinstance(value, str):
-        return value
-    if attribute.kind == "dateTime":
-        return instant(value)
-    return value if attribute.exact else value.casefold()
+def _guarded(found: Condition, there: Condition, compared: CompareOperator) -> Condition:
+    return or_(found, not_(there)) if compared is CompareOperator.ne else and_(found, there)
 
 
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return cast("list[Any]", value)
-    return [] if value is None else [value]
+def _is_extension(binding: AttributeBinding) -> bool:
+    return issubclass(binding.model, Extension)
 
 
-def _mapped(value: Any) -> Mapping[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+def _fits(held: Any, compared: CompareOperator, wanted: Any) -> bool:
+    """Whether one value fits; values of different kinds never do."""
+    if isinstance(held, str) and isinstance(wanted, str):
+        return COMPARE[compared.value](folded(held), folded(wanted))
+    if isinstance(held, str) or isinstance(wanted, str) or compared in STRING_OPERATORS:
+        return False
+    return bool(COMPARE[compared.value](held, wanted))
 
 
-# ---- looking it up ----------------------------------------------------------------------------------------------
-
-FIELDS = {"id": "id", "userName": "email", "displayName": "name", "externalId": "external_id"}
-"""Attributes that storage finds resources by, and what it calls them. A group's `displayName` is its name too."""
-MOST_ALTERNATIVES = 50
+def _milliseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
 
 
-def narrowed(filter_: Filter) -> list[dict[str, str]] | None:
-    """Alternatives of fields and values, one of which holds for all that fits; None where nothing can be said.
-
-    What storage finds by them is still to be held against the filter itself.
-    """
-    match filter_:
-        case Comparison(attribute, None, "eq", str(value)) if attribute.name in FIELDS:
-            return [{FIELDS[attribute.name]: value}]
-        case Comparison(attribute, _, "eq", str(value)) if attribute.name == "emails" and _is_value(filter_):
-            return [{"email": value}]
-        case Both(sides):
-            known = [found for found in map(narrowed, sides) if found is not None]
-            return min(known, key=len, default=None)
-        case Either(sides):
-            each = [narrowed(side) for side in sides]
-            together = [alternative for found in each for alternative in found or ()]
-            return None if None in each or len(together) > MOST_ALTERNATIVES else together
-        case _:
-            return None
+# ---- sorting ----------------------------------------------------------------------------------------------------
 
 
-def _is_value(comparison: Comparison) -> bool:
-    return comparison.compared.name == "value"
+def sorted_by(
+    kind: str, binding: AttributeBinding, known: Mapping[str, UserAttribute], *, descending: bool
+) -> list[Column]:
+    """The order by an attribute; what has no value comes last, or first when descending (RFC 7644, 3.4.2.3)."""
+    column = _sort_column(kind, binding, known)
+    if column is None:
+        return []
+    order: list[Column] = [column.is_(None), column]
+    return [each.desc() for each in order] if descending else order
 
 
-def mentions(filter_: Filter | None, *names: str) -> bool:
-    """Whether a filter asks for one of these attributes."""
-    match filter_:
-        case Comparison(attribute) | Some(attribute):
-            return attribute.name in names
-        case Both(sides) | Either(sides):
-            return any(mentions(side, *names) for side in sides)
-        case Not(inner):
-            return mentions(inner, *names)
-        case None:
-            return False
+def _sort_column(kind: str, binding: AttributeBinding, known: Mapping[str, UserAttribute]) -> Column | None:
+    if _is_extension(binding):
+        attribute = known[binding.model.model_fields[binding.field_name].serialization_alias or ""]
+        values = UserAttributeValue.values
+        mine = (UserAttributeValue.attribute_id == attribute.id) & (UserAttributeValue.user_id == User.id)
+        return select(func.lower(cast(values, Text))).where(mine).correlate(User).scalar_subquery()
+    part = binding.sub_field_name
+    place = PLACES.get((kind, binding.field_name if part is None else f"{binding.field_name}.{part}"))
+    if isinstance(place, Stored):
+        return func.lower(place.column) if place.kind == "loose" else place.column
+    if place is None:
+        raise InvalidPathException(detail=f"Resources cannot be sorted by {binding.urn}")
+    return None

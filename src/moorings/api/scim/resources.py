@@ -1,126 +1,133 @@
-"""Users and groups as they are shown."""
+"""Users and groups as answers show them: plain dictionaries, and how much of each a request asked for."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from scim2_models import Path, Resource, ResponseParameters
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.access import attributes, groups
+from moorings.access import attributes, directory, groups
 from moorings.access.models import User, UserAttribute, UserGroup
-from moorings.api.routing import JSON_TYPES, Rendered, Route
-from moorings.api.scim.vocabulary import ATTRIBUTES, GROUP, GROUPS, LIST, USER, USERS, Resource
-from moorings.api.shapes import Shape, instant
-
-PREFIX = "/api/scim/v2"
-MEDIA_TYPE = "application/scim+json"
-
-scim_route = functools.partial(
-    Route, prefix=PREFIX, admin=True, body_types=(MEDIA_TYPE, *JSON_TYPES), media_types=(MEDIA_TYPE,)
-)
-"""An operation of SCIM: for organization admins, in its media type."""
-
-Shown = dict[str, Any]
-Wants = Callable[[str], bool]
-"""Whether an attribute will be looked at: what costs a query of its own is left out otherwise."""
-
-_encode = msgspec.json.Encoder().encode
+from moorings.api.scim.routes import PREFIX
+from moorings.api.scim.vocabulary import ATTRIBUTES, GROUP, USER
+from moorings.clock import iso
 
 
-class Meta(Shape):
-    """When a resource was made and changed, and where it is."""
+class Shown(dict[str, Any]):
+    """A resource as answers show it."""
 
-    resource_type: str
-    created: str
-    last_modified: str
-    location: str
-
-
-class Name(Shape, omit_defaults=True):
-    """The parts of a name."""
-
-    formatted: str | UnsetType = UNSET
-    given_name: str | UnsetType = UNSET
-    family_name: str | UnsetType = UNSET
+    @property
+    def id(self) -> str:
+        """Its id, which the library reads."""
+        return self["id"]
 
 
-class Value(Shape, omit_defaults=True):
-    """One of several values."""
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Which attributes an answer has: names and `name.part`, in lower case. The id and the schemas it always has."""
 
-    value: str
-    display: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    ref: str | UnsetType = msgspec.field(name="$ref", default=UNSET)
-    primary: bool | UnsetType = UNSET
+    kept: frozenset[str]
+    meta: bool
 
+    def wants(self, name: str) -> bool:
+        """Whether anything of an attribute is shown."""
+        return name.lower() in self.kept
 
-class UserResource(Shape, omit_defaults=True, kw_only=True):
-    """A user. What was not asked for, or is not there, is left out."""
+    def apply(self, shown: Mapping[str, Any]) -> dict[str, Any]:
+        """What is left of a resource."""
+        found: dict[str, Any] = {}
+        for name, value in shown.items():
+            if name in ("schemas", "id") or (name == "meta" and self.meta):
+                found[name] = value
+            elif self.wants(name):
+                found[name] = self._parts(name, value)
+        return found
 
-    schemas: list[str]
-    id: str
-    external_id: str | UnsetType = UNSET
-    user_name: str | UnsetType = UNSET
-    display_name: str | UnsetType = UNSET
-    name: Name | UnsetType = UNSET
-    active: bool | UnsetType = UNSET
-    emails: list[Value] | UnsetType = UNSET
-    roles: list[Value] | UnsetType = UNSET
-    groups: list[Value] | UnsetType = UNSET
-    attributes: dict[str, Any] | UnsetType = msgspec.field(name=ATTRIBUTES, default=UNSET)
-    meta: Meta | UnsetType = UNSET
-
-
-class GroupResource(Shape, omit_defaults=True, kw_only=True):
-    """A group. What was not asked for, or is not there, is left out."""
-
-    schemas: list[str]
-    id: str
-    external_id: str | UnsetType = UNSET
-    display_name: str | UnsetType = UNSET
-    members: list[Value] | UnsetType = UNSET
-    meta: Meta | UnsetType = UNSET
+    def _parts(self, name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._parts(name, each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(value, dict):
+            separator = ":" if name == ATTRIBUTES else "."
+            return {
+                part: each  # pyright: ignore[reportUnknownVariableType]
+                for part, each in value.items()  # pyright: ignore[reportUnknownVariableType]
+                if f"{name}{separator}{part}".lower() in self.kept
+            }
+        return value
 
 
-class UserList(Shape, kw_only=True):
-    """Users, and how many there are in all."""
-
-    schemas: list[str]
-    total_results: int
-    start_index: int
-    items_per_page: int
-    resources: list[UserResource] = msgspec.field(name="Resources")
-
-
-class GroupList(Shape, kw_only=True):
-    """Groups, and how many there are in all."""
-
-    schemas: list[str]
-    total_results: int
-    start_index: int
-    items_per_page: int
-    resources: list[GroupResource] = msgspec.field(name="Resources")
+def projection(model: type[Resource[Any]], asked: ResponseParameters[Any] | None) -> Projection | None:
+    """What a request asks for of one kind of resource; None for everything."""
+    if asked is None or not (asked.attributes or asked.excluded_attributes):
+        return None
+    only, without = asked.attributes or [], asked.excluded_attributes or []
+    bound = cast("type[Path[Any]]", Path.__class_getitem__(model))
+    paths = bound.iter_paths(attributes=only, excluded_attributes=without)
+    schema = f"{model.__schema__}:".lower()
+    kept = frozenset(str(path).lower().removeprefix(schema) for path in paths)
+    named = {str(path).lower().removeprefix(schema) for path in (*only, *without)}
+    meta = any(name.partition(".")[0] == "meta" for name in named) if only else "meta" not in named
+    return Projection(kept, meta)
 
 
-def location(resource: Resource, resource_id: str) -> str:
-    """Where a resource is, on this service."""
-    return f"{PREFIX}{resource.path}/{resource_id}"
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of resources of one kind. What costs a query of its own is None where it is not asked for."""
+
+    kind: str
+    rows: Sequence[Any]
+    asked: Projection | None
+    known: Mapping[str, UserAttribute]
+    groups: Mapping[str, Sequence[UserGroup]] | None = None
+    attributes: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+    members: Mapping[str, Sequence[groups.Member]] | None = None
+
+    def shown(self) -> list[Shown]:
+        """The resources; they have a version if everything was read."""
+        return [self._user(row) if self.kind == "User" else self._group(row) for row in self.rows]
+
+    def _user(self, user: User) -> Shown:
+        theirs = (self.groups or {}).get(user.id, ())
+        held = of_user(self.known, (self.attributes or {}).get(user.id, {}))
+        whole = self.groups is not None and (self.attributes is not None or not self.known)
+        return _versioned(_user(user, theirs, held), whole=whole)
+
+    def _group(self, group: UserGroup) -> Shown:
+        members = (self.members or {}).get(group.id, ())
+        shown = _versioned(_group(group, members, wanted=self.members is not None), whole=self.members is not None)
+        if self.asked is not None and self.asked.wants("members.display"):
+            for entry, member in zip(shown["members"], members, strict=True):
+                entry["display"] = member.name
+        return shown
 
 
-async def shown_users(session: AsyncSession, users: Sequence[User], wants: Wants) -> list[Shown]:
-    """Users as they are shown."""
-    ids = [user.id for user in users]
-    theirs = await groups.of_users(session, ids) if wants("groups") else {}
-    held: dict[str, Shown] = {}
-    if wants(ATTRIBUTES) and users:
-        known = {each.name: each for each in await attributes.defined(session, users[0].organization_id)}
-        given = await attributes.given_to(session, ids)
-        held = {user_id: {name: value(known[name], of[name]) for name in of} for user_id, of in given.items()}
-    return [msgspec.to_builtins(_user(user, theirs.get(user.id, ()), held.get(user.id))) for user in users]
+async def read(
+    session: AsyncSession, kind: str, rows: Sequence[Any], known: Mapping[str, UserAttribute], asked: Projection | None
+) -> Read:
+    """Read what belongs to users or groups."""
+
+    def wants(name: str) -> bool:
+        return asked is None or asked.wants(name)
+
+    ids = [row.id for row in rows]
+    if kind == "Group":
+        return Read(kind, rows, asked, known, members=await groups.members(session, ids) if wants("members") else None)
+    theirs = await groups.of_users(session, ids) if wants("groups") else None
+    held = await attributes.given_to(session, ids) if known and wants(ATTRIBUTES) else None
+    return Read(kind, rows, asked, known, theirs, held)
+
+
+# ---- users ------------------------------------------------------------------------------------------------------
+
+
+def of_user(known: Mapping[str, UserAttribute], held: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What a user has of the attributes that SCIM can name."""
+    return {name: value(known[name], held[name]) for name in held if name in known}
 
 
 def value(attribute: UserAttribute, values: Sequence[str]) -> Any:
@@ -137,68 +144,62 @@ def _number(text: str) -> int | float | str:
         return text
 
 
-def _user(user: User, theirs: Sequence[UserGroup], held: Mapping[str, Any] | None) -> UserResource:
-    return UserResource(
-        schemas=[USER, ATTRIBUTES],
-        id=user.id,
-        external_id=user.external_id or UNSET,
-        user_name=user.email,
-        display_name=user.name,
-        name=Name(user.name, user.given_name or UNSET, user.family_name or UNSET),
-        active=user.disabled_at is None,
-        emails=[Value(user.email, type="work", primary=True)],
-        roles=[Value(user.organization_role, primary=True)],
-        groups=[Value(group.id, display=group.name, type="direct", ref=location(GROUPS, group.id)) for group in theirs]
-        or UNSET,
-        attributes=dict(held) if held else UNSET,
-        meta=_meta(USERS, user),
-    )
+def _user(user: User, theirs: Collection[UserGroup], held: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"schemas": [USER, ATTRIBUTES] if held else [USER], "id": user.id}
+    if user.external_id:
+        shown["externalId"] = user.external_id
+    shown |= {"userName": user.email, "displayName": user.name}
+    if user.given_name or user.family_name:
+        parts = {"formatted": user.name, "givenName": user.given_name, "familyName": user.family_name}
+        shown["name"] = {part: each for part, each in parts.items() if each}
+    shown["active"] = user.disabled_at is None
+    if directory.is_email(user.email):
+        shown["emails"] = [{"value": user.email, "type": "work", "primary": True}]
+    shown["roles"] = [{"value": user.organization_role, "primary": True}]
+    if theirs:
+        shown["groups"] = [
+            {"value": each.id, "$ref": location("Group", each.id), "display": each.name, "type": "direct"}
+            for each in theirs
+        ]
+    if held:
+        shown[ATTRIBUTES] = held
+    return shown | {"meta": _meta("User", user)}
 
 
-async def shown_groups(session: AsyncSession, found: Sequence[UserGroup], wants: Wants) -> list[Shown]:
-    """Groups as they are shown."""
-    members = await groups.members(session, [group.id for group in found]) if wants("members") else {}
-    return [msgspec.to_builtins(_group(group, members.get(group.id, ()))) for group in found]
+# ---- groups -----------------------------------------------------------------------------------------------------
 
 
-def _group(group: UserGroup, members: Sequence[groups.Member]) -> GroupResource:
-    return GroupResource(
-        schemas=[GROUP],
-        id=group.id,
-        external_id=group.external_id or UNSET,
-        display_name=group.name,
-        members=[Value(each.id, display=each.name, type="User", ref=location(USERS, each.id)) for each in members]
-        or UNSET,
-        meta=_meta(GROUPS, group),
-    )
+def _group(group: UserGroup, members: Sequence[groups.Member], *, wanted: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"schemas": [GROUP], "id": group.id}
+    if group.external_id:
+        shown["externalId"] = group.external_id
+    shown["displayName"] = group.name
+    if wanted:
+        shown["members"] = [{"value": each.id, "$ref": location("User", each.id), "type": "User"} for each in members]
+    return shown | {"meta": _meta("Group", group)}
 
 
-def _meta(resource: Resource, row: User | UserGroup) -> Meta:
+# ---- both -------------------------------------------------------------------------------------------------------
+
+
+def location(kind: str, resource_id: str) -> str:
+    """Where a resource is, on this service."""
+    return f"{PREFIX}/{kind}s/{resource_id}"
+
+
+def _meta(kind: str, row: User | UserGroup) -> dict[str, Any]:
     changed = row.created_at if row.updated_at is None else row.updated_at
-    return Meta(resource.name, instant(row.created_at), instant(changed), location(resource, row.id))
-
-
-# ---- answers ----------------------------------------------------------------------------------------------------
-
-
-def everything(_: str) -> bool:
-    """Wants all there is."""
-    return True
-
-
-def rendered(shown: Shown, status: int = 200) -> Rendered:
-    """The answer that shows something; of what was made just now, with its place."""
-    headers = [(b"location", shown["meta"]["location"].encode())] if status == 201 else []
-    return Rendered(_encode(shown), status, headers, MEDIA_TYPE.encode())
-
-
-def rendered_list(page: Sequence[Shown], start: int, total: int) -> Rendered:
-    """The answer that shows one page of several."""
-    listed = {
-        "schemas": [LIST],
-        "totalResults": total,
-        "startIndex": start,
-        "itemsPerPage": len(page),
-        "Resources": list(page),
+    return {
+        "resourceType": kind,
+        "created": iso(row.created_at),
+        "lastModified": iso(changed),
+        "location": location(kind, row.id),
     }
-    return Rendered(_encode(listed), media_type=MEDIA_TYPE.encode())
+
+
+def _versioned(shown: dict[str, Any], *, whole: bool) -> Shown:
+    """The resource with its version, which changes with anything that is shown of it."""
+    if whole:
+        digest = hashlib.sha256(msgspec.json.encode(shown)).hexdigest()
+        shown["meta"]["version"] = f'W/"{digest[:24]}"'
+    return Shown(shown)

@@ -1,0 +1,214 @@
+"""What clients send, rewritten as the standard says it: the one place for their habits.
+
+Identity providers send attributes that are not stored here, words for booleans, single values in arrays, and paths of
+their own. What is neither the standard's nor one of these habits stays as it is, and the library refuses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from moorings.api.fields import encodable
+from moorings.api.routing import UUID
+from moorings.api.scim.vocabulary import ATTRIBUTES, ENTERPRISE, GROUP, NOT_STORED, PATCH, USER
+from moorings.errors import Fault, InvalidInput, UnknownKeys
+
+SCHEMAS = {"User": USER, "Group": GROUP}
+READ_ONLY = ("schemas", "id", "meta")
+MOST_OPERATIONS, MOST_KEYS, LONGEST_PATH = 1000, 250, 2000
+"""How much one PATCH may ask for; every operation and every key is parsed as a path."""
+
+EXTENSION = re.compile(r"(?:urn:omni:params:1\.0:)?UserAttribute(?:[:.](?P<name>.+))?", re.IGNORECASE | re.DOTALL)
+HEAD = re.compile(r"(?P<name>[^\[.]*)(?:\[.*\])?(?:\.(?P<part>.*))?", re.DOTALL)
+ENTRY = {"members": ("value",), "roles": ("value", "primary")}
+"""Attributes with several values, and what of each value is stored."""
+
+FILLED_IN = ("display", "type", "$ref", "primary")
+"""What the service says of each value by itself."""
+
+NOTHING: dict[str, Any] = {"op": "add", "value": {}}
+
+
+def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body, if every text in it can be stored; raises InvalidInput."""
+    remaining: list[tuple[str, Any]] = [("", body)]
+    while remaining:
+        place, value = remaining.pop()
+        if isinstance(value, str) and ("\0" in value or not encodable(value)):
+            raise InvalidInput([Fault(place or "body", "invalid")])
+        if isinstance(value, dict):
+            for key, each in cast("dict[str, Any]", value).items():
+                remaining += [(place, key), (key[:100] if encodable(key) else place, each)]
+        elif isinstance(value, list):
+            remaining += [(place, each) for each in cast("list[Any]", value)]
+    return body
+
+
+# ---- resources --------------------------------------------------------------------------------------------------
+
+
+def resource(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource to create or to replace; raises UnknownKeys for an attribute that comes twice."""
+    found = {key: value for key, value in _attributes(kind, body) if value is not None}
+    return found | {"schemas": [SCHEMAS[kind]]}
+
+
+def _attributes(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The attributes that are stored or unknown, by their names without the schema of the resource."""
+    seen: set[str] = set()
+    for key, value in body.items():
+        name = _path(kind, key)
+        if name.lower() in seen:
+            raise UnknownKeys([key])
+        seen.add(name.lower())
+        if name == ATTRIBUTES and value == {}:
+            continue  # there is no such schema where no user attribute is defined
+        if name.lower() not in READ_ONLY and not _is_elsewhere(kind, name):
+            yield name, _value(kind, name, value)
+
+
+def _is_elsewhere(kind: str, path: str) -> bool:
+    """Whether a path names what the standard defines and others keep; `groups` of users change with the groups."""
+    if kind != "User":
+        return False
+    if path.lower().startswith(ENTERPRISE.lower()):
+        return True
+    parts = HEAD.fullmatch(path.lower())
+    head, part = (parts["name"], parts["part"]) if parts else (path.lower(), None)
+    return head in NOT_STORED or f"{head}.{part}" in NOT_STORED
+
+
+def _value(kind: str, name: str, value: Any) -> Any:
+    folded = name.lower()
+    if folded in ENTRY:
+        listed = cast("list[Any]", value) if isinstance(value, list) else [value]
+        return None if value is None else [_entry(folded, each) for each in listed]
+    if folded == "groups" and kind == "User":
+        return None
+    if folded == "name" and isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        if len({key.lower() for key in parts}) < len(parts):
+            raise UnknownKeys([name])
+        return {key: each for key, each in parts.items() if each is not None and not _is_elsewhere(kind, f"name.{key}")}
+    return value if name.startswith(ATTRIBUTES) else _single(folded, value)
+
+
+def _entry(name: str, value: Any) -> Any:
+    """One of several values: its text alone stands for it too. Ids of members come in any case."""
+    if isinstance(value, str):
+        value = {"value": value}
+    if not isinstance(value, dict):
+        return value
+    stored = ENTRY[name]
+    kept = {
+        key: each
+        for key, each in cast("dict[str, Any]", value).items()
+        if each is not None and (key.lower() in stored or key.lower() not in FILLED_IN)
+    }
+    if name == "members" and UUID.fullmatch(str(kept.get("value"))):
+        kept["value"] = str(kept["value"]).lower()
+    return kept
+
+
+def _single(name: str, value: Any) -> Any:
+    """A single value, which some clients wrap as `[{"value": …}]`; and booleans in words."""
+    found: Any = value
+    if isinstance(found, list) and len(cast("list[Any]", found)) == 1:
+        found = cast("list[Any]", found)[0]
+    if isinstance(found, dict):
+        found = cast("dict[str, Any]", found).get("value", cast("Any", found))
+    if name == "active" and isinstance(found, str):
+        found = {"true": True, "1": True, "false": False, "0": False}.get(found.lower(), found)
+    return cast("Any", found)
+
+
+# ---- PATCH ------------------------------------------------------------------------------------------------------
+
+
+def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A PATCH whose operations are those on what is stored; raises UnknownKeys, InvalidInput."""
+    unknown = [key for key in body if key.lower() not in {"schemas", "operations"}]
+    if unknown:
+        raise UnknownKeys(unknown)
+    sent = next((value for key, value in body.items() if key.lower() == "operations"), None)
+    if not isinstance(sent, list):
+        return {"schemas": [PATCH], "Operations": sent}
+    operations = cast("list[Any]", sent)
+    if len(operations) > MOST_OPERATIONS:
+        raise InvalidInput([Fault("Operations", "said", {"reason": f"A request has {MOST_OPERATIONS} at most"})])
+    kept = [each for operation in operations for each in _operation(kind, operation)]
+    return {"schemas": [PATCH], "Operations": kept or [NOTHING]}
+
+
+def _operation(kind: str, operation: Any) -> Iterator[Any]:
+    """The operation as the standard has it, or none where it changes nothing that is stored."""
+    if not isinstance(operation, dict):
+        yield operation
+        return
+    kept = {key: value for key, value in cast("dict[str, Any]", operation).items() if key.lower() != "name"}
+    path, value = kept.get("path"), kept.get("value")
+    if path is None or (isinstance(path, str) and not path.strip()):
+        kept.pop("path", None)
+        if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > MOST_KEYS:
+            raise InvalidInput([Fault("Operations.value", "said", {"reason": f"An object has {MOST_KEYS} keys"})])
+        if isinstance(value, dict):
+            kept["value"] = dict(_attributes(kind, cast("dict[str, Any]", value)))
+    elif isinstance(path, str):
+        path = kept["path"] = _path(kind, path.strip())
+        if _is_elsewhere(kind, path):
+            return
+        _set_value(kind, path, kept)
+    yield kept
+
+
+def _set_value(kind: str, path: str, operation: dict[str, Any]) -> None:
+    removes = str(operation.get("op")).lower() == "remove"
+    if removes and (path.lower() not in ENTRY or not operation.get("value")):
+        operation.pop("value", None)
+    elif "value" in operation and not path.lower().startswith("groups"):
+        named = HEAD.fullmatch(path)
+        whole = named is not None and named["name"] == path
+        value = operation["value"]
+        operation["value"] = (
+            _value(kind, path, value) if whole or path.startswith(ATTRIBUTES) else _single(path.lower(), value)
+        )
+
+
+def _path(kind: str, path: str) -> str:
+    """A path without the schema of the resource; one into the extension by the URN and a colon."""
+    if len(path) > LONGEST_PATH:
+        raise InvalidInput([Fault("path", "too_long", {"limit": LONGEST_PATH})])
+    schema = SCHEMAS[kind] + ":"
+    if path.lower().startswith(schema.lower()):
+        return path[len(schema) :]
+    extension = EXTENSION.fullmatch(path) if kind == "User" else None
+    if extension:
+        return f"{ATTRIBUTES}:{extension['name']}" if extension["name"] else ATTRIBUTES
+    return path
+
+
+# ---- Bulk -------------------------------------------------------------------------------------------------------
+
+
+def bulk(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A bulk request with the data of each operation rewritten as that of a single request."""
+    kinds = {"users": "User", "groups": "Group"}
+    found = dict(body)
+    for key, sent in body.items():
+        if key.lower() == "operations" and isinstance(sent, list):
+            found[key] = [_step(kinds, each) for each in cast("list[Any]", sent)]
+    return found
+
+
+def _step(kinds: Mapping[str, str], step: Any) -> Any:
+    if not isinstance(step, dict):
+        return step
+    parts = cast("dict[str, Any]", step)
+    kind = kinds.get(str(parts.get("path")).strip("/").partition("/")[0].lower())
+    data = parts.get("data")
+    if kind is None or not isinstance(data, dict):
+        return parts
+    rewrite = patch if str(parts.get("method")).upper() == "PATCH" else resource
+    return parts | {"data": rewrite(kind, cast("dict[str, Any]", data))}

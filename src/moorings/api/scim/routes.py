@@ -1,0 +1,338 @@
+"""The operations of SCIM, for the OpenAPI document and the table of permissions; `endpoint` serves them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from moorings.api.routing import JSON_TYPES, Call, Parameter, Route
+from moorings.api.scim.vocabulary import ATTRIBUTES, MEDIA_TYPE
+from moorings.api.shapes import Shape
+from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
+
+PREFIX = "/api/scim/v2"
+PAGE_SIZE, LARGEST_PAGE = 100, 1000
+LONGEST_FILTER = 4000
+BULK_OPERATIONS, BULK_BYTES = 100, 1024 * 1024
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+# ---- what answers have ------------------------------------------------------------------------------------------
+
+
+class ScimProblem(Shape, omit_defaults=True):
+    """The body of SCIM's errors (RFC 7644, 3.12)."""
+
+    schemas: list[str]
+    status: str
+    detail: str
+    scim_type: str | UnsetType = UNSET
+
+
+class Meta(Shape, omit_defaults=True):
+    """When a resource was made and changed, where it is, and which version of it this is."""
+
+    resource_type: str
+    created: str
+    last_modified: str
+    location: str
+    version: str | UnsetType = UNSET
+
+
+class Name(Shape, omit_defaults=True):
+    """The parts of a name."""
+
+    formatted: str | UnsetType = UNSET
+    given_name: str | UnsetType = UNSET
+    family_name: str | UnsetType = UNSET
+
+
+class Value(Shape, omit_defaults=True):
+    """One of several values."""
+
+    value: str | UnsetType = UNSET
+    display: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    ref: str | UnsetType = msgspec.field(name="$ref", default=UNSET)
+    primary: bool | UnsetType = UNSET
+
+
+class UserResource(Shape, omit_defaults=True, kw_only=True):
+    """A user. What was not asked for, or is not there, is left out."""
+
+    schemas: list[str]
+    id: str
+    external_id: str | UnsetType = UNSET
+    user_name: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+    emails: list[Value] | UnsetType = UNSET
+    roles: list[Value] | UnsetType = UNSET
+    groups: list[Value] | UnsetType = UNSET
+    attributes: dict[str, Any] | UnsetType = msgspec.field(name=ATTRIBUTES, default=UNSET)
+    meta: Meta | UnsetType = UNSET
+
+
+class GroupResource(Shape, omit_defaults=True, kw_only=True):
+    """A group. What was not asked for, or is not there, is left out; a group without members has an empty array."""
+
+    schemas: list[str]
+    id: str
+    external_id: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    members: list[Value] | UnsetType = UNSET
+    meta: Meta | UnsetType = UNSET
+
+
+class Listed(Shape, kw_only=True):
+    """One page, and how many resources there are in all."""
+
+    schemas: list[str]
+    total_results: int
+    start_index: int
+    items_per_page: int
+
+
+class UserList(Listed, kw_only=True):
+    """Users."""
+
+    resources: list[UserResource] = msgspec.field(name="Resources")
+
+
+class GroupList(Listed, kw_only=True):
+    """Groups."""
+
+    resources: list[GroupResource] = msgspec.field(name="Resources")
+
+
+class Described(Listed, kw_only=True):
+    """Resources of any kind, or descriptions, as RFC 7643 has them."""
+
+    resources: list[dict[str, Any]] = msgspec.field(name="Resources")
+
+
+class Description(Shape, kw_only=True):
+    """What the standard says of the service, of a kind of resource or of a schema."""
+
+    schemas: list[str]
+
+
+class BulkOutcome(Shape, kw_only=True):
+    """What became of each operation, in the order of the request."""
+
+    schemas: list[str]
+    operations: list[dict[str, Any]] = msgspec.field(name="Operations")
+
+
+# ---- what requests have -----------------------------------------------------------------------------------------
+
+_TEXT: dict[str, Any] = {"type": ["string", "null"], "maxLength": 255}
+_VALUES: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "object"}}
+
+
+def user_body() -> dict[str, Any]:
+    """A user, as it is sent. Attributes of RFC 7643 that are not stored here may be sent too."""
+    names = {"type": ["object", "null"], "properties": {"givenName": _TEXT, "familyName": _TEXT, "formatted": _TEXT}}
+    properties = {
+        "userName": {"type": "string", "minLength": 1, "maxLength": 254},
+        "displayName": _TEXT,
+        "name": names,
+        "externalId": _TEXT,
+        "active": {"type": ["boolean", "null"]},
+        "roles": _VALUES,
+        ATTRIBUTES: {"type": ["object", "null"]},
+    }
+    return {"type": "object", "properties": properties, "required": ["userName"]}
+
+
+def group_body() -> dict[str, Any]:
+    """A group, as it is sent."""
+    properties = {
+        "displayName": {"type": "string", "minLength": 1, "maxLength": 255},
+        "externalId": _TEXT,
+        "members": _VALUES,
+    }
+    return {"type": "object", "properties": properties, "required": ["displayName"]}
+
+
+def patch_body() -> dict[str, Any]:
+    """Operations on a resource."""
+    properties = {
+        "op": {"enum": ["add", "replace", "remove"], "description": "In any case."},
+        "path": {"type": "string", "description": "What is changed; without it the value's keys say so."},
+        "value": {},
+    }
+    operation = {"type": "object", "properties": properties, "required": ["op"]}
+    return _object("Operations", {"type": "array", "items": operation})
+
+
+def bulk_body() -> dict[str, Any]:
+    """Operations on several resources."""
+    operation = {"type": "object", "required": ["method", "path"]}
+    return _object("Operations", {"type": "array", "items": operation, "maxItems": BULK_OPERATIONS})
+
+
+def search_body() -> dict[str, Any]:
+    """What a list takes in its query, as a body."""
+    return {"type": "object", "properties": {each.name: dict(each.schema) for each in SEVERAL}}
+
+
+def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {"schemas": {}, name: schema}, "required": [name]}
+
+
+ONE = (
+    Parameter("attributes", {"type": "string"}, "Attributes to show, comma-separated; all of them unless said."),
+    Parameter("excludedAttributes", {"type": "string"}, "Attributes to leave out, comma-separated."),
+)
+SEVERAL = (
+    Parameter("filter", {"type": "string"}, 'An expression such as `userName eq "ann@example.com"`.'),
+    Parameter("startIndex", {"type": "integer"}, "The place of the first one to show, from 1."),
+    Parameter("count", {"type": "integer"}, f"How many to show: {PAGE_SIZE} unless said, {LARGEST_PAGE} at most."),
+    Parameter("sortBy", {"type": "string"}, "An attribute to sort by; else the oldest comes first."),
+    Parameter("sortOrder", {"enum": ["ascending", "descending"]}, "`ascending` unless said."),
+    *ONE,
+)
+
+
+# ---- the operations ---------------------------------------------------------------------------------------------
+
+
+async def served(call: Call) -> Any:
+    """Never called: `endpoint` serves these operations, and has no handler for each."""
+    raise NotImplementedError
+
+
+_route = functools.partial(
+    Route,
+    prefix=PREFIX,
+    admin=True,
+    handler=served,
+    kind="free",
+    body_types=(MEDIA_TYPE, *JSON_TYPES),
+    media_types=(MEDIA_TYPE,),
+    problem=ScimProblem,
+    problem_type=MEDIA_TYPE,
+)
+_CONFLICTS: dict[str, tuple[type[MooringsError], ...]] = {"User": (EmailInUse,), "Group": (GroupInUse, NotUsers)}
+
+
+def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
+    """The operations on one kind of resource."""
+    many, one, name, conflicts = f"/{kind}s", f"/{kind}s/{{id}}", kind.lower(), _CONFLICTS[kind]
+    changed = (*conflicts, PreconditionFailed)
+
+    def route(method: Method, path: str, act: str, summary: str, description: str, **rest: Any) -> Route:
+        operation_id = f"{name}s.{act}"
+        return _route(
+            method=method, path=path, operation_id=operation_id, summary=summary, description=description, **rest
+        )
+
+    return (
+        route(
+            *("GET", many, f"list_{name}s", f"List {name}s", f"List {name}s, oldest first unless `sortBy` says so."),
+            answer=listed,
+            parameters=SEVERAL,
+        ),
+        route(
+            *("POST", many, "create", f"Create a {name}", f"Add a {name}."),
+            answer=answer,
+            status=201,
+            body=body,
+            errors=conflicts,
+            headers={"Location": f"Where the {name} is."},
+        ),
+        route(
+            *("POST", f"{many}/.search", "search", f"Search {name}s", f"List {name}s by a query in the body."),
+            answer=listed,
+            body=search_body,
+        ),
+        route(
+            *("GET", one, "get", f"Get a {name}", f"One {name}, with everything shown of it."),
+            answer=answer,
+            parameters=ONE,
+        ),
+        route(
+            *("PUT", one, "replace", f"Replace a {name}", "What decides on access stays where the body leaves it out."),
+            answer=answer,
+            body=body,
+            errors=changed,
+        ),
+        route(
+            *("PATCH", one, "change", f"Change a {name}", "All operations of the body, or none if one of them fails."),
+            answer=answer,
+            body=patch_body,
+            errors=changed,
+        ),
+        route(
+            *("DELETE", one, "remove", f"Delete a {name}", f"Delete a {name}, with its roles."),
+            answer=None,
+            status=204,
+            errors=(PreconditionFailed,),
+        ),
+    )
+
+
+def _discovery(path: str, act: str, summary: str, answer: Any) -> Route:
+    return _route(
+        method="GET", path=path, operation_id=f"discovery.{act}", summary=summary, description=summary, answer=answer
+    )
+
+
+def _me(method: Method, act: str, summary: str, **rest: Any) -> Route:
+    description = "The user whose key it is. An organization key has none: 404."
+    return _route(
+        method=method,
+        path="/Me",
+        operation_id=f"me.{act}",
+        summary=summary,
+        description=description,
+        answer=UserResource,
+        **rest,
+    )
+
+
+ROUTES = (
+    *_of("User", UserResource, UserList, user_body),
+    *_of("Group", GroupResource, GroupList, group_body),
+    _me("GET", "get", "Get yourself", parameters=ONE, errors=(UserNotFound,)),
+    _me("PUT", "replace", "Replace yourself", body=user_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
+    _me("PATCH", "change", "Change yourself", body=patch_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
+    _route(
+        method="GET",
+        path="",
+        operation_id="search.list_all",
+        summary="List users and groups",
+        description="Users, then groups, each oldest first.",
+        answer=Described,
+        parameters=SEVERAL,
+    ),
+    _route(
+        method="POST",
+        path="/.search",
+        operation_id="search.search_all",
+        summary="Search users and groups",
+        description="List users and groups by a query in the body.",
+        answer=Described,
+        body=search_body,
+    ),
+    _route(
+        method="POST",
+        path="/Bulk",
+        operation_id="bulk.run",
+        summary="Run several operations",
+        description="Each operation by itself, in the order that their references to each other need.",
+        answer=BulkOutcome,
+        body=bulk_body,
+    ),
+    _discovery("/ServiceProviderConfig", "config", "Show what SCIM supports here", Description),
+    _discovery("/ResourceTypes", "resource_types", "List SCIM's kinds of resources", Described),
+    _discovery("/ResourceTypes/{id}", "resource_type", "Get a kind of resource", Description),
+    _discovery("/Schemas", "described_schemas", "List SCIM's schemas", Described),
+    _discovery("/Schemas/{id}", "described_schema", "Get a schema", Description),
+)

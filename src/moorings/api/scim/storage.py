@@ -1,0 +1,280 @@
+"""The storage that the library reads and writes: users and groups of one organization, by `access`.
+
+The library runs in a thread, as it computes for long on large groups. Everything here that awaits runs in the event
+loop, where the database is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Generator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from scim2_models import (
+    InvalidPathException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    ScimFilter,
+    SearchRequest,
+)
+from scim2_server.storage import ScimStorage, SearchPage
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import attributes, directory, groups, service
+from moorings.access.directory import LONGEST_EMAIL, LONGEST_NAME, Profile
+from moorings.access.models import User, UserAttribute, UserGroup
+from moorings.access.service import Actor
+from moorings.api.attributes import values_of
+from moorings.api.fields import Fields
+from moorings.api.routing import UUID
+from moorings.api.scim.filters import Column, Conditions, sorted_by
+from moorings.api.scim.models import Provider
+from moorings.api.scim.resources import Projection, Read, of_user, projection, read
+from moorings.api.scim.vocabulary import ROLES
+from moorings.db import Database
+from moorings.errors import GroupNotFound, UserNotFound
+
+T = TypeVar("T")
+
+FARTHEST = 2**31
+"""Behind this place there is nothing; databases bound their offsets."""
+
+UNKNOWN = {"User": UserNotFound, "Group": GroupNotFound}
+
+
+class Storage(ScimStorage):
+    """One request's way to the database. What it returns is `Shown`, but for a resource that is to be changed."""
+
+    def __init__(
+        self,
+        db: Database,
+        loop: asyncio.AbstractEventLoop,
+        actor: Actor,
+        provider: Provider,
+        known: Mapping[str, UserAttribute],
+        *,
+        writes: bool,
+    ) -> None:
+        self._db, self._loop, self._actor, self._provider, self._known = db, loop, actor, provider, known
+        self._writes = writes
+        self._open: AsyncSession | None = None
+
+    @property
+    def _session(self) -> AsyncSession:
+        assert self._open is not None, "the library reads and writes within an operation only"  # noqa: S101
+        return self._open
+
+    def _run(self, awaited: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(awaited, self._loop).result()
+
+    @contextlib.contextmanager
+    def operation(self) -> Generator[None]:
+        """One transaction: what is read in it, changed and stored again, nobody else changes meanwhile."""
+        unit = self._db.unit_of_work() if self._writes else self._db.reading()
+        self._open = self._run(_awaited(unit.__aenter__()))
+        try:
+            yield
+        except BaseException as refused:
+            self._run(_awaited(unit.__aexit__(type(refused), refused, refused.__traceback__)))
+            raise
+        else:
+            self._run(_awaited(unit.__aexit__(None, None, None)))
+        finally:
+            self._open = None
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def get(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        response_parameters: ResponseParameters[Any] | None = None,
+    ) -> Any:
+        """A resource as it is shown; without parameters, locked and as a model, to be changed."""
+        model = cast("type[Resource[Any]]", self._provider.model_for(resource_type))
+        asked = projection(model, response_parameters)
+        (shown,) = self._run(self._get(str(resource_type.name), resource_id, asked)).shown()
+        if response_parameters is not None:
+            return shown
+        for member in shown.get("members", ()):
+            del member["$ref"], member["type"]  # which every change would compare
+        return model.model_validate(shown)
+
+    async def _get(self, kind: str, resource_id: str, asked: Projection | None) -> Read:
+        return await self._read(kind, [await self._row(kind, resource_id)], asked)
+
+    async def _row(self, kind: str, resource_id: str) -> Any:
+        if not UUID.fullmatch(resource_id):
+            raise UNKNOWN[kind]
+        if kind == "User":
+            return await service.user(self._session, self._actor, resource_id.lower(), lock=self._writes)
+        organization = self._actor.organization_id
+        return await groups.find(self._session, organization, resource_id.lower(), lock=self._writes)
+
+    async def _read(self, kind: str, rows: Sequence[Any], asked: Projection | None) -> Read:
+        return await read(self._session, kind, rows, self._known, asked)
+
+    # ---- searching --------------------------------------------------------------------------------------------------
+
+    def search(
+        self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
+    ) -> SearchPage:
+        """One page. A search for both kinds has the users first, and no order but that."""
+        if search_request.sort_by is not None and len(resource_types) > 1:
+            raise InvalidPathException(detail="Sort users and groups apart: below /Users or /Groups")
+        total, pages = self._run(self._search(resource_types, search_request))
+        found = [each.asked.apply(one) if each.asked else one for each in pages for one in each.shown()]
+        return SearchPage(total, cast("list[Resource[Any]]", found))
+
+    async def _search(self, resource_types: list[ResourceType], wanted: SearchRequest[Any]) -> tuple[int, list[Read]]:
+        total, pages = 0, list[Read]()
+        skipped, count = min(wanted.start_index_0 or 0, FARTHEST), wanted.count or 0
+        for each in resource_types:
+            kind, model = str(each.name), cast("type[Resource[Any]]", self._provider.model_for(each))
+            rows = await self._rows(kind, model, wanted)
+            here = (await self._session.execute(select(func.count()).select_from(rows.subquery()))).scalar_one()
+            left = count - sum(len(each.rows) for each in pages)
+            if left and skipped < total + here:
+                ordered = rows.order_by(*self._order(kind, model, wanted))
+                page = await self._session.scalars(ordered.offset(max(0, skipped - total)).limit(left))
+                pages.append(await self._read(kind, list(page), projection(model, wanted)))
+            total += here
+        return total, pages
+
+    async def _rows(self, kind: str, model: type[Resource[Any]], wanted: SearchRequest[Any]) -> Select[Any]:
+        rows = directory.rows_of_users(self._actor.organization_id)
+        if kind == "Group":
+            rows = directory.rows_of_groups(self._actor.organization_id)
+        if wanted.filter is None:
+            return rows
+        bound = ScimFilter.__class_getitem__(model)(wanted.filter)
+        organization = self._actor.organization_id
+        return rows.where(await Conditions(self._session, organization, kind, bound, self._known).visit(bound.ast))
+
+    def _order(self, kind: str, model: type[Resource[Any]], wanted: SearchRequest[Any]) -> list[Column]:
+        oldest: list[Any] = [User.created_at, User.id] if kind == "User" else [UserGroup.created_at, UserGroup.id]
+        binding = wanted.sort_binding(model)
+        if binding is None:
+            return oldest
+        descending = wanted.sort_order == SearchRequest.SortOrder.descending
+        return [*sorted_by(kind, binding, self._known, descending=descending), *oldest]
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Any:
+        """Add a user or a group; raises EmailInUse, GroupInUse, NotUsers, InvalidInput."""
+        (shown,) = self._run(self._create(str(resource_type.name), resource)).shown()
+        return shown
+
+    async def _create(self, kind: str, resource: Any) -> Read:
+        organization = self._actor.organization_id
+        if kind == "User":
+            row = await directory.add(self._session, organization, _profile(resource, None))
+            await self._give(row, {}, resource)
+        else:
+            name, external, members = _group(resource)
+            row = await groups.add(self._session, organization, name, external, members)
+        return await self._read(kind, [row], None)
+
+    def update(
+        self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
+    ) -> Any:
+        """Let a resource be as it is given; the operation holds it since it was read. Raises what `create` does."""
+        (shown,) = self._run(self._update(str(resource_type.name), resource)).shown()
+        return shown
+
+    async def _update(self, kind: str, resource: Any) -> Read:
+        row = await self._row(kind, str(resource.id))
+        if kind == "User":
+            held = of_user(self._known, await attributes.given(self._session, row))
+            await directory.replace(self._session, row, _profile(resource, directory.profile(row)))
+            await self._give(row, held, resource)
+        else:
+            await groups.replace(self._session, row, *_group(resource))
+        return await self._read(kind, [row], None)
+
+    async def _give(self, user: User, held: Mapping[str, Any], resource: Any) -> None:
+        """Set the attributes that differ: one that nobody changes may hold what its definition no longer allows."""
+        extension = getattr(resource, "UserAttribute", None)
+        sent: dict[str, Any] = {} if extension is None else extension.model_dump(exclude={"schemas"}, exclude_none=True)
+        changed = {name: sent.get(name) for name in (*held, *sent) if held.get(name) != sent.get(name)}
+        fields = Fields(changed, tuple(changed))
+        wanted = {
+            name: values_of(fields, name, self._known[name].type, several=bool(self._known[name].multiple_values))
+            for name in changed
+        }
+        fields.done()
+        await attributes.give(self._session, user, wanted, list(self._known.values()))
+
+    def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
+        """Delete a resource; the operation holds it since it was read."""
+        self._run(self._delete(str(resource_type.name), resource_id))
+
+    async def _delete(self, kind: str, resource_id: str) -> None:
+        remove = directory.remove if kind == "User" else groups.remove
+        await remove(self._session, await self._row(kind, resource_id))
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+# ---- what is stored of a resource -------------------------------------------------------------------------------
+
+
+def _profile(resource: Any, before: Profile | None) -> Profile:
+    """What is kept of a user. A formatted name is the display name, unless that changes too; raises InvalidInput."""
+    name = resource.name
+    sent = {
+        "userName": resource.user_name,
+        "displayName": resource.display_name,
+        "externalId": resource.external_id,
+        "name.givenName": name and name.given_name,
+        "name.familyName": name and name.family_name,
+        "name.formatted": name and name.formatted,
+    }
+    fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
+    email = fields.string("userName", required=True, longest=LONGEST_EMAIL)
+    if email and not directory.is_user_name(email):
+        fields.fault("userName", "said", reason="Invalid user name: it has blanks, or characters that cannot be seen")
+    display, formatted, given, family, external = (
+        fields.string(key, shortest=0, longest=LONGEST_NAME) or None
+        for key in ("displayName", "name.formatted", "name.givenName", "name.familyName", "externalId")
+    )
+    admin = _admin(fields, resource.roles or [])
+    fields.done()
+    if before is not None and display == before.name and formatted not in (None, before.name):
+        display = formatted
+    shown = display or formatted or " ".join(filter(None, (given, family)))[:LONGEST_NAME] or email
+    return Profile(email, shown, given, family, external, resource.active is not False, admin)
+
+
+def _admin(fields: Fields, roles: Sequence[Any]) -> bool:
+    for place, role in enumerate(roles):
+        if role.value is None:
+            fields.fault(f"roles.{place}.value", "required")
+        elif role.value not in ROLES:
+            fields.fault(f"roles.{place}.value", "enum", allowed=ROLES, received=role.value)
+    return any(role.value == "ORG_ADMIN" for role in roles)
+
+
+def _group(resource: Any) -> tuple[str, str | None, list[str]]:
+    """Name, external id and members of a group; raises InvalidInput."""
+    sent = {"displayName": resource.display_name, "externalId": resource.external_id}
+    fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
+    name = fields.string("displayName", required=True, longest=LONGEST_NAME)
+    external = fields.string("externalId", shortest=0) or None
+    members: list[str] = []
+    for place, member in enumerate(resource.members or []):
+        if member.value is None:
+            fields.fault(f"members.{place}.value", "required")
+        elif not UUID.fullmatch(member.value):
+            fields.fault(f"members.{place}.value", "uuid")
+        else:
+            members.append(member.value.lower())
+    fields.done()
+    return name, external, members
