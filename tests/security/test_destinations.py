@@ -22,7 +22,9 @@ TOKEN_URLS = {
     "externalOauthAuthorizationUrl": "https://login.example.com/a",
     "externalOauthTokenUrl": "https://login.example.com/t",
 }
-FEDERATION = json.dumps({"type": "external_account", "credential_source": {"url": "https://identity.example.com/token"}})
+FEDERATION = json.dumps(
+    {"type": "external_account", "credential_source": {"url": "https://identity.example.com/token"}}
+)
 SNOWFLAKE = {key: value for key, value in VALID["snowflake"].items() if key != PASSWORD}
 
 # Name → a connection, and the secrets that its login uses.

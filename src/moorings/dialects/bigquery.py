@@ -244,7 +244,7 @@ class BigQuery(BaseDialect):
         if getattr(error, "code", None) is None:
             return of_transport(error)
         text = str(getattr(error, "message", None) or error)
-        return re.sub(r"^(GET|POST) \S+: |; reason: .*|\s*Location: .*", "", text, flags=re.DOTALL)
+        return re.sub(r"^(GET|POST) \S+: |; reason: .*|(?<!\s)\s*+Location: .*", "", text, flags=re.DOTALL)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-bigquery; other logins than a key are those of the machine where dbt runs."""

@@ -43,7 +43,7 @@ def column_type(field: Any) -> pa.DataType:
 
 def arrow_type(native: str) -> str:
     """The type of a column that INFORMATION_SCHEMA.COLUMNS writes so: `ARRAY<STRUCT<a INT64, b NUMERIC(10, 2)>>`."""
-    return str(_parsed(re.findall(r"`[^`]+`|\w+|[<>,]", re.sub(r"\([^)]*\)", "", native))))
+    return str(_parsed(re.findall(r"`[^`]+`|\w+|[<>,]", re.sub(r"\([^()]*+\)", "", native))))
 
 
 def _parsed(words: list[str]) -> pa.DataType:

@@ -11,7 +11,7 @@ from moorings import errors
 
 TOKEN = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`"
-    r"|(?P<blank>\s+|;|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)|\{\s*(?P<parameter>[A-Za-z_]\w*)\s*:|\w+|.",
+    r"|(?P<blank>\s+|;|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)|(?:['\"`]|/\*).*|\{\s*(?P<parameter>[A-Za-z_]\w*)\s*:|\w+|.",
     re.DOTALL,
 )
 

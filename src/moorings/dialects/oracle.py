@@ -82,7 +82,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 """The server's or the driver's code, or a word for what kept us from the server."""
 
 DECLARES = re.compile(
-    r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*WITH(?:\s|--[^\n]*\n?|/\*.*?\*/)+(?:FUNCTION|PROCEDURE)\b",
+    r"(?:\s|\(|--[^\n]*+\n?|(?>/\*.*?\*/))*+WITH(?:\s|--[^\n]*+\n?|(?>/\*.*?\*/))++(?:FUNCTION|PROCEDURE)\b",
     re.DOTALL | re.IGNORECASE,
 )
 """A query with a procedure of its own, whose transaction may be autonomous: then it writes, whatever ours is."""
@@ -143,7 +143,7 @@ class Oracle(BaseDialect):
 
     def said(self, error: BaseException) -> str:
         """The words, without the driver's ids of connections and addresses of help."""
-        return re.sub(r" \(CONNECTION_ID=[^)]*\)|\s*Help: \S+", "", str(error))
+        return re.sub(r" \(CONNECTION_ID=[^()]*+\)|(?<!\s)\s*+Help: \S+", "", str(error))
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-oracle."""

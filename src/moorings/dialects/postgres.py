@@ -52,9 +52,7 @@ class Postgres(BaseDialect):
         if isinstance(error, (ConnectionError, TimeoutError)):  # on the way to the server, before libpq
             return failure(error)
         text = str(error)
-        if re.search(r"(database|role) \".*\" does not exist\n?$", text) and (
-            "Failed to connect" in text or FAILED in text
-        ):
+        if _ends_with_what_is_missing(text) and ("Failed to connect" in text or FAILED in text):
             return "3D000" if 'FATAL:  database "' in text else "28P01"
         state = getattr(error, "sqlstate", None) or _last(re.findall(r"SQLSTATE: (\w{5})", text))
         return key_of(text.partition("\nLINE ")[0], state) or (
@@ -100,10 +98,17 @@ class Postgres(BaseDialect):
 
 def _silent(text: str) -> str | None:
     """What a statement was to which the server said neither an error nor a result."""
-    if not re.search(r"Failed to execute query '.*': $|Must SetSqlQuery", text, re.DOTALL):
+    says_nothing = "Failed to execute query '" in text and text.removesuffix("\n").endswith("': ")
+    if not says_nothing and "Must SetSqlQuery" not in text:
         return None
     return "copy" if re.search(r"\bstd(in|out)\b", text, re.IGNORECASE) else "empty"
 
 
 def _last(found: list[str]) -> str | None:
     return found[-1] if found else None
+
+
+def _ends_with_what_is_missing(text: str) -> bool:
+    """Whether a text's last line ends like `database "x" does not exist`; names may have any character."""
+    line = text.removesuffix("\n").rpartition("\n")[2]
+    return line.endswith('" does not exist') and ('database "' in line or 'role "' in line)

@@ -27,6 +27,8 @@ NO_COPY_SQLSTATES = ("42601", "0A000")
 """What COPY says of statements that it does not take, such as SHOW and EXPLAIN."""
 NO_CURSOR_SQLSTATES = ("42601", "42P11", "0A000")
 """What DECLARE says of statements that cannot have a cursor, such as those that write."""
+FIRST_ROWS = 256
+"""Rows that a cursor gives before it is known how large they are."""
 SPACE = " \t\r\n;"
 
 
@@ -160,9 +162,8 @@ class PostgresSession(Session):
                     raise
                 self._begin(statement)
             else:
-                fetch = f"FETCH {statement.batch_rows} FROM moorings"
-                first = self._execute(fetch, copy=False)
-                return first.schema, self._fetched(fetch, first, commit=not statement.read_only)
+                first = self._execute(_fetch(FIRST_ROWS), copy=False)
+                return first.schema, self._fetched(statement, first)
         reader = self._execute(sql, values, copy=False)
         return reader.schema, reader
 
@@ -176,17 +177,19 @@ class PostgresSession(Session):
         columns = [_value(value, field.type) for value, field in zip(parameters, wanted, strict=True)]
         return pa.record_batch(columns, names=[str(place) for place in range(len(columns))])
 
-    def _fetched(self, fetch: str, first: pa.RecordBatchReader, *, commit: bool) -> Iterator[pa.RecordBatch]:
+    def _fetched(self, statement: Statement, first: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The rows of the cursor. What is fetched at once arrives as a whole, so its size is that of the last ones."""
         reader = first
         while True:
-            rows = 0
+            rows = size = 0
             for batch in reader:
-                rows += batch.num_rows
+                rows, size = rows + batch.num_rows, size + batch.nbytes
                 yield batch
             if not rows:
                 break
-            reader = self._execute(fetch, copy=False)
-        if commit:
+            fitting = max(1, statement.limits.batch * rows // max(1, size))
+            reader = self._execute(_fetch(min(statement.batch_rows, fitting)), copy=False)
+        if not statement.read_only:
             self._run("COMMIT")
 
     def _watched(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
@@ -262,6 +265,10 @@ class PostgresSession(Session):
                 self._cursor.close()
         with contextlib.suppress(Exception):
             self._connection.close()
+
+
+def _fetch(rows: int) -> str:
+    return f"FETCH {rows} FROM moorings"
 
 
 def _bare(sql: str) -> str:

@@ -70,6 +70,7 @@ class Wire(Connection):
         self.encrypted = self._ours.encrypted
         self.transport = transport(config, mode_in_force(config), encrypted=self.encrypted)
         self.pending = False
+        self._most_bytes = surroundings.limits.buffer
         try:
             super().__init__(
                 user=config.username or "",
@@ -145,6 +146,8 @@ class Wire(Connection):
             code, length = struct.unpack("!ci", head)
             if code not in self.message_types:  # such as what COPY to the client begins with
                 raise errors.StatementRefused(message="The server answers with what is no result. Send a query.")
+            if length > self._most_bytes:
+                raise errors.ResultTooLarge.of("A row of the result", self._most_bytes)
             self.message_types[code](self._read(length - 4), cursor)
             size += length
             self.pending = code != READY_FOR_QUERY

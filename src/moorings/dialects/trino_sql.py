@@ -10,7 +10,7 @@ from moorings.dialects.base import Statement
 from moorings.dialects.statements import trimmed
 
 TOKEN = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<blank>\s+|;|--[^\n]*|/\*.*?\*/)|\w+|.",
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?P<blank>\s+|;|--[^\n]*|/\*.*?\*/)|(?:['\"]|/\*).*|\w+|.",
     re.DOTALL,
 )
 
