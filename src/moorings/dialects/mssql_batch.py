@@ -23,6 +23,7 @@ TOKENS = re.compile(
     rf"(?P<skipped>{QUOTED}|{LINE_COMMENT}|{ESCAPE})|(?P<comment>/\*|\*/)|(?P<word>[\w@#$.]+|\{{|\?)", re.IGNORECASE
 )
 
+BOUNDS = re.compile(r"(?P<comment>/\*|\*/)")
 FIRST_WORDS = frozenset({"SELECT", "WITH", "DECLARE", "SET", "IF", "WHILE", "PRINT", "WAITFOR"})
 """What a batch that reads may begin with; any other first word writes, or may be the name of a procedure."""
 NO_READ = errors.StatementRefused(
@@ -47,12 +48,10 @@ NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.
 def words(batch: str) -> Iterator[str]:
     """The words, marks and braces that may begin a call, outside of quotes and comments (which nest); in upper case."""
     depth, place = 0, 0
-    while found := TOKENS.search(batch, place):
+    while found := (BOUNDS if depth else TOKENS).search(batch, place):  # a quote in a comment opens nothing
         place = found.end()
         if found["comment"]:
             depth = depth + 1 if found["comment"] == "/*" else max(0, depth - 1)
-        elif depth:
-            place = found.start() + 1 if found["skipped"] else place  # a quote in a comment opens nothing
         elif not found["skipped"]:
             yield found[0].upper()
 
