@@ -43,6 +43,7 @@ from moorings.catalog.models import CatalogChange
 from moorings.connections.revisions import Revisions
 from moorings.db import Database
 from moorings.dbt.service import erase as erase_dbt
+from moorings.engine import egress
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
 from moorings.health.models import HealthChange
@@ -217,7 +218,12 @@ def _duties(
         )
         yield Duty("health", often, prober.probe_due)
     if url is not None:
-        webhook = Webhook(database, url.get_secret_value(), secret.get_secret_value() if secret else None)
+        webhook = Webhook(
+            database,
+            url.get_secret_value(),
+            secret.get_secret_value() if secret else None,
+            egress.for_operator(settings),
+        )
         yield Duty("webhook", often, webhook.deliver_due)
 
 

@@ -155,8 +155,7 @@ class Settings(BaseSettings):
     )
     ca_bundle: FilePath | None = Field(
         None,
-        description="File with the certificate authorities, in PEM, that replace the system's. The shell's "
-        "SSL_CERT_FILE and REQUESTS_CA_BUNDLE do not count.",
+        description="File with certificate authorities, in PEM, in place of the system's and of the shell's settings.",
     )
     credential_dirs: str = Field(
         "",
@@ -376,3 +375,25 @@ def handed(variable: str) -> str | None:
 def receive(secret: Mapping[str, str]) -> None:
     """Use these secret settings from now on."""
     _received.update(secret)
+
+
+KEPT = frozenset(
+    {
+        *("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "COLUMNS", "NO_COLOR", "VIRTUAL_ENV"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMROOT"),
+    }
+)
+KEPT_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
+"""What a process keeps of its environment once it serves: nothing that names a login, a proxy or a driver's file."""
+
+
+def leave_environment(settings: Settings) -> None:
+    """Take from this process what drivers would read: the shell's variables and home. Theirs is empty, in DATA_DIR."""
+    for name in list(os.environ):
+        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+            del os.environ[name]
+    home = settings.data_dir.absolute() / "home"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["HOME"] = str(home)
+    if settings.ca_bundle is not None:
+        os.environ["SSL_CERT_FILE"] = str(settings.ca_bundle.absolute())

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hmac
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import delete, select, update
 
 from moorings import clock
 from moorings.db import Database
+from moorings.dialects.https import fetch
+from moorings.dialects.network import Network
+from moorings.errors import MooringsError
 from moorings.health.models import Delivery
-
-if TYPE_CHECKING:
-    import httpx
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +43,17 @@ class Webhook:
     db: Database
     url: str
     secret: str | None
+    network: Network = field(default_factory=Network)
+    """The way to what the operator names."""
 
     async def deliver_due(self) -> None:
         """Send what is due, and keep what did not arrive for later."""
         if not await self.db.finds(select(Delivery.id).where(Delivery.next_at <= clock.now())):
             return
-        import httpx  # only who has a webhook pays for it
-
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False) as client:
-            for _ in range(BATCH):
-                if (delivery := await self._claim()) is None:
-                    return
-                await self._settle(delivery, await self._send(client, delivery))
+        for _ in range(BATCH):
+            if (delivery := await self._claim()) is None:
+                return
+            await self._settle(delivery, await self._send(delivery))
 
     async def _claim(self) -> Delivery | None:
         """One message at a time, so that no claim lapses while others are sent."""
@@ -64,20 +65,28 @@ class Webhook:
                 delivery.next_at = now + CLAIMED
         return delivery
 
-    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> str | None:
+    async def _send(self, delivery: Delivery) -> str | None:
         """What kept a message from arriving, in a word; None when it arrived. The address may hold secrets itself."""
-        import httpx
-
         headers = {"content-type": "application/json"} | signed(self.secret, delivery.id, clock.now(), delivery.body)
+        parts = urlsplit(self.url)
+        if parts.username:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        post = functools.partial(
+            fetch,
+            self.network,
+            self.url,
+            method="POST",
+            body=delivery.body,
+            headers=headers,
+            timeout_seconds=ANSWER_SECONDS,
+        )
         try:
-            # The client's own patience starts anew with every byte; and of the answer, only the status counts.
-            async with (
-                asyncio.timeout(ANSWER_SECONDS),
-                client.stream("POST", self.url, content=delivery.body, headers=headers) as answer,
-            ):
-                return None if answer.is_success else f"status {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as refused:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                status = (await asyncio.to_thread(post)).status
+        except (OSError, HTTPException, MooringsError) as refused:
             return type(refused).__name__
+        return None if 200 <= status < 300 else f"status {status}"
 
     async def _settle(self, delivery: Delivery, refused: str | None) -> None:
         attempts = delivery.attempts + 1
