@@ -22,7 +22,6 @@ import pytest
 
 from moorings import dialects
 from moorings.api import body, negotiation
-from moorings.api.scim import grammar, vocabulary
 from moorings.dialects import (
     athena_reading,
     clickhouse_sql,
@@ -336,7 +335,6 @@ BY_HAND: dict[str, Callable[[str], object]] = {
     "faults.redact short": lambda text: faults.redact(text, ["ab", "a"]),
     "negotiation.choose": ignoring(negotiation.choose),
     "body.decode": ignoring(lambda text: body.decode(text.encode("utf-8", "replace"))),
-    "scim.grammar": ignoring(lambda text: grammar.parse(text, vocabulary.USERS), grammar.FilterError),
     **dict(of_dialects()),
 }
 """Tokenizers by hand, and expressions whose pattern depends on what is given."""
