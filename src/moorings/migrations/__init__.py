@@ -19,7 +19,7 @@ from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision this code is written for."""
 
 

@@ -7,8 +7,8 @@ import unicodedata
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 KEYS = (("users", "email_key"), ("users", "name_key"), ("user_groups", "name_key"))
 UNIQUE = (("users", "email_key"), ("user_groups", "name_key"))
