@@ -18,8 +18,9 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.databricks_faults import FAULTS, fault_key
+from moorings.dialects.databricks_faults import FAULTS, error_class, fault_key
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import Port
 from moorings.dialects.places import matching
 from moorings.dialects.required import Login, Need, always
@@ -71,6 +72,13 @@ class Databricks(BaseDialect):
     def fault_key(self, error: BaseException) -> str | None:
         """The server's error class, an HTTP status, or a word for what went wrong on the way."""
         return fault_key(error)
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, where they came as its protocol has them; of any other answer, the status alone."""
+        if error_class(error) or type(error).__name__ in ("ServerOperationError", "DatabaseError"):
+            return str(error)
+        status = (getattr(error, "context", None) or {}).get("http-code")
+        return f"HTTP status {status}" if isinstance(status, int) else of_transport(error)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-databricks."""
