@@ -20,16 +20,19 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.failures import of_transport
 from moorings.dialects.fields import RsaKey, said
 from moorings.dialects.hosts import BLANKS
 from moorings.dialects.places import Place
 from moorings.dialects.required import Login, Need, always
-from moorings.dialects.snowflake_faults import FAULTS, fault_key
+from moorings.dialects.snowflake_faults import FAULTS, TELLTALES, fault_key
 from moorings.dialects.urls import HttpsUrl
 
 USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
 DOMAIN = "snowflakecomputing.com"
 TLS_PORT = 443
+LAST_OF_DRIVER = 99
+"""Numbers of errors up to here are the driver's own."""
 
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -113,7 +116,10 @@ class Snowflake(BaseDialect):
     def said(self, error: BaseException) -> str:
         """The server's words and its number, without the driver's own ids of the request."""
         number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
-        return f"{text} ({number:06d})" if isinstance(number, int) and number > 0 else text
+        if isinstance(number, int) and number > LAST_OF_DRIVER:
+            return f"{text} ({number:06d})"
+        told = next((telltale for telltale, _ in TELLTALES if telltale in text), "")
+        return of_transport(error) or told  # the driver's own texts may quote any answer
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""
