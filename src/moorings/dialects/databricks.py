@@ -77,7 +77,8 @@ class Databricks(BaseDialect):
         """The server's words, where they came as its protocol has them; of any other answer, the status alone."""
         if error_class(error) or type(error).__name__ in ("ServerOperationError", "DatabaseError"):
             return str(error)
-        status = (getattr(error, "context", None) or {}).get("http-code")
+        context: Mapping[str, Any] = getattr(error, "context", None) or {}
+        status = context.get("http-code")
         return f"HTTP status {status}" if isinstance(status, int) else of_transport(error)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
