@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from trino.client import TrinoQuery
 
 from moorings import errors
 from moorings.dialects.base import Session, Statement, Surroundings
@@ -128,10 +129,17 @@ class TestTransactions:
         assert transactions() == before
 
     def test_one_that_a_statement_or_an_error_ended_is_no_fault(self, engine: Warehouse, session: Session) -> None:
-        session.query(Statement("COMMIT")).read_all()
+        session.query(Statement("SELECT 2 AS a"))
+        list(TrinoQuery(session._transaction, "COMMIT").execute())  # past the fence
+        assert session.reset()
         with pytest.raises(Exception, match="no_such_table"):
             session.query(Statement("SELECT * FROM no_such_table"))
         assert session.query(Statement("SELECT 1 AS a")).read_all().to_pylist() == [{"a": 1}]
+
+    def test_no_statement_ends_its_own(self, engine: Warehouse, session: Session) -> None:
+        for sql in ("COMMIT", "ROLLBACK"):
+            with pytest.raises(errors.ReadOnly):
+                session.query(Statement(sql))
 
     def test_a_statement_that_may_write_has_none(self, rows: Callable[..., Rows], engine: Warehouse) -> None:
         rows("SELECT 2 AS free", read_only=False)
