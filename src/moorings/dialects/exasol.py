@@ -70,7 +70,7 @@ class Exasol(BaseDialect):
     FAULTS = FAULTS
 
     def address(self, config: Any) -> tuple[str, int] | None:
-        """The host without its fingerprint; None for several hosts, of which the driver takes any."""
+        """The host without its fingerprint; None for several hosts, each of which is checked when it is dialled."""
         host = config.host.partition("/")[0]
         return None if ".." in host or "," in host else (host, config.port)
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 from exasol.telemetry import client as telemetry
-from pyexasol import ExaConnection, ExaError
+from pyexasol import ExaError
 
 from moorings import errors
 from moorings.dialects import exasol_structure
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.exasol import Config
 from moorings.dialects.exasol_types import arrow_type, column
+from moorings.dialects.exasol_wire import Wire
 from moorings.dialects.reading import BRACKETS, first_word, require_reading
 from moorings.dialects.statements import without_end
 from moorings.dialects.structure import Plan, Scope, Table
@@ -202,7 +203,7 @@ class ExasolSession(Session):
             self._connection.close()
 
 
-def _login(config: Config, surroundings: Surroundings) -> ExaConnection:
+def _login(config: Config, surroundings: Surroundings) -> Wire:
     """Connect without telemetry, and without telling the name of the operating system's user."""
     telemetry.disable()
     context = tls_context(config, surroundings.network)
@@ -211,14 +212,15 @@ def _login(config: Config, surroundings: Surroundings) -> ExaConnection:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     where = f"{host}/{fingerprint}" if fingerprint else host
     try:
-        return ExaConnection(
+        return Wire(
+            surroundings.network,
             dsn=f"{where}:{config.port}",
             user=config.username,
             password=config.secrets().get("password", ""),
             connection_timeout=surroundings.connect_timeout_seconds,
             socket_timeout=SILENCE_SECONDS,
             encryption=True,
-            resolve_hostnames=".." in host or "," in host,  # or the driver looks for the canonical name's certificate
+            resolve_hostnames=True,
             websocket_sslopt={"context": context},
             client_name=surroundings.application_name,
             client_os_username=surroundings.application_name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ import oracledb
 import pyarrow as pa
 
 from moorings import errors
-from moorings.dialects import oracle_structure
+from moorings.dialects import network, oracle_structure
 from moorings.dialects.arrow import narrow, narrow_schema
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.oracle import Config, check_reads, first_word, parameters
@@ -23,23 +24,43 @@ from moorings.dialects.structure import Plan, Scope, Table, joined
 
 T = TypeVar("T")
 
+FIELDS = ("host", "port")
 SHORTEST_TIMEOUT_MS = 1
 LOGOUT_SECONDS = 2.0
 """How long the server may take to hear of a logout, before it is left without one."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that knows what was opened in it: the driver leaves a server of another name without hanging up."""
+    """An event loop that dials for the driver, and knows what was opened in it.
 
-    def __init__(self) -> None:
+    The driver resolves the first host by itself and asks for its addresses; for the addresses that a listener redirects
+    to, it asks as the listener names them. It leaves a server of another name without hanging up.
+    """
+
+    def __init__(self, surroundings: Surroundings, addresses: Sequence[str], port: int) -> None:
         super().__init__()
         self._opened: list[asyncio.BaseTransport] = []
+        self._network, self._seconds = surroundings.network, surroundings.connect_timeout_seconds
+        self._checked, self._port = addresses, port
+        self.refusal: errors.WarehouseError | None = None
+        """Why the last place that the driver asked for was not dialled; None when it was."""
 
-    async def create_connection(self, *to: Any, **how: Any) -> Any:
-        """Connect, and remember it."""
-        transport, protocol = await super().create_connection(*to, **how)
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **how: Any) -> Any:
+        """Connect to an address that the rules allow, and remember it."""
+        wire = self._dialled(host, port)
+        transport, protocol = await super().create_connection(protocol_factory, sock=wire, **how)
         self._opened.append(transport)
         return transport, protocol
+
+    def _dialled(self, host: str, port: int) -> socket.socket:
+        self.refusal = None
+        if port == self._port and host in self._checked:
+            return network.dial([host], port, self._seconds)
+        try:
+            return self._network.connect(host, port, self._seconds, *FIELDS)
+        except errors.WarehouseError as refusal:
+            self.refusal = refusal
+            raise ConnectionRefusedError from refusal  # the driver goes on to the next address
 
     def end(self) -> None:
         """Hang up whatever is still open, and close; a loop that ends before it sees that leaves sockets open."""
@@ -66,12 +87,16 @@ class OracleSession(Session):
         self._zone = config.session_zone
         self._unread = False
         self.encrypted = config.encrypts
-        self._loop = _Loop()
+        host, port = config.host or "", config.port or 0
+        addresses = surroundings.network.check(host, port, config.database, *FIELDS)
+        self._loop = _Loop(surroundings, addresses, port)
         self._connection: oracledb.AsyncConnection | None = None
         try:
             self._await(self._login(config, surroundings))
-        except BaseException:
+        except BaseException as error:
             self._loop.end()
+            if self._loop.refusal is not None:
+                raise self._loop.refusal from error
             raise
 
     def _await(self, work: Coroutine[Any, Any, T]) -> T:

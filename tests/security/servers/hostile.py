@@ -56,9 +56,9 @@ class Hostile(ABC):
         return wire
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Self]:
+    def running(self, address: str = "127.0.0.1", port: int = 0) -> Iterator[Self]:
         """Listen for the block; raises what went wrong in `serve`."""
-        with socket.create_server(("127.0.0.1", 0)) as self._listener:
+        with socket.create_server((address, port)) as self._listener:
             self.port = self._listener.getsockname()[1]
             accepting = threading.Thread(target=self._accept, daemon=True)
             accepting.start()
