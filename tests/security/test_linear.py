@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import importlib
 import itertools
 import re
@@ -360,7 +361,8 @@ def _too_slow(*_: object) -> None:
 def seconds(run: Callable[[str], object], text: str, most: float = MOST_SECONDS) -> float:
     """The processor time that a text takes; `re` looks for signals while it matches, so none takes for ever."""
     before = signal.signal(signal.SIGVTALRM, _too_slow)
-    started = time.process_time()
+    started = time.thread_time()
+    gc.disable()  # a look at all of the tests' objects takes longer than most texts
     signal.setitimer(signal.ITIMER_VIRTUAL, most)
     try:
         run(text)
@@ -368,8 +370,9 @@ def seconds(run: Callable[[str], object], text: str, most: float = MOST_SECONDS)
         return most
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        gc.enable()
         signal.signal(signal.SIGVTALRM, before)
-    return time.process_time() - started
+    return time.thread_time() - started
 
 
 def check(run: Callable[[str], object]) -> None:
@@ -377,10 +380,10 @@ def check(run: Callable[[str], object]) -> None:
     for _, recipe in took[-WORST_TEXTS:]:
         half, whole = made(recipe, HALF), made(recipe, WHOLE)
         first, second = seconds(run, half), seconds(run, whole)
-        if second > max(0.1, MOST_GROWTH * first):  # once more, should the machine have been busy
+        if second > max(0.3, MOST_GROWTH * first):  # once more, should the machine have been busy
             first, second = seconds(run, half), seconds(run, whole)
         assert second < MOST_SECONDS, f"{recipe} takes {second:.3f} s"
-        assert second < max(0.1, MOST_GROWTH * first), f"{recipe} takes {first:.3f} s, and {second:.3f} s twice as long"
+        assert second < max(0.3, MOST_GROWTH * first), f"{recipe} takes {first:.3f} s, and {second:.3f} s twice as long"
 
 
 def small_seconds(run: Callable[[str], object], recipe: Recipe) -> float:

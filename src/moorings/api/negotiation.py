@@ -6,6 +6,7 @@ quality the one that is named more exactly wins, then the one that is named firs
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ def _codec(wanted: Sequence[str]) -> str | None:
     return next((codec for codec in wanted if codec in CODECS), None)
 
 
+MOST_RANGES = 100
+"""Browsers send ten; those behind do not count."""
 # A quote that nobody closes reaches to the end: a pattern that could fail here would take quadratic time.
 _PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.?)*(?:"|$))+'
 _ELEMENTS = re.compile(_PART.format(separator=","), re.DOTALL)
@@ -81,7 +84,7 @@ _PARAMETERS = re.compile(_PART.format(separator=";"), re.DOTALL)
 
 
 def _parsed(accept: str) -> list[_Range]:
-    elements = [element for element in _ELEMENTS.findall(accept) if element.strip()]
+    elements = [found[0] for found in itertools.islice(_ELEMENTS.finditer(accept), MOST_RANGES) if found[0].strip()]
     return [_range(element, position) for position, element in enumerate(elements)]
 
 

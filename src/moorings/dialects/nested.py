@@ -16,14 +16,14 @@ def taken_apart(native: str) -> tuple[str, list[str]]:
 
 def arguments(text: str) -> list[str]:
     """What stands between the outermost commas."""
-    found, depth = [""], 0
+    found, depth = [list[str]()], 0
     for part in PART.findall(text):
         depth += {"(": 1, ")": -1}.get(part, 0)
         if part == "," and depth == 0:
-            found.append("")
+            found.append([])
         else:
-            found[-1] += part
-    return [each.strip() for each in found]
+            found[-1].append(part)
+    return ["".join(parts).strip() for parts in found]
 
 
 def field(argument: str) -> tuple[str | None, str]:
