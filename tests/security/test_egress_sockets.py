@@ -17,6 +17,7 @@ from moorings import dialects
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
 from tests.security.servers.hostile import Certificate, Hostile
+from tests.warehouses.servers import hana_wire
 from tests.warehouses.servers.process import certificate as new_certificate
 
 REFUSED, ALLOWED = "127.0.0.2", "127.0.0.1"
@@ -85,7 +86,7 @@ def code(report: TestReport) -> str | None:
     return report.failure.code
 
 
-DIALLED = ("redshift", "oracle", "exasol")
+DIALLED = ("redshift", "oracle", "exasol", "sap_hana")
 
 
 @pytest.mark.parametrize("dialect", DIALLED)
@@ -174,4 +175,40 @@ class TestOracle:
         with Silent().running() as node, names(monkeypatch, node=[[ALLOWED], [REFUSED]]):
             with RedirectingListener("node.test", node.port).running() as server:
                 probe("oracle", "localhost", server.port)
+            assert node.dials == 1
+
+
+class RedirectingHana(Hostile):
+    """A system database that says a tenant is on another host."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__()
+        self.place, self.asked = (host, port), 0
+
+    def serve(self, wire: socket.socket) -> None:
+        """Answer the one question."""
+        if not wire.recv(14):
+            return
+        wire.sendall(b"\x04\x14\x00\x04\x01\x00\x00\x01")
+        if wire.recv(4096):
+            self.asked += 1
+            host, port = self.place
+            options = hana_wire.option(2, host) + hana_wire.option(3, port) + hana_wire.option(4, False)
+            part = hana_wire.part(hana_wire.PART_DATABASE_CONNECT_INFO, options, 3)
+            wire.sendall(hana_wire.reply(0, [part]))
+            wire.recv(1)
+
+
+class TestHana:
+    def test_the_host_of_a_tenant_is_a_dial_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with canary() as refused, names(monkeypatch, node=[[REFUSED]]):
+            for host in (REFUSED, "node.test"):
+                with RedirectingHana(host, refused.port).running() as server:
+                    assert code(probe("sap_hana", "localhost", server.port, sslMode="disable")) == "egress_refused"
+                    assert server.asked == 1
+
+    def test_a_host_that_is_allowed_is_dialled_at_the_checked_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with Silent().running() as node, names(monkeypatch, node=[[ALLOWED], [REFUSED]]):
+            with RedirectingHana("node.test", node.port).running() as server:
+                probe("sap_hana", "localhost", server.port, sslMode="disable")
             assert node.dials == 1

@@ -17,20 +17,18 @@ from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config import ConnectionConfig
 from moorings.dialects.fields import Port
+from moorings.dialects.hosts import in_url
 from moorings.dialects.places import matching
 from moorings.dialects.required import Need, always
+from moorings.dialects.sap_hana_tenant import HUNG_UP, locate
 from moorings.dialects.ssl_modes import may_send_password, mode_in_force, verifies
+from moorings.dialects.tls import NETWORK_FAULTS, failure
 
 SLACK_SECONDS = 60
 """How long the server may be silent beyond the time limit of statements before the network counts as dead."""
 
-HUNG_UP = errors.TlsRefused(
-    "ssl_mode",
-    "host",
-    message="The server hung up before the login. Check whether it wants TLS (sslMode), and whether it lets this"
-    " machine's address in, as SAP HANA Cloud asks.",
-)
 FAULTS: Mapping[str, errors.WarehouseError] = {
+    **NETWORK_FAULTS,
     "unresolved": errors.HostNotFound("host"),
     "refused": errors.PortClosed("host", "port"),
     "timeout": errors.ConnectTimeout("host", "port"),
@@ -122,7 +120,7 @@ class SapHana(BaseDialect):
         code = getattr(error, "errorcode", None)
         text = str(error)
         if code is None:
-            return None
+            return failure(error)
         if code == CONNECT_FAILED:
             return next((key for telltale, key in TELLTALES if telltale in text), "unreachable")
         if code in BY_NUMBER:
@@ -147,23 +145,29 @@ class SapHana(BaseDialect):
 
 def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     """What the driver needs to log in, as its properties; times are in milliseconds."""
+    host, port = config.host or "", config.port or 0
+    if config.database:
+        host, port = locate(config, surroundings, config.database)
+    addresses = surroundings.network.addresses(host, port, "host", "port")
     mode, authorities = mode_in_force(config), config.ssl_root_cert or surroundings.network.ca_bundle
     milliseconds = int(surroundings.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
-        "address": config.host,
-        "port": config.port,
+        "address": in_url(addresses[0])
+        if len(addresses) == 1
+        else ",".join(f"{in_url(address)}:{port}" for address in addresses),
+        "port": port,
         "user": config.username,
         "password": config.secrets().get("password", ""),
-        "databaseName": config.database,
         "authenticationMethods": None if may_send_password(config, mode) else CHALLENGES,
         "encrypt": mode != "disable",
         "sslValidateCertificate": verifies(mode),
-        "sslHostNameInCertificate": "*" if mode == "verify-ca" else None,
+        "sslHostNameInCertificate": "*" if mode == "verify-ca" else host,
+        "sslSNIHostname": host,
         "sslTrustStore": authorities if verifies(mode) else None,
         "sslUseDefaultTrustStore": authorities is None,
         "connectTimeout": milliseconds,
         "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,
         "reconnect": False,  # a session that comes back silently has lost its settings
-        "distribution": "OFF",
+        "distribution": "OFF",  # else answers name further servers, and the driver dials them by itself
     }
     return {name: value for name, value in values.items() if value is not None}
