@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import servers
-from tests.warehouses.servers import clickhouse as chdb
-from tests.warehouses.servers.mariadb import ask, mariadb
-from tests.warehouses.servers.postgresql import postgresql
+from tests.warehouses.clickhouse import server as chdb
+from tests.warehouses.mariadb.server import ask, mariadb
+from tests.warehouses.postgres.server import postgresql
 from tests.warehouses.servers.process import Server
 
 ROWS = 1_000_000

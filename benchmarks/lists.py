@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import load, report, seed, servers
 from benchmarks.servers import Running
-from tests.warehouses.servers.postgresql import postgresql
+from tests.warehouses.postgres.server import postgresql
 
 SMALL, LARGE = 25, 10_000
 LIST = "/api/v1/connections"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 from tests.warehouses.servers.process import Server
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ from typing import Any
 import typer.main
 
 from moorings import dialects, errors
-from moorings.api import openapi, problems
+from moorings.api.http import openapi, problems
 from moorings.app import ROUTES
 from moorings.cli import app
 from moorings.dialects.base import Dialect

@@ -24,13 +24,15 @@ from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.settings import Settings
 
-SERVERS = Path(__file__).parent / "warehouses" / "servers"
+WAREHOUSES = Path(__file__).parent / "warehouses"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the fixture of each server known to every test; stubs that fixtures start as processes are no plugins."""
     names = ["tests.terminal"]
-    names += [f"tests.warehouses.servers.{path.stem}" for path in SERVERS.glob("[a-z]*.py") if "stub" not in path.stem]
+    shared = [path for path in WAREHOUSES.glob("servers/[a-z]*.py") if "stub" not in path.stem]
+    found = [*shared, *WAREHOUSES.glob("*/server.py")]
+    names += [f"tests.warehouses.{path.parent.name}.{path.stem}" for path in found]
     for name in names:
         config.pluginmanager.register(importlib.import_module(name), name)
 
@@ -164,7 +166,7 @@ def service(serve: Callable[..., Service]) -> Service:
 @pytest.fixture(scope="session")
 def new_database(postgres_server: Any) -> Callable[[], str]:
     """Make an empty database on a real PostgreSQL; returns its address, as MOORINGS_DATABASE_URL takes it."""
-    from tests.warehouses.servers.postgresql import login
+    from tests.warehouses.postgres.server import login
 
     numbers = itertools.count(1)
 

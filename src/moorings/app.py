@@ -15,7 +15,12 @@ from starlette.types import ASGIApp
 from moorings import clock
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api import (
+from moorings.api.http import metrics, routing
+from moorings.api.http.limits import RateLimits
+from moorings.api.http.lingering import Lingering
+from moorings.api.http.paths import SegmentedPaths
+from moorings.api.http.state import Services
+from moorings.api.resources import (
     attributes,
     catalog,
     connections,
@@ -26,19 +31,13 @@ from moorings.api import (
     health,
     jobs,
     keys,
-    metrics,
     pages,
     queries,
     roles,
-    routing,
     schedules,
 )
-from moorings.api.limits import RateLimits
-from moorings.api.lingering import Lingering
-from moorings.api.paths import SegmentedPaths
 from moorings.api.scim import endpoint as scim
 from moorings.api.scim import routes as scim_routes
-from moorings.api.state import Services
 from moorings.catalog.models import CatalogChange
 from moorings.connections.revisions import Revisions
 from moorings.db import Database

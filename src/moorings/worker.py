@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from moorings import clock
-from moorings.api import metrics
+from moorings.api.http import metrics
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.errors import LeaseLost, MooringsError

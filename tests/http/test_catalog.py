@@ -19,8 +19,8 @@ from moorings.access.policy import Role
 from moorings.catalog.content import contents
 from moorings.catalog.snapshots import store
 from moorings.connections.models import Connection
-from moorings.dialects.structure import Column, Table
-from tests.warehouses.servers.postgresql import login
+from moorings.dialects.introspection import Column, Table
+from tests.warehouses.postgres.server import login
 
 USED = "moorings-connection-id"
 

@@ -24,7 +24,7 @@ from moorings.jobs.leases import Leased
 from moorings.jobs.models import Job
 from moorings.jobs.service import enqueue
 from moorings.queries import owners
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 from tests.warehouses.servers.process import free_port
 
 UNKNOWN = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from moorings.db import PostgresVersion
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 
 class Outage:

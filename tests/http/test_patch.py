@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.connections.models import Connection
-from moorings.dialects.bigquery import SERVICE_ACCOUNT_KEYS
+from moorings.dialects.bigquery.config import SERVICE_ACCOUNT_KEYS
 
 BOTH = "Updated connection default role and user attribute settings."
 ENVIRONMENT = "Updated environment user attribute settings."

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.api.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON
+from moorings.api.http.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON
 from moorings.queries.models import RunningQuery
 
 MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}

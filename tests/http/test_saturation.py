@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from moorings.api import openapi
+from moorings.api.http import openapi
 from moorings.app import ROUTES
 from tests.conftest import API, TOKEN
 

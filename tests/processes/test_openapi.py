@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from moorings.api import openapi
+from moorings.api.http import openapi
 from moorings.app import ROUTES
 from tests.processes.conftest import TOKEN
 

@@ -24,7 +24,7 @@ from moorings.secrets import Keyset
 from moorings.settings import Settings
 from tests.processes.conftest import TOKEN, Replicas
 from tests.terminal import Terminal
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 ROUNDS = 60
 

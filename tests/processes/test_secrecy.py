@@ -114,7 +114,7 @@ def _refresh(seen: Seen, path: str) -> Any:
 
 def _a_login_that_works(seen: Seen, server: Any) -> None:
     """A role of the warehouse whose password is the sentinel: tests pass, statements fail in the driver."""
-    from tests.warehouses.servers.postgresql import login
+    from tests.warehouses.postgres.server import login
 
     with login(server) as connection:
         quoted = SENTINEL.replace("'", "''")

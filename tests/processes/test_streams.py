@@ -20,12 +20,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access.models import ApiKey
-from moorings.api.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON
+from moorings.api.http.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON
 from moorings.queries import owners
 from moorings.queries.models import RunningQuery
 from moorings.settings import Settings
 from tests.processes.conftest import TOKEN, Replica, Replicas
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}
 ID = "moorings-query-id"

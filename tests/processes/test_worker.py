@@ -14,7 +14,7 @@ import pytest
 
 from tests.processes.conftest import Replica
 from tests.terminal import Terminal, Working
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 POLL = {"WORKER_POLL_SECONDS": 0.1, "HEALTH_PROBE_SECONDS": 0}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from moorings.api.negotiation import FORMATS
+from moorings.api.http.negotiation import FORMATS
 from tests.processes.conftest import TOKEN, Replica
 from tests.processes.conftest import start as start  # the fixture
 from tests.security.memory import MEGABYTE, Memory

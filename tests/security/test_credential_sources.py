@@ -10,7 +10,7 @@ import pytest
 
 from moorings.dialects import credential_files
 from moorings.dialects.base import Surroundings
-from moorings.dialects.bigquery_federation import reason_against
+from moorings.dialects.bigquery.federation import reason_against
 
 IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam:generateAccessToken"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from moorings import dialects, errors
-from moorings.dialects.https import fetch
-from moorings.dialects.network import Network
-from moorings.dialects.relay import Relay
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.https import fetch
+from moorings.dialects.network.relay import Relay
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
 from tests.security.servers.redirecting import answering, canary

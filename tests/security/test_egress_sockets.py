@@ -17,7 +17,7 @@ from moorings import dialects
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
 from tests.security.servers.hostile import Certificate, Hostile
-from tests.warehouses.servers import hana_wire
+from tests.warehouses.sap_hana import wire as hana_wire
 from tests.warehouses.servers.process import certificate as new_certificate
 
 REFUSED, ALLOWED = "127.0.0.2", "127.0.0.1"

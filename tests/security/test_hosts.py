@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import dialects
 from moorings.connections.models import Connection
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.errors import InvalidSettings
 from tests.conformance.test_create import ACCOUNT, VALID
 from tests.security.servers.collector import collecting
@@ -352,7 +352,7 @@ class TestUnixSocket:
 class TestConnectionStrings:
     def test_a_value_of_sql_server_stays_a_value(self) -> None:
         pytest.importorskip("mssql_python", reason="the driver is not installed: pip install 'moorings[mssql]'")
-        from moorings.dialects.mssql_session import _Connection
+        from moorings.dialects.mssql.session import _Connection
 
         connection = object.__new__(_Connection)
         connection._application_name = "moorings"
@@ -381,7 +381,7 @@ class TestNoFieldIsForgotten:
 
     @pytest.mark.parametrize("dialect", dialects.names())
     def test_every_text_of_an_address_has_rules(self, dialect: str) -> None:
-        from moorings.dialects.places import places
+        from moorings.dialects.config.places import places
 
         config = dialects.named(dialect).Config
         urls = [field for field in config.model_fields if field.endswith(("_url", "_location"))]

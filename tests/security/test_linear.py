@@ -22,19 +22,16 @@ from typing import Any
 import pytest
 
 from moorings import dialects
-from moorings.api import body, negotiation
-from moorings.dialects import (
-    athena_reading,
-    clickhouse_sql,
-    faults,
-    mssql_batch,
-    nested,
-    oracle,
-    reading,
-    structure,
-    trino_sql,
-)
+from moorings.api.http import bodies, negotiation
+from moorings.dialects import faults, introspection
+from moorings.dialects import read_only as dialects_read_only
+from moorings.dialects.arrow import nested
+from moorings.dialects.athena import read_only as athena_read_only
 from moorings.dialects.base import Statement
+from moorings.dialects.clickhouse import sql as clickhouse_sql
+from moorings.dialects.mssql import batch
+from moorings.dialects.oracle import statements as oracle_statements
+from moorings.dialects.trino import sql as trino_sql
 from moorings.errors import MooringsError
 
 SOURCE = Path(dialects.__file__).parents[1]
@@ -314,35 +311,35 @@ SECRETS = ("hunter2 and more", "a b", "'" * 20, "aaaaaaaaaaaaaaaaaaaa")
 BY_HAND: dict[str, Callable[[str], object]] = {
     **{
         f"reading.{function.__name__} {style}": ignoring(lambda text, f=function, q=quoted: f(text, quoted=q))
-        for function in (reading.require_reading, reading.first_word)
+        for function in (dialects_read_only.require_reading, dialects_read_only.first_word)
         for style, quoted in (
-            ("standard", reading.STANDARD),
-            ("brackets", reading.BRACKETS),
-            ("backslashes", reading.BACKSLASHES),
+            ("standard", dialects_read_only.STANDARD),
+            ("brackets", dialects_read_only.BRACKETS),
+            ("backslashes", dialects_read_only.BACKSLASHES),
         )
     },
-    "athena_reading.reading": ignoring(athena_reading.reading),
-    "mssql_batch.check_reads": ignoring(mssql_batch.check_reads),
-    "mssql_batch.check_some": ignoring(mssql_batch.check_some),
-    "oracle.check_reads": ignoring(oracle.check_reads),
-    "oracle.first_word": oracle.first_word,
+    "athena_reading.reading": ignoring(athena_read_only.reading),
+    "mssql_batch.check_reads": ignoring(batch.check_reads),
+    "mssql_batch.check_some": ignoring(batch.check_some),
+    "oracle.check_reads": ignoring(oracle_statements.check_reads),
+    "oracle.first_word": oracle_statements.first_word,
     "clickhouse_sql.named": ignoring(lambda text: clickhouse_sql.named(text, ["a"])),
     "trino_sql.executed": lambda text: trino_sql.executed(Statement(text)),
     "nested.arguments": nested.arguments,
     "nested.field": nested.field,
     "nested.taken_apart": ignoring(nested.taken_apart, ValueError),
-    "structure.Scope.takes": lambda text: structure.Scope(schemas=("*a*a*b",)).takes(text),
+    "structure.Scope.takes": lambda text: introspection.Scope(schemas=("*a*a*b",)).takes(text),
     "faults.detail": lambda text: faults.detail(text, SECRETS),
     "faults.redact short": lambda text: faults.redact(text, ["ab", "a"]),
     "negotiation.choose": ignoring(negotiation.choose),
-    "body.decode": ignoring(lambda text: body.decode(text.encode("utf-8", "replace"))),
+    "body.decode": ignoring(lambda text: bodies.decode(text.encode("utf-8", "replace"))),
     **dict(of_dialects()),
 }
 """Tokenizers by hand, and expressions whose pattern depends on what is given."""
 COVERED = {
     "moorings.dialects.faults": "faults.redact short",
-    "moorings.dialects.structure": "structure.Scope.takes",
-    "moorings.dialects.reading": "reading.first_word standard",
+    "moorings.dialects.introspection": "structure.Scope.takes",
+    "moorings.dialects.read_only": "reading.first_word standard",
 }
 """Modules that make expressions at run time → what tests them."""
 

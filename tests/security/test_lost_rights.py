@@ -23,7 +23,7 @@ from moorings.access.policy import Role
 from moorings.settings import Settings
 from tests.processes.conftest import TOKEN, Replica, Replicas
 from tests.terminal import Terminal
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 ARROW, JSON = "application/vnd.apache.arrow.stream", "application/json"
 PROMISED_SECONDS = 1.0

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects import mysql_reading, oracle, postgres_reading, reading
+from moorings.dialects import read_only as dialects_read_only
+from moorings.dialects.mysql import read_only as mysql_read_only
+from moorings.dialects.oracle import statements as oracle_statements
+from moorings.dialects.postgres import read_only as postgres_read_only
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import ENGINES, Warehouse
 
@@ -301,13 +304,13 @@ class TestTexts:
     )
     def test_a_procedure_is_no_query(self, sql: str):
         with pytest.raises((errors.ReadOnly, errors.StatementRefused)):
-            reading.require_query(sql)
+            dialects_read_only.require_query(sql)
 
     @pytest.mark.parametrize(
         "sql", ["SELECT 1", "((select 1))", "-- a\nTABLE t", "/* a */ EXPLAIN ANALYZE SELECT 1", "SHOW x"]
     )
     def test_a_query_is(self, sql: str):
-        reading.require_query(sql)
+        dialects_read_only.require_query(sql)
 
     @pytest.mark.parametrize(
         "sql",
@@ -324,32 +327,32 @@ class TestTexts:
     )
     def test_the_fence_by_text_refuses(self, sql: str):
         with pytest.raises((errors.ReadOnly, errors.StatementRefused)):
-            reading.require_reading(sql)
+            dialects_read_only.require_reading(sql)
 
     @pytest.mark.parametrize("sql", ["SELECT 1 -- a\r\n, 2", "/* a */ SELECT 1 -- \\ b", "SELECT 'insert into' FROM t"])
     def test_the_fence_by_text_lets_pass(self, sql: str):
-        reading.require_reading(sql)
+        dialects_read_only.require_reading(sql)
 
     @pytest.mark.parametrize(
         "sql", ["WITH FUNCTION f RETURN NUMBER IS BEGIN RETURN 1; END; SELECT f FROM dual", "with/**/procedure p IS"]
     )
     def test_oracle_declares_nothing(self, sql: str):
         with pytest.raises(errors.ReadOnly):
-            oracle.check_reads(sql)
+            oracle_statements.check_reads(sql)
 
     @pytest.mark.parametrize(
         ("check", "piece"),
         [
             (check, piece)
             for check in (
-                reading.require_reading,
-                lambda sql: reading.require_reading(sql, quoted=reading.BACKSLASHES),
-                lambda sql: reading.require_reading(sql, quoted=reading.BRACKETS),
-                reading.require_query,
-                lambda sql: reading.require_query(sql, nested=True),
-                mysql_reading.require_reading,
-                lambda sql: mysql_reading.require_reading(sql, "ANSI_QUOTES,MSSQL"),
-                lambda sql: postgres_reading.require_query(sql, columns=1),
+                dialects_read_only.require_reading,
+                lambda sql: dialects_read_only.require_reading(sql, quoted=dialects_read_only.BACKSLASHES),
+                lambda sql: dialects_read_only.require_reading(sql, quoted=dialects_read_only.BRACKETS),
+                dialects_read_only.require_query,
+                lambda sql: dialects_read_only.require_query(sql, nested=True),
+                mysql_read_only.require_reading,
+                lambda sql: mysql_read_only.require_reading(sql, "ANSI_QUOTES,MSSQL"),
+                lambda sql: postgres_read_only.require_query(sql, columns=1),
             )
             for piece in (
                 "/*",

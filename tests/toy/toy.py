@@ -15,10 +15,10 @@ from pydantic import Field
 from moorings import errors
 from moorings.dialects.base import Abilities, Session, Statement, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
-from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.duckdb_files import allowed_path
-from moorings.dialects.required import Login, Need, always
-from moorings.dialects.structure import Assembly, Column, Scope, Table
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.needs import Login, Need, always
+from moorings.dialects.duckdb.files import allowed_path
+from moorings.dialects.introspection import Assembly, Column, Scope, Table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -115,7 +115,7 @@ class ToySession(Session):
         """Run one statement; its first rows decide the types."""
         import pyarrow as pa
 
-        from moorings.dialects.arrow import rows_reader
+        from moorings.dialects.arrow.columns import rows_reader
 
         self._connection.execute(f"PRAGMA query_only = {int(statement.read_only)}")
         cursor = self._connection.execute(statement.sql, statement.parameters)

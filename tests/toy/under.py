@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from tests.warehouses.servers import files
+from tests.warehouses.duckdb import server as files
 from tests.warehouses.servers.process import Server
 from tests.warehouses.under import CONCEPTS, Broken, Case, Sql, Under
 

@@ -8,25 +8,23 @@ from typing import Any
 
 from moorings import dialects
 from moorings.dialects.base import Dialect
-from moorings.dialects.config import ConnectionConfig
-from tests.warehouses.servers import (
-    athena,
-    bigquery,
-    clickhouse,
-    databricks,
-    exasol,
-    files,
-    mariadb,
-    mssql,
-    oracle,
-    postgresql,
-    redshift,
-    sap_hana,
-    snowflake,
-    starrocks,
-    trino,
-)
+from moorings.dialects.config.connection import ConnectionConfig
+from tests.warehouses.athena import server as athena
+from tests.warehouses.bigquery import server as bigquery
+from tests.warehouses.clickhouse import server as clickhouse
+from tests.warehouses.databricks import server as databricks
+from tests.warehouses.duckdb import server as files
+from tests.warehouses.exasol import server as exasol
+from tests.warehouses.mariadb import server as mariadb
+from tests.warehouses.mssql import server as mssql
+from tests.warehouses.oracle import server as oracle
+from tests.warehouses.postgres import server as postgresql
+from tests.warehouses.redshift import server as redshift
+from tests.warehouses.sap_hana import server as sap_hana
 from tests.warehouses.servers.process import SENTINEL, Server
+from tests.warehouses.snowflake import server as snowflake
+from tests.warehouses.starrocks import server as starrocks
+from tests.warehouses.trino import server as trino
 from tests.warehouses.under import Under
 
 ENGINES: Sequence[Under] = (

@@ -15,7 +15,7 @@ import pytest
 from moorings import dialects
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
-from tests.warehouses.servers.postgresql import login
+from tests.warehouses.postgres.server import login
 
 SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 SMTP = b"220 mail.example ESMTP\r\n"

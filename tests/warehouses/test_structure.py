@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from moorings.dialects.base import Statement
-from moorings.dialects.structure import Scope, Table
+from moorings.dialects.introspection import Scope, Table
 from tests.warehouses.conftest import Room
 from tests.warehouses.engines import Warehouse
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from moorings.dialects.structure import Column, ForeignKey, Table
+from moorings.dialects.introspection import Column, ForeignKey, Table
 
 Place = tuple[str, str, str]
 """Catalog, schema and name of a table; empty where the engine has no such level."""

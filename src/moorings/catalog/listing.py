@@ -12,7 +12,7 @@ from moorings.catalog.content import Place, restored
 from moorings.catalog.models import Catalog, CatalogChange, StoredTable
 from moorings.connections.models import Connection
 from moorings.db import page
-from moorings.dialects.structure import Table
+from moorings.dialects.introspection import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from moorings.dialects.structure import Scope, Table
+from moorings.dialects.introspection import Scope, Table
 from moorings.engine.service import Engine, Target
 
 T = TypeVar("T")

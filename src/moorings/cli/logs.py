@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-from moorings.api.streams import BrokenOff
+from moorings.api.results.streams import BrokenOff
 from moorings.settings import Settings
 
 OURS = "moorings"

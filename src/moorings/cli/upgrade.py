@@ -26,9 +26,9 @@ from moorings.access.policy import Role
 from moorings.cli.configured import configured
 from moorings.db import Database
 from moorings.dialects.base import Dialect
-from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.hosts import hosts_of
-from moorings.dialects.network import Network
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.hosts import hosts_of
+from moorings.dialects.network.dialing import Network
 from moorings.engine import egress
 from moorings.errors import EgressRefused, HostNotFound, MooringsError, OperatorError
 from moorings.secrets import Keyset, Sealed

@@ -16,7 +16,7 @@ from moorings.access.installation import fingerprint_key
 from moorings.access.policy import ON_ARCHIVED, Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.service import Target
 from moorings.errors import AlreadyArchived, Archived, ConnectionNotFound, NotArchived, ValueInUse
 from moorings.secrets import Keyset

@@ -19,7 +19,7 @@ from moorings.connections.service import opened as opened_connection
 from moorings.dbt import environments
 from moorings.dbt.models import DbtEnvironment, DbtVariable
 from moorings.dbt.service import supported
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.errors import DbtNotSupported, NoDbtSchema
 from moorings.secrets import Keyset

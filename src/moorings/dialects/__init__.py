@@ -15,7 +15,7 @@ from moorings.errors import Fault, InvalidInput, OperatorError, UnknownDialect
 
 if TYPE_CHECKING:
     from moorings.dialects.base import Dialect
-    from moorings.dialects.config import ConnectionConfig
+    from moorings.dialects.config.connection import ConnectionConfig
 
 MODULES = {
     "postgres": "Postgres",
@@ -74,7 +74,7 @@ def _brought() -> Mapping[str, EntryPoint]:
 @functools.cache
 def _loaded(name: str) -> Dialect:
     if name in MODULES:
-        return getattr(importlib.import_module(f"moorings.dialects.{name}"), MODULES[name])()
+        return getattr(importlib.import_module(f"moorings.dialects.{name}.dialect"), MODULES[name])()
     try:
         return _brought()[name].load()()
     except Exception as error:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.network import Network
-from moorings.dialects.structure import Plan, joined
+from moorings.dialects.introspection import Plan, joined
+from moorings.dialects.network.dialing import Network
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from moorings.dialects.config import ConnectionConfig
+    from moorings.dialects.config.connection import ConnectionConfig
+    from moorings.dialects.config.fields import SslMode
     from moorings.dialects.dbt import DbtPlace
-    from moorings.dialects.fields import SslMode
-    from moorings.dialects.structure import Scope, Table
+    from moorings.dialects.introspection import Scope, Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from moorings import errors
-from moorings.dialects.failures import causes
+from moorings.dialects.https_faults import causes
 
 if TYPE_CHECKING:
     from moorings.dialects.base import Dialect

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 from moorings import clock, errors
-from moorings.dialects.https import Answer, fetch
-from moorings.dialects.network import Network
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.https import Answer, fetch
 
 SPARE_SECONDS = 60.0
 """A token is renewed so long before it expires."""

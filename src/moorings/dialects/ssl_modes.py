@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, get_args
 
-from moorings.dialects.fields import SslMode
+from moorings.dialects.config.fields import SslMode
 
 if TYPE_CHECKING:
-    from moorings.dialects.config import ConnectionConfig
+    from moorings.dialects.config.connection import ConnectionConfig
 
 MODES: tuple[SslMode, ...] = get_args(SslMode)
 """Every mode, from weak to strong."""

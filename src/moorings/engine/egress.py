@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from moorings.dialects.network import Address, Network, Proxy, spellings
+from moorings.dialects.network.dialing import Address, Network, Proxy, spellings
 from moorings.errors import OperatorError
 from moorings.settings import Settings
 

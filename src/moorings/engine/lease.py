@@ -17,7 +17,7 @@ from moorings.engine.threads import Job
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from moorings.dialects.structure import Plan
+    from moorings.dialects.introspection import Plan
 
 T = TypeVar("T")
 

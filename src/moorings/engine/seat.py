@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.severing import Abandoned, sever
 from moorings.engine.threads import Job, SessionThread, aside, keep, press
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from moorings import dialects, errors
 from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine import egress
 from moorings.engine.lease import Lease
 from moorings.engine.pool import Counts, Limits, Pool, Pools

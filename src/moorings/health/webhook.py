@@ -19,8 +19,8 @@ from sqlalchemy import delete, select, update
 
 from moorings import clock
 from moorings.db import Database
-from moorings.dialects.https import fetch
-from moorings.dialects.network import Network
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.https import fetch
 from moorings.errors import MooringsError
 from moorings.health.models import Delivery
 

@@ -20,7 +20,7 @@ from moorings.access.service import Actor
 from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.dialects.base import Statement
-from moorings.dialects.structure import Plan
+from moorings.dialects.introspection import Plan
 from moorings.engine.service import Engine, Lease, Target
 from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
 from moorings.queries import owners

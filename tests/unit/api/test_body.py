@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorings.api.body import decode
+from moorings.api.http.bodies import decode
 from moorings.errors import InvalidJson, NotAnObject
 
 values = st.recursive(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moorings.api.negotiation import ARROW, CSV, JSON, NDJSON, Choice, choose
+from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON, Choice, choose
 from moorings.errors import NotAcceptable
 
 

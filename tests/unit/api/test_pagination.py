@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from moorings.api import pagination
-from moorings.api.fields import Fields
+from moorings.api.http import pagination
+from moorings.api.http.fields import Fields
 from moorings.errors import InvalidInput
 
 NAMES = (str, str, str)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moorings.api import results
-from moorings.api.cells import distinct, type_name
-from moorings.api.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON, Choice
+from moorings.api.http.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON, Choice
+from moorings.api.results import encoders
+from moorings.api.results.cells import distinct, type_name
 
 MOST, LEAST = 2**63 - 1, -(2**63)
 SPARSE = pa.UnionArray.from_sparse(pa.array([0, 1, 0], pa.int8()), [pa.array([1, 2, None]), pa.array(["a", "b", "c"])])
@@ -194,7 +194,7 @@ TYPES: dict[str, tuple[pa.Array, str, list[Any], list[str]]] = {
 
 
 def body(batches: list[pa.RecordBatch], media_type: str, *, truncated: bool = False, codec: str | None = None) -> bytes:
-    encoder = results.encoder(Choice(media_type, codec))
+    encoder = encoders.encoder(Choice(media_type, codec))
     rows = sum(batch.num_rows for batch in batches)
     parts = [
         encoder.start(batches[0].schema),
@@ -304,7 +304,7 @@ class TestCsv:
         assert body([batch(pa.array([None, "", "a"]))], CSV) == b'"c0"\r\n""\r\n""\r\n"a"\r\n'
 
     def test_media_type_says_what_it_is(self):
-        assert results.encoder(Choice(CSV)).media_type == "text/csv; charset=utf-8; header=present"
+        assert encoders.encoder(Choice(CSV)).media_type == "text/csv; charset=utf-8; header=present"
 
 
 class TestArrow:
@@ -322,7 +322,7 @@ class TestArrow:
         many = [batch(pa.array(range(10_000)), pa.repeat(pa.scalar("the same"), 10_000))]
         assert len(body(many, ARROW, codec=codec)) < len(body(many, ARROW)) / 2
         assert pa.ipc.open_stream(body(many, ARROW, codec=codec)).read_all() == pa.Table.from_batches(many)
-        assert results.encoder(Choice(ARROW, codec)).media_type == f"{ARROW}; codecs={codec}"
+        assert encoders.encoder(Choice(ARROW, codec)).media_type == f"{ARROW}; codecs={codec}"
 
     def test_dictionaries_may_change(self):
         pieces = [batch(pa.array(values).dictionary_encode()) for values in (["a", "b"], ["c"], ["a"])]
@@ -334,7 +334,7 @@ class TestSlices:
     def test_batches_of_any_size_make_the_same_text(self, media_type: str, monkeypatch: pytest.MonkeyPatch):
         whole = batch(pa.array(range(100)), pa.array([f"n{number}" for number in range(100)]))
         at_once = body([whole], media_type)
-        monkeypatch.setattr(results, "SLICE_ROWS", 7)
+        monkeypatch.setattr(encoders, "SLICE_ROWS", 7)
         assert body([whole], media_type) == at_once
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorings import errors
-from moorings.api import wording
+from moorings.api.http import wording
 from moorings.errors import Fault
 
 SENTENCES = [

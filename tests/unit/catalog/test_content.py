@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from moorings.catalog.content import Difference, contents, differences, restored
-from moorings.dialects.structure import Column, ForeignKey, Table
+from moorings.dialects.introspection import Column, ForeignKey, Table
 
 ID, NAME = Column("id", 1, "INTEGER", "int32", nullable=False), Column("Straße", 2, "VARCHAR", None, comment="Wo?")
 KEY = ForeignKey("k", ("id",), None, "sales", "orders", ("id",))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorings import dialects
-from moorings.api import wording
+from moorings.api.http import wording
 from moorings.errors import MooringsError
 
 WIRES = sorted({fact.wire for name in dialects.names() for fact in dialects.named(name).Config.fields()} - {"dialect"})

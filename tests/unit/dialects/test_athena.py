@@ -12,10 +12,11 @@ import pytest
 from botocore.parsers import ResponseParserError
 
 from moorings import errors
-from moorings.dialects import athena_structure, named
-from moorings.dialects.athena_reading import reading
-from moorings.dialects.athena_values import arrow_type, column, column_type
-from moorings.dialects.structure import Scope
+from moorings.dialects import named
+from moorings.dialects.athena import introspection
+from moorings.dialects.athena.read_only import reading
+from moorings.dialects.athena.types import arrow_type, column, column_type
+from moorings.dialects.introspection import Scope
 
 UTC = datetime.UTC
 
@@ -89,13 +90,13 @@ class Pages:
 class TestStructure:
     def test_two_thousand_tables_in_a_call_a_database(self) -> None:
         pages = Pages()
-        tables = athena_structure.tables(pages, Scope(), "AwsDataCatalog")
+        tables = introspection.tables(pages, Scope(), "AwsDataCatalog")
         assert pages.calls == ["list_databases", "list_table_metadata", "list_table_metadata"]
         assert {len(table.columns) for table in tables} == {30}
         assert (tables[0].comment, tables[0].columns[29].name, tables[0].columns[29].position) == ("y", "day", 30)
 
     def test_other_catalogs_are_read_when_they_are_included(self) -> None:
-        tables = athena_structure.tables(Pages(), Scope(("app",), ("l*",)), "AwsDataCatalog")
+        tables = introspection.tables(Pages(), Scope(("app",), ("l*",)), "AwsDataCatalog")
         assert {table.catalog for table in tables} == {"AwsDataCatalog", "lake"}
 
 

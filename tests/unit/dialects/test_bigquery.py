@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlglot
 from google.auth.exceptions import RefreshError
 
-from moorings.dialects import bigquery_structure, named
-from moorings.dialects.bigquery_types import arrow_type
+from moorings.dialects import named
+from moorings.dialects.bigquery import introspection
+from moorings.dialects.bigquery.types import arrow_type
 
 DATASETS = [("p", "one"), ("p", "two")]
 ANSWERS = {
@@ -64,7 +65,7 @@ class TestTypes:
 class TestStructure:
     def test_everything_in_six_statements(self) -> None:
         asked = Asked()
-        children, parents, seen = bigquery_structure.tables(asked, DATASETS)
+        children, parents, seen = introspection.tables(asked, DATASETS)
         assert len(asked.statements) == 6
         assert (parents.comment, parents.row_count, parents.size_bytes) == ('It\'s "one"', 7, 70)
         assert [(column.name, column.nullable, column.comment) for column in parents.columns] == [
@@ -79,16 +80,16 @@ class TestStructure:
 
     def test_what_takes_grants_of_its_own_may_be_missing(self) -> None:
         asked = Asked("COLUMN_FIELD_PATHS", "__TABLES__", "KEY_COLUMN_USAGE", "CONSTRAINT_COLUMN_USAGE")
-        assert [table.row_count for table in bigquery_structure.tables(asked, DATASETS)] == [None, None, None]
+        assert [table.row_count for table in introspection.tables(asked, DATASETS)] == [None, None, None]
 
     def test_many_datasets_are_asked_by_the_hundred(self) -> None:
         asked = Asked()
-        bigquery_structure.tables(asked, [("p", f"d{number}") for number in range(250)])
+        introspection.tables(asked, [("p", f"d{number}") for number in range(250)])
         assert len(asked.statements) == 18
 
     def test_the_statements_are_bigquerys_sql(self) -> None:
         asked = Asked()
-        bigquery_structure.tables(asked, DATASETS)
+        introspection.tables(asked, DATASETS)
         for sql in asked.statements:
             assert sqlglot.parse_one(sql, read="bigquery")
 

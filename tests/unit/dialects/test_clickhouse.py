@@ -10,9 +10,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from urllib3.response import HTTPResponse
 
 from moorings import dialects, errors
-from moorings.dialects.clickhouse_body import END, Body
-from moorings.dialects.clickhouse_sql import TOKEN, literal, named
-from moorings.dialects.clickhouse_types import arrow_type, convert, nullable
+from moorings.dialects.clickhouse.body import END, Body
+from moorings.dialects.clickhouse.sql import TOKEN, literal, named
+from moorings.dialects.clickhouse.types import arrow_type, convert, nullable
 from moorings.dialects.statements import trimmed
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from moorings import dialects, errors
 from moorings.access.policy import Role
-from moorings.dialects.config import ConnectionConfig
-from moorings.dialects.fields import ROLE_ALIASES
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import ROLE_ALIASES
 
 SERVER = {"name": "n", "passwordUnencrypted": "SENTINEL", "host": "h", "username": "u"}
 BODIES: dict[str, dict[str, Any]] = {

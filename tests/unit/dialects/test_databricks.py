@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects.databricks_faults import FAULTS, fault_key
-from moorings.dialects.databricks_structure import arrow_type
+from moorings.dialects.databricks.faults import FAULTS, fault_key
+from moorings.dialects.databricks.introspection import arrow_type
 
 
 class RequestError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moorings.dialects.endpoints import host_and_port, overridden, reason_against
+from moorings.dialects.config.endpoints import host_and_port, overridden, reason_against
 
 SERVICES = ("api", "storage")
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from moorings.dialects.hosts import (
+from moorings.dialects.config.hosts import (
     BLANKS,
     NO_BLANKS,
     NO_CONTROLS,

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from moorings import errors
-from moorings.dialects.network import Address, Network, never_dialled
+from moorings.dialects.network.dialing import Address, Network, never_dialled
 
 NEVER = [
     "169.254.169.254",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorings import errors
-from moorings.dialects.reading import BACKSLASHES, BRACKETS, STANDARD, first_word, require_reading
+from moorings.dialects.read_only import BACKSLASHES, BRACKETS, STANDARD, first_word, require_reading
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from moorings.dialects import redshift_structure, redshift_values
-from moorings.dialects.structure import Scope
+from moorings.dialects.introspection import Scope
+from moorings.dialects.redshift import introspection
+from moorings.dialects.redshift import types as redshift_types
 
 VARBYTE, SUPER, NUMERIC = 6551, 4000, 1700
 
 
 class TestValues:
     def test_varbyte_is_binary(self) -> None:
-        assert redshift_values.column_type(VARBYTE, -1) == pa.binary()
-        found = redshift_values.column(["00ff", None, ""], pa.binary(), VARBYTE)
+        assert redshift_types.column_type(VARBYTE, -1) == pa.binary()
+        found = redshift_types.column(["00ff", None, ""], pa.binary(), VARBYTE)
         assert found.to_pylist() == [b"\0\xff", None, b""]
 
     def test_super_is_text(self) -> None:
-        assert redshift_values.column_type(SUPER, -1) == pa.string()
-        assert redshift_values.column(['{"a":1}', None], pa.string(), SUPER).to_pylist() == ['{"a":1}', None]
+        assert redshift_types.column_type(SUPER, -1) == pa.string()
+        assert redshift_types.column(['{"a":1}', None], pa.string(), SUPER).to_pylist() == ['{"a":1}', None]
 
     @pytest.mark.parametrize(("modifier", "kind"), [((38 << 16 | 10) + 4, "decimal128(38, 10)"), (-1, "string")])
     def test_a_numeric_is_a_decimal_where_it_is_declared(self, modifier: int, kind: str) -> None:
-        assert str(redshift_values.column_type(NUMERIC, modifier)) == kind
+        assert str(redshift_types.column_type(NUMERIC, modifier)) == kind
 
 
 class Views:
@@ -59,7 +60,7 @@ class Views:
 class TestStructure:
     def test_tables_of_the_connections_own_catalog(self) -> None:
         views = Views()
-        events, sales = redshift_structure.tables(views, Scope())
+        events, sales = introspection.tables(views, Scope())
         assert (sales.kind, sales.comment, sales.row_count, sales.size_bytes) == (
             "table",
             "All of them",
@@ -72,7 +73,7 @@ class TestStructure:
         assert all("database_name = current_database()" in sql for sql in views.asked if "svv_all" in sql)
 
     def test_columns_say_their_types_as_they_were_declared(self) -> None:
-        events, sales = redshift_structure.tables(Views(), Scope())
+        events, sales = introspection.tables(Views(), Scope())
         assert [(column.native_type, column.arrow_type, column.nullable) for column in sales.columns] == [
             ("integer", "int32", False),
             ("numeric(8,2)", "decimal128(8, 2)", True),
@@ -82,7 +83,7 @@ class TestStructure:
 
     def test_other_catalogs_are_read_where_they_are_asked_for(self) -> None:
         views = Views()
-        found = redshift_structure.tables(views, Scope(catalogs=("sha*",)))
+        found = introspection.tables(views, Scope(catalogs=("sha*",)))
         assert [(table.catalog, table.name, table.kind) for table in found] == [
             ("dev", "events", "external table"),
             ("dev", "sales", "table"),

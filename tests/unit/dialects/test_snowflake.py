@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from moorings.dialects.snowflake import Config
-from moorings.dialects.snowflake_faults import FAULTS, fault_key
-from moorings.dialects.snowflake_structure import tables
-from moorings.dialects.snowflake_types import arrow_type, native_type
-from moorings.dialects.structure import ForeignKey, Scope
+from moorings.dialects.introspection import ForeignKey, Scope
+from moorings.dialects.snowflake.config import Config
+from moorings.dialects.snowflake.faults import FAULTS, fault_key
+from moorings.dialects.snowflake.introspection import tables
+from moorings.dialects.snowflake.types import arrow_type, native_type
 
 BODY = {
     "dialect": "snowflake",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moorings.dialects.structure import Scope
+from moorings.dialects.introspection import Scope
 
 
 @pytest.mark.parametrize(

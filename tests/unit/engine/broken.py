@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
-from moorings.dialects.config import ConnectionConfig
+from moorings.dialects.config.connection import ConnectionConfig
 
 
 class Config(ConnectionConfig, frozen=True):

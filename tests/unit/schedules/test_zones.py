@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorings.dialects.fields import zones
+from moorings.dialects.config.fields import zones
 from moorings.schedules.cron import parse
 from moorings.schedules.zones import next_runs
 

@@ -49,7 +49,7 @@ def stub(module: str, username: str, database: str, *, tls: bool) -> Iterator[Se
         port, door = free_port(), free_port()
         (home / "door").write_text(str(door))
         crt, key = certificate(home) if tls else (None, None)
-        command = [sys.executable, "-m", f"tests.warehouses.servers.{module}", str(port), str(door), username, SENTINEL]
+        command = [sys.executable, "-m", f"tests.warehouses.{module}", str(port), str(door), username, SENTINEL]
         command += [str(crt), str(key)] if tls else []
         log = home / "log"
         with running(command, log, signal=signal.SIGKILL, cwd=ROOT) as process:

@@ -15,13 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from moorings import clock
 from moorings.access import attributes
 from moorings.access.service import Actor
-from moorings.api import auth, metrics
-from moorings.api import problems as problems_of
-from moorings.api.routing import READS, UUID, Call, Headers, Rendered, received
+from moorings.api.http import auth, metrics
+from moorings.api.http import problems as problems_of
+from moorings.api.http.routing import READS, UUID, Call, Headers, Rendered, received
+from moorings.api.http.state import Services
 from moorings.api.scim import problems
 from moorings.api.scim.routes import PREFIX, ROUTES
 from moorings.api.scim.vocabulary import MEDIA_TYPE
-from moorings.api.state import Services
 from moorings.errors import MooringsError, NotFound
 
 if TYPE_CHECKING:

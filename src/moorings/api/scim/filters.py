@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access.models import GroupMember, User, UserAttribute, UserAttributeValue, UserGroup, folded
-from moorings.api.fields import encodable
+from moorings.api.http.fields import encodable
 from moorings.api.scim.resources import value as shown_value
 from moorings.api.scim.vocabulary import GROUP, USER
 

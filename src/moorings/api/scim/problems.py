@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorings import errors
-from moorings.api import problems, wording
+from moorings.api.http import problems, wording
 from moorings.api.scim.vocabulary import ERROR
 
 SCIM_TYPES: dict[type[errors.MooringsError], str | None] = {

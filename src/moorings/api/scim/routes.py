@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from moorings.api.routing import JSON_TYPES, Call, Parameter, Route
+from moorings.api.http.routing import JSON_TYPES, Call, Parameter, Route
+from moorings.api.resources.shapes import Shape
 from moorings.api.scim.vocabulary import ATTRIBUTES, MEDIA_TYPE
-from moorings.api.shapes import Shape
 from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
 
 PREFIX = "/api/scim/v2"

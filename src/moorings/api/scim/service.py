@@ -30,7 +30,7 @@ from scim2_server.service import ScimService
 from scim2_server.storage import SearchPage
 
 from moorings.access.service import Actor
-from moorings.api.body import decode
+from moorings.api.http.bodies import decode
 from moorings.api.scim import problems, rewriting
 from moorings.api.scim.models import Defined, Provider
 from moorings.api.scim.resources import projection

@@ -1,0 +1,54 @@
+"""Which key a request carries, whether it is good, and whether it has requests left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moorings.access.service import Actor, authenticate, token_hash
+from moorings.errors import AuthenticationRequired, InvalidToken
+
+if TYPE_CHECKING:
+    from moorings.api.http.routing import Call, Headers
+
+NOBODY = Actor("", "", None, admin=False, roles={})
+"""The actor of a request until its key is known."""
+
+
+async def identify(call: Call, headers: Headers) -> None:
+    """Set the call's actor and count the request; adds the RateLimit headers that its response carries.
+
+    Raises AuthenticationRequired, InvalidToken, or RateLimited: a key by its own limit, failed keys by the address
+    they come from, so that they never hold back a good key from there.
+    """
+    hashed = token_hash(_token(call))
+    services = call.services
+    call.version = await services.db.version()
+
+    async def load() -> Actor:
+        async with services.db.reading() as session:
+            return await authenticate(session, hashed)
+
+    try:
+        call.actor = await services.db.kept(hashed, call.version, load)
+    except InvalidToken:
+        await services.limits.count_failure(_address(call))
+        raise
+    window = await services.limits.count_request(call.actor.key_id)
+    if window is not None:
+        headers += window.headers()
+
+
+def _token(call: Call) -> str:
+    sent = [value for name, value in call.scope["headers"] if name == b"authorization"]
+    if len(sent) != 1:  # of two, a proxy before us may have checked the other one
+        raise AuthenticationRequired
+    scheme, _, token = sent[0].decode("latin-1").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or " " in token:
+        raise AuthenticationRequired
+    return token
+
+
+def _address(call: Call) -> str:
+    client = call.scope.get("client")
+    return client[0] if client else "unknown"

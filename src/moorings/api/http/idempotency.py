@@ -1,0 +1,83 @@
+"""Idempotency-Key: a request that is sent again is answered as it was the first time, and does nothing more.
+
+Only answers of requests that succeeded are kept: one that failed did nothing, and may be tried again under its key.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access import repeats
+from moorings.access.installation import fingerprint_key
+from moorings.api.http.routing import Call, Parameter
+from moorings.errors import Fault, InvalidInput
+
+REPLAYED = "Idempotency-Replayed"
+HEADERS = {REPLAYED: "`true` on the answer to a request that was sent again."}
+KEY = Parameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "Any string that names this request. Sent again within a day, it does nothing, and gets the first answer.",
+    place="header",
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def once(handler: Callable[[Call], Awaitable[Any]]) -> Callable[[Call], Awaitable[bytes]]:
+    """The handler of a plain route, for requests that may be sent again."""
+
+    @functools.wraps(handler)
+    async def handled(call: Call) -> bytes:
+        return await answered(call, call.session, lambda: handler(call))
+
+    return handled
+
+
+async def answered(call: Call, session: AsyncSession, act: Callable[[], Awaitable[Any]]) -> bytes:
+    """The first answer to this request, rendered: the one that is kept, or what `act` makes in this transaction."""
+    name = _name(call)
+    if name is None:
+        return _encode(await act())
+    found = await repeats.claim(session, call.actor, name, await _fingerprint(call, session))
+    if isinstance(found, bytes):
+        return _replayed(call, found)
+    found.answer = _encode(await act())
+    await session.flush()
+    return found.answer
+
+
+async def earlier(call: Call, session: AsyncSession) -> bytes | None:
+    """The answer that is kept for this request; None where it was not sent before."""
+    name = _name(call)
+    if name is None:
+        return None
+    answer = await repeats.earlier(session, call.actor, name, await _fingerprint(call, session))
+    return None if answer is None else _replayed(call, answer)
+
+
+def _replayed(call: Call, answer: bytes) -> bytes:
+    call.told.append((REPLAYED.lower().encode(), b"true"))
+    return answer
+
+
+def _name(call: Call) -> str | None:
+    sent = call.header(b"idempotency-key")
+    if sent is not None and not re.fullmatch(rb"[!-~]{1,255}", sent):
+        raise InvalidInput([Fault(KEY.name, "said", {"reason": "Expected 1 to 255 visible ASCII characters"})])
+    return sent.decode() if sent else None
+
+
+async def _fingerprint(call: Call, session: AsyncSession) -> bytes:
+    """What tells this request from another one. The body may hold secrets, so this is keyed."""
+    key = await fingerprint_key(session, call.services.keyset)
+    told = json.dumps([call.scope["method"], call.scope["path"], call.query(), call.body], sort_keys=True)
+    return hmac.digest(key, told.encode("utf-8", "surrogatepass"), "sha256")

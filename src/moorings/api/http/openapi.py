@@ -1,0 +1,146 @@
+"""The OpenAPI document, made from the route table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import msgspec
+
+from moorings import __version__, errors
+from moorings.api.http.problems import status
+from moorings.api.http.routing import Route
+
+DESCRIBED = ("application/json", "application/scim+json")
+"""Media types of which the document has the shape."""
+
+REF = "#/components/schemas/{name}"
+
+EVERYWHERE = (errors.InvalidMethod, errors.AuthenticationRequired, errors.InvalidToken, errors.RateLimited)
+WITH_ID = (errors.InvalidId, errors.NotFound, errors.PermissionDenied)
+WITH_BODY = (errors.InvalidJson, errors.BodyTooSlow, errors.BodyTooLarge, errors.WrongContentType)
+
+STATUS_WORDS = {
+    400: "The request has faults; the detail names them.",
+    401: "No key was sent.",
+    403: "The key is not good, or does not permit this.",
+    404: "There is no such thing, or it is not for this key to see.",
+    406: "None of the media types in Accept can be produced.",
+    408: "The body of the request did not arrive in time.",
+    409: "The name is taken, something depends on this, or the query was cancelled.",
+    410: "The connection is archived.",
+    412: "The connection has changed since it was read.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body is not application/json.",
+    422: "The Idempotency-Key came with another request before.",
+    429: "The key has used up its requests; Retry-After tells when to come back.",
+    500: "Something went wrong inside; the service's log has the rest.",
+    503: "Every session that a setting allows is in use; Retry-After tells when to come back.",
+    504: "The statement ran into its time limit.",
+}
+"""What each status of an error means, in the document."""
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document, for these routes."""
+    routes = tuple(routes)
+    shapes = {shape for route in routes for shape in (*_shapes(route), route.problem)}
+    _, components = msgspec.json.schema_components(sorted(shapes, key=_name), ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.location, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Moorings",
+            "version": __version__,
+            "summary": "A self-hosted connection service for analytics.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of Moorings."}},
+            "schemas": components,
+        },
+    }
+
+
+def _shapes(route: Route) -> tuple[type, ...]:
+    """What a route may answer with: nothing, one shape, or a union of several."""
+    return () if route.answer is None else get_args(route.answer) or (route.answer,)
+
+
+def _name(shape: type) -> str:
+    return shape.__name__
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.operation_id or route.handler.__module__.rpartition(".")[2] + "." + route.handler.__name__,
+        "summary": route.summary,
+        "description": route.description or route.handler.__doc__,
+        "parameters": _parameters(route),
+        "responses": {str(route.status): _answer(route)} | _problems(route),
+    }
+    if route.body is not None:
+        content = {media_type: {"schema": route.body()} for media_type in route.body_types}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    ids = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        for name in route.path_parameters
+    ]
+    queries = [
+        {
+            "name": parameter.name,
+            "in": parameter.place,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+        }
+        for parameter in route.parameters
+    ]
+    return ids + queries
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    headers = {
+        name: {"description": says, "schema": {"type": "string"}} for name, says in route.headers.items()
+    } | _limit_headers()
+    answer: dict[str, Any] = {"description": route.summary, "headers": headers}
+    choices = [{"$ref": REF.format(name=shape.__name__)} for shape in _shapes(route)]
+    if choices:
+        schema: dict[str, Any] = choices[0] if len(choices) == 1 else {"oneOf": choices}
+        answer["content"] = {
+            media_type: {"schema": schema if media_type in DESCRIBED else {}} for media_type in route.media_types
+        }
+    return answer
+
+
+def _limit_headers() -> dict[str, Any]:
+    described = {
+        "RateLimit-Limit": "Requests of this key in a window.",
+        "RateLimit-Remaining": "Those left.",
+        "RateLimit-Reset": "Seconds until the window ends.",
+    }
+    return {name: {"description": says, "schema": {"type": "integer"}} for name, says in described.items()}
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    kinds = set(EVERYWHERE) | set(route.errors)
+    if route.path_parameters:
+        kinds |= set(WITH_ID)
+    if route.permission is not None:
+        kinds |= {errors.Archived}
+    if route.admin:
+        kinds |= {errors.PermissionDenied}
+    if route.body is not None:
+        kinds |= set(WITH_BODY)
+    schema = {"$ref": REF.format(name=route.problem.__name__)}
+    return {
+        str(code): {"description": STATUS_WORDS[code], "content": {route.problem_type: {"schema": schema}}}
+        for code in sorted({status(kind) for kind in kinds} | {500})
+    }

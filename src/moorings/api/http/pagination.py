@@ -1,0 +1,87 @@
+"""Pages of a list: so many records, and a cursor for the next ones.
+
+A cursor is opaque to clients. It holds the place of the last record, by which its list is sorted, so that a page begins
+where the one before it ended, whatever was added or removed meanwhile.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from moorings.api.http.fields import Fields, encodable
+from moorings.api.http.routing import Parameter
+from moorings.api.resources.shapes import PageInfo
+
+PAGE_SIZE, LARGEST_PAGE = 20, 100
+LONGEST_CURSOR = 16_000  # names of tables are in some
+
+PARAMETERS = (
+    Parameter("cursor", {"type": "string"}, "`nextCursor` of the page before; the first page without it."),
+    Parameter(
+        "pageSize",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+        f"Records of a page; {PAGE_SIZE} unless said.",
+    ),
+)
+"""What every list with pages takes."""
+
+
+Place = tuple[int | str, ...]
+"""What a list is sorted by, of one record; no two have the same."""
+
+BY_INSTANT: tuple[type, ...] = (int, str)
+"""The places of a list that is sorted by an instant, and then by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page: after which place, and how many records."""
+
+    after: tuple[Any, ...] | None
+    size: int
+
+
+def asked(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> Asked:
+    """What a query asks for, in a list whose places are made of these types; faults are noted in `fields`."""
+    size = fields.whole("pageSize", least=1, most=LARGEST_PAGE)
+    cursor = fields.string("cursor", shortest=0, longest=LONGEST_CURSOR)
+    after = _decoded(cursor, places) if cursor else None
+    if cursor and after is None:
+        fields.fault("cursor", "invalid")
+    return Asked(after, size or PAGE_SIZE)
+
+
+def info(found: Sequence[Place], wanted: Asked, total: int) -> PageInfo:
+    """What is to be said about a page; `found` are the places of one record more than it has, if there are more."""
+    more = len(found) > wanted.size
+    cursor = _encoded(found[wanted.size - 1]) if more else None
+    return PageInfo(has_next_page=more, next_cursor=cursor, page_size=wanted.size, total_records=total)
+
+
+def _encoded(place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":"), ensure_ascii=False).encode()).decode()
+
+
+def _decoded(cursor: str, places: tuple[type, ...]) -> tuple[Any, ...] | None:
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return None
+    if not isinstance(place, list):
+        return None
+    parts = cast("list[object]", place)
+    return tuple(parts) if len(parts) == len(places) and all(map(_is, parts, places)) else None
+
+
+def _is(part: object, kind: type) -> bool:
+    """Whether a part of a place is what it should be, and can be compared with what is stored."""
+    if type(part) is not kind:
+        return False
+    if isinstance(part, int):
+        return abs(part) < 2**53
+    return isinstance(part, str) and "\0" not in part and encodable(part)

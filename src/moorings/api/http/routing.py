@@ -1,0 +1,382 @@
+"""A route is declared once, and becomes the endpoint that serves it and its entry in the OpenAPI document.
+
+What every request must pass, and in which order, is decided here alone: method, key, rate limit, body, path, visible,
+role, archived. Only then a handler runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
+
+from moorings import clock
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.api.http import auth, metrics, problems
+from moorings.api.http.bodies import decode, off_loop
+from moorings.api.http.state import Services
+from moorings.connections import service as connections
+from moorings.connections.models import Connection
+from moorings.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    EmptyBody,
+    InvalidId,
+    InvalidJson,
+    InvalidMethod,
+    MooringsError,
+    NotFound,
+    UnknownKeys,
+    WrongContentType,
+)
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "/api/v1"
+BODY_LIMIT = 1024 * 1024
+READS = ("GET", "HEAD")
+"""Methods that change nothing; requests by any other are logged, with the key that made them."""
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+JSON = b"application/json"
+JSON_TYPES = ("application/json",)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Reply(Protocol):
+    """What a handler answers with: something that can send itself."""
+
+    status: int
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send the response; `headers` are those that every response to this call carries."""
+        ...
+
+
+@dataclass(slots=True)
+class Rendered:
+    """A whole body, ready to be sent."""
+
+    body: bytes
+    status: int = 200
+    headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    media_type: bytes = JSON
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send status, headers and, but for HEAD, the body."""
+        own = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body))]
+        await call.send({"type": "http.response.start", "status": self.status, "headers": own + self.headers + headers})
+        body = b"" if call.scope["method"] == "HEAD" else self.body
+        await call.send({"type": "http.response.body", "body": body})
+
+
+@dataclass(slots=True)
+class Nothing:
+    """An answer without a body."""
+
+    status: int = 204
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send status and headers."""
+        await call.send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await call.send({"type": "http.response.body", "body": b""})
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through a route."""
+
+    services: Services
+    scope: Scope
+    receive: Receive
+    send: Send
+    actor: Actor
+    version: Any
+    """The database's version when the request arrived, for what may be kept in memory."""
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    told: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    """Headers that the handler adds to its answer."""
+    transaction: AsyncSession | None = None
+    subject: Connection | None = None
+    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+    """What a plain route does once its transaction is committed, before the response is sent."""
+
+    @property
+    def session(self) -> AsyncSession:
+        """The transaction of a plain route; committed before the response is sent."""
+        assert self.transaction is not None, "only plain routes have a transaction of their own"  # noqa: S101
+        return self.transaction
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the path names, of a route that declares a permission."""
+        assert self.subject is not None, "only routes with a permission name a connection"  # noqa: S101
+        return self.subject
+
+    @property
+    def query_string(self) -> bytes:
+        """The query as it was sent."""
+        return self.scope["query_string"]
+
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of a repeated one the last counts."""
+        return dict(parse_qsl(self.query_string.decode("utf-8", "replace"), keep_blank_values=True))
+
+    def header(self, name: bytes) -> bytes | None:
+        """A request header, by its name in lower case."""
+        return next((value for key, value in self.scope["headers"] if key == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation.
+
+    `kind` is plain (one transaction around the handler, committed before the response is sent) or free (the handler
+    opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is asked on the connection
+    that the path's `{id}` names; `admin` asks for an organization admin. `answer` is a shape, a union of several, or
+    None where the body is empty.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    handler: Callable[[Call], Awaitable[Any]]
+    summary: str
+    answer: Any
+    status: int = 200
+    kind: Literal["plain", "free"] = "plain"
+    permission: Permission | None = None
+    admin: bool = False
+    body: Callable[[], dict[str, Any]] | None = None
+    """The JSON Schema of the body; a route without one takes none."""
+    body_optional: bool = False
+    """Zero bytes are a body too: the handler is given an empty object."""
+    body_asks: bool = False
+    """An empty object asks for nothing, and is refused before any field, of the query's as well."""
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[type[MooringsError], ...] = ()
+    """What the handler itself may raise, beside what every route may."""
+    media_types: tuple[str, ...] = JSON_TYPES
+    body_types: tuple[str, ...] = JSON_TYPES
+    """The content types that the body may have."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Response header → what it says."""
+    prefix: str = PREFIX
+    operation_id: str | None = None
+    """The operation's id in the OpenAPI document; the handler's name unless said."""
+    description: str | None = None
+    """What the OpenAPI document says of the operation; the handler's docstring unless said."""
+    problem: type[msgspec.Struct] = problems.Problem
+    """The body of its errors."""
+    problem_type: str = "application/json"
+    """The media type of its errors."""
+
+    @property
+    def location(self) -> str:
+        """The whole path."""
+        return self.prefix + self.path
+
+    @property
+    def writes(self) -> bool:
+        """Whether the operation may change something."""
+        return self.method != "GET"
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names of the ids in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query or a header, as the OpenAPI document tells of it."""
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str
+    place: Literal["query", "header"] = "query"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """Serves one path: all its methods, and an answer for every other one."""
+
+    def __init__(self, services: Services, path: str, routes: Iterable[Route]) -> None:
+        self._services = services
+        self._path = path
+        self._routes = {route.method: route for route in routes}
+        if "GET" in self._routes:
+            self._routes["HEAD"] = self._routes["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        started = clock.monotonic()
+        call = Call(self._services, scope, receive, send, auth.NOBODY, None)
+        headers: Headers = []
+        reply = await self._reply(call, headers)
+        try:
+            await reply.send(call, headers + call.told)
+        finally:  # a stream that breaks off raises
+            self._note(call, reply.status, clock.monotonic() - started)
+
+    def _note(self, call: Call, status: int, seconds: float) -> None:
+        method = call.scope["method"]
+        metrics.requests.observe(self._path, method, status, seconds)
+        if method not in READS:
+            log.info(
+                "request",
+                method=method,
+                path=self._path,
+                status=status,
+                key=call.actor.key_id,
+                seconds=round(seconds, 3),
+                **call.ids,
+            )
+
+    async def _reply(self, call: Call, headers: Headers) -> Reply:
+        try:
+            return await self._answer(call, headers)
+        except MooringsError as refused:
+            if problems.status(type(refused)) == problems.INTERNAL.status:
+                log.error("request_failed", path=self._path, reason=refused.message)  # noqa: TRY400  # said in one line
+            found = problems.problem(refused)
+            return Rendered(_encode(found), found.status, problems.headers(refused))
+        except Exception:  # the last border: whatever it was, the caller gets the contract's shape
+            log.exception("request_failed", path=self._path, method=call.scope["method"])
+            return Rendered(_encode(problems.INTERNAL), problems.INTERNAL.status)
+
+    async def _answer(self, call: Call, headers: Headers) -> Reply:
+        route = self._routes.get(call.scope["method"])
+        if route is None:
+            raise InvalidMethod
+        await auth.identify(call, headers)
+        if route.body is not None:
+            call.body = await _body(call, route)
+        call.ids = _ids(call.scope.get("path_params", {}), route)
+        async with _guarded(call, route):
+            if route.body_asks and not call.body:
+                raise EmptyBody
+            _check_query(call, route)
+            answer = await route.handler(call)
+        return _as_reply(answer, route)
+
+
+def _as_reply(answer: Any, route: Route) -> Reply:
+    if isinstance(answer, msgspec.Struct):
+        return Rendered(_encode(answer), route.status)
+    if isinstance(answer, bytes):
+        return Rendered(answer, route.status)
+    return answer
+
+
+async def _body(call: Call, route: Route) -> Mapping[str, Any]:
+    raw = await received(call)
+    media_type = (call.header(b"content-type") or JSON).partition(b";")[0].strip().lower()
+    if media_type.decode("latin-1") not in route.body_types:
+        raise WrongContentType
+    if not raw and route.body_optional:
+        return {}
+    return await off_loop(len(raw), lambda: decode(raw))
+
+
+async def received(call: Call) -> bytes:
+    """The whole body; raises BodyTooSlow, BodyTooLarge, and InvalidJson for one that ends before its length."""
+    try:
+        async with asyncio.timeout(call.services.settings.body_seconds):
+            return await _received(call)
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
+async def _received(call: Call) -> bytes:
+    """The body to its end; one that ends before that is no body, whatever its first part looks like."""
+    declared = call.header(b"content-length") or b"0"
+    if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:  # 64 bits have 20 digits, and Python reads few thousand
+        raise BodyTooLarge
+    raw = bytearray()
+    more = True
+    while more:
+        message = await call.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson  # who has left does not hear it; who only stopped sending does
+        raw += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(raw) > BODY_LIMIT:
+            raise BodyTooLarge
+    return bytes(raw)
+
+
+def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
+    """The path's UUIDs in lower case; the wire calls the last one `id`, those before it `connectionId`."""
+    names = route.path_parameters
+    for name in names:
+        if not UUID.fullmatch(path_parameters[name]):
+            raise InvalidId("id" if name == names[-1] else "connectionId")
+    return {name: value.lower() for name, value in path_parameters.items()}
+
+
+def _check_query(call: Call, route: Route) -> None:
+    """Raise UnknownKeys for query parameters that the route does not declare: a typo must not pass silently."""
+    if call.query_string:
+        known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
+        unknown = [name for name in call.query() if name not in known]
+        if unknown:
+            raise UnknownKeys(unknown)
+
+
+@contextlib.asynccontextmanager
+async def _guarded(call: Call, route: Route) -> AsyncGenerator[None]:
+    """What the handler runs in: the route's transaction, with its permission checked."""
+    if route.admin:
+        call.actor.require_admin()
+    if route.kind == "free":
+        if route.permission is not None:
+            async with call.services.db.reading() as session:
+                call.subject = await _permitted(call, route, session)
+        yield
+        return
+    db = call.services.db
+    async with db.unit_of_work() if route.writes else db.reading() as session:
+        call.transaction = session
+        if route.permission is not None:
+            call.subject = await _permitted(call, route, session)
+        yield
+    for act in call.after_commit:
+        await act()
+
+
+async def _permitted(call: Call, route: Route, session: AsyncSession) -> Connection:
+    assert route.permission is not None  # noqa: S101
+    return await connections.permitted(session, call.actor, call.ids["id"], route.permission)
+
+
+def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRoute]:
+    """The declared routes, as Starlette serves them: one endpoint a path."""
+    by_path: dict[str, list[Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.location, []).append(route)
+    # Paths without parameters first: `/connections/test` is not the id of a connection.
+    ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
+    return [StarletteRoute(path, Endpoint(services, found[0].path, found)) for path, found in ordered]
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """What every unknown path gets, whatever the method and the key."""
+    if scope["type"] == "http":
+        found = problems.problem(NotFound())
+        headers = [(b"content-type", JSON)]
+        await send({"type": "http.response.start", "status": found.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _encode(found)})

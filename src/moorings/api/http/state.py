@@ -1,0 +1,36 @@
+"""What handlers work with: made once by `app.create_app`, passed to each endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from moorings.api.http.limits import RateLimits
+from moorings.connections.service import Eraser
+from moorings.db import Database
+from moorings.engine.service import Engine
+from moorings.queries.service import Queries
+from moorings.secrets import Keyset
+from moorings.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One process's services."""
+
+    settings: Settings
+    db: Database
+    keyset: Keyset
+    engine: Engine
+    limits: RateLimits
+    queries: Queries
+    erasers: Sequence[Eraser]
+    """What erases the secrets that rooms keep of a connection, when it is archived."""
+
+    job_asked: asyncio.Event
+    """Set when a job was asked for, so that this process's worker need not wait until it looks."""
+
+    async def wake_worker(self) -> None:
+        """Let this process's worker look for jobs at once."""
+        self.job_asked.set()

@@ -1,0 +1,355 @@
+"""The endpoints of `/user-attributes`, and of what users and keys have of them; and of the route that they choose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from moorings.access import attributes, service
+from moorings.access.attributes import Definition
+from moorings.access.models import ApiKey, User, UserAttribute
+from moorings.access.policy import Permission
+from moorings.api.http import idempotency, schemas
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import UUID, Call, Parameter, Route
+from moorings.api.resources import moved
+from moorings.api.resources.shapes import (
+    AttributeList,
+    AttributeRemoved,
+    AttributeShape,
+    Done,
+    HeldShape,
+    OtherwiseShape,
+    RouteShape,
+)
+from moorings.dialects.config.fields import json_type
+from moorings.environments import moves
+from moorings.environments import service as environments
+from moorings.environments.moves import Dependents
+from moorings.environments.routing import unmatched
+from moorings.environments.service import Routed
+from moorings.errors import (
+    AttributeHasDependents,
+    AttributeInUse,
+    AttributeNotFound,
+    EnvironmentNotFound,
+    KeyNotFound,
+    RepeatDiffers,
+    UnknownKeys,
+    UserNotFound,
+)
+
+TYPES = ("String", "Number")
+KNOWN = ("name", "label", "description", "type", "multiple_values", "default_value")
+
+
+# ---- attributes -------------------------------------------------------------------------------------------------
+
+
+async def list_attributes(call: Call) -> AttributeList:
+    """User attributes: those of the system, then those that were defined, by name."""
+    defined = await attributes.defined(call.session, call.actor.organization_id)
+    system = [
+        AttributeShape("", name, label, None, "String", name == "omni_user_groups", None, system=True)
+        for name, label in attributes.SYSTEM.items()
+    ]
+    return AttributeList(system + [_shape(attribute) for attribute in defined])
+
+
+async def define(call: Call) -> AttributeShape:
+    """Define a user attribute."""
+    return _shape(await attributes.define(call.session, call.actor, _definition(call.body)))
+
+
+async def redefine(call: Call) -> AttributeShape:
+    """Replace a user attribute's definition. Values of users and keys stay.
+
+    A new name is refused with 409 while a connection chooses its environment by the old one, unless `force=true`.
+    """
+    force = _forced(call)
+    attribute = await attributes.find(call.session, call.actor, call.ids["id"])
+    wanted = _definition(call.body)
+    if wanted.name != attribute.name and not force:
+        found = await moves.dependents(call.session, attribute)
+        moves.require_unused(attribute, replace(found, users=0, api_keys=0), "rename")
+    await attributes.redefine(call.session, attribute, wanted)
+    return _shape(attribute)
+
+
+async def remove(call: Call) -> AttributeRemoved:
+    """Delete a user attribute and all its values.
+
+    It is refused with 409 while a connection chooses its environment by the attribute, or a user or key has a value of
+    it, unless `force=true`. The answer then says who gets another connection.
+    """
+    force = _forced(call)
+    attribute = await attributes.find(call.session, call.actor, call.ids["id"])
+    found = await moves.dependents(call.session, attribute)
+    if not force:
+        moves.require_unused(attribute, found, "delete")
+    before = await moves.places_of(call.session, found.connections)
+    await attributes.remove(call.session, attribute)
+    if found == UNUSED:
+        return AttributeRemoved()
+    made = await moves.since_all(call.session, before)
+    return AttributeRemoved(
+        warnings=moved.warnings(call.actor, made),
+        moved=moved.shapes(made),
+        users_with_values=found.users,
+        api_keys_with_values=found.api_keys,
+    )
+
+
+UNUSED = Dependents((), 0, 0)
+"""What an attribute has that nothing depends on."""
+
+
+def _forced(call: Call) -> bool:
+    query = Fields(call.query(), ("force",))
+    force = query.flag("force", default=False)
+    query.done()
+    return force
+
+
+def _definition(body: Mapping[str, Any]) -> Definition:
+    fields = Fields(body, KNOWN)
+    name = fields.string("name", required=True)
+    label = fields.string("label") or name
+    description = fields.string("description", longest=1000) if fields.raw("description") is not None else None
+    kind = fields.choice("type", TYPES) or "String"
+    several = fields.boolean("multiple_values") if fields.has("multiple_values") else False
+    default = values_of(fields, "default_value", kind, several=bool(several)) or ()
+    fields.done()
+    return Definition(name, label, description, kind, bool(several), default)
+
+
+def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
+    """An attribute's values: one, an array, or several separated by commas; None where null or nothing was sent.
+
+    What answers show of an attribute can be sent back as it is.
+    """
+    sent = fields.raw(name)
+    if sent is None:
+        return None
+    if several and isinstance(sent, str) and sent:
+        sent = [part.strip() for part in sent.split(",")]
+    listed = cast("list[Any]", sent) if isinstance(sent, list) else [sent]
+    if len(listed) > 1 and not several:
+        fields.fault(name, "said", reason="This attribute has one value")
+    read = [
+        _value(fields, f"{name}.{place}" if isinstance(sent, list) else name, each, kind)
+        for place, each in enumerate(listed)
+    ]
+    return tuple(dict.fromkeys(read))
+
+
+def _value(fields: Fields, place: str, sent: Any, kind: str) -> str:
+    """One value as text, in which environments name theirs too."""
+    if kind == "Number":
+        if isinstance(sent, bool) or not (isinstance(sent, int | float) or _is_number(sent)):
+            fields.fault(place, "type", expected="number", received=json_type(sent))
+            return ""
+        sent = str(int(sent) if isinstance(sent, float) and sent.is_integer() else sent)
+    if fields.fits(place, sent) and "," in sent:
+        fields.fault(place, "invalid")
+    return str(sent)
+
+
+def _is_number(sent: Any) -> bool:
+    return isinstance(sent, str) and re.fullmatch(r"-?[0-9]{1,255}(\.[0-9]{1,255})?", sent) is not None
+
+
+def _shape(attribute: UserAttribute) -> AttributeShape:
+    return AttributeShape(
+        attribute.id,
+        attribute.name,
+        attribute.label,
+        attribute.description,
+        attribute.type,
+        bool(attribute.multiple_values),
+        ",".join(attribute.default_values) or None,
+        system=False,
+    )
+
+
+# ---- who has what -----------------------------------------------------------------------------------------------
+
+
+async def of_user(call: Call) -> HeldShape:
+    """What a user has of the attributes."""
+    return await _held(call, await service.user(call.session, call.actor, call.ids["id"]))
+
+
+async def of_key(call: Call) -> HeldShape:
+    """What an organization key has of the attributes."""
+    return await _held(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
+
+
+async def give_user(call: Call) -> Done:
+    """Set attributes of a user, by name; null takes one away, those not named stay."""
+    return await _give(call, await service.user(call.session, call.actor, call.ids["id"], lock=True))
+
+
+async def give_key(call: Call) -> Done:
+    """Set attributes of an organization key, by name; null takes one away, those not named stay."""
+    return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"], lock=True))
+
+
+async def _held(call: Call, owner: User | ApiKey) -> HeldShape:
+    found = await attributes.given(call.session, owner)
+    return HeldShape({name: list(values) for name, values in found.items()})
+
+
+async def _give(call: Call, owner: User | ApiKey) -> Done:
+    known = await attributes.defined(call.session, call.actor.organization_id)
+    by_name = {attribute.name: attribute for attribute in known}
+    if unknown := [name for name in call.body if name not in by_name]:
+        raise UnknownKeys(unknown)
+    fields = Fields(call.body, tuple(by_name))
+    wanted = {
+        name: values_of(fields, name, by_name[name].type, several=bool(by_name[name].multiple_values))
+        for name in call.body
+    }
+    fields.done()
+    await attributes.give(call.session, owner, wanted, known)
+    return Done()
+
+
+# ---- the route --------------------------------------------------------------------------------------------------
+
+
+async def explain(call: Call) -> RouteShape:
+    """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
+
+    Whom else it may be asked of: only admins of the connection may.
+    """
+    query = Fields(call.query(), ("userId",))
+    user_id = query.string("userId", shortest=0) or None
+    if user_id is not None and not UUID.fullmatch(user_id):
+        query.fault("userId", "uuid")
+    query.done()
+    if user_id is None:
+        owner = await service.owner(call.session, call.actor)
+    else:
+        call.actor.require(Permission.CHANGE, call.connection)
+        owner = await service.user(call.session, call.actor, user_id.lower())
+    routed = await environments.route(call.session, owner, call.connection)
+    role = await service.role_of(call.session, owner, call.connection)
+    return _explained(routed, role.name, every_value=call.actor.may(Permission.CHANGE, call.connection))
+
+
+def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
+    """The choice, and what others would have been: which values there are is for admins of the base connection."""
+    choice, base = routed.choice, routed.base
+    meanings = [(value, base.connection_id) for value in base.values]
+    meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
+    told = sorted(meanings) if every_value else []
+    otherwise = [OtherwiseShape(value, connection) for value, connection in told if value != choice.value]
+    if choice.source not in ("base", "denied"):
+        otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
+    return RouteShape(
+        connection_id=choice.connection_id,
+        environment_id=choice.environment_id,
+        source=choice.source,
+        attribute=base.attribute,
+        value=choice.value,
+        role=role,
+        otherwise=otherwise,
+    )
+
+
+FORCE = Parameter("force", schemas.FLAG, "Do it although connections, users or keys depend on the attribute.")
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/user-attributes",
+        handler=list_attributes,
+        summary="List user attributes",
+        answer=AttributeList,
+    ),
+    Route(
+        method="POST",
+        path="/user-attributes",
+        handler=idempotency.once(define),
+        admin=True,
+        summary="Define a user attribute",
+        answer=AttributeShape,
+        status=201,
+        body=schemas.user_attribute,
+        parameters=(idempotency.KEY,),
+        headers=idempotency.HEADERS,
+        errors=(AttributeInUse, RepeatDiffers),
+    ),
+    Route(
+        method="PUT",
+        path="/user-attributes/{id}",
+        handler=redefine,
+        admin=True,
+        summary="Change a user attribute",
+        answer=AttributeShape,
+        body=schemas.user_attribute,
+        parameters=(FORCE,),
+        errors=(AttributeNotFound, AttributeInUse, AttributeHasDependents),
+    ),
+    Route(
+        method="DELETE",
+        path="/user-attributes/{id}",
+        handler=remove,
+        admin=True,
+        summary="Remove a user attribute",
+        answer=AttributeRemoved,
+        parameters=(FORCE,),
+        errors=(AttributeNotFound, AttributeHasDependents),
+    ),
+    Route(
+        method="GET",
+        path="/users/{id}/attributes",
+        handler=of_user,
+        admin=True,
+        summary="Get a user's attributes",
+        answer=HeldShape,
+        errors=(UserNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/users/{id}/attributes",
+        handler=give_user,
+        admin=True,
+        summary="Set a user's attributes",
+        answer=Done,
+        body=schemas.held_attributes,
+        errors=(UserNotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/api-keys/{id}/attributes",
+        handler=of_key,
+        admin=True,
+        summary="Get an organization key's attributes",
+        answer=HeldShape,
+        errors=(KeyNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/api-keys/{id}/attributes",
+        handler=give_key,
+        admin=True,
+        summary="Set an organization key's attributes",
+        answer=Done,
+        body=schemas.held_attributes,
+        errors=(KeyNotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/route",
+        handler=explain,
+        permission=Permission.SEE,
+        summary="Explain which connection somebody gets",
+        answer=RouteShape,
+        parameters=(Parameter("userId", schemas.UUID, "Whom it is asked of; the caller unless said."),),
+        errors=(UserNotFound, EnvironmentNotFound),
+    ),
+)

@@ -1,0 +1,348 @@
+"""The endpoints of `/connections/{id}/dbt`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from moorings.access.policy import Permission
+from moorings.api.http import idempotency, pagination, schemas
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import UUID, Call, Route
+from moorings.api.resources.shapes import Changed, Done, PageInfo, Shape
+from moorings.dbt import environments, service
+from moorings.dbt.environments import Variable, Wanted
+from moorings.dbt.models import DbtEnvironment, DbtVariable
+from moorings.dbt.service import Project
+from moorings.dialects.config.fields import json_type
+from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, RepeatDiffers
+
+LONGEST_ADDRESS, LONGEST_VALUE = 1000, 10_000
+MOST_VARIABLES = 1000
+SSH = re.compile(r"ssh://([\w.-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[^\s-]\S*", re.ASCII)
+SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-]\S*", re.ASCII)
+BRANCH = re.compile(r"(?!-|/)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\\x00-\x20\x7f]+")
+"""What git takes as a branch's name, and no option of its command line."""
+VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What no line of shell or YAML should hold."""
+
+COLUMNS = {
+    "name": "name",
+    "targetSchema": "target_schema",
+    "ownerId": "owner_id",
+    "targetDatabase": "target_database",
+    "targetName": "target_name",
+    "targetRole": "target_role",
+}
+
+
+# ---- shapes -----------------------------------------------------------------------------------------------------
+
+
+class DbtShape(Shape, kw_only=True):
+    """Where a connection's dbt project is. `publicKey` is the deploy key to add to the repository."""
+
+    autogen_relationships: bool
+    branch: str
+    dbt_version: str
+    enable_semantic_layer: bool
+    enable_virtual_schemas: bool
+    project_root_path: str | None
+    ssh_url: str
+    supports_dbt: bool
+    public_key: str | None
+
+
+class DbtMissingShape(Shape, kw_only=True):
+    """There is no dbt project yet; `supportsDbt` tells whether there can be one."""
+
+    supports_dbt: bool
+    message: str
+
+
+class DbtVariableShape(Shape, kw_only=True):
+    """A variable; the value of a secret is never shown."""
+
+    id: str
+    name: str
+    value: str | None
+    is_secret: bool
+
+
+class DbtEnvironmentShape(Shape, kw_only=True):
+    """Where a dbt project is built. The default one counts when none is named: the oldest."""
+
+    id: str
+    name: str
+    is_default_environment: bool
+    owner_id: str | None
+    target_database: str | None
+    target_name: str | None
+    target_role: str | None
+    target_schema: str
+    variables: list[DbtVariableShape]
+
+
+class DbtEnvironmentPage(Shape):
+    """dbt environments, oldest first."""
+
+    page_info: PageInfo
+    records: list[DbtEnvironmentShape]
+
+
+# ---- the repository ---------------------------------------------------------------------------------------------
+
+
+async def get(call: Call) -> DbtShape | DbtMissingShape:
+    """Where a connection's dbt project is, or that there is none."""
+    found = await service.repository(call.session, call.connection)
+    supported = service.supported(call.connection)
+    if found is None:
+        return DbtMissingShape(supports_dbt=supported, message=DbtNotConfigured().message)
+    return DbtShape(
+        autogen_relationships=bool(found.autogen_relationships),
+        branch=found.branch,
+        dbt_version=found.dbt_version,
+        enable_semantic_layer=bool(found.enable_semantic_layer),
+        enable_virtual_schemas=bool(found.enable_virtual_schemas),
+        project_root_path=found.project_root_path,
+        ssh_url=found.ssh_url,
+        supports_dbt=supported,
+        public_key=found.public_key,
+    )
+
+
+async def configure(call: Call) -> Changed:
+    """Link a dbt repository, or change it. A deploy key is made the first time, and with `rotateKeys` a new one."""
+    project, rotate = _read_project(call)
+    await service.configure(call.session, call.services.keyset, call.connection, project, rotate=rotate)
+    return Changed(message="dbt configuration updated successfully")
+
+
+async def unlink(call: Call) -> Changed:
+    """Forget the dbt repository and its deploy key; the dbt environments stay."""
+    await service.unlink(call.session, call.connection)
+    return Changed(message="dbt repository unlinked successfully")
+
+
+def _read_project(call: Call) -> tuple[Project, bool]:
+    fields = Fields(call.body, tuple(schemas.dbt_project()["properties"]))
+    relationships = fields.boolean("autogenRelationships")
+    branch = fields.string("branch", required=True)
+    if branch and not BRANCH.fullmatch(branch):
+        fields.fault("branch", "invalid")
+    virtual = fields.boolean("enableVirtualSchemas")
+    address = fields.string("sshUrl", required=True, longest=LONGEST_ADDRESS)
+    if address and not SSH.fullmatch(address) and not SCP.fullmatch(address):
+        fields.fault("sshUrl", "said", reason="Must be git@host:path or ssh://host/path")
+    version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
+    semantic = _flag(fields, "enableSemanticLayer")
+    path = _text(fields, "projectRootPath", longest=LONGEST_ADDRESS)
+    if path and not re.fullmatch(schemas.PATH_PATTERN, path):
+        fields.fault("projectRootPath", "invalid")
+    rotate = _flag(fields, "rotateKeys")
+    fields.done()
+    flags = (int(bool(relationships)), int(semantic), int(bool(virtual)))
+    return Project(address, branch, path, version or service.VERSIONS[0], *flags), rotate
+
+
+def _flag(fields: Fields, name: str) -> bool:
+    return bool(fields.boolean(name)) if fields.has(name) else False
+
+
+def _text(fields: Fields, name: str, *, longest: int = 255) -> str | None:
+    return fields.string(name, longest=longest) if fields.raw(name) is not None else None
+
+
+# ---- environments -----------------------------------------------------------------------------------------------
+
+
+async def list_environments(call: Call) -> DbtEnvironmentPage:
+    """Where a dbt project is built, oldest environment first."""
+    query = Fields(call.query(), ("cursor", "pageSize"))
+    wanted = pagination.asked(query)
+    query.done()
+    found, total = await environments.page(call.session, call.connection, wanted.after, wanted.size + 1)
+    info = pagination.info([(each.created_at, each.id) for each in found], wanted, total)
+    return DbtEnvironmentPage(info, await _shapes(call, found[: wanted.size]))
+
+
+async def create_environment(call: Call) -> DbtEnvironmentShape:
+    """Add a dbt environment."""
+    wanted = _read_environment(call, new=True)
+    made = await environments.create(call.session, call.services.keyset, call.connection, wanted)
+    return (await _shapes(call, [made]))[0]
+
+
+async def update_environment(call: Call) -> DbtEnvironmentShape:
+    """Change what is sent of a dbt environment.
+
+    Of `variables`, one with an id is changed, one without is added, and those that are left out are removed; null as
+    the value of a secret keeps it.
+    """
+    found = await _found(call)
+    wanted = _read_environment(call, new=False)
+    await environments.change(call.session, call.services.keyset, call.connection, found, wanted)
+    return (await _shapes(call, [found]))[0]
+
+
+async def remove_environment(call: Call) -> Done:
+    """Remove a dbt environment, with its variables."""
+    await environments.remove(call.session, await _found(call))
+    return Done()
+
+
+async def _found(call: Call) -> DbtEnvironment:
+    return await environments.find(call.session, call.connection, call.ids["environmentId"], to_change=True)
+
+
+def _read_environment(call: Call, *, new: bool) -> Wanted:
+    fields = Fields(call.body, (*COLUMNS, "variables"))
+    columns: dict[str, str | None] = {}
+    for wire, column in COLUMNS.items():
+        required = wire in ("name", "targetSchema")
+        if required and (new or fields.has(wire)):
+            columns[column] = fields.string(wire, required=True)
+        elif fields.has(wire):
+            columns[column] = _text(fields, wire)
+    _check_owner(fields, call, columns)
+    variables = _read_variables(fields) if fields.has("variables") else None
+    fields.done()
+    if new and call.actor.user_id is not None:
+        columns["owner_id"] = call.actor.user_id
+    return Wanted(columns, variables)
+
+
+def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> None:
+    """An owner is a user; only organization keys say whose an environment is, others make their own."""
+    owner = columns.get("owner_id")
+    if owner:
+        columns["owner_id"] = owner.lower()
+        if not UUID.fullmatch(owner):
+            fields.fault("ownerId", "uuid")
+        elif call.actor.user_id not in (None, owner.lower()):
+            fields.fault("ownerId", "said", reason="Only an organization key can say whose an environment is")
+
+
+def _read_variables(fields: Fields) -> list[Variable]:
+    listed = fields.array("variables") or []
+    if len(listed) > MOST_VARIABLES:
+        fields.fault("variables", "said", reason=f"At most {MOST_VARIABLES} variables")
+        return []
+    return [_read_variable(fields, f"variables.{place}", sent) for place, sent in enumerate(listed)]
+
+
+def _read_variable(fields: Fields, place: str, sent: object) -> Variable:
+    if not isinstance(sent, dict):
+        fields.fault(place, "type", expected="object", received=json_type(sent))
+        return Variable(None, "", secret=False, value=None)
+    found: list[Any] = []
+    inner = Fields(cast("dict[str, Any]", sent), ("id", "name", "value", "isSecret"), f"{place}.", found)
+    variable_id = _text(inner, "id")
+    if variable_id and not UUID.fullmatch(variable_id):
+        inner.fault("id", "uuid")
+    name = inner.string("name", required=True)
+    if name and not VARIABLE.fullmatch(name):
+        inner.fault("name", "invalid")
+    value = inner.string("value", shortest=0, longest=LONGEST_VALUE) if inner.raw("value") is not None else None
+    if value and UNPRINTABLE.search(value):
+        inner.fault("value", "invalid")
+    secret = _flag(inner, "isSecret")
+    fields.add(found)
+    return Variable(variable_id.lower() if variable_id else None, name, secret=secret, value=value)
+
+
+async def _shapes(call: Call, found: list[DbtEnvironment]) -> list[DbtEnvironmentShape]:
+    default = await environments.default(call.session, call.connection)
+    variables = await environments.variables(call.session, found)
+    return [_shape(each, variables[each.id], default=default is not None and each.id == default.id) for each in found]
+
+
+def _shape(environment: DbtEnvironment, variables: list[DbtVariable], *, default: bool) -> DbtEnvironmentShape:
+    return DbtEnvironmentShape(
+        id=environment.id,
+        name=environment.name,
+        is_default_environment=default,
+        owner_id=environment.owner_id,
+        target_database=environment.target_database,
+        target_name=environment.target_name,
+        target_role=environment.target_role,
+        target_schema=environment.target_schema,
+        variables=[
+            DbtVariableShape(id=each.id, name=each.name, value=each.value, is_secret=bool(each.is_secret))
+            for each in variables
+        ],
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/connections/{id}/dbt",
+        handler=get,
+        permission=Permission.OVERSEE,
+        summary="Get a connection's dbt project",
+        answer=DbtShape | DbtMissingShape,
+    ),
+    Route(
+        method="PUT",
+        path="/connections/{id}/dbt",
+        handler=configure,
+        permission=Permission.CHANGE,
+        summary="Link a dbt repository",
+        answer=Changed,
+        body=schemas.dbt_project,
+        errors=(DbtNotSupported,),
+    ),
+    Route(
+        method="DELETE",
+        path="/connections/{id}/dbt",
+        handler=unlink,
+        permission=Permission.CHANGE,
+        summary="Unlink a dbt repository",
+        answer=Changed,
+        errors=(DbtNotConfigured,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/dbt/environments",
+        handler=list_environments,
+        permission=Permission.OVERSEE,
+        summary="List dbt environments",
+        answer=DbtEnvironmentPage,
+        parameters=pagination.PARAMETERS,
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/dbt/environments",
+        handler=idempotency.once(create_environment),
+        permission=Permission.CHANGE,
+        summary="Create a dbt environment",
+        answer=DbtEnvironmentShape,
+        status=201,
+        body=schemas.new_dbt_environment,
+        parameters=(idempotency.KEY,),
+        headers=idempotency.HEADERS,
+        errors=(DbtNotSupported, RepeatDiffers),
+    ),
+    Route(
+        method="PUT",
+        path="/connections/{id}/dbt/environments/{environmentId}",
+        handler=update_environment,
+        permission=Permission.CHANGE,
+        summary="Change a dbt environment",
+        answer=DbtEnvironmentShape,
+        body=schemas.dbt_environment,
+        errors=(DbtEnvironmentNotFound,),
+    ),
+    Route(
+        method="DELETE",
+        path="/connections/{id}/dbt/environments/{environmentId}",
+        handler=remove_environment,
+        permission=Permission.CHANGE,
+        summary="Remove a dbt environment",
+        answer=Done,
+        errors=(DbtEnvironmentNotFound,),
+    ),
+)

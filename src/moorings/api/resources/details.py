@@ -1,0 +1,72 @@
+"""One connection in full: its settings, what may be said of its credentials, and the etag that guards changes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings.access.policy import Permission
+from moorings.api.http.routing import Call, Parameter
+from moorings.api.resources.shapes import ConnectionDetails, CredentialShape, connection_shape, health_shape, instant
+from moorings.connections import service
+from moorings.connections.listing import listed
+from moorings.connections.models import Connection
+from moorings.errors import PreconditionFailed
+from moorings.health import service as health
+
+ETAG = b"etag"
+TAG = r'(?:W/)?"[^"]*"'
+IF_MATCH = Parameter(
+    "If-Match",
+    {"type": "string"},
+    "The etag of the connection as it was read: the change is made only if nothing has changed since.",
+    place="header",
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def details(call: Call, session: AsyncSession) -> ConnectionDetails:
+    """The call's connection in full; the answer has its etag as a header too."""
+    found = await _details(call, session, call.connection)
+    call.told.append((ETAG, found.etag.encode()))
+    return found
+
+
+async def require_match(call: Call) -> None:
+    """Raise PreconditionFailed unless If-Match, if it was sent, names the connection as it is now.
+
+    Locks it, so that it stays so until the transaction ends.
+    """
+    if call.header(b"if-match") is None:
+        return
+    sent = b",".join(value for name, value in call.scope["headers"] if name == b"if-match").decode("latin-1").strip()
+    await service.lock(call.session, call.connection)
+    current = (await _details(call, call.session, call.connection)).etag
+    named = re.findall(TAG, sent) if re.fullmatch(rf"{TAG}(\s*,\s*{TAG})*", sent) else []
+    if sent != "*" and current not in named:
+        raise PreconditionFailed
+
+
+async def _details(call: Call, session: AsyncSession, connection: Connection) -> ConnectionDetails:
+    config, secrets = await service.described(session, call.services.keyset, connection)
+    credentials = {
+        config.wire_name(each.field): CredentialShape(True, each.fingerprint, instant(each.updated_at))
+        for each in secrets
+    }
+    shown = ConnectionDetails(
+        **msgspec.structs.asdict(connection_shape(await listed(session, connection))),
+        settings={config.wire_name(field): value for field, value in config.public().items()},
+        credentials=credentials,
+        needs_credentials=config.lacks_credentials,
+        etag="",
+    )
+    shown.etag = f'"{hashlib.sha256(_encode(shown)).hexdigest()[:32]}"'
+    if not call.actor.may(Permission.CHANGE, connection):  # who may set secrets elsewhere could guess by comparing
+        for credential in credentials.values():
+            credential.fingerprint = None
+    shown.health = health_shape(await health.of_connection(session, connection.id), words=True)  # no change of theirs
+    return shown

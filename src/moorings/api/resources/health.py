@@ -1,0 +1,108 @@
+"""How connections are: in lists, and as `/connections/{id}/health` tells it in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings.access.policy import Permission
+from moorings.api.http import pagination
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import Call, Route
+from moorings.api.resources.shapes import (
+    HealthErrorShape,
+    HealthShape,
+    PageInfo,
+    Shape,
+    error_shape,
+    health_shape,
+    instant,
+)
+from moorings.connections.service import opened
+from moorings.engine.service import Target, TestReport
+from moorings.health import service
+from moorings.health.models import HealthChange
+from moorings.health.probing import is_probed
+from moorings.health.service import Health
+
+
+class HealthChangeShape(Shape):
+    """From when on a connection was healthy, or failed in this way."""
+
+    at: str
+    status: str
+    error: HealthErrorShape | None
+
+
+class HealthPage(Shape, kw_only=True):
+    """How a connection is, whether it is probed and when, and how it was, newest first."""
+
+    health: HealthShape
+    probed: bool
+    checked_at: str | None
+    next_probe_at: str | None
+    page_info: PageInfo
+    records: list[HealthChangeShape]
+
+
+async def of_organization(call: Call) -> Mapping[str, Health]:
+    """Connection → how it is, for lists; kept in memory as they are."""
+    db, organization_id = call.services.db, call.actor.organization_id
+
+    async def load() -> Mapping[str, Health]:
+        async with db.reading() as session:
+            return await service.of_organization(session, organization_id)
+
+    return await db.kept(("health", organization_id), call.version, load)
+
+
+async def record(call: Call, target: Target, report: TestReport) -> None:
+    """Keep what a test of a stored connection found, as if it had been a probe."""
+    webhook = call.services.settings.webhook_url is not None
+    async with call.services.db.unit_of_work() as session:
+        await service.record(session, target.connection_id, target.revision, report, webhook=webhook)
+
+
+async def show(call: Call) -> HealthPage:
+    """How a connection is and was."""
+    query = Fields(call.query(), ("cursor", "pageSize"))
+    wanted = pagination.asked(query)
+    query.done()
+    connection = call.connection
+    found, total = await service.history(call.session, connection.id, wanted.after, wanted.size + 1)
+    probe = await service.probes(call.session, connection.id)
+    probed = await _probed(call)
+    return HealthPage(
+        health=health_shape(await service.of_connection(call.session, connection.id), words=True),
+        probed=probed,
+        checked_at=instant(probe.checked_at) if probe and probe.checked_at else None,
+        next_probe_at=instant(probe.next_at) if probe and probed else None,
+        page_info=pagination.info([(change.at, change.id) for change in found], wanted, total),
+        records=[_change(change) for change in found[: wanted.size]],
+    )
+
+
+async def _probed(call: Call) -> bool:
+    """Whether a connection is probed: it wants to be, is not archived, and has what it logs in with."""
+    connection = call.connection
+    if not call.services.settings.health_probe_seconds or connection.deleted_at is not None:
+        return False
+    if not is_probed(connection):
+        return False
+    return not (await opened(call.session, call.services.keyset, connection)).config.lacks_credentials
+
+
+def _change(change: HealthChange) -> HealthChangeShape:
+    return HealthChangeShape(instant(change.at), change.status, error_shape(change.error, words=True))
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/connections/{id}/health",
+        handler=show,
+        permission=Permission.READ,
+        summary="Get a connection's health",
+        answer=HealthPage,
+        parameters=pagination.PARAMETERS,
+    ),
+)

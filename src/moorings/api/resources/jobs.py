@@ -1,0 +1,166 @@
+"""The endpoints that ask for a refresh, and tell what became of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from moorings.access.policy import Permission
+from moorings.api.http import idempotency, pagination, schemas
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import Call, Route
+from moorings.api.resources.shapes import PageInfo, Shape, instant
+from moorings.errors import JobNotFound, RepeatDiffers
+from moorings.jobs import service
+from moorings.jobs.models import Job
+
+STATUS = {"waiting": "IN_PROGRESS", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
+"""The status on the wire of each one that is stored."""
+
+
+class Asked(Shape, kw_only=True):
+    """The job that does what was asked for, in both spellings."""
+
+    success: bool = True
+    job_id: str
+    published_id: str = msgspec.field(name="job_id")
+
+
+class LineShape(Shape):
+    """What happened, and when."""
+
+    at: str
+    message: str
+
+
+class FailureShape(Shape):
+    """Why the last attempt failed; `step` is that of a connection test."""
+
+    code: str
+    message: str
+    step: str | None
+
+
+class ResultShape(Shape):
+    """What a refresh found, and how many tables appeared, changed, were removed, or are missing and kept."""
+
+    tables: int
+    columns: int
+    added: int
+    changed: int
+    removed: int
+    missing: int
+
+
+class JobShape(Shape, kw_only=True):
+    """A job; `IN_PROGRESS` until it has ended, with whatever result."""
+
+    job_id: str = msgspec.field(name="job_id")
+    job_type: str = msgspec.field(name="job_type")
+    status: str
+    connection_id: str
+    schedule_id: str | None
+    hard_refresh: bool
+    created_at: str
+    due_at: str
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    attempt: int
+    next_attempt_at: str | None
+    result: ResultShape | None
+    error: FailureShape | None
+    log: list[LineShape]
+
+
+class JobPage(Shape):
+    """Jobs, newest first."""
+
+    page_info: PageInfo
+    records: list[JobShape]
+
+
+async def refresh(call: Call) -> Asked:
+    """Read the connection's catalog anew, in the background; a refresh that has not begun yet is joined."""
+    body = Fields(call.body, ("hardRefresh",))
+    hard = body.has("hardRefresh") and bool(body.boolean("hardRefresh"))
+    body.done()
+    job = await service.enqueue(call.session, call.connection, hard=hard, requested_by=call.actor)
+    call.after_commit.append(call.services.wake_worker)
+    return Asked(job_id=job.id, published_id=job.id)
+
+
+async def status(call: Call) -> JobShape:
+    """What became of a job, for who may read its connection."""
+    return _shape(await service.find(call.session, call.actor, call.ids["id"]))
+
+
+async def listed(call: Call) -> JobPage:
+    """The jobs of a connection, newest first."""
+    query = Fields(call.query(), ("cursor", "pageSize"))
+    page = pagination.asked(query)
+    query.done()
+    found, total = await service.listed(call.session, call.connection, page.after, page.size + 1)
+    info = pagination.info([(job.created_at, job.id) for job in found], page, total)
+    return JobPage(info, [_shape(job) for job in found[: page.size]])
+
+
+def _shape(job: Job) -> JobShape:
+    ended = job.started_at is not None and job.finished_at is not None
+    paused = job.status == "running" and job.lease_owner is None
+    return JobShape(
+        job_id=job.id,
+        job_type=job.kind,
+        status=STATUS[job.status],
+        connection_id=job.connection_id,
+        schedule_id=job.schedule_id,
+        hard_refresh=bool(job.hard),
+        created_at=instant(job.created_at),
+        due_at=instant(job.due_at),
+        started_at=_instant(job.started_at),
+        finished_at=_instant(job.finished_at),
+        duration_ms=(job.finished_at or 0) - (job.started_at or 0) if ended else None,
+        attempt=job.attempt,
+        next_attempt_at=instant(job.run_after) if paused else None,
+        result=ResultShape(**job.result) if job.result else None,
+        error=FailureShape(**job.error) if job.error else None,
+        log=[LineShape(instant(at), message) for at, message in job.log],
+    )
+
+
+def _instant(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else instant(milliseconds)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/connections/{id}/refresh",
+        handler=idempotency.once(refresh),
+        permission=Permission.CHANGE,
+        summary="Refresh the catalog of a connection",
+        answer=Asked,
+        status=202,
+        body=schemas.refresh,
+        body_optional=True,
+        parameters=(idempotency.KEY,),
+        headers=idempotency.HEADERS,
+        errors=(RepeatDiffers,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/jobs",
+        handler=listed,
+        permission=Permission.READ,
+        summary="List the jobs of a connection",
+        answer=JobPage,
+        parameters=pagination.PARAMETERS,
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{id}/status",
+        handler=status,
+        summary="Get the status of a job",
+        answer=JobShape,
+        errors=(JobNotFound,),
+    ),
+)

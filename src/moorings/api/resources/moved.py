@@ -1,0 +1,49 @@
+"""How answers say who gets another connection than before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.api.resources.shapes import MoveShape
+from moorings.connections.models import Connection
+from moorings.environments.moves import Move, counted
+
+
+def warnings(actor: Actor, moves: Iterable[Move]) -> list[str] | msgspec.UnsetType:
+    """A sentence for each move; unset where nobody is moved."""
+    return sentences(actor, moves) or msgspec.UNSET
+
+
+def sentences(actor: Actor, moves: Iterable[Move]) -> list[str]:
+    """A sentence for each move."""
+    return [_sentence(actor, move) for move in moves]
+
+
+def _sentence(actor: Actor, move: Move) -> str:
+    gets = "gets" if move.users + move.api_keys == 1 else "get"
+    now = _name(actor, move.after) if move.after else "no connection (403)"
+    before = _name(actor, move.before) if move.before else "no connection"
+    return f'{counted(move.users, move.api_keys)} now {gets} {now} through "{move.base.name}", and no longer {before}'
+
+
+def _name(actor: Actor, connection: Connection) -> str:
+    return f'"{connection.name}"' if actor.may(Permission.SEE, connection) else "another connection"
+
+
+def shapes(moves: Iterable[Move]) -> list[MoveShape]:
+    """Moves as answers have them."""
+    return [
+        MoveShape(
+            move.base.id,
+            move.base.name,
+            move.before.id if move.before else None,
+            move.after.id if move.after else None,
+            move.users,
+            move.api_keys,
+        )
+        for move in moves
+    ]

@@ -1,0 +1,142 @@
+"""The endpoints that run and cancel queries."""
+
+from __future__ import annotations
+
+from moorings.access.policy import Permission
+from moorings.api.http import schemas
+from moorings.api.http.bodies import LARGE, off_loop
+from moorings.api.http.fields import Fields
+from moorings.api.http.negotiation import FORMATS, choose
+from moorings.api.http.routing import UUID, Call, Parameter, Route
+from moorings.api.resources import targets
+from moorings.api.resources.shapes import Done, PlanShape, ResultShape
+from moorings.api.results import streams
+from moorings.api.results.encoders import encoder
+from moorings.api.results.streams import QUERY_ID, TIMEOUT, Stream
+from moorings.errors import (
+    AccessLost,
+    Fault,
+    InvalidInput,
+    NotAcceptable,
+    ProtocolTooOld,
+    QueryCancelled,
+    QueryIdInUse,
+    QueryNotFound,
+    QueryTimeout,
+    Saturated,
+    WarehouseError,
+)
+from moorings.queries.rights import Claim
+from moorings.queries.service import Asked
+
+SQL_LIMIT = 500_000
+"""The most characters of a statement, and of one parameter."""
+
+
+async def query(call: Call) -> Stream | PlanShape:
+    """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said).
+
+    With `dryRun=true` it is not run: the answer is JSON, and says what running it would take.
+    """
+    if call.scope["http_version"] in OLD:
+        raise ProtocolTooOld
+    query = Fields(call.query(), ("dryRun", "environment"))
+    dry_run = query.flag("dryRun", default=False)
+    environment = targets.chosen(query)
+    query.done()
+    asked = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
+    chosen = None if dry_run else encoder(choose(_accept(call)))
+    target = await targets.routed(call, Permission.QUERY, environment)
+    claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
+    if chosen is None:
+        plan = await call.services.queries.plan(target, asked, claim)
+        return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
+    return await streams.opened(call, target, asked, claim, chosen)
+
+
+OLD = ("0.9", "1.0", "1")
+"""Versions of HTTP in which a stream that breaks off looks like one that ended."""
+
+
+async def cancel(call: Call) -> Done:
+    """Cancel a running query, in the database itself. Its caller may, and the admins of its connection."""
+    await call.services.queries.cancel(call.actor, call.ids["queryId"])
+    return Done()
+
+
+def _read(call: Call) -> Asked:
+    fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds"))
+    sql = fields.string("sql", required=True, longest=SQL_LIMIT)
+    parameters = fields.array("parameters") or []
+    for position, value in enumerate(parameters):
+        if isinstance(value, str):
+            fields.fits(f"parameters.{position}", value, shortest=0, longest=SQL_LIMIT)
+        elif isinstance(value, list | dict):
+            fields.fault(f"parameters.{position}", "invalid")
+    row_limit = fields.integer("rowLimit", least=1)
+    timeout = fields.integer("timeoutSeconds", least=1)
+    fields.done()
+    return Asked(sql, parameters, row_limit, timeout, _chosen_id(call))
+
+
+def _chosen_id(call: Call) -> str | None:
+    """The id that the caller chose for its query, if it did."""
+    sent = (call.header(QUERY_ID.lower().encode()) or b"").decode("latin-1")
+    if sent and not UUID.fullmatch(sent):
+        raise InvalidInput([Fault(QUERY_ID, "uuid")])
+    return sent.lower() or None
+
+
+def _accept(call: Call) -> str:
+    """What Accept says; several headers are one list."""
+    return ", ".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"accept")
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/connections/{id}/query",
+        handler=query,
+        kind="free",
+        permission=Permission.QUERY,
+        summary="Run a query",
+        answer=ResultShape | PlanShape,
+        body=schemas.query,
+        parameters=(
+            targets.ENVIRONMENT,
+            Parameter("dryRun", schemas.FLAG, "Say what running it would take, and do not run it."),
+            Parameter(
+                QUERY_ID,
+                {"type": "string", "format": "uuid"},
+                "An id of your own choice for the query: with it you can cancel before the first rows have come.",
+                place="header",
+            ),
+        ),
+        errors=(
+            *targets.ERRORS,
+            NotAcceptable,
+            ProtocolTooOld,
+            QueryIdInUse,
+            Saturated,
+            WarehouseError,
+            QueryCancelled,
+            AccessLost,
+            QueryTimeout,
+        ),
+        media_types=FORMATS,
+        headers={
+            QUERY_ID: "The query's id; DELETE /queries/{queryId} cancels it.",
+            TIMEOUT: "How many seconds the statement may run.",
+            **targets.HEADERS,
+        },
+    ),
+    Route(
+        method="DELETE",
+        path="/queries/{queryId}",
+        handler=cancel,
+        kind="free",
+        summary="Cancel a query",
+        answer=Done,
+        errors=(QueryNotFound,),
+    ),
+)

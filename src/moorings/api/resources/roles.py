@@ -1,0 +1,225 @@
+"""The endpoints of `/users/{id}/model-roles` and `/user-groups/{id}/model-roles`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from moorings.access import groups, roles, service
+from moorings.access.models import UserGroup
+from moorings.access.policy import Permission, Role
+from moorings.access.roles import Assignment
+from moorings.access.service import Guarded
+from moorings.api.http import schemas
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import UUID, Call, Parameter, Route
+from moorings.api.resources.shapes import Shape
+from moorings.connections import service as connections
+from moorings.connections.listing import Filter, snapshot
+from moorings.connections.models import Connection
+from moorings.dialects.config.fields import ROLE_ALIASES
+from moorings.errors import Archived, ConnectionNotFound, GroupNotFound, PermissionDenied, UserNotFound
+
+ROLES = tuple(role.name for role in Role)
+NO_MODELS = "There are no models here. Roles are held on connections"
+SOURCES = {"user": "User Role", "group": "Group Role", "base": "Connection Base Role"}
+PRIORITIES = {
+    Role.NO_ACCESS: 0,
+    Role.VIEWER: 50,
+    Role.RESTRICTED_QUERIER: 150,
+    Role.QUERIER: 250,
+    Role.MODELER: 350,
+    Role.CONNECTION_ADMIN: 450,
+}
+"""What published clients compare roles by: of several the one with the highest number counts."""
+
+PARAMETERS = (
+    Parameter(
+        "connectionId", schemas.UUID, "The connection to show roles on; every one that the caller sees unless said."
+    ),
+)
+
+
+class RoleSource(Shape, omit_defaults=True):
+    """Where a role comes from: `User Role`, `Group Role` (then the group's name and id) or `Connection Base Role`."""
+
+    type: str
+    name: str | UnsetType = UNSET
+    mini_uuid: str | UnsetType = UNSET
+
+
+class RoleShape(Shape, kw_only=True):
+    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`."""
+
+    role_name: str
+    connection_id: str
+    model_id: str | None
+    base_role: str
+    source: RoleSource = msgspec.field(name="from")
+    priority: int
+    resolved: bool
+
+
+class ModelRoles(Shape, kw_only=True, omit_defaults=True):
+    """Roles on connections; `membershipId` is the user's or the group's whose they are."""
+
+    results: list[RoleShape]
+    membership_id: str
+    user_group_id: str | UnsetType = UNSET
+
+
+class AssignedShape(Shape, kw_only=True):
+    """A role that was assigned."""
+
+    connection_id: str
+    model_id: str | None = None
+    role_name: str
+
+
+class UserAssigned(AssignedShape, kw_only=True):
+    """A role that a user was given."""
+
+    user_id: str
+
+
+class GroupAssigned(AssignedShape, kw_only=True):
+    """A role that a group was given."""
+
+    user_group_id: str
+
+
+async def of_user(call: Call) -> ModelRoles:
+    """The roles that a user has on connections: their own, those of their groups, and everybody's.
+
+    Organization admins ask about everybody, admins of a connection about that one, and users about themselves.
+    """
+    user = await service.user(call.session, call.actor, call.ids["id"])
+    asked = await _asked(call, own=user.id == call.actor.user_id)
+    found = await roles.of_user(call.session, user, asked)
+    return ModelRoles(results=_shapes(found), membership_id=user.id)
+
+
+async def of_group(call: Call) -> ModelRoles:
+    """The roles that a group gives to its members. Who may ask about others may ask this."""
+    group = await _group(call)
+    asked = await _asked(call, own=False)
+    found = await roles.of_group(call.session, group, asked)
+    return ModelRoles(results=_shapes(found), membership_id=group.id, user_group_id=group.id)
+
+
+async def assign_user(call: Call) -> UserAssigned:
+    """Give a user a role on a connection, in place of the one of their own that they had there."""
+    user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
+    connection, role = await _wanted(call)
+    await service.assign_role(call.session, user, connection.id, role)
+    return UserAssigned(connection_id=connection.id, role_name=role.name, user_id=user.id)
+
+
+async def assign_group(call: Call) -> GroupAssigned:
+    """Give a group a role on a connection, in place of the one it had there; every member has at least this role."""
+    group = await _group(call, lock=True)
+    connection, role = await _wanted(call)
+    await groups.assign_role(call.session, group, connection.id, role)
+    return GroupAssigned(connection_id=connection.id, role_name=role.name, user_group_id=group.id)
+
+
+async def _group(call: Call, *, lock: bool = False) -> UserGroup:
+    return await groups.find(call.session, call.actor.organization_id, call.ids["id"], lock=lock)
+
+
+async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
+    """The connections that a query asks about; raises InvalidInput, ConnectionNotFound, PermissionDenied."""
+    query = Fields(call.query(), ("connectionId",))
+    connection_id = _uuid(query, "connectionId", query.string("connectionId", shortest=0) or None)
+    query.done()
+    if connection_id is None:
+        if not (own or call.actor.admin):
+            raise PermissionDenied
+        shown = await snapshot(call.session, call.actor.organization_id)
+        return shown.select(call.actor, Filter())
+    connection = await connections.find(call.session, call.actor, connection_id)
+    if not own:
+        call.actor.require(Permission.CHANGE, connection)
+    return [connection]
+
+
+async def _wanted(call: Call) -> tuple[Connection, Role]:
+    """What a body assigns; raises InvalidInput, and what `connections.permitted` does."""
+    fields = Fields(call.body, ("roleName", "connectionId", "modelId"))
+    if not fields.has("roleName"):
+        fields.fault("roleName", "required")
+    role = fields.choice("roleName", (*ROLES, *ROLE_ALIASES))
+    connection_id = _uuid(fields, "connectionId", fields.string("connectionId", required=True, shortest=0) or "")
+    if fields.raw("modelId") is not None:
+        fields.fault("modelId", "said", reason=NO_MODELS)
+    fields.done()
+    connection = await connections.permitted(call.session, call.actor, connection_id or "", Permission.CHANGE)
+    return connection, Role[ROLE_ALIASES.get(role or "", role or "")]
+
+
+def _uuid(fields: Fields, name: str, sent: str | None) -> str | None:
+    if sent is not None and isinstance(fields.raw(name), str) and not UUID.fullmatch(sent):
+        fields.fault(name, "uuid")
+    return sent.lower() if sent else None
+
+
+def _shapes(found: Sequence[Assignment]) -> list[RoleShape]:
+    return [
+        RoleShape(
+            role_name=each.role.name,
+            connection_id=each.connection_id,
+            model_id=None,
+            base_role=each.role.name,
+            source=_source(each),
+            priority=PRIORITIES[each.role],
+            resolved=each.resolved,
+        )
+        for each in found
+    ]
+
+
+def _source(assignment: Assignment) -> RoleSource:
+    group = assignment.group
+    return RoleSource(SOURCES[assignment.source], group.name if group else UNSET, group.id if group else UNSET)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/users/{id}/model-roles",
+        handler=of_user,
+        summary="List a user's roles",
+        answer=ModelRoles,
+        parameters=PARAMETERS,
+        errors=(UserNotFound, ConnectionNotFound, PermissionDenied),
+    ),
+    Route(
+        method="POST",
+        path="/users/{id}/model-roles",
+        handler=assign_user,
+        summary="Give a user a role",
+        answer=UserAssigned,
+        body=schemas.assigned_role,
+        errors=(UserNotFound, ConnectionNotFound, PermissionDenied, Archived),
+    ),
+    Route(
+        method="GET",
+        path="/user-groups/{id}/model-roles",
+        handler=of_group,
+        summary="List a group's roles",
+        answer=ModelRoles,
+        parameters=PARAMETERS,
+        errors=(GroupNotFound, ConnectionNotFound, PermissionDenied),
+    ),
+    Route(
+        method="POST",
+        path="/user-groups/{id}/model-roles",
+        handler=assign_group,
+        summary="Give a group a role",
+        answer=GroupAssigned,
+        body=schemas.assigned_role,
+        errors=(GroupNotFound, ConnectionNotFound, PermissionDenied, Archived),
+    ),
+)

@@ -1,0 +1,194 @@
+"""The endpoints of `/connections/{id}/schedules`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorings import clock
+from moorings.access.policy import Permission
+from moorings.api.http import idempotency, schemas
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import Call, Route
+from moorings.api.resources.shapes import Done, Shape, instant
+from moorings.dialects.config.fields import zones
+from moorings.errors import RepeatDiffers, ScheduleNotFound
+from moorings.schedules import service
+from moorings.schedules.cron import NotCron, parse
+from moorings.schedules.models import Schedule
+from moorings.schedules.service import Plan
+from moorings.schedules.words import describe
+from moorings.schedules.zones import next_runs
+
+NEXT_RUNS = 5
+UNREADABLE = (NotCron, KeyError, ValueError, OSError)
+"""What a stored schedule raises that this version cannot read, as in a zone that its tz database lacks."""
+
+
+class ScheduleShape(Shape, kw_only=True):
+    """When the catalog of a connection is refreshed: a cron expression and a zone, and what they say in words."""
+
+    schedule_id: str
+    connection_id: str
+    schedule: str
+    timezone: str
+    description: str
+    hard_refresh: bool
+    created_at: str
+    updated_at: str
+    disabled_at: str | None
+
+
+class ScheduleDetails(ScheduleShape, kw_only=True):
+    """A schedule, and the next instants at which it runs."""
+
+    next_runs: list[str]
+
+
+class ScheduleList(Shape):
+    """Schedules, oldest first."""
+
+    schedules: list[ScheduleDetails]
+
+
+async def listed(call: Call) -> ScheduleList:
+    """When a connection's catalog is refreshed by itself, oldest schedule first; also of an archived connection."""
+    found = await service.listed(call.session, call.connection)
+    return ScheduleList([_details(schedule) for schedule in found])
+
+
+async def create(call: Call) -> ScheduleShape:
+    """Refresh a connection's catalog at the times of a cron expression, in a time zone."""
+    return _shape(await service.create(call.session, call.actor, call.connection, _read(call)))
+
+
+async def get(call: Call) -> ScheduleDetails:
+    """One schedule, with its next five runs."""
+    return _details(await service.find(call.session, call.connection, call.ids["scheduleId"]))
+
+
+async def update(call: Call) -> ScheduleShape:
+    """Replace a schedule; `hardRefresh` is false unless it is sent."""
+    schedule = await _found(call)
+    await service.change(call.session, schedule, _read(call))
+    return _shape(schedule)
+
+
+async def remove(call: Call) -> Done:
+    """Remove a schedule; refreshes that it asked for go on."""
+    await service.remove(call.session, await _found(call))
+    return Done()
+
+
+async def _found(call: Call) -> Schedule:
+    return await service.find(call.session, call.connection, call.ids["scheduleId"], to_change=True)
+
+
+def _read(call: Call) -> Plan:
+    fields = Fields(call.body, ("schedule", "timezone", "hardRefresh"))
+    cron = fields.string("schedule", required=True)
+    if cron:
+        _check_cron(fields, cron)
+    zone = fields.string("timezone", required=True)
+    if zone and zone not in zones():
+        fields.fault("timezone", "said", reason="No time zone of the tz database, such as America/New_York")
+    hard = fields.boolean("hardRefresh") if fields.has("hardRefresh") else False
+    fields.done()
+    return Plan(cron, zone, bool(hard))
+
+
+def _check_cron(fields: Fields, cron: str) -> None:
+    try:
+        parse(cron)
+    except NotCron as refused:
+        fields.fault("schedule", "said", reason=str(refused))
+
+
+def _shape(schedule: Schedule) -> ScheduleShape:
+    return ScheduleShape(**_facts(schedule))
+
+
+def _details(schedule: Schedule) -> ScheduleDetails:
+    return ScheduleDetails(**_facts(schedule), next_runs=[instant(run) for run in _next_runs(schedule)])
+
+
+def _next_runs(schedule: Schedule) -> list[int]:
+    try:
+        return next_runs(parse(schedule.cron), schedule.timezone, clock.now(), NEXT_RUNS)
+    except UNREADABLE:
+        return []
+
+
+def _description(schedule: Schedule) -> str:
+    try:
+        parse(schedule.cron)
+        return describe(schedule.cron, schedule.timezone, schedule.next_run_at or clock.now())
+    except UNREADABLE:
+        return schedule.cron
+
+
+def _facts(schedule: Schedule) -> dict[str, Any]:
+    """What every answer says of a schedule; the zone is called what it is called at the next run."""
+    return {
+        "schedule_id": schedule.id,
+        "connection_id": schedule.connection_id,
+        "schedule": schedule.cron,
+        "timezone": schedule.timezone,
+        "description": _description(schedule),
+        "hard_refresh": bool(schedule.hard_refresh),
+        "created_at": instant(schedule.created_at),
+        "updated_at": instant(schedule.updated_at),
+        "disabled_at": None if schedule.disabled_at is None else instant(schedule.disabled_at),
+    }
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/connections/{id}/schedules",
+        handler=listed,
+        permission=Permission.OVERSEE,
+        summary="List the schedules of a connection",
+        answer=ScheduleList,
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/schedules",
+        handler=idempotency.once(create),
+        permission=Permission.CHANGE,
+        summary="Create a schedule",
+        answer=ScheduleShape,
+        status=201,
+        body=schemas.schedule,
+        parameters=(idempotency.KEY,),
+        headers=idempotency.HEADERS,
+        errors=(RepeatDiffers,),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/schedules/{scheduleId}",
+        handler=get,
+        permission=Permission.OVERSEE,
+        summary="Get a schedule",
+        answer=ScheduleDetails,
+        errors=(ScheduleNotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/connections/{id}/schedules/{scheduleId}",
+        handler=update,
+        permission=Permission.CHANGE,
+        summary="Replace a schedule",
+        answer=ScheduleShape,
+        body=schemas.schedule,
+        errors=(ScheduleNotFound,),
+    ),
+    Route(
+        method="DELETE",
+        path="/connections/{id}/schedules/{scheduleId}",
+        handler=remove,
+        permission=Permission.CHANGE,
+        summary="Remove a schedule",
+        answer=Done,
+        errors=(ScheduleNotFound,),
+    ),
+)

@@ -1,0 +1,52 @@
+"""Which connection a request for one really goes to, and how its answer says so."""
+
+from __future__ import annotations
+
+from moorings.access.policy import Permission
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import UUID, Call, Parameter
+from moorings.connections.models import Connection
+from moorings.engine.service import Target
+from moorings.environments import service as environments
+from moorings.errors import EnvironmentNotFound, NeedsCredentials, NoEnvironment
+
+CONNECTION_ID = "Moorings-Connection-Id"
+
+ENVIRONMENT = Parameter(
+    "environment",
+    {"type": "string", "format": "uuid"},
+    "The environment to use (its id, or its connection's; or the base connection's own), in place of the one that the "
+    "caller's attributes choose.",
+)
+HEADERS = {CONNECTION_ID: "The connection that was used: the one asked for, or one of its environments."}
+ERRORS = (EnvironmentNotFound, NoEnvironment, NeedsCredentials)
+"""What a route declares whose connection is routed."""
+
+
+def chosen(query: Fields) -> str | None:
+    """The environment that a query asks for; faults are noted in it."""
+    sent = query.string("environment", shortest=0) or None
+    if sent is not None and not UUID.fullmatch(sent):
+        query.fault("environment", "uuid")
+    return sent.lower() if sent else None
+
+
+async def routed(call: Call, permission: Permission, environment: str | None) -> Target:
+    """The target of the connection that the caller gets; the answer names it in a header."""
+    services = call.services
+    target = await environments.open_routed(
+        services.db, services.keyset, call.actor, call.connection, permission, environment
+    )
+    _tell(call, target.connection_id)
+    return target
+
+
+async def stored(call: Call, permission: Permission, environment: str | None) -> Connection:
+    """The connection that the caller gets, for what is stored of it; the answer names it in a header."""
+    connection = await environments.permitted(call.session, call.actor, call.connection, permission, environment)
+    _tell(call, connection.id)
+    return connection
+
+
+def _tell(call: Call, connection_id: str) -> None:
+    call.told.append((CONNECTION_ID.lower().encode(), connection_id.encode()))

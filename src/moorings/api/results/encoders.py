@@ -1,0 +1,212 @@
+"""Results on the wire: record batches → bytes, in each format that a caller may ask for.
+
+An encoder is used in the session's thread, one call after the other. It imports pyarrow only there, where the driver
+has loaded it already.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON, Choice
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SLICE_ROWS = 16_384
+"""Text is made of so many rows at a time: the columns' texts stay in the processor's cache, and memory flat."""
+
+ROW_COUNT, TRUNCATED = "moorings.rowCount", "moorings.truncated"
+"""Keys of the metadata of an Arrow stream's last record batch, which has no rows."""
+
+
+class Encoder(ABC):
+    """One format. `start`, then `batch` for each, then `end`; what they return, in this order, is the whole body."""
+
+    media_type: str
+
+    @abstractmethod
+    def start(self, schema: pa.Schema) -> bytes:
+        """What comes before the first row."""
+
+    @abstractmethod
+    def batch(self, batch: pa.RecordBatch) -> bytes:
+        """Some rows."""
+
+    @abstractmethod
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """What comes after the last row; `truncated` when the row limit cut the result."""
+
+
+class ArrowEncoder(Encoder):
+    """Arrow's IPC stream; its last batch is empty and carries `moorings.rowCount` and `moorings.truncated`."""
+
+    def __init__(self, codec: str | None) -> None:
+        self.media_type = f"{ARROW}; codecs={codec}" if codec else ARROW
+        self._codec = codec
+        self._written: list[bytes] = []
+        self._writer: pa.ipc.RecordBatchStreamWriter
+        self._empty: pa.RecordBatch
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """The schema's message."""
+        import pyarrow as pa
+
+        self._empty = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+        options = pa.ipc.IpcWriteOptions(compression=self._codec)
+        self._writer = pa.ipc.new_stream(_Collector(self._written), schema, options=options)
+        return self._taken()
+
+    def batch(self, batch: pa.RecordBatch) -> bytes:
+        """A record batch's message, after those of dictionaries that changed."""
+        self._writer.write_batch(batch)
+        return self._taken()
+
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """The last, empty batch with the metadata, and the mark of the end."""
+        metadata = {ROW_COUNT: str(row_count), TRUNCATED: json.dumps(truncated)}
+        self._writer.write_batch(self._empty, custom_metadata=metadata)
+        self._writer.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        taken = b"".join(self._written)
+        self._written.clear()
+        return taken
+
+
+class _Collector:
+    """The file that the Arrow writer believes to write to."""
+
+    closed = False
+
+    def __init__(self, written: list[bytes]) -> None:
+        self._written = written
+
+    def write(self, data: bytes) -> int:
+        self._written.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits anywhere."""
+
+
+class TextEncoder(Encoder):
+    """What the textual formats share: they make text of a few thousand rows at a time."""
+
+    def batch(self, batch: pa.RecordBatch) -> bytes:
+        """Some rows."""
+        parts = [self.rows(batch.slice(start, SLICE_ROWS)) for start in range(0, batch.num_rows, SLICE_ROWS)]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    @abstractmethod
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """The text of one slice; it has at least one row."""
+
+
+class JsonEncoder(TextEncoder):
+    """One JSON object: columns, rows as arrays, the number of rows and whether the row limit cut them."""
+
+    media_type = JSON
+
+    def __init__(self) -> None:
+        self._first = True
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """The columns, and the opening of the rows."""
+        from moorings.api.results.cells import type_name
+
+        columns = [{"name": field.name, "type": type_name(field.type)} for field in schema]
+        return f'{{"columns":{_json(columns)},"rows":['.encode()
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """`[1,"a"],[2,"b"]`."""
+        from moorings.api.results import cells
+
+        if batch.num_columns:
+            parts = [part for column in batch.columns for part in (",", cells.json_values(column))]
+            texts = cells.join(",[", *parts[1:], "]")
+            del parts  # of one long value they are as large as what was made of them
+        else:
+            texts = cells.repeated(",[]", batch.num_rows)
+        first, self._first = self._first, False
+        return cells.content(texts, skipped=int(first))
+
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """The close of the rows, and what is to be known about them."""
+        return f'],"rowCount":{row_count},"truncated":{_json(truncated)}}}\n'.encode()
+
+
+class NdjsonEncoder(TextEncoder):
+    """One JSON object a line."""
+
+    media_type = NDJSON
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """Nothing: the names are in every row."""
+        from moorings.api.results.cells import distinct
+
+        self._names = distinct(schema.names)
+        return b""
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """`{"id":1,"name":"a"}` and a line feed."""
+        from moorings.api.results import cells
+
+        values = [cells.json_values(column) for column in batch.columns]
+        return cells.content(cells.json_objects(self._names, values, batch.num_rows, "}\n"))
+
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """Nothing: a cut is told by the number of rows alone."""
+        return b""
+
+
+class CsvEncoder(TextEncoder):
+    """RFC 4180 with a header: text always in quotes, so that null (nothing) and the empty text ("") differ."""
+
+    media_type = f"{CSV}; charset=utf-8; header=present"
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """The header."""
+        names = ['"' + name.replace('"', '""') + '"' for name in schema.names]
+        return (",".join(names) + "\r\n").encode()
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """`1,"a"` and both line ends."""
+        from moorings.api.results import cells
+
+        if batch.num_columns == 0:
+            return b"\r\n" * batch.num_rows
+        fields = [cells.csv_fields(column) for column in batch.columns]
+        if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
+            fields = [cells.where_empty(fields[0], '""')]
+        parts = [part for column in fields for part in (",", column)]
+        return cells.content(cells.join(*parts[1:], "\r\n"))
+
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """Nothing: a cut is told by the number of rows alone."""
+        return b""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+ENCODERS: Mapping[str, Callable[[Choice], Encoder]] = {
+    ARROW: lambda choice: ArrowEncoder(choice.codec),
+    JSON: lambda _: JsonEncoder(),
+    NDJSON: lambda _: NdjsonEncoder(),
+    CSV: lambda _: CsvEncoder(),
+}
+"""Media type → its encoder."""
+
+
+def encoder(choice: Choice) -> Encoder:
+    """A new encoder for what was negotiated."""
+    return ENCODERS[choice.media_type](choice)

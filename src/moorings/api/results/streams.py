@@ -1,0 +1,147 @@
+"""A query's result on its way to the client.
+
+The next chunk is read while one is sent: warehouse and socket work at the same time, and memory holds two chunks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+
+from moorings.api.http.routing import Call, Headers
+from moorings.api.results.encoders import Encoder
+from moorings.engine.service import Target
+from moorings.errors import MooringsError, QueryCancelled, WarehouseError
+from moorings.queries.rights import Claim
+from moorings.queries.service import Asked, Query
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+QUERY_ID = "Moorings-Query-Id"
+TIMEOUT = "Moorings-Timeout-Seconds"
+
+
+class ClientLeft(QueryCancelled):
+    """The client went away."""
+
+
+class Stalled(QueryCancelled):
+    """The client took nothing of the result for too long."""
+
+
+class BrokenOff(Exception):
+    """The result failed after its first rows were sent; the log has the reason."""
+
+
+class Client:
+    """The client of one call, watched: only a `receive` that waits learns that it has gone, `send` never does."""
+
+    def __init__(self, call: Call) -> None:
+        self._leaving = asyncio.create_task(_leaving(call))
+
+    async def unless_gone(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
+        """Await something; when the client leaves first, or the query is stopped, cancel it and raise why."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, self._leaving, *stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise next((reason.result() for reason in stopped if reason.done()), ClientLeft())
+        finally:
+            await _ended(task)
+
+    async def unwatch(self) -> None:
+        """Stop watching."""
+        await _ended(self._leaving)
+
+
+async def _leaving(call: Call) -> None:
+    while (await call.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _ended(task: asyncio.Future[T]) -> None:
+    """Cancel what is not done yet, and wait until it is."""
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, MooringsError):
+            await task
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """The reply of a query whose first rows are here. `held` lets go of client, query and session, in this order."""
+
+    encoder: Encoder
+    client: Client
+    query: Query
+    first: bytes
+    stalled_seconds: float
+    held: contextlib.AsyncExitStack = field(repr=False)
+    status: int = 200
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send all rows.
+
+        A failure is raised: the server then breaks the transfer off without its last chunk, so that no client takes a
+        part for the whole.
+        """
+        async with self.held:
+            try:
+                await self._send(call, headers)
+            except ClientLeft:
+                log.info("query_abandoned", query=self.query.id)
+            except MooringsError as failed:
+                log.warning("query_broken_off", query=self.query.id, reason=failed.message)
+                raise BrokenOff from None
+
+    async def _send(self, call: Call, headers: Headers) -> None:
+        own = [
+            (b"content-type", self.encoder.media_type.encode()),
+            (QUERY_ID.lower().encode(), self.query.id.encode()),
+            (TIMEOUT.lower().encode(), b"%d" % self.query.timeout_seconds),
+        ]
+        await call.send({"type": "http.response.start", "status": self.status, "headers": own + headers})
+        chunk: bytes | None = self.first
+        self.first = b""
+        while chunk is not None:
+            chunk = await self._sent(call.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+        await call.send({"type": "http.response.body", "body": b""})
+
+    async def _sent(self, sending: Awaitable[None]) -> bytes | None:
+        """Send a chunk and read the next one meanwhile; returns that."""
+        ahead = asyncio.ensure_future(self.query.next(self.encoder))
+        try:
+            # A client that reads nothing must not keep what was stopped meanwhile.
+            async with asyncio.timeout(self.stalled_seconds):
+                await self.client.unless_gone(sending, self.query.stopped)
+        except TimeoutError:
+            raise Stalled from None
+        else:
+            return await self.client.unless_gone(ahead)
+        finally:
+            await _ended(ahead)
+
+
+async def opened(call: Call, target: Target, asked: Asked, claim: Claim, encoder: Encoder) -> Stream:
+    """Run a query as far as its first rows; raises what fails until then, for an ordinary error response."""
+    async with contextlib.AsyncExitStack() as held:
+        client = Client(call)
+        held.push_async_callback(client.unwatch)
+
+        async def begin() -> tuple[Query, bytes]:
+            query = await held.enter_async_context(call.services.queries.running(call.actor, target, asked, claim))
+            return query, await query.start(asked, encoder, read_only=target.config.read_only)
+
+        query, first = await client.unless_gone(begin())
+        stalled = call.services.settings.stalled_seconds
+        return Stream(
+            encoder=encoder, client=client, query=query, first=first, stalled_seconds=stalled, held=held.pop_all()
+        )

@@ -1,0 +1,1 @@
+"""Columns of Arrow, made of what drivers answer."""

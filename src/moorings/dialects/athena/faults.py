@@ -1,0 +1,65 @@
+"""Amazon Athena's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+from moorings.dialects.https_faults import https_faults
+
+
+class ExecutionError(Exception):
+    """A statement that did not succeed: the state it ended in, and Athena's own reason."""
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+
+
+LOGIN = errors.LoginRefused("username", "password", message="AWS does not know the key, or its secret is another one.")
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **https_faults("host_override", "region"),
+    **dict.fromkeys(
+        (
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+        ),
+        LOGIN,
+    ),
+    **dict.fromkeys(
+        ("ExpiredTokenException", "ExpiredToken"), errors.SessionLost(message="The credentials ran out. Try again.")
+    ),
+    "role": errors.LoginRefused(
+        "aws_role_arn",
+        "external_oauth_audience",
+        message="The role may not be assumed. Check its ARN, and the account and external id in its trust policy.",
+    ),
+    "workgroup": errors.DatabaseNotFound("warehouse", message="There is no such workgroup in this region."),
+    "no grant on workgroup": errors.DatabaseForbidden(
+        "warehouse", message="The login may not use this workgroup. Grant it athena:GetWorkGroup on it."
+    ),
+    "catalog": errors.DatabaseNotFound("database", message="There is no such data catalog in this region."),
+    "AccessDeniedException": errors.StatementForbidden(),
+    "AccessDenied": errors.StatementForbidden(),
+    "denied": errors.StatementForbidden(),
+    "results": errors.StatementForbidden(
+        "results_location", message="The results cannot be written there. Grant s3:PutObject, or name another bucket."
+    ),
+    "TooManyRequestsException": errors.SessionLost(message="Athena takes no more requests for now. Try again shortly."),
+    "ThrottlingException": errors.SessionLost(message="AWS takes no more requests for now. Try again shortly."),
+    "InternalServerException": errors.SessionLost(message="Athena itself failed. Try again shortly."),
+    "CANCELLED": errors.QueryCancelled(),
+    "parameters": errors.ParametersRefused(),
+    "InvalidRequestException": errors.StatementRefused(),
+    "FAILED": errors.StatementRefused(),
+    "ResponseParserError": errors.AnotherService(
+        "host_override", message="What answers there does not speak as AWS does. Check the endpoint."
+    ),
+    "unreadable": errors.StatementRefused(
+        message="The result has a value that Moorings cannot read. Cast it to varchar."
+    ),
+}
+"""The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""

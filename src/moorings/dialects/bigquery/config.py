@@ -1,0 +1,124 @@
+"""What a Google BigQuery connection needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+from moorings.dialects.config import endpoints
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import UNWHOLESOME
+from moorings.dialects.config.needs import Login
+from moorings.dialects.config.places import Region, matching
+
+API, STORAGE = "bigquery", "storage"
+"""The services that hostOverride may name."""
+
+SERVICE_ACCOUNT, FEDERATION = "bigquery-service-account", "bigquery-workload-identity-federation"
+
+SERVICE_ACCOUNT_KEYS = (
+    "type",
+    "project_id",
+    "private_key_id",
+    "private_key",
+    "client_email",
+    "client_id",
+    "auth_uri",
+    "token_uri",
+    "auth_provider_x509_cert_url",
+    "client_x509_cert_url",
+)
+"""What the JSON of a service account's key must hold."""
+
+
+Project = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}",
+        "Only the id of a Google Cloud project, such as my-project or example.com:my-project",
+    ),
+]
+Dataset = Annotated[str, matching(r"[A-Za-z0-9._:-]{1,1200}", "Only the name of a dataset, or project.dataset")]
+AccountEmail = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9._+-]{1,200}@[A-Za-z0-9.-]{1,200}",
+        "Only the e-mail address of a service account, such as name@project.iam.gserviceaccount.com",
+    ),
+]
+
+
+class Config(ConnectionConfig, frozen=True):
+    """What a BigQuery connection needs for each way to log in."""
+
+    LOGINS: ClassVar[tuple[Login, ...]] = (
+        Login(SERVICE_ACCOUNT),
+        Login("bigquery-oauth-user", ()),
+        Login("bigquery-byo-oauth-user", ("oauth_client_id", "oauth_client_secret")),
+        Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience", uses=("password",)),
+    )
+
+    dialect: Literal["bigquery"] = "bigquery"
+    database: Project | None = None
+    default_schema: Dataset | None = None
+    region: Region | None = "us"
+    host_override: Annotated[str, endpoints.place((API, STORAGE))] | None = None
+    wif_service_account_email: AccountEmail | None = None
+    always_scope_view_names: bool = True
+
+    @classmethod
+    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
+        """What is wrong with the shape of the service account's key."""
+        key = given.get("password")
+        key = key if isinstance(key, str) and login and login.name == SERVICE_ACCOUNT else ""
+        if key and (reason := _reason_against(decoded(key))):
+            yield "password", reason
+
+    def derived(self) -> dict[str, Any]:
+        """The project and the e-mail address of the service account, where no others are given."""
+        derived = super().derived()
+        account = decoded(self.password.get_secret_value() if self.password else "") or {}
+        for field, key in (("database", "project_id"), ("username", "client_email")):
+            if getattr(self, field) is None and _storable(account.get(key)):
+                derived[field] = account[key]
+        return derived
+
+
+def decoded(key: str) -> dict[str, Any] | None:
+    """The object that a key or an external account configuration is; None when it is none."""
+    try:
+        decoded = json.loads(key)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else None
+
+
+def _reason_against(account: dict[str, Any] | None) -> str | None:
+    """What is wrong with a decoded key, quoting none of it."""
+    if account is None:
+        return "Service account key must be a JSON object"
+    if missing := [key for key in SERVICE_ACCOUNT_KEYS if key not in account]:
+        return f"Service account key lacks {', '.join(missing)}"
+    if account["type"] != "service_account":
+        return "Service account key must have the type service_account"
+    return None
+
+
+def _storable(value: object) -> bool:
+    return isinstance(value, str) and value != "" and not UNWHOLESOME.search(value)
+
+
+def endpoint(config: Config) -> str:
+    """The URL of the API."""
+    return _overridden(config).get(API, "https://bigquery.googleapis.com")
+
+
+def storage_endpoint(config: Config) -> str | None:
+    """The URL of the Storage API; None where hostOverride names the API alone: then rows come by the API too."""
+    usual = None if config.host_override else "https://bigquerystorage.googleapis.com"
+    return _overridden(config).get(STORAGE, usual)
+
+
+def _overridden(config: Config) -> Mapping[str, str]:
+    return endpoints.overridden(config.host_override, (API, STORAGE), (API,))

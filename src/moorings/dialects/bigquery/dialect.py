@@ -1,0 +1,142 @@
+"""Google BigQuery: the facts, and how to connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.bigquery.config import FEDERATION, SERVICE_ACCOUNT, Config, decoded, endpoint
+from moorings.dialects.bigquery.faults import FAULTS
+from moorings.dialects.config import endpoints
+from moorings.dialects.config.tls import failure
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.https_faults import of_transport
+
+TELLTALES = (
+    ("bigquery.jobs.create permission", "no job"),
+    ("Not found: Project", "no project"),
+    ("has not enabled BigQuery", "no project"),
+    ("Cannot parse  as CloudRegion", "no region"),
+    ("Invalid value for location", "no region"),
+    ("is not supported for use in location", "no region"),
+    ("timed out", "timed out job"),
+    ("query parameter", "parameters"),
+    ("prepared statement parameters", "parameters"),
+    ("Parameter argument/count mismatch", "parameters"),
+)
+"""What BigQuery says → the key of FAULTS that is more exact than its reason."""
+
+
+class BigQuery(BaseDialect):
+    """Google BigQuery."""
+
+    name = "bigquery"
+    title = "Google BigQuery"
+    extra = "bigquery"
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True)
+    ADDRESS_FIELDS = ("host_override",)
+    PARAMETERS = "?, ?"
+    over_http = True
+    Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Config) -> tuple[str, int]:
+        """The API."""
+        return endpoints.host_and_port(endpoint(config))
+
+    def reasons_against(self, config: Config, surroundings: Surroundings) -> Iterable[tuple[str, str]]:
+        """What is wrong with an external account configuration; without one there is nothing to log in with yet."""
+        from moorings.dialects.bigquery.federation import reason_against
+
+        password = config.secrets().get("password")
+        if config.authentication_type == FEDERATION and password:
+            reason = reason_against(decoded(password), surroundings)
+            if reason:
+                yield "password", reason
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """What kept us from the server, what it said, or its reason."""
+        if kept := failure(error):
+            return kept
+        if _of_login(error):
+            return "login"
+        if _is_anothers(error):
+            return "no answer"
+        text = self.said(error)
+        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
+            return told
+        code = getattr(error, "code", None)
+        if code is None:
+            return None
+        reason = _reason(error)
+        return reason if reason in FAULTS else {401: "authError", 403: "accessDenied"}.get(code, "statement")
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the request that the driver puts before them and the job's id behind.
+
+        Nothing of an answer that a token server gave, or of one without the shape of Google's errors: only the status.
+        """
+        if _of_login(error):
+            return of_transport(error)
+        if _is_anothers(error):
+            return f"HTTP status {int(getattr(error, 'code', 0))}"
+        if getattr(error, "code", None) is None:
+            return of_transport(error)
+        text = str(getattr(error, "message", None) or error)
+        return re.sub(r"^(GET|POST) \S+: |; reason: .*|(?<!\s)\s*+Location: .*", "", text, flags=re.DOTALL)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-bigquery; other logins than a key are those of the machine where dbt runs."""
+        return {
+            "type": "bigquery",
+            **(_key_login(config) if config.authentication_type == SERVICE_ACCOUNT else {"method": "oauth"}),
+            "project": place.database or config.database,
+            "dataset": place.schema,
+            "location": config.region,
+            "maximum_bytes_billed": int(config.max_billing_bytes) if config.max_billing_bytes else None,
+            "api_endpoint": config.host_override,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in, and see that queries may run in the project."""
+        if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
+            raise errors.LoginRefused(
+                "authentication_type",
+                message="This way to log in needs a user's sign-in at Google, which Moorings does not ask for. "
+                "Use a service account or workload identity federation.",
+            )
+        with importing("bigquery"):
+            from moorings.dialects.bigquery.session import BigQuerySession
+        return BigQuerySession(config, surroundings)
+
+
+def _is_anothers(error: BaseException) -> bool:
+    """Whether an HTTP answer has no list of reasons, as every error of Google's has; the driver quotes it whole."""
+    answer = getattr(error, "response", None)
+    return hasattr(answer, "status_code") and not _reason(error)
+
+
+def _of_login(error: BaseException) -> bool:
+    return any(kind.__name__ == "GoogleAuthError" for kind in type(error).__mro__)
+
+
+def _reason(error: BaseException) -> str | None:
+    """BigQuery's own word for what is wrong; errors of the Storage API have none."""
+    told = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
+    return told[0].get("reason") if told else None
+
+
+def _key_login(config: Config) -> Mapping[str, Any]:
+    """What a service account's key says, for dbt; only one member of it is a secret."""
+    account = {
+        "type": "service_account",
+        "project_id": config.database,
+        "client_email": config.username,
+        "private_key": DbtSecret("password", "private_key"),
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    return {"method": "service-account-json", "keyfile_json": account}

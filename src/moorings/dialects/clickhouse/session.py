@@ -1,0 +1,280 @@
+"""A session with ClickHouse through clickhouse-connect. Imports the driver: only `connect` imports this.
+
+HTTP has no session of the server's own: each statement is a request, with its settings, so nothing has to be reset.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from clickhouse_connect import common
+from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.httpclient import HttpClient
+from clickhouse_connect.driver.query import QueryResult
+from urllib3 import Timeout
+from urllib3.response import HTTPResponse
+
+from moorings import errors
+from moorings.dialects.arrow.columns import plain, plain_schema
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.clickhouse import introspection
+from moorings.dialects.clickhouse.body import Body
+from moorings.dialects.clickhouse.sql import TOKEN, literal, named, require_query
+from moorings.dialects.clickhouse.types import arrow_type, convert, is_clear
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.tls import tls_context
+from moorings.dialects.introspection import Plan, Scope, Table, joined
+from moorings.dialects.network.pools import CheckedPools
+from moorings.dialects.statements import trimmed
+
+READ_SLACK_SECONDS = 30
+"""How much longer than its time limit a silent statement is waited for: the server, then we, stop it before."""
+FORMAT = {"X-ClickHouse-Format": "ArrowStream"}
+"""Asked for by a header: appended to the statement, it would be swallowed by a last comment or semicolon."""
+SYNTAX_ERROR, UNKNOWN_DATABASE = 62, 81
+ALWAYS = {
+    "cancel_http_readonly_queries_on_client_close": 1,
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 0,
+    "output_format_arrow_variant_as_string": 1,
+}
+
+common.set_setting("send_os_user", False)
+common.set_setting("send_integration_tags", False)
+common.set_setting("max_connection_age", 0)  # the pool of sessions sees to it; the driver would keep each one's sockets
+
+
+class ClickHouseSession(Session):
+    """One login: a client whose requests carry it."""
+
+    def __init__(self, config: ConnectionConfig, surroundings: Surroundings) -> None:
+        self._config = config
+        self._database = config.default_schema or config.database
+        self._connect_seconds = surroundings.connect_timeout_seconds
+        self._query_id: str | None = None
+        self._response: HTTPResponse | None = None
+        context = tls_context(config, surroundings.network)
+        self.encrypted = context is not None
+        self._wire = CheckedPools(
+            surroundings.network,
+            *("host", "port"),
+            ssl_context=context,
+            cert_reqs=context.verify_mode if context else None,
+        )
+        try:
+            self._client = self._login(surroundings.application_name)
+            self._zone = self._look_around()
+            self._wait(config.query_timeout_seconds)
+        except BaseException:
+            self._wire.hang_up()
+            raise
+
+    def _login(self, application_name: str) -> HttpClient:
+        return HttpClient(
+            interface="https" if self.encrypted else "http",
+            host=self._config.host or "",
+            port=self._config.port or 8443,
+            username=self._config.username or "",
+            password=self._config.secrets().get("password", ""),
+            database=None,
+            compress=False,
+            query_retries=0,
+            connect_timeout=max(1, math.ceil(self._connect_seconds)),
+            send_receive_timeout=max(1, math.ceil(self._connect_seconds)),
+            client_name=application_name,
+            pool_mgr=self._wire,
+            autogenerate_session_id=False,
+            show_clickhouse_errors="scrub",
+        )
+
+    def _look_around(self) -> str:
+        """See the database, if one is named; returns the session's time zone. One request: logins should be quick."""
+        if self._config.database is None:
+            return self._rows("SELECT timezone()")[0][0]
+        zone, seen = self._seen(self._config.database)
+        if not seen:
+            raise errors.DatabaseForbidden("database")
+        return zone
+
+    def _seen(self, database: str) -> tuple[str, bool]:
+        """The time zone, and whether the login sees this database; the server raises when there is none."""
+        sql = f"SELECT timezone(), (SELECT count() FROM system.databases WHERE name = {literal(database)})"  # noqa: S608
+        ((zone, found),) = self._ask(sql, database=database).result_rows
+        return str(zone), bool(found)
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._rows("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, which is a database here, and the right to see it."""
+        schema = self._config.default_schema or self._config.database
+        if schema is None:
+            return "The default schema is the user's own."
+        try:
+            _, seen = self._seen(schema)
+        except DatabaseError as error:
+            if error.code != UNKNOWN_DATABASE:
+                raise
+            raise errors.SchemaNotFound("default_schema") from error
+        if not seen:
+            raise errors.SchemaForbidden("default_schema")
+        return f"The default schema is {schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of every database that the login may see and the settings include."""
+        return introspection.tables(self._rows, scope, self._zone)
+
+    def _rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        self._query_id = str(uuid.uuid4())
+        return self._ask(sql, query_id=self._query_id).result_rows
+
+    def _ask(self, sql: str, statement: Statement | None = None, **place: str) -> QueryResult:
+        """What the server says to a statement of ours; about `statement` if there is one, with its parameters."""
+        wanted = {"session_timezone": self._config.session_zone}
+        if statement is None or statement.read_only:
+            wanted["readonly"] = "1"
+        if statement is not None and self._database:
+            place["database"] = self._database
+        values = named(statement.sql, statement.parameters) if statement else {}
+        return self._client.query(sql, parameters=values, settings=self._allowed(wanted) | place)
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its rows."""
+        if not trimmed(statement.sql, TOKEN):
+            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        if statement.read_only:
+            require_query(statement.sql)
+        self._leave_unread()
+        self._query_id = statement.query_id or str(uuid.uuid4())
+        self._wait(statement.timeout_seconds)
+        response = self._client.raw_stream(
+            statement.sql,
+            parameters=named(statement.sql, statement.parameters),
+            settings=self._settings(statement),
+            transport_settings=FORMAT,
+        )
+        self._response = response
+        body = Body(response)
+        if body.empty():
+            self._response = None
+            return pa.RecordBatchReader.from_batches(pa.schema([]), [])
+        if response.headers.get("X-ClickHouse-Format") != "ArrowStream":
+            self._leave_unread()
+            raise errors.StatementRefused(message="Results come in Arrow. Leave FORMAT out of the statement.")
+        return self._converted(statement, body)
+
+    def _wait(self, seconds: float) -> None:
+        self._client.timeout = Timeout(connect=self._connect_seconds, read=seconds + READ_SLACK_SECONDS)
+
+    def _settings(self, statement: Statement) -> dict[str, Any]:
+        """What holds for the statement.
+
+        The server checks settings that come together before it applies any, so that `readonly` 1, which forbids to
+        change them, does not forbid its companions.
+        """
+        seconds = math.ceil(statement.timeout_seconds)
+        wanted = {
+            **ALWAYS,
+            "max_execution_time": seconds,
+            "http_send_timeout": seconds,  # or a reader that pauses would be cut off
+            "max_block_size": statement.batch_rows,
+            "session_timezone": self._config.session_zone,
+        }
+        settings = self._allowed(wanted | ({"readonly": 1} if statement.read_only else {}))
+        place = {"query_id": self._query_id} | ({"database": self._database} if self._database else {})
+        return settings | place
+
+    def _allowed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that this server knows and this user may change.
+
+        A user whose profile only reads has `readonly` already. To every other it is sent, whatever the server says of
+        it: rather no statement than one that may write.
+        """
+        known = self._client.server_settings
+        unlocked = known["readonly"].value == "0"
+        return {
+            name: value
+            for name, value in wanted.items()
+            if (unlocked if name == "readonly" else name in known and not known[name].readonly)
+        }
+
+    def _converted(self, statement: Statement, body: Body) -> pa.RecordBatchReader:
+        stream = body.arrow()
+        bare = plain_schema(stream.schema)
+        natives = self._described(statement, stream.schema)
+        fields = [
+            pa.field(field.name, (native and arrow_type(native, self._zone)) or field.type)
+            for field, native in zip(bare, natives, strict=True)
+        ]
+        schema = pa.schema(fields)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for batch in body.batches(stream):
+                columns = [
+                    convert(column, native, field.type) if native and arrow_type(native, self._zone) else column
+                    for column, native, field in zip(batch.columns, natives, schema, strict=True)
+                ]
+                yield plain(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
+            self._response = None
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def _described(self, statement: Statement, schema: pa.Schema) -> list[str | None]:
+        """The server's own types of the result's columns, asked for only where Arrow's leave something open.
+
+        Asking is not free: the server evaluates scalar subqueries to answer. None for a type that need not be known,
+        or cannot: only a SELECT can be described.
+        """
+        clear: list[str | None] = ["String" if pa.types.is_string(field.type) else None for field in schema]
+        if all(is_clear(field.type) for field in schema):
+            return clear
+        try:
+            found = self._ask(f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)", statement).result_rows
+        except DatabaseError as error:
+            if error.code != SYNTAX_ERROR:
+                raise
+            return clear
+        return [str(row[1]) for row in found] if len(found) == len(schema) else clear
+
+    def plan(self, statement: Statement) -> Plan:
+        """What the server would do, and how many rows of which tables it would read where it can tell."""
+        plan = super().plan(statement)
+        try:
+            found = self._ask(f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}", statement)
+        except DatabaseError:  # it can be had for SELECT alone
+            return plan
+        estimates = joined([found.column_names, *found.result_rows])
+        return Plan(f"{plan.text}\n\n{estimates}") if found.result_rows else plan
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """KILL QUERY, in a request of its own."""
+        if self._query_id is not None:
+            self._client.command(f"KILL QUERY WHERE query_id = {literal(self._query_id)} ASYNC")
+
+    def _leave_unread(self) -> None:
+        """Stop a result that was not read to its end: closing alone lets a statement that writes go on."""
+        response, self._response = self._response, None
+        if response is not None:
+            with contextlib.suppress(Exception):  # it may just have ended
+                self.cancel()
+            response.close()
+
+    def reset(self) -> bool:
+        """Stop what is unread; there is nothing else that could stay."""
+        self._leave_unread()
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self._leave_unread()
+        self._wire.hang_up()

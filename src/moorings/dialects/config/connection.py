@@ -1,0 +1,396 @@
+"""The settings of a connection, as one declaration a dialect.
+
+A dialect's `Config` is the validator of what callers send, the JSON Schema, the form, the docs table and the list of
+secrets. The fields and their order are those of the published API; the ones that are ours come last.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+
+from moorings.dialects.config import places
+from moorings.dialects.config.destinations import DESTINATIONS, Destinations, with_secrets_kept_home
+from moorings.dialects.config.facts import FieldFacts
+from moorings.dialects.config.fields import (
+    Certificates,
+    Decimal,
+    Name,
+    Names,
+    Port,
+    Role,
+    Seconds,
+    SslMode,
+    Unmatched,
+    Zone,
+    ZoneOrNone,
+)
+from moorings.dialects.config.hosts import Host
+from moorings.dialects.config.needs import Login, Need, always, applies, required
+from moorings.dialects.config.places import Line
+from moorings.dialects.config.urls import S3Url, Url
+from moorings.dialects.config.validation import in_order, malformed, translated, unmet
+from moorings.dialects.ssl_modes import mode_in_force
+from moorings.errors import Fault, InvalidInput, UnknownKeys
+
+WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthClientSecretUnencrypted"}
+"""Fields whose name on the wire is more than their name in camelCase."""
+
+
+def _on_the_wire(field: str) -> str:
+    return WIRE_NAMES.get(field) or to_camel(field)
+
+
+class ConnectionConfig(BaseModel, frozen=True):
+    """What every dialect knows. Subclasses say what differs: defaults, further fields, what is required when."""
+
+    model_config = ConfigDict(
+        strict=True,
+        defer_build=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        alias_generator=_on_the_wire,
+        validate_by_name=True,
+        validate_by_alias=False,
+    )
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = ()
+    LOGINS: ClassVar[tuple[Login, ...]] = (Login(None),)
+    """The ways to log in; the first is the default."""
+    DESTINATIONS: ClassVar[Destinations] = DESTINATIONS
+    """The fields whose change sends the secrets to another destination, or less well protected."""
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = "verify-full"
+    """What an absent `ssl_mode` means; None: `prefer` on loopback, else what the operator's settings say."""
+
+    dialect: str = Field("", description="The kind of warehouse.")
+    name: Name = Field("", description="What people call the connection; need not be unique.")
+    password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
+    host: Host | None = Field(None, description="Host name or IP address of the server, without scheme, port and path.")
+    port: Port | None = Field(None, description="Port of the server.")
+    database: str | None = Field(None, description="The database or catalog that queries start in.")
+    username: str | None = Field(None, description="The user or client to log in as.")
+    base_role: Role = Field("VIEWER", description="The least role that every user has on this connection.")
+    warehouse: Line | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
+    region: Line | None = Field(None, description="The cloud region where the data is.")
+    default_schema: str | None = Field(None, description="The schema of names that are written without one.")
+    include_schemas: str | None = Field(None, description="Schemas to read, separated by commas; all when absent.")
+    include_other_catalogs: str | None = Field(None, description="Further catalogs to read, separated by commas.")
+    offloaded_schemas: Names | None = Field(None, description="Schemas to read only when asked for.")
+    scratch_schema: str | None = Field(None, description="The schema where temporary tables may be written.")
+    query_timeout_seconds: Seconds = Field(900, description="The longest that a statement may run.")
+    max_billing_bytes: Decimal | None = Field(None, description="The most bytes that one query may be billed for.")
+    system_timezone: Zone = Field("UTC", description="The time zone that stored times are in, as an IANA name.")
+    query_timezone: ZoneOrNone = Field(
+        "NONE", description="The time zone that results are shown in, as an IANA name; `NONE` leaves them as stored."
+    )
+    allows_user_specific_timezones: bool = Field(
+        default=False, description="Whether users may choose a time zone of their own for results."
+    )
+    always_scope_view_names: bool = Field(
+        default=False, description="Whether names of views always carry their catalog and schema."
+    )
+    trust_server_certificate: bool = Field(
+        default=False, description="Whether the server's certificate is accepted without verification."
+    )
+    accepts_license: bool = Field(default=False, description="Whether the licence of the driver is accepted.")
+    infer_relationships_from_column_names: bool = Field(
+        default=True, description="Whether relationships are guessed from names of columns."
+    )
+    infer_relationships_from_foreign_keys: bool = Field(
+        default=False, description="Whether relationships are read from foreign keys."
+    )
+    enable_db_semantic_layer_integration: bool = Field(
+        default=False, description="Whether the database's own semantic layer is read."
+    )
+    enable_db_semantic_layer_topics: bool = Field(
+        default=False, description="Whether topics are made from the database's own semantic layer."
+    )
+    use_machine_auth: bool = Field(default=False, description="Whether a machine's client id and secret log in.")
+    authentication_type: str | None = Field(None, description="How to log in; inferred when absent.")
+    aws_role_arn: Line | None = Field(None, description="The AWS role to assume.")
+    host_override: Host | None = Field(None, description="The full host name, where the usual one does not apply.")
+    private_key: SecretStr | None = Field(None, description="The private key that logs in instead of a password.")
+    oauth_client_id: Line | None = Field(None, description="The id of the OAuth client.")
+    oauth_client_secret: SecretStr | None = Field(None, description="The secret of the OAuth client.")
+    external_oauth_audience: Line | None = Field(
+        None, description="The audience of the external OAuth server's tokens."
+    )
+    external_oauth_authorization_url: Url | None = Field(
+        None, description="Where the external OAuth server asks users to log in."
+    )
+    external_oauth_token_url: Url | None = Field(None, description="Where the external OAuth server hands out tokens.")
+    wif_audience: Line | None = Field(None, description="The audience of workload identity federation.")
+    wif_service_account_email: Line | None = Field(
+        None, description="The service account that workload identity federation acts as."
+    )
+    read_only: bool = Field(default=True, description="Whether statements may only read; the session enforces it.")
+    ssl_mode: SslMode | None = Field(
+        None, description="Whether TLS is used, and how much of the certificate is verified."
+    )
+    ssl_root_cert: Certificates | None = Field(
+        None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
+    )
+    results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
+    unmatched: Unmatched = Field(
+        "base",
+        description="Who gets this connection when none of their values means an environment of it: "
+        "everybody (`base`), or nobody (`deny`).",
+    )
+    probe_health: bool | None = Field(
+        None, description="Whether its health is probed; absent: unless a probe wakes what is billed by the minute."
+    )
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any], unchanged: Iterable[str] = ()) -> Self:
+        """The Config that a request body asks for; `unchanged` fields are taken whatever text they hold.
+
+        Raises UnknownKeys, or InvalidInput with every fault, in the order of the fields.
+        """
+        fields = {cls.wire_name(field): field for field in cls.model_fields}
+        if unknown := [key for key in body if key not in fields]:
+            raise UnknownKeys(unknown)
+        given = {fields[key]: value for key, value in body.items()}
+        needed = cls._needed(given)
+        given = {field: value for field, value in given.items() if value != "" or cls._keeps_empty(field, needed)}
+        faults = malformed(cls, given) | unmet(cls, given, needed)
+        config = cls._checked(given, faults, frozenset(unchanged))
+        if config is None or faults:
+            raise InvalidInput(in_order(cls, faults))
+        return config.model_copy(update=config.derived())
+
+    @classmethod
+    def _checked(cls, given: Mapping[str, Any], faults: dict[str, Fault], unchanged: frozenset[str]) -> Self | None:
+        """The Config, before what is derived; adds the faults of values to those found so far."""
+        config = None
+        try:
+            config = cls.model_validate(given, context=unchanged)
+        except ValidationError as refused:
+            for fault in refused.errors(include_url=False):
+                faults.setdefault(str(fault["loc"][0]), translated(cls, fault))
+        for field, reason in cls.further_faults(given, cls.login(given)):
+            faults.setdefault(field, Fault(cls.wire_name(field), "said", {"reason": reason}))
+        return config
+
+    @classmethod
+    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
+        """Field and reason of what types and limits cannot say. Reasons never quote a secret."""
+        return ()
+
+    def derived(self) -> dict[str, Any]:
+        """Values of absent fields that follow from other fields."""
+        if self.authentication_type is not None:
+            return {}
+        given = {field: getattr(self, field) for field in self.model_fields_set}
+        login = type(self).login(given)
+        return {"authentication_type": login.name if login else None}
+
+    @classmethod
+    def login(cls, given: Mapping[str, Any]) -> Login | None:
+        """The way to log in that was asked for, or is implied; None for one that the dialect does not have."""
+        if len(cls.LOGINS) == 1:
+            return cls.LOGINS[0]
+        if "authentication_type" in given:
+            return next((login for login in cls.LOGINS if login.name == given["authentication_type"]), None)
+        implied = (login for login in cls.LOGINS if login.inferred_from and given.get(login.inferred_from))
+        return next(implied, cls.LOGINS[0])
+
+    @classmethod
+    def needs(cls) -> tuple[Need, ...]:
+        """What is required apart from what the way to log in requires."""
+        return always("dialect", "name") + cls.REQUIRED
+
+    @classmethod
+    def _needed(cls, given: Mapping[str, Any]) -> frozenset[str]:
+        login = cls.login(given)
+        needed = {need.field for need in cls.needs() if applies(need, given)}
+        return frozenset(needed | set(login.requires if login else ()))
+
+    @classmethod
+    def _keeps_empty(cls, field: str, needed: frozenset[str]) -> bool:
+        """An empty string is as if absent, unless the field is needed or a string is wrong there anyway."""
+        return field in needed or cls.kind(field) not in ("string", "list")
+
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether a secret is missing that the way to log in requires: a connection that was restored without."""
+        given = {field: getattr(self, field) for field in type(self).model_fields}
+        login = self.login({field: value for field, value in given.items() if value is not None})
+        required = login.requires if login else ()
+        return any(given[field] is None for field in required if field in self.secret_fields())
+
+    @property
+    def effective_ssl_mode(self) -> SslMode:
+        """The TLS mode in force, on a service that has the usual default, for a host that is not this machine."""
+        return mode_in_force(self)
+
+    # ---- storing and connecting --------------------------------------------------------------------------------------
+
+    @property
+    def session_zone(self) -> str:
+        """The time zone of sessions: the one that results are shown in, else the one that stored times are in."""
+        return self.system_timezone if self.query_timezone == "NONE" else self.query_timezone
+
+    def secrets(self) -> dict[str, str]:
+        """Field → value, in the clear, of the secrets that are set."""
+        values = {field: getattr(self, field) for field in self.secret_fields()}
+        return {field: value.get_secret_value() for field, value in values.items() if value is not None}
+
+    def public(self) -> dict[str, Any]:
+        """Field → JSON value of everything that is no secret."""
+        return self.model_dump(mode="json", exclude=set(self.secret_fields()))
+
+    @classmethod
+    def restore(cls, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Self:
+        """The Config that was stored. It was checked then, perhaps by older rules: `refused_places` tells.
+
+        Fields that came later take their defaults.
+        """
+        values = {field: value for field, value in settings.items() if field in cls.model_fields}
+        if values.get("offloaded_schemas") is not None:
+            values["offloaded_schemas"] = tuple(values["offloaded_schemas"])
+        values |= {field: SecretStr(value) for field, value in secrets.items() if field in cls.secret_fields()}
+        return cls.model_construct(None, **places.cleaned(cls, values))
+
+    def refused_places(self) -> Sequence[Fault]:
+        """Stored hosts, URLs and the like that today's rules refuse; no session is opened with them."""
+        found = places.refused(self).items()
+        return [Fault(self.wire_name(field), "said", {"reason": reason}) for field, reason in found]
+
+    def dialable(self) -> Self:
+        """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
+        return self.model_copy(update=places.encoded(self))
+
+    def changed(self, body: Mapping[str, Any]) -> Self:
+        """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
+
+        What was derived from the secrets up to now, and is not changed by itself, follows new ones. With a new
+        destination, secrets that the login does not use are taken away. Raises what `read` does, and InvalidInput for
+        each secret that has to be sent again because its destination changes.
+        """
+        fields = {self.wire_name(field): field for field in type(self).model_fields}
+        if unknown := [key for key in body if key not in fields]:
+            raise UnknownKeys(unknown)
+        derived = self._derived_from(self.secrets())
+        kept = {
+            self.wire_name(field): value
+            for field, value in {**self.public(), **self.secrets()}.items()
+            if value is not None and (field not in derived or value != derived[field])
+        }
+        given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
+        unchanged = (field for field in places.refused(self) if self.wire_name(field) not in body)
+        after = self.read(given, unchanged)
+        return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body))
+
+    def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
+        values = {field: SecretStr(value) for field, value in secrets.items()}
+        return type(self).model_construct(None, authentication_type=self.authentication_type, **values).derived()
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Nothing of what the settings hold: only what kind they are, and their name."""
+        return [("dialect", self.dialect), ("name", self.name)]
+
+    # ---- what forms, docs and schemas ask ----------------------------------------------------------------------------
+
+    @classmethod
+    def wire_name(cls, field: str) -> str:
+        """A field's name on the wire."""
+        return _on_the_wire(field)
+
+    @classmethod
+    def secret_fields(cls) -> tuple[str, ...]:
+        """The fields that are sealed when stored and never shown."""
+        return _secret_fields(cls)
+
+    @classmethod
+    def kind(cls, field: str) -> str:
+        """A field's type in a word: string, number, boolean, enum or list."""
+        return _kind(cls, field)
+
+    @classmethod
+    def allowed(cls, field: str) -> tuple[str, ...]:
+        """The values that an enum takes; empty for other fields."""
+        if field == "authentication_type":
+            return tuple(login.name for login in cls.LOGINS if login.name)
+        bare = _bare(cls.model_fields[field].annotation)
+        return cast("tuple[str, ...]", get_args(bare)) if get_origin(bare) is Literal else ()
+
+    @classmethod
+    def expected(cls, field: str) -> str:
+        """What a fault says was expected: the JSON type, or the values of an enum."""
+        kind = cls.kind(field)
+        if kind == "enum":
+            return " | ".join(f"'{value}'" for value in cls.allowed(field))
+        return "string" if kind == "list" else kind
+
+    @classmethod
+    def default(cls, field: str) -> Any:
+        """The value of an absent field; None where there is none, or it follows from other fields."""
+        if field == "authentication_type":
+            return cls.LOGINS[0].name
+        if field == "name":
+            return None
+        return cls.model_fields[field].default
+
+    @classmethod
+    def description(cls, field: str) -> str:
+        """What the field is, in one sentence; a subclass that only changes its default need not repeat it."""
+        family = (kind for kind in cls.__mro__ if issubclass(kind, ConnectionConfig) and field in kind.model_fields)
+        return next(text for kind in family if (text := kind.model_fields[field].description))
+
+    @classmethod
+    def required(cls, field: str) -> str | None:
+        """When the field is required, in words; `always`, or None when it never is."""
+        return required(cls, field)
+
+    @classmethod
+    def fields(cls) -> tuple[FieldFacts, ...]:
+        """Every field in order, as forms and docs show it."""
+        return tuple(
+            FieldFacts(
+                field,
+                cls.wire_name(field),
+                cls.kind(field),
+                field in cls.secret_fields(),
+                cls.default(field),
+                cls.description(field),
+                cls.required(field),
+                cls.allowed(field),
+            )
+            for field in cls.model_fields
+        )
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of a request body, for OpenAPI 3.1. Only what is always required is in `required`."""
+        from moorings.dialects.config.schema import json_schema
+
+        return json_schema(cls)
+
+
+@functools.cache
+def _secret_fields(config: type[ConnectionConfig]) -> tuple[str, ...]:
+    return tuple(field for field, info in config.model_fields.items() if _bare(info.annotation) is SecretStr)
+
+
+@functools.cache
+def _kind(config: type[ConnectionConfig], field: str) -> str:
+    if config.allowed(field):
+        return "enum"
+    bare = _bare(config.model_fields[field].annotation)
+    kinds = {str: "string", SecretStr: "string", int: "number", bool: "boolean"}
+    return kinds.get(bare, "list")
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without its checks and its None."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    if type(None) in get_args(annotation):
+        return _bare(next(part for part in get_args(annotation) if part is not type(None)))
+    return annotation

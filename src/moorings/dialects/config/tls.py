@@ -1,0 +1,85 @@
+"""The way to a server: TLS as a mode asks for it, and what can go wrong before the server speaks."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from moorings import errors
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import SslMode
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.ssl_modes import mode_in_force, verifies
+
+
+class TlsConfig(ConnectionConfig, frozen=True):
+    """A connection whose transport can be encrypted, verified, or neither."""
+
+    ssl_mode: SslMode | None = None
+
+
+class OptionalTlsConfig(TlsConfig, frozen=True):
+    """A connection whose mode may be left out: the addresses of the host and the operator's settings then decide."""
+
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = None
+
+    ssl_mode: SslMode | None = Field(
+        None,
+        description="Whether TLS is used, and how much of the certificate is verified; absent: `prefer` if every "
+        "address of the host is a loopback address, else the value of MOORINGS_DEFAULT_SSL_MODE.",
+    )
+
+
+def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None = None) -> ssl.SSLContext | None:
+    """How TLS is spoken by a mode, the connection's own if none is given; None where it is not.
+
+    Certificates are verified with the connection's own authorities, else with the operator's or the system's.
+    """
+    mode = mode or mode_in_force(config)
+    if mode == "disable":
+        return None
+    authorities = config.ssl_root_cert if verifies(mode) else None
+    context = ssl.create_default_context(cafile=None if authorities else network.ca_bundle, cadata=authorities)
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if verifies(mode) else ssl.CERT_NONE
+    return context
+
+
+def failure(error: BaseException) -> str | None:
+    """What kept us from the server, in a word of FAULTS; drivers wrap it, or pass it on as it is."""
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "unresolved"),
+        (ConnectionRefusedError, "refused"),
+        (TimeoutError, "timed out"),
+        (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
+        (ssl.SSLError, "no tls"),
+        (ConnectionError, "lost"),
+        (http.client.HTTPException, "another service"),
+        (EOFError, "lost"),
+    )
+    found = next((word for kind, word in kinds if isinstance(error, kind)), None)
+    cause = error.__cause__ or error.__context__
+    if found is None and cause is not None:
+        found = failure(cause)
+    return found or ("unreachable" if isinstance(error, OSError) else None)  # drivers call their own an OSError too
+
+
+NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": errors.CertificateRefused(
+        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+    ),
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "lost": errors.SessionLost(),
+    "another service": errors.AnotherService("host", "port"),
+}
+"""FAULTS for the words of `failure`, of a server that `host` and `port` say."""

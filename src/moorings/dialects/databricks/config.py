@@ -1,0 +1,37 @@
+"""What a Databricks SQL connection needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import Port
+from moorings.dialects.config.needs import Login, Need, always
+from moorings.dialects.config.places import matching
+
+MACHINE, USER = "databricks-oauth-m2m", "databricks-oauth-user"
+
+
+HttpPath = Annotated[
+    str,
+    matching(
+        r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*(?:\?o=[0-9]{1,20})?",
+        "Only the HTTP path of a SQL warehouse or cluster, such as /sql/1.0/warehouses/1a2b3c",
+    ),
+]
+
+
+class Config(ConnectionConfig, frozen=True):
+    """What a Databricks connection needs for each way to log in."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = (*always("host", "warehouse"), Need("username", when="use_machine_auth"))
+    LOGINS: ClassVar[tuple[Login, ...]] = (
+        Login("databricks-personal-access-token"),
+        Login(MACHINE, ("username", "password"), inferred_from="use_machine_auth"),
+        Login(USER, ()),
+    )
+
+    dialect: Literal["databricks"] = "databricks"
+    warehouse: HttpPath | None = None
+    port: Port | None = 443
+    always_scope_view_names: bool = True

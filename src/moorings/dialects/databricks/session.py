@@ -1,0 +1,271 @@
+"""A session with Databricks SQL. Imports the driver: only `connect` imports this."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
+
+import pyarrow as pa
+from databricks import sql as driver
+from databricks.sql.backend.types import CommandState
+from databricks.sql.client import Connection, Cursor
+
+from moorings import errors
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.config.hosts import in_url
+from moorings.dialects.databricks import introspection
+from moorings.dialects.databricks.config import MACHINE, Config
+from moorings.dialects.databricks.faults import error_class
+from moorings.dialects.databricks.introspection import quoted
+from moorings.dialects.databricks.transport import through
+from moorings.dialects.introspection import Scope, Table
+from moorings.dialects.network import https
+from moorings.dialects.oauth import Client
+from moorings.dialects.statements import without_comments_before, without_end
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+REPLY_BYTES = 8 * 1024 * 1024
+"""The most that the server may send of a result at once."""
+STATEMENT_SECONDS = 120.0
+"""How long a request of a statement may take; those of a login take no longer than a login may."""
+PENDING = (CommandState.PENDING, CommandState.RUNNING)
+TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
+"""Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
+not agree with the server."""
+WRITES = re.compile(
+    r"(ALTER|ANALYZE|BEGIN|CACHE|CALL|CLEAR|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE"
+    r"|MSCK|OPTIMIZE|PUT|REFRESH|REORG|REPAIR|RESET|REVOKE|ROLLBACK|SET|START|SYNC|TRUNCATE|UNCACHE|UNDROP|UPDATE|USE"
+    r"|VACUUM|XA)\b",
+    re.IGNORECASE,
+)
+"""Verbs of what is known not to be a query; they only choose the words of the refusal."""
+
+
+class DatabricksSession(Session):
+    """One login. Statements run asynchronously, so that they have a handle to be cancelled by."""
+
+    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+        self._config = config
+        self._application_name = surroundings.application_name
+        self._timeout_seconds = config.query_timeout_seconds
+        self._nudged = threading.Event()
+        self._wrote = False
+        self._authority = _authority(config)
+        try:
+            with through(surroundings.network):
+                self._connection = _login(_arguments(config, surroundings, self._authority))
+            self._cursor = self._connection.cursor(buffer_size_bytes=REPLY_BYTES)
+            ((self._catalog, self._schema),) = self._ask("SELECT current_catalog(), current_schema()")
+        except BaseException:
+            self.close()
+            raise
+        self._take_time(STATEMENT_SECONDS)
+        self.id = self._connection.get_session_id_hex()
+        self.encrypted = True
+
+    def _take_time(self, seconds: float) -> None:
+        """The driver has one time limit for logging in and for everything after it."""
+        self._connection.session.backend._transport.setTimeout(seconds * 1000)  # noqa: SLF001  # settable nowhere else
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._ask("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, and the right to see it."""
+        schema = self._config.default_schema or self._schema
+        try:
+            self._ask(f"DESCRIBE SCHEMA {quoted(self._catalog)}.{quoted(schema)}")
+        except driver.exc.DatabaseError as error:
+            if "INSUFFICIENT_PERMISSIONS" not in str(error) or self._config.default_schema is None:
+                raise
+            raise errors.SchemaForbidden("default_schema") from None
+        return f"The default schema is {schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of this catalog, and of the others that the settings include."""
+        return introspection.tables(self._ask, scope, self._catalog)
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement, and stream its rows."""
+        sql = without_end(statement.sql)
+        if not without_comments_before(sql, "--"):
+            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        if statement.read_only:
+            self._see_that_it_reads(sql)
+        self._wrote = self._wrote or not statement.read_only
+        self._keep_time(statement.timeout_seconds)
+        self._cursor.arraysize = statement.batch_rows
+        note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
+        self._run(note + sql, statement.parameters)
+        return _reader(self._cursor, statement.batch_rows)
+
+    def _see_that_it_reads(self, sql: str) -> None:
+        """Let the server parse the statement where its grammar has a query and nothing else, without running it.
+
+        Only what it says of the syntax counts: a query may still be wrong in other ways, which running it tells.
+        """
+        if TELLS.match(sql):
+            return
+        try:
+            self._run(f"DESCRIBE QUERY (\n{sql}\n)")
+        except driver.exc.DatabaseError as error:
+            if error_class(error) != "PARSE_SYNTAX_ERROR":
+                return
+            if WRITES.match(without_comments_before(sql, "--")):
+                raise errors.ReadOnly from None
+            raise
+
+    def _keep_time(self, seconds: float) -> None:
+        wanted = max(1, math.ceil(seconds))
+        if wanted != self._timeout_seconds:
+            self._run(f"SET STATEMENT_TIMEOUT = {wanted}")
+            self._timeout_seconds = wanted
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        cursor = self._cursor
+        cursor.execute_async(sql, list(parameters) or None)
+        pause = FIRST_PAUSE_SECONDS
+        while (state := cursor.get_query_state()) in PENDING:
+            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._nudged.clear()
+        if state is CommandState.CANCELLED:
+            raise errors.QueryCancelled
+        cursor.get_async_execution_result()
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        self._run(sql)
+        found = self._cursor.fetchall_arrow()
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Ask the server to cancel the statement, between two questions of its thread for the state."""
+        self._cursor.cancel()
+        self._nudged.set()
+
+    def reset(self) -> bool:
+        """Keep a live session if nothing but reading happened in it, which leaves no trace; Databricks resets none."""
+        if not self._wrote:
+            self.ping()
+        return not self._wrote
+
+    def close(self) -> None:
+        """Log out; the server drops what still runs in the session."""
+        with contextlib.suppress(Exception):
+            self._take_time(2)
+            self._connection.close()
+        if self._authority is not None:
+            self._authority.close()
+
+
+def _reader(cursor: Cursor, most_rows: int) -> pa.RecordBatchReader:
+    first = cursor.fetchmany_arrow(most_rows)
+    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in first.schema])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        table = first
+        while table.num_rows:
+            for part in table.to_batches():
+                columns = [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            table = cursor.fetchmany_arrow(most_rows)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Instants in UTC, whatever the session's time zone is: it changes what they look like, not when they are."""
+    return pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(kind) and kind.tz is not None else kind
+
+
+# ---- how to connect -----------------------------------------------------------------------------------------------
+
+
+def _login(arguments: dict[str, Any]) -> Connection:
+    """A connection; without the default schema where there is none, which `check_schemas` tells."""
+    try:
+        return driver.connect(**arguments)
+    except driver.exc.DatabaseError as error:
+        if error_class(error) != "SCHEMA_NOT_FOUND":
+            raise
+    return driver.connect(**arguments | {"schema": None})
+
+
+def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | None) -> dict[str, Any]:
+    """What the driver needs: nothing told to anyone, results through the warehouse, no endless retries."""
+    seconds = surroundings.connect_timeout_seconds
+    return {
+        "server_hostname": in_url(config.host or ""),
+        "_port": config.port,
+        "http_path": config.warehouse,
+        "catalog": config.database,
+        "schema": config.default_schema,
+        "session_configuration": {
+            "STATEMENT_TIMEOUT": config.query_timeout_seconds,
+            "TIMEZONE": config.session_zone,
+            "ANSI_MODE": "true",
+        },
+        "user_agent_entry": surroundings.application_name,
+        "enable_telemetry": False,
+        "force_enable_telemetry": False,
+        "use_cloud_fetch": False,
+        "_tls_no_verify": config.trust_server_certificate,
+        "_tls_trusted_ca_file": authority.name if authority else surroundings.network.ca_bundle,
+        "_socket_timeout": seconds,
+        "_retry_stop_after_attempts_count": 3,
+        "_retry_stop_after_attempts_duration": max(1.0, seconds),
+        "_retry_delay_min": 0.2,
+        "_retry_delay_max": 5.0,
+        **_credentials(config, surroundings),
+    }
+
+
+def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    secret = config.secrets().get("password", "")
+    if config.authentication_type != MACHINE:
+        return {"access_token": secret}
+    client = Client(
+        url=f"https://{in_url(config.host or '')}:{config.port or 443}/oidc/v1/token",
+        id=config.username or "",
+        secret=secret,
+        blamed=("username", "password"),
+        address=("host", "port"),
+        network=surroundings.network,
+        timeout_seconds=surroundings.connect_timeout_seconds,
+        context=https.context(surroundings.network, config.ssl_root_cert, trust=config.trust_server_certificate),
+        scope="all-apis",
+    )
+    client.token()  # refused here, it is told as it is; the driver would take it for a failed request
+    return {"credentials_provider": _Provider(client)}
+
+
+class _Provider:
+    """What the driver asks for a token before each of its requests."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def auth_type(self) -> str:
+        return MACHINE
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Callable[[], dict[str, str]]:
+        return lambda: {"Authorization": f"Bearer {self._client.token()}"}
+
+
+def _authority(config: Config) -> IO[str] | None:
+    """The certificates to verify with, as a file: the driver reads it again whenever it dials."""
+    if config.ssl_root_cert is None:
+        return None
+    file = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115  # closed with the session
+    file.write(config.ssl_root_cert)
+    file.flush()
+    return file

@@ -1,0 +1,21 @@
+"""What a DuckDB connection needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.needs import Login, Need, always
+
+if TYPE_CHECKING:
+    pass
+
+
+class Config(ConnectionConfig, frozen=True):
+    """What a DuckDB connection needs: `database` is a file below the operator's directory, or `:memory:`."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
+
+    LOGINS: ClassVar[tuple[Login, ...]] = (Login(None, ()),)
+
+    dialect: Literal["duckdb"] = "duckdb"

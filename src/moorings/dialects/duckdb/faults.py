@@ -1,0 +1,53 @@
+"""DuckDB's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from moorings import errors
+
+if TYPE_CHECKING:
+    pass
+
+OUT_OF_REACH = errors.StatementForbidden(
+    message="Files, extensions and settings are out of reach of statements here. Leave them out."
+)
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "Parser": errors.StatementRefused(),
+    "Binder": errors.StatementRefused(),
+    "Catalog": errors.StatementRefused(),
+    "Conversion": errors.StatementRefused(),
+    "Out of Range": errors.StatementRefused(),
+    "Constraint": errors.StatementRefused(),
+    "Invalid Input": errors.StatementRefused(),
+    "Not implemented": errors.StatementRefused(),
+    "TransactionContext": errors.StatementRefused(),
+    "Out of Memory": errors.ResultTooLarge(
+        message="The statement needs more memory or disk space than DuckDB may use here. Let it read less at once, or"
+        " raise MOORINGS_DUCKDB_MEMORY_LIMIT or MOORINGS_DUCKDB_TEMP_BYTES."
+    ),
+    "Permission": OUT_OF_REACH,
+    "locked configuration": OUT_OF_REACH,
+    "read-only": errors.ReadOnly(),
+    "parameters": errors.ParametersRefused(),
+    "INTERRUPT": errors.QueryCancelled(),
+    "file lock": errors.DatabaseForbidden(
+        "database", message="Another process has this file open for writing. Close it there, or let both only read."
+    ),
+    "other configuration": errors.DatabaseForbidden(
+        "database",
+        "read_only",
+        message="This file is open in another connection with the other readOnly. Give both the same.",
+    ),
+    "no DuckDB file": errors.DatabaseNotFound(
+        "database", message="The file is no DuckDB database, or of a version that this DuckDB cannot read."
+    ),
+    "no extension": errors.DriverMissing(
+        message="DuckDB's motherduck extension is missing. Run `INSTALL motherduck` in DuckDB, as the service's user."
+    ),
+    "token": errors.LoginRefused("password", message="MotherDuck refused the token. Make a new one in its settings."),
+    "no MotherDuck database": errors.DatabaseNotFound("database"),
+    "Connection": errors.UnknownFault(),
+    "IO": errors.UnknownFault(),
+}

@@ -1,0 +1,195 @@
+"""Sessions with DuckDB."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from moorings import errors
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.duckdb import files as duckdb_files
+from moorings.dialects.duckdb import introspection
+from moorings.dialects.introspection import Plan, Scope, Table, joined
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MEMORY = ":memory:"
+
+
+def file_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
+    """Open a local file; one that is not there yet is made if the connection may write, but not by a test.
+
+    Raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden.
+    """
+    path = duckdb_files.allowed_file(config.database or "", surroundings.duckdb_directory)
+    if not duckdb_files.is_there(path):
+        duckdb_files.check_makeable(path, read_only=config.read_only)
+        if surroundings.trial:
+            return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
+    mode = {"access_mode": "READ_ONLY" if config.read_only else "READ_WRITE"}
+    return DuckSession(str(path), {**mode, **limited(str(path), surroundings)}, config)
+
+
+def limited(database: str, surroundings: Surroundings) -> Mapping[str, str]:
+    """What an instance may use of this machine, as DuckDB's options: set before its configuration is locked."""
+    limits = surroundings.duckdb
+    options = {"memory_limit": limits.memory, "threads": str(limits.threads)}
+    if limits.spill_directory is None:
+        return options
+    # Instances of one folder would overwrite each other's files; the sessions of one file share an instance.
+    of = uuid.uuid4().hex if database == MEMORY else hashlib.sha256(database.encode()).hexdigest()[:32]
+    folder = f"{limits.spill_directory}/{os.getpid()}-{of}"
+    return {**options, "temp_directory": folder, "max_temp_directory_size": f"{limits.spill_bytes // 1024}KiB"}
+
+
+WIDE_ROWS = 1024
+"""Rows of a batch whose values may be of any size. DuckDB itself works on 2,048 rows at a time."""
+FIXED = re.compile(
+    r"BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?"
+    r"|TIME(STAMP)? WITH TIME ZONE|INTERVAL|UUID"
+)
+"""The types whose values have one size."""
+HARDENED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",  # or SQL could name this process's variables as tables
+}
+
+
+class DuckSession(Session):
+    """A connection to an instance of DuckDB, which the driver shares among sessions with the same file.
+
+    Temporary tables, variables and the schema live in a connection, so a fresh one is how a session is reset.
+    """
+
+    def __init__(
+        self, database: str, options: Mapping[str, str], config: ConnectionConfig, *, harden: bool = True
+    ) -> None:
+        import duckdb
+
+        self._database = database
+        self._schema = config.default_schema
+        self._reader: pa.RecordBatchReader | None = None
+        self._instance = duckdb.connect(database, config={**(HARDENED if harden else {}), **options})
+        try:
+            _settle(self._instance, config.session_zone, lock=harden)
+            self._connection = self._fresh()
+        except BaseException:
+            self._instance.close()
+            raise
+
+    def _fresh(self) -> duckdb.DuckDBPyConnection:
+        connection = self._instance.cursor()
+        if self._schema and _schemas(connection, self._schema):
+            quoted = self._schema.replace("'", "''")
+            connection.execute(f"SET schema = '{quoted}'")
+        return connection
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._connection.execute("SELECT 1").fetchall()
+
+    def check_schemas(self) -> str:
+        """Look for the default schema."""
+        if self._schema is None:
+            return "The default schema is main."
+        if not _schemas(self._connection, self._schema):
+            raise errors.SchemaNotFound("default_schema")
+        return f"The default schema is {self._schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of this database, and of others that are attached and included."""
+        own = self._rows("SELECT current_database()")[0][0]
+        return introspection.tables(self._rows, scope, own)
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql).fetchall()
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
+        connection = self._connection
+        self._require_one(statement.sql)
+        if statement.read_only:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+        relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
+        most = statement.batch_rows if _is_narrow(relation) else min(statement.batch_rows, WIDE_ROWS)
+        reader = self._reader = relation.to_arrow_reader(most)
+        return reader
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take.
+
+        In a transaction that is rolled back, since one that only reads refuses to explain a write.
+        """
+        self._require_one(statement.sql)
+        self._connection.execute("BEGIN TRANSACTION")
+        rows = self._connection.execute(f"{self.EXPLAIN} {statement.sql}", list(statement.parameters)).fetchall()
+        self._connection.execute("ROLLBACK")
+        return Plan(joined(row[1:] for row in rows))
+
+    def _require_one(self, sql: str) -> None:
+        if len(self._connection.extract_statements(sql)) != 1:
+            raise errors.StatementRefused(message="Send exactly one statement at a time.")
+
+    def cancel(self) -> None:
+        """Interrupt what runs."""
+        self._connection.interrupt()
+
+    def reset(self) -> bool:
+        """Go on with a fresh connection; memory is given up instead, since its tables would stay."""
+        if self._database == MEMORY:
+            return False
+        self._disconnect()
+        self._connection = self._fresh()
+        return True
+
+    def close(self) -> None:
+        """Close the connection, and with the last one the file."""
+        self._disconnect()
+        self._instance.close()
+
+    def _disconnect(self) -> None:
+        """A result that someone still holds would keep the file open, and the next one who opens it waiting."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._connection.close()
+
+
+def _is_narrow(relation: duckdb.DuckDBPyRelation) -> bool:
+    """Whether all values of a result are of fixed, small size."""
+    return all(FIXED.fullmatch(str(kind)) for kind in relation.types)
+
+
+def _settle(instance: duckdb.DuckDBPyConnection, zone: str, *, lock: bool) -> None:
+    """Set the time zone, and let no statement change a setting later; a file's first session does it for all."""
+    import duckdb
+
+    try:
+        instance.execute(f"SET GLOBAL TimeZone = '{zone}'")
+        if lock:
+            instance.execute("SET GLOBAL lock_configuration = true")
+    except duckdb.InvalidInputException:
+        (found,) = instance.execute("SELECT current_setting('TimeZone')").fetchall()
+        if found != (zone,):
+            raise errors.DatabaseForbidden(
+                "database",
+                "query_timezone",
+                "system_timezone",
+                message="This file is open in another connection with another time zone. Give both the same.",
+            ) from None
+
+
+def _schemas(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = ? AND catalog_name = current_database()", [name]
+    ).fetchall()

@@ -1,0 +1,25 @@
+"""Exasol's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+from moorings.dialects.config.tls import NETWORK_FAULTS
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **NETWORK_FAULTS,
+    "fingerprint": errors.CertificateRefused(
+        "host", message="The server's certificate has another fingerprint than the one in host. Compare the two."
+    ),
+    "no tls": errors.TlsRefused("ssl_mode", message="The server does not speak TLS there. Check host and port."),
+    "no host": errors.HostNotFound("host", message="The host is not written as Exasol's clients take it. Check it."),
+    "08004": errors.LoginRefused("username", "password"),
+    "08": errors.LoginRefused("username", "password"),
+    "42500": errors.StatementForbidden(),
+    "40": errors.StatementRefused(message="The statement collided with another transaction. Try again."),
+    "R0001": errors.QueryTimeout(),
+    "R0003": errors.QueryCancelled(),
+    "statement": errors.StatementRefused(),
+}
+"""Exasol's error code or its class, or a word for what went wrong on this side."""

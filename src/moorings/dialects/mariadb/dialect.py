@@ -1,0 +1,15 @@
+"""MariaDB: the facts, and how to connect."""
+
+from __future__ import annotations
+
+from moorings.dialects.mariadb.config import Config
+from moorings.dialects.mysql import dialect as mysql_dialect
+
+
+class MariaDB(mysql_dialect.MySQL):
+    """MariaDB."""
+
+    name = "mariadb"
+    title = "MariaDB"
+    extra = "mariadb"
+    Config = Config

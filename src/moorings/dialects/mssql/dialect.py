@@ -1,0 +1,69 @@
+"""Microsoft SQL Server and Azure SQL: the facts, and how to connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.mssql.config import SQL_LOGIN, Config
+from moorings.dialects.mssql.faults import FAULTS, STATES, TELLTALES
+from moorings.dialects.mssql.statements import ENTRA
+
+
+class MSSQL(BaseDialect):
+    """Microsoft SQL Server."""
+
+    name = "mssql"
+    title = "Microsoft SQL Server"
+    extra = "mssql"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    PARAMETERS = "?, ?"
+    Config = Config
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, where the session heard it; else the SQLSTATE, or what the text tells."""
+        text = str(error)
+        found = [str(number) for number in getattr(error, "numbers", ())]
+        if known := next((number for number in found if number in FAULTS), None):
+            return known
+        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
+            return told
+        if state := next((STATES[state] for state in getattr(error, "states", ()) if state in STATES), None):
+            return state
+        if isinstance(error, (TypeError, ValueError, OverflowError)):
+            return "parameters"
+        return "statement" if any(number != "0" for number in found) or "[SQL Server]" in text else None
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the names of the driver's layers before them."""
+        return re.sub(r"^.*?DDBC Error: |\[(Microsoft|SQL Server)\]", "", str(error))
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-sqlserver."""
+        kind = config.authentication_type or SQL_LOGIN
+        principal = kind == "mssql-active-directory-service-principal"
+        return {
+            "type": "sqlserver",
+            "driver": "ODBC Driver 18 for SQL Server",
+            "server": config.host,
+            "port": config.port,
+            "authentication": ENTRA.get(kind, "sql"),
+            "client_id" if principal else "user": config.username,
+            "client_secret" if principal else "password": DbtSecret("password"),
+            "database": place.database or config.database,
+            "schema": place.schema,
+            "encrypt": config.encrypts,
+            "trust_cert": config.trusts,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing("mssql"):
+            from moorings.dialects.mssql import session as mssql_session
+        return mssql_session.connect(config, surroundings)

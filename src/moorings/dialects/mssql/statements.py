@@ -1,0 +1,25 @@
+"""Microsoft SQL Server and Azure SQL's statements, checked before they run."""
+
+from __future__ import annotations
+
+from moorings.dialects.mssql.config import ENTRA_PASSWORD, ENTRA_PRINCIPAL, SQL_LOGIN, Config
+
+ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDirectoryServicePrincipal"}
+"""authenticationType → the driver's word for a login by Entra ID."""
+
+
+def parameters(config: Config, database: str | None) -> dict[str, str]:
+    """What the driver needs to log in, by its keywords; it quotes them itself."""
+    given = {
+        "Server": f"tcp:{config.host},{config.port}",
+        "Database": database,
+        "UID": config.username,
+        "PWD": config.secrets().get("password", ""),
+        "Authentication": ENTRA.get(config.authentication_type or SQL_LOGIN),
+        "Encrypt": "yes" if config.encrypts else "no",
+        "TrustServerCertificate": "yes" if config.trusts else "no",
+        "ApplicationIntent": "ReadOnly" if config.read_only else "ReadWrite",
+        "ConnectRetryCount": "0",  # a session that broke is the pool's to replace, not the driver's to hide
+        "MultiSubnetFailover": "no",
+    }
+    return {keyword: value for keyword, value in given.items() if value}

@@ -1,0 +1,44 @@
+"""MySQL: the facts, and how to connect."""
+
+from __future__ import annotations
+
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.config.tls import failure
+from moorings.dialects.mysql.config import Config, FamilyConfig
+from moorings.dialects.mysql.faults import FAULTS
+
+CLIENT_ERRORS = range(2000, 3000)
+
+
+class MySQL(BaseDialect):
+    """MySQL."""
+
+    name = "mysql"
+    title = "MySQL"
+    extra = "mysql"
+    abilities = Abilities(connects=True)
+    dials = False
+    PARAMETERS = "%s, %s"
+    Config = Config
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or a word for what went wrong on this side."""
+        if isinstance(error, RuntimeError) and "LOAD_LOCAL" in str(error):
+            return "local file"
+        number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+        if number is None or isinstance(error, OSError) or number in CLIENT_ERRORS:
+            return failure(error) or str(number)
+        return str(number) if str(number) in FAULTS else "statement"
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, and its number."""
+        number, *words = error.args or ("",)
+        return f"{words[0]} ({number})" if words else str(error)
+
+    def connect(self, config: FamilyConfig, surroundings: Surroundings) -> Session:
+        """Log in; `prefer` goes on in the clear where the server has no TLS."""
+        with importing(self.extra or ""):
+            from moorings.dialects.mysql.session import MySQLSession
+        return MySQLSession(config, surroundings)

@@ -1,0 +1,54 @@
+"""MySQL's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+from moorings.dialects.config.tls import NETWORK_FAULTS
+
+NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
+SHUT_IN = (
+    "This connection only reads, in a transaction that statements can neither end nor begin anew. "
+    "Set readOnly to false on it to let them."
+)
+NO_PLUGIN = "The server wants a way to log in that the driver does not have. Change the user's authentication plugin."
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "1045": errors.LoginRefused("username", "password"),
+    "1698": errors.LoginRefused("username", "password"),
+    "1251": errors.LoginRefused("username", message=NO_PLUGIN),
+    "2059": errors.LoginRefused("username", message=NO_PLUGIN),
+    "1130": errors.LoginRefused(
+        "host", message="The server lets no one in from here. Grant the user access from here."
+    ),
+    "1129": errors.LoginRefused("host", message="The server blocks this host. Run FLUSH HOSTS there."),
+    "1040": errors.SessionLost(message=NO_ROOM),
+    "1049": errors.DatabaseNotFound("database"),
+    "1044": errors.DatabaseForbidden("database"),
+    **NETWORK_FAULTS,
+    "no tls": errors.TlsRefused("ssl_mode"),
+    "3159": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or stricter."),
+    "1792": errors.ReadOnly(),
+    "1399": errors.ReadOnly(message=SHUT_IN),
+    "1400": errors.ReadOnly(message=SHUT_IN),
+    "1568": errors.StatementRefused(message="A transaction that runs cannot be changed. Leave that out."),
+    "1290": errors.StatementForbidden(),
+    "1142": errors.StatementForbidden(),
+    "1143": errors.StatementForbidden(),
+    "1227": errors.StatementForbidden(),
+    "1370": errors.StatementForbidden(),
+    "1065": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "1969": errors.QueryTimeout(),
+    "3024": errors.QueryTimeout(),
+    "1317": errors.QueryCancelled(),
+    "1053": errors.SessionLost(),
+    "1927": errors.SessionLost(),
+    "3169": errors.SessionLost(),
+    "2006": errors.SessionLost(),
+    "2013": errors.SessionLost(),
+    "2014": errors.SessionLost(),
+    "local file": errors.SessionLost(message="The server asked for a file of this machine. Moorings sends none."),
+    "statement": errors.StatementRefused(),
+}
+"""The server's error number, or a word for what went wrong on this side."""

@@ -1,0 +1,259 @@
+"""A session of the MySQL family through asyncmy. Imports the driver: only `connect` imports this."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import secrets
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from asyncmy.cursors import SSCursor
+from asyncmy.errors import MySQLError
+
+from moorings import clock, errors
+from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.introspection import Scope, Table
+from moorings.dialects.mysql import introspection, types
+from moorings.dialects.mysql import read_only as mysql_read_only
+from moorings.dialects.mysql.config import FamilyConfig
+from moorings.dialects.mysql.wire import Wire, checked_addresses, hang_up, login
+
+T = TypeVar("T")
+
+COM_RESET_CONNECTION = 0x1F
+PASSES = 16
+"""The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
+MOST_ROWS = 4_096
+"""More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
+SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
+    1044: errors.SchemaForbidden,
+    1049: errors.SchemaNotFound,
+    1142: errors.SchemaForbidden,
+}
+
+
+class MySQLSession(Session):
+    """One login. Its event loop runs only while the session's thread is in a call."""
+
+    def __init__(self, config: FamilyConfig, surroundings: Surroundings) -> None:
+        self._config = config
+        self._surroundings = surroundings
+        self._loop = asyncio.SelectorEventLoop()
+        self._cursor: SSCursor | None = None
+        self._unread = False
+        self._xid: str | None = None
+        try:
+            addresses = checked_addresses(config, surroundings)
+            self._wire = self._loop.run_until_complete(login(config, surroundings, addresses, config.database))
+        except BaseException:
+            self._loop.close()
+            raise
+        self.id = str(self._wire.thread_id())
+        self.encrypted, self.transport = self._wire.encrypted, self._wire.transport
+        self._mariadb = "MariaDB" in self._wire.get_server_info()
+        self._use_default()
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(self._heard(work))
+
+    async def _heard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Take from the network only what the work waits for.
+
+        The loop's first and last turns would each receive as much as there is, which the driver does not bound: with a
+        server that sends faster than rows are used, the whole result would gather in memory.
+        """
+        transport = self._wire._transport  # noqa: SLF001  # the driver has no flow control
+        self._wire.take_anew()
+        if transport is None:
+            return await work
+        transport.resume_reading()
+        try:
+            return await work
+        except RuntimeError:  # the server asks for what was never offered, such as a file of this machine
+            self._wire.close()
+            raise
+        finally:
+            transport.pause_reading()
+
+    def _use_default(self) -> None:
+        if self._config.database is None and self._config.default_schema is not None:
+            with contextlib.suppress(MySQLError):  # check_schemas tells why; queries hear that no database is selected
+                self._await(self._wire.select_db(self._config.default_schema))
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._ask("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, which is a database here, and the right to use it."""
+        schema = self._config.default_schema or self._config.database
+        if schema is None:
+            return "There is no default schema."
+        quoted = schema.replace("`", "``")
+        try:
+            self._ask(f"SHOW TABLES FROM `{quoted}`")
+        except MySQLError as error:
+            fault = SCHEMA_FAULTS.get(error.args[0])
+            if fault is None:
+                raise
+        else:
+            return f"The default schema is {schema}."
+        raise fault("default_schema")
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of every database that the login may see and the settings include."""
+        return introspection.tables(self._ask, scope)
+
+    def _ask(self, sql: str) -> list[tuple[bytes | None, ...]]:
+        return self._await(_rows(self._wire, sql))
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its rows."""
+        self._begin(statement)
+        if statement.read_only:
+            self._require_reading(statement.sql)
+        self._unread = True
+        cursor = self._await(self._execute(statement))
+        result = cursor._result  # noqa: SLF001  # the columns in full are said nowhere else
+        fields = result.fields if result is not None and cursor.description else ()
+        schema = pa.schema([pa.field(field.name, types.column_type(field)) for field in fields])
+        bits = [field.type_code == types.BIT for field in fields]
+        most = min(statement.batch_rows, MOST_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
+
+    def _begin(self, statement: Statement) -> None:
+        """Settle what holds for the statement, and shut it into a transaction that it cannot leave.
+
+        In a plain read-only transaction, a procedure or a compound statement commits first and then writes. Inside of
+        an XA transaction the server refuses every commit, rollback and DDL until XA END names the id, which nobody is
+        told. Servers without XA (Galera) get the plain one.
+        """
+        self._end_transaction()
+        seconds = math.ceil(statement.timeout_seconds * 1000) / 1000
+        limit = f"max_statement_time={seconds}" if self._mariadb else f"max_execution_time={int(seconds * 1000)}"
+        flag = "tx_read_only" if self._mariadb else "transaction_read_only"
+        charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
+        zone = f"time_zone='{clock.offset(self._config.session_zone)}'"  # names need tables that few servers loaded
+        self._ask(f"SET SESSION {charsets}, autocommit=1, {zone}, {limit}, {flag}={int(statement.read_only)}")
+        if not statement.read_only:
+            return
+        self._xid = secrets.token_hex(16)
+        try:
+            self._ask(f"XA START '{self._xid}'")
+        except MySQLError:
+            self._xid = None
+            self._ask("START TRANSACTION READ ONLY")
+
+    def _require_reading(self, sql: str) -> None:
+        """Refuse what acts beside a transaction: on files, and on the server itself."""
+        mode = self._ask("SELECT @@SESSION.sql_mode")[0][0] if mysql_read_only.depends_on_mode(sql) else None
+        mysql_read_only.require_reading(sql, (mode or b"").decode())
+
+    async def _execute(self, statement: Statement) -> SSCursor:
+        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
+        self._cursor = cursor = self._wire.cursor(SSCursor)
+        await cursor.execute(note + _bound(cursor, statement))
+        return cursor
+
+    def _batches(
+        self, schema: pa.Schema, bits: list[bool], most_rows: int, most_bytes: int
+    ) -> Iterator[pa.RecordBatch]:
+        while len(schema) and (rows := self._await(self._read(most_rows, most_bytes))):
+            yield types.batch(rows, schema, bits)
+        if self._cursor is not None:
+            self._await(self._cursor.close())
+        self._unread = False
+
+    async def _read(self, most_rows: int, most_bytes: int) -> list[Any]:
+        """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory.
+
+        Rows that were parsed together are no larger than what the driver receives at once; only one that it had to
+        wait for may be of any size.
+        """
+        cursor, rows, size = self._cursor, list[Any](), 0
+        if cursor is None:
+            return rows
+        for _ in range(PASSES):
+            row = await cursor.read_next()
+            if row is None:
+                break
+            rows.append(row)
+            size += sum(len(value) for value in row if value is not None)
+            if cursor._result is not None:  # noqa: SLF001  # what was parsed already, which bounds bytes, not rows
+                rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001
+            if len(rows) >= most_rows or size >= most_bytes:
+                break
+        return rows
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """KILL QUERY, over a connection of its own."""
+        asyncio.run(_kill(self._config, self._surroundings, self._wire.address, self.id))
+
+    def _end_transaction(self) -> None:
+        if self._xid is not None:
+            xid, self._xid = self._xid, None
+            self._ask(f"XA END '{xid}'")
+            self._ask(f"XA ROLLBACK '{xid}'")
+
+    def reset(self) -> bool:
+        """End the transaction and let the server reset the session; one with unread rows is given up, not drained."""
+        if self._unread and not self._drained():
+            return False
+        self._end_transaction()
+        self._await(_reset(self._wire))
+        self._ask("SET NAMES utf8mb4")
+        if self._config.database is not None:
+            self._await(self._wire.select_db(self._config.database))
+            return True
+        self._use_default()
+        return self._config.default_schema is not None or self._ask("SELECT DATABASE()") == [(None,)]
+
+    def _drained(self) -> bool:
+        """Whether nothing is left to read after all: a refused statement leaves nothing."""
+        result = self._cursor._result if self._cursor else None  # noqa: SLF001  # said nowhere else
+        return result is None or not result.unbuffered_active
+
+    def close(self) -> None:
+        """Log out; rows that nobody read are not waited for."""
+        with contextlib.suppress(Exception):
+            if self._unread and not self._drained():
+                self.cancel()
+        with contextlib.suppress(Exception):
+            self._await(hang_up(self._wire))
+        self._loop.close()
+
+
+def _bound(cursor: SSCursor, statement: Statement) -> str:
+    """The statement with its parameters in it, quoted as the server's mode asks."""
+    if not statement.parameters:
+        return statement.sql
+    with contextlib.suppress(TypeError, ValueError):  # too few, too many, or a % that begins no placeholder
+        return cursor.mogrify(statement.sql, tuple(statement.parameters))
+    raise errors.ParametersRefused
+
+
+async def _kill(config: FamilyConfig, surroundings: Surroundings, address: str, session_id: str) -> None:
+    """KILL QUERY at the address of the session: behind the name there may be several servers."""
+    wire = await login(config, surroundings, [address], None)
+    try:
+        await _rows(wire, f"KILL QUERY {int(session_id)}")
+    finally:
+        await hang_up(wire)
+
+
+async def _reset(wire: Wire) -> None:
+    await wire._execute_command(COM_RESET_CONNECTION, b"")  # noqa: SLF001  # the driver has no other way to send it
+    await wire.read_packet()
+
+
+async def _rows(wire: Wire, sql: str) -> list[tuple[bytes | None, ...]]:
+    async with wire.cursor() as cursor:
+        await cursor.execute(sql)
+        return list(await cursor.fetchall() or ())

@@ -1,0 +1,1 @@
+"""The way out: checked addresses, and HTTP over them."""

@@ -1,0 +1,43 @@
+"""What a Oracle Database connection needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from moorings.dialects.config.fields import Port, SslMode
+from moorings.dialects.config.needs import Need, always
+from moorings.dialects.config.places import matching
+from moorings.dialects.config.tls import TlsConfig
+from moorings.dialects.ssl_modes import mode_in_force
+
+ServiceName = Annotated[
+    str, matching(r"[A-Za-z0-9_.$#-]{1,255}", "Only the service name, such as ORCLPDB1 or sales.example.com")
+]
+"""The driver writes it into a connect descriptor, whose brackets it does not escape."""
+
+
+class Config(TlsConfig, frozen=True):
+    """What an Oracle connection needs; `require` and stricter speak TCPS, which listens on a port of its own."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = (
+        *always("host", "database", "username"),
+        Need("accepts_license", accepted=True),
+    )
+
+    dialect: Literal["oracle"] = "oracle"
+    database: ServiceName | None = None
+    port: Port | None = 1521
+    ABSENT_SSL_MODE: ClassVar[SslMode | None] = "disable"
+
+    ssl_mode: SslMode | None = Field(
+        None,
+        description="Whether TLS is used, and how much of the certificate is verified; absent: `disable`, or "
+        "`verify-ca` if there is an sslRootCert.",
+    )
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether TCPS is spoken; a listener has no port that takes both, so `prefer` is plain TCP."""
+        return mode_in_force(self) not in ("disable", "prefer")

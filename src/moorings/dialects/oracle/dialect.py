@@ -1,0 +1,61 @@
+"""Oracle Database: the facts, and how to connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.config.tls import failure
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.oracle.config import Config
+from moorings.dialects.oracle.faults import FAULTS
+
+
+class Oracle(BaseDialect):
+    """Oracle Database."""
+
+    name = "oracle"
+    title = "Oracle Database"
+    extra = "oracle"
+    abilities = Abilities(connects=True)
+    PARAMETERS = ":1, :2"
+    Config = Config
+    FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The most telling code of the text, or a word for what kept us from the server."""
+        text = str(error)
+        codes = re.findall(r"\b(?:ORA|DPY)-\d{4,5}\b", text)
+        if known := next((code for code in reversed(codes) if code in FAULTS), None):
+            return known
+        if failed := failure(error):
+            return failed
+        return "statement" if codes else None
+
+    def said(self, error: BaseException) -> str:
+        """The words, without the driver's ids of connections and addresses of help."""
+        return re.sub(r" \(CONNECTION_ID=[^()]*+\)|(?<!\s)\s*+Help: \S+", "", str(error))
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-oracle."""
+        return {
+            "type": "oracle",
+            "protocol": "tcps" if config.encrypts else "tcp",
+            "host": config.host,
+            "port": config.port,
+            "service": config.database,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "database": place.database,
+            "schema": place.schema,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing("oracle"):
+            from moorings.dialects.oracle.session import OracleSession
+        return OracleSession(config, surroundings)

@@ -1,0 +1,64 @@
+"""Oracle Database's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+
+NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
+EXPIRED = "The password has expired. Give the user a new one."
+LOCKED = "The account is locked. Have it unlocked."
+FULL = "The server takes no more sessions. Try again shortly, or raise its limits."
+ARCHIVER = "The server lets no one in until its archiver has room again. Free its recovery area."
+OTHER_NAME = errors.CertificateRefused(
+    "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
+)
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "unresolved": errors.HostNotFound("host"),
+    "refused": errors.PortClosed("host", "port"),
+    "timed out": errors.ConnectTimeout("host", "port"),
+    "unreachable": errors.HostUnreachable("host", "port"),
+    "ORA-12541": errors.PortClosed("host", "port"),
+    "ORA-12170": errors.ConnectTimeout("host", "port"),
+    "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
+    "certificate name": OTHER_NAME,
+    "DPY-6002": OTHER_NAME,
+    "DPY-6006": OTHER_NAME,
+    "no tls": errors.TlsRefused("port", "ssl_mode"),
+    "lost": errors.SessionLost(),
+    "ORA-01017": errors.LoginRefused("username", "password"),
+    "ORA-28000": errors.LoginRefused("username", message=LOCKED),
+    "ORA-28001": errors.LoginRefused("password", message=EXPIRED),
+    "ORA-01045": errors.LoginRefused("username", message="The user may not log in. Grant it CREATE SESSION."),
+    "DPY-4001": errors.LoginRefused("username", "password"),
+    "ORA-12514": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "ORA-12505": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "DPY-6001": errors.DatabaseNotFound("database", message=NO_SERVICE),
+    "ORA-12528": errors.DatabaseForbidden("database", message="The service is there, but takes no connections now."),
+    "ORA-12516": errors.SessionLost(message=FULL),
+    "ORA-12519": errors.SessionLost(message=FULL),
+    "ORA-12520": errors.SessionLost(message=FULL),
+    "ORA-00018": errors.SessionLost(message=FULL),
+    "ORA-00020": errors.SessionLost(message=FULL),
+    "ORA-00257": errors.SessionLost(message=ARCHIVER),
+    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Its own log says why."),
+    "ORA-01031": errors.StatementForbidden(),
+    "ORA-00942": errors.StatementRefused(message="There is no such table or view, or the user may not read it."),
+    "ORA-01456": errors.ReadOnly(),
+    "ORA-14551": errors.ReadOnly(),
+    "ORA-01013": errors.QueryCancelled(),
+    "DPY-4024": errors.QueryTimeout(),
+    "ORA-01008": errors.ParametersRefused(),
+    "ORA-01036": errors.ParametersRefused(),
+    "DPY-4009": errors.ParametersRefused(),
+    "DPY-4010": errors.ParametersRefused(),
+    "ORA-00028": errors.SessionLost(),
+    "ORA-03113": errors.SessionLost(),
+    "ORA-03114": errors.SessionLost(),
+    "DPY-1001": errors.SessionLost(),
+    "DPY-4011": errors.SessionLost(),
+    "statement": errors.StatementRefused(),
+}
+"""The server's or the driver's code, or a word for what kept us from the server."""

@@ -1,0 +1,18 @@
+"""What a PostgreSQL connection needs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from moorings.dialects.config.fields import Port
+from moorings.dialects.config.needs import Need, always
+from moorings.dialects.config.tls import OptionalTlsConfig
+
+
+class Config(OptionalTlsConfig, frozen=True):
+    """What a PostgreSQL connection needs, and how it uses TLS."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
+
+    dialect: Literal["postgres"] = "postgres"
+    port: Port | None = 5432

@@ -1,0 +1,97 @@
+"""PostgreSQL: the facts, and how to connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.config.tls import TlsConfig, failure
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.postgres.config import Config
+from moorings.dialects.postgres.faults import FAULTS, key_of
+from moorings.dialects.postgres.login import login
+
+FAILED = "connection failed"
+"""How psycopg begins what keeps it from logging in."""
+
+
+class Postgres(BaseDialect):
+    """PostgreSQL."""
+
+    name = "postgres"
+    title = "PostgreSQL"
+    extra = "postgres"
+    abilities = Abilities(connects=True)
+    looks_cheaply = True
+    Config = Config
+    PARAMETERS = "$1, $2"
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The SQLSTATE, its class, or what the text tells."""
+        if isinstance(error, (ConnectionError, TimeoutError)):  # on the way to the server, before libpq
+            return failure(error)
+        text = str(error)
+        if _ends_with_what_is_missing(text) and ("Failed to connect" in text or FAILED in text):
+            return "3D000" if 'FATAL:  database "' in text else "28P01"
+        state = getattr(error, "sqlstate", None) or _last(re.findall(r"SQLSTATE: (\w{5})", text))
+        return key_of(text.partition("\nLINE ")[0], state) or (
+            "refused statement" if "ERROR:" in text else _silent(text)
+        )
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the statement that the driver repeats after them."""
+        text = str(error).partition("\n\nQuery was:")[0]
+        return re.sub(r"^.*?(?=ERROR:|FATAL:)|\. SQLSTATE: \w{5}$", "", text, flags=re.DOTALL)
+
+    def dbt_output(self, config: TlsConfig, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-postgres, where certificates of one's own are a file that is not ours to name."""
+        return {
+            "type": "postgres",
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "dbname": place.database or config.database,
+            "schema": place.schema,
+            "role": place.role,
+            "sslmode": config.ssl_mode or "prefer",
+        }
+
+    def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
+        """Log in."""
+        opened = self._driver(surroundings)
+        with login(config, surroundings) as way:
+            session = opened(way.conninfo, config, surroundings.application_name)
+        session.encrypted, session.transport = way.encrypted, way.transport
+        return session
+
+    def _driver(self, surroundings: Surroundings) -> Callable[[str, TlsConfig, str], Session]:
+        """What logs in; raises DriverMissing before anything is dialled."""
+        with importing(self.extra or ""):
+            if surroundings.light:
+                from moorings.dialects.postgres.probe import PostgresProbe as Opened
+            else:
+                from moorings.dialects.postgres.session import PostgresSession as Opened
+        return Opened
+
+
+def _silent(text: str) -> str | None:
+    """What a statement was to which the server said neither an error nor a result."""
+    says_nothing = "Failed to execute query '" in text and text.removesuffix("\n").endswith("': ")
+    if not says_nothing and "Must SetSqlQuery" not in text:
+        return None
+    return "copy" if re.search(r"\bstd(in|out)\b", text, re.IGNORECASE) else "empty"
+
+
+def _last(found: list[str]) -> str | None:
+    return found[-1] if found else None
+
+
+def _ends_with_what_is_missing(text: str) -> bool:
+    """Whether a text's last line ends like `database "x" does not exist`; names may have any character."""
+    line = text.removesuffix("\n").rpartition("\n")[2]
+    return line.endswith('" does not exist') and ('database "' in line or 'role "' in line)

@@ -1,0 +1,134 @@
+"""How libpq logs in: at checked addresses, with the TLS that the mode asks for, and no password in clear text.
+
+libpq's own `sslmode=prefer` logs in a second time, without TLS, after a login over TLS was refused, and lets a server
+ask for the password itself. So libpq is only ever told `disable`, `require` or stricter; for `prefer` one SSLRequest,
+sent from here, finds out which of the two. Should the server change its mind between that and libpq's login, then
+either libpq refuses to go on (TLS is gone), or the login goes without TLS as it would have a moment before: nothing
+that a man in the middle could not do to `prefer` anyway, and without TLS no password is sent in clear text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import ssl
+import struct
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+from moorings import errors
+from moorings.dialects.base import Surroundings
+from moorings.dialects.config.fields import SslMode
+from moorings.dialects.config.tls import TlsConfig
+from moorings.dialects.network import dialing
+from moorings.dialects.ssl_modes import may_send_password, mode_for, transport, verifies
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+NOWHERE = "/nonexistent/moorings"
+"""A path where no file is: without one, libpq looks for passwords and certificates in the home of the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where libpq goes, and which TLS it speaks there."""
+
+    addresses: Sequence[str]
+    mode: SslMode
+    """The mode in force."""
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a driver on libpq needs to log in."""
+
+    conninfo: str
+    """libpq's `key = 'value'` string; it holds the password."""
+    encrypted: bool
+    transport: str
+    """What a test's `tls` step says."""
+
+
+@contextlib.contextmanager
+def login(config: TlsConfig, surroundings: Surroundings) -> Generator[Login]:
+    """What libpq needs to log in while the block runs: the file of certificates goes with it.
+
+    Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
+    """
+    way = _way(config, surroundings)
+    with _root_certificates(config, way.mode, surroundings.network.ca_bundle) as path:
+        text = conninfo(_parameters(config, surroundings, way) | {"sslrootcert": path})
+        yield Login(text, way.encrypted, transport(config, way.mode, encrypted=way.encrypted))
+
+
+def conninfo(parameters: Mapping[str, object]) -> str:
+    """Libpq's `key = 'value'` string; parameters that are None are left out."""
+    return " ".join(f"{key}={_quoted(str(value))}" for key, value in parameters.items() if value is not None)
+
+
+def speaks_tls(wire: socket.socket) -> bool:
+    """Whether a server of PostgreSQL's protocol has TLS: asks for it, after which it waits for the handshake.
+
+    Raises AnotherService, or SessionLost if the server hangs up.
+    """
+    wire.sendall(SSL_REQUEST)
+    answer = wire.recv(1)
+    if answer in (b"S", b"N"):
+        return answer == b"S"
+    raise errors.AnotherService("host", "port") if answer else errors.SessionLost()
+
+
+def _way(config: TlsConfig, surroundings: Surroundings) -> Way:
+    host, port = config.host or "", config.port or 0
+    addresses = surroundings.network.check(host, port, config.database, "host", "port")
+    mode = mode_for(config, addresses, surroundings.default_ssl_mode)
+    if mode != "prefer":
+        return Way(addresses, mode, mode != "disable")
+    with dialing.dial(addresses, port, surroundings.connect_timeout_seconds) as wire:
+        return Way([wire.getpeername()[0]], mode, speaks_tls(wire))
+
+
+def _parameters(config: TlsConfig, surroundings: Surroundings, way: Way) -> dict[str, object]:
+    several = len(way.addresses)
+    sslmode = way.mode if way.mode != "prefer" else "require" if way.encrypted else "disable"
+    return {
+        "host": ",".join([config.host or ""] * several),
+        "hostaddr": ",".join(way.addresses),
+        "port": ",".join([str(config.port)] * several),
+        "user": config.username,
+        "password": config.secrets().get("password"),
+        "passfile": NOWHERE,
+        "dbname": config.database,
+        "application_name": surroundings.application_name,
+        "connect_timeout": max(2, math.ceil(surroundings.connect_timeout_seconds)),
+        "client_encoding": "UTF8",
+        "gssencmode": "disable",
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "sslmode": sslmode,
+        "sslcertmode": "disable",
+        "sslcrl": NOWHERE,
+        "require_auth": None if may_send_password(config, way.mode) else "!password",
+    }
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+@contextlib.contextmanager
+def _root_certificates(config: TlsConfig, mode: SslMode, bundle: str | None) -> Generator[str]:
+    """The path of the certificates to verify with: libpq takes a file, and reads it only while it connects."""
+    if not verifies(mode):
+        yield NOWHERE  # a file there would have libpq verify with it
+    elif config.ssl_root_cert is None:
+        yield bundle or ssl.get_default_verify_paths().cafile or "system"
+    else:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(config.ssl_root_cert)
+            file.flush()
+            yield file.name

@@ -1,0 +1,65 @@
+"""What a read-only transaction of PostgreSQL lets through although it acts: the fence for logins with privileges.
+
+A superuser's COPY … TO PROGRAM, CHECKPOINT, DO or LISTEN write no table, so the transaction does not refuse them. Nor
+does it refuse functions that work on the server itself. What the server describes as a statement without columns is
+refused unless it begins as a query (`SELECT FROM t` is one), and so are functions by their names. This stops neither a
+function of the database's own that calls one of them, nor a view over it: that takes a login without privileges.
+
+Source: https://www.postgresql.org/docs/current/functions-admin.html, and its neighbours on large objects and XML.
+"""
+
+from __future__ import annotations
+
+import re
+
+from moorings import errors
+from moorings.dialects.read_only import QUERIES, leading_word
+
+ACTS = (
+    r"pg_read_(?:binary_)?file|pg_read_file_old|pg_stat_file|pg_ls_\w+|pg_file_\w+|lo_import|lo_export|lo_from_bytea",
+    r"dblink\w*|postgres_fdw_disconnect\w*|query_to_xml\w*|cursor_to_xml\w*",
+    r"pg_(?:terminate|cancel)_backend|pg_reload_conf|pg_rotate_logfile\w*|pg_promote|pg_switch_wal|pg_switch_xlog",
+    r"pg_create_restore_point|pg_backup_st\w+|pg_start_backup|pg_stop_backup|pg_wal_replay_\w+|pg_logical_emit_message",
+    r"pg_(?:create|drop|copy|sync)_\w*replication_slots?|pg_replication_\w+|pg_logical_slot_\w+|pg_stat_\w*reset\w*",
+    r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_notify",
+)
+NAMES = re.compile(rf"(?<![\w$])(?:{'|'.join(ACTS)})(?![\w$])", re.IGNORECASE)
+CALLED = re.compile(rf"(?<![\w$])({'|'.join(ACTS)})\s*\(", re.IGNORECASE)
+TOKENS = re.compile(
+    r"""(?P<blank>--[^\n\r]*|/\*.*?(?:\*/|\Z))|(?P<literal>'(?:[^']|'')*+(?:'|\Z))|"(?P<name>(?:[^"]|"")*+)(?:"|\Z)""",
+    re.DOTALL,
+)
+UNCLEAR = re.compile(r"\\|\$\w*\$")
+"""Escapes and dollar quotes. Where one stands in a text, a literal may end where this module does not see it."""
+ESCAPED_NAME = re.compile(r'(?<!\w)U&"', re.IGNORECASE)
+"""A quoted name that may spell any other one."""
+
+
+def require_query(sql: str, *, columns: int) -> None:
+    """See that a statement is a query and calls nothing that acts; `columns` is how many the server says it has.
+
+    Raises ReadOnly or StatementRefused.
+    """
+    word = leading_word(sql, nested=True)
+    if word == "CALL" or (columns == 0 and word and word not in QUERIES):
+        raise errors.ReadOnly
+    if ESCAPED_NAME.search(sql):
+        raise errors.StatementRefused(message='A connection that only reads takes no names with escapes: U&"…".')
+    if (found := _acting(sql)) is not None:
+        raise errors.ReadOnly(
+            message=f"This connection only reads. It does not call {found}, which acts on the server."
+        )
+
+
+def _acting(sql: str) -> str | None:
+    """The function that a statement calls by name and that acts, or may call where its text is unclear."""
+    named = NAMES.search(sql)
+    if named is None:
+        return None
+    if UNCLEAR.search(sql):
+        return named[0]
+    if any("/*" in token[0][2:] for token in TOKENS.finditer(sql) if token["blank"]):  # comments nest
+        return named[0]
+    bare = TOKENS.sub(lambda token: " " if token["blank"] else "''" if token["literal"] else token["name"], sql)
+    called = CALLED.search(bare)
+    return called[1] if called else None

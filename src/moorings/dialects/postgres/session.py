@@ -1,0 +1,297 @@
+"""A session of PostgreSQL through ADBC. Imports the driver: only `connect` imports this."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from adbc_driver_manager import Error
+from adbc_driver_manager.dbapi import Cursor
+from adbc_driver_postgresql import dbapi
+
+from moorings import errors
+from moorings.dialects.arrow import columns as arrow_columns
+from moorings.dialects.base import Session, Statement
+from moorings.dialects.config.tls import TlsConfig
+from moorings.dialects.introspection import Scope, Table
+from moorings.dialects.postgres import casts as postgres_casts
+from moorings.dialects.postgres import introspection
+from moorings.dialects.postgres.casts import Select
+from moorings.dialects.postgres.introspection import literal
+from moorings.dialects.postgres.read_only import require_query
+
+USE_COPY, BATCH_BYTES = "adbc.postgresql.use_copy", "adbc.postgresql.batch_size_hint_bytes"
+NO_COPY_SQLSTATES = ("42601", "0A000")
+"""What COPY says of statements that it does not take, such as SHOW and EXPLAIN."""
+NO_CURSOR_SQLSTATES = ("42601", "42P11", "0A000")
+"""What DECLARE says of statements that cannot have a cursor, such as those that write."""
+FIRST_ROWS = 256
+"""Rows that a cursor gives before it is known how large they are."""
+SPACE = " \t\r\n;"
+
+
+class PostgresSession(Session):
+    """One login through ADBC, in autocommit mode: transactions are begun and ended here, by statements."""
+
+    def __init__(self, uri: str, config: TlsConfig, application_name: str) -> None:
+        self._schema = config.default_schema
+        self._zone = config.session_zone
+        self._application_name = application_name
+        self._cursor: Cursor | None = None
+        self._unread = False
+        self._connection = dbapi.connect(uri, autocommit=True)
+        try:
+            self.id = str(self._ask("SELECT pg_backend_pid()::text AS pid")["pid"])
+        except Exception:
+            self.close()
+            raise
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._ask("SELECT 1")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema and the right to use it."""
+        return introspection.default_schema(self._ask, self._schema)
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables of this database; PostgreSQL reaches no other one."""
+        return introspection.tables(self._rows, scope)
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement, through COPY where that takes it: rows then stream as they are made.
+
+        The server tells the types of the result first, so that what Arrow or the driver lack is cast in the only run.
+        """
+        self._unread = True
+        self._begin(statement)
+        sql, schema = self._described(statement)
+        if statement.read_only:
+            require_query(statement.sql, columns=len(schema))
+        sql, select = self._cast(statement, sql, schema)
+        run = self._with_parameters if statement.parameters else self._without_parameters
+        found, batches = run(statement, sql, bool(len(schema)))
+        return self._watched(*postgres_casts.present(found, batches, schema.names, select))
+
+    def _begin(self, statement: Statement, *, transaction: bool = False) -> None:
+        """Open the transaction, and settle what holds in it.
+
+        The SELECT takes the transaction's snapshot, after which the server refuses to make it READ WRITE. The one
+        statement that follows travels by the extended protocol, which takes no second one: so nothing can write after
+        a COMMIT that it slips in. A statement that may write runs without a transaction: some refuse to be in one.
+        """
+        self._rollback()
+        local = statement.read_only or transaction
+        if local:
+            self._run("BEGIN READ ONLY" if statement.read_only else "BEGIN")
+        scope = "true" if local else "false"
+        settings = {
+            "statement_timeout": str(max(1, math.ceil(statement.timeout_seconds * 1000))),
+            "application_name": f"{self._application_name} {statement.query_id}".strip(),
+            "TimeZone": self._zone,
+        }
+        if self._schema is not None:
+            quoted = self._schema.replace('"', '""')
+            settings["search_path"] = f'"{quoted}", public'
+        calls = (f"set_config('{name}', {literal(value)}, {scope})" for name, value in settings.items())
+        self._run(f"SELECT {', '.join(calls)}")
+
+    def _described(self, statement: Statement) -> tuple[str, pa.Schema]:
+        """The statement as others can enclose it, and the schema that its result will have; nothing runs."""
+        plain, bare = statement.sql.rstrip(SPACE), _bare(statement.sql)
+        if bare != plain:  # what looked like a comment may have been the end of a text
+            with contextlib.suppress(Error):
+                return bare, self._describe(bare)
+            self._begin(statement)
+        return plain, self._describe(plain)
+
+    def _cast(self, statement: Statement, sql: str, schema: pa.Schema) -> tuple[str, Select | None]:
+        """The statement, with casts around it if it needs some and the server can have it so."""
+        select = postgres_casts.select(schema, self._arrays(schema))
+        for enclosed in select.around(sql) if select else ():
+            try:
+                self._describe(enclosed)
+            except Error as error:
+                if error.sqlstate is None:
+                    raise
+                self._begin(statement)
+            else:
+                return enclosed, select
+        return sql, None
+
+    def _arrays(self, schema: pa.Schema) -> frozenset[int]:
+        """Which of the types that the driver does not know are arrays."""
+        unnamed = postgres_casts.unnamed(schema)
+        if not unnamed:
+            return frozenset()
+        listed = ", ".join(map(str, unnamed))
+        found = self._rows(f"SELECT oid::int8 FROM pg_type WHERE typcategory = 'A' AND oid IN ({listed})")  # noqa: S608  # numbers
+        return frozenset(number for (number,) in found)
+
+    def _without_parameters(
+        self, statement: Statement, sql: str, returns: bool
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        if returns:
+            try:
+                reader = self._execute(f"{sql}\n")  # COPY puts it in parentheses, which a last comment would swallow
+            except Error as error:
+                if error.sqlstate not in NO_COPY_SQLSTATES or "could not begin COPY" not in str(error):
+                    raise
+                self._begin(statement)
+            else:
+                return reader.schema, reader
+        reader = self._execute(sql, copy=False)
+        return reader.schema, reader
+
+    def _with_parameters(
+        self, statement: Statement, sql: str, returns: bool
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run a statement with bound values: through a cursor if it can have one, since COPY takes no values."""
+        values = self._bound(sql, statement.parameters)
+        if returns:
+            if not statement.read_only:
+                self._begin(statement, transaction=True)
+            try:
+                self._execute(f"DECLARE moorings NO SCROLL CURSOR FOR {sql}", values)
+            except Error as error:
+                if error.sqlstate not in NO_CURSOR_SQLSTATES:
+                    raise
+                self._begin(statement)
+            else:
+                first = self._execute(_fetch(FIRST_ROWS), copy=False)
+                return first.schema, self._fetched(statement, first)
+        reader = self._execute(sql, values, copy=False)
+        return reader.schema, reader
+
+    def _bound(self, sql: str, parameters: Sequence[Any]) -> pa.RecordBatch:
+        types = self._fresh_cursor().adbc_prepare(sql)
+        wanted = list(types) if types is not None else []
+        if len(wanted) != len(parameters):
+            raise errors.ParametersRefused(
+                message=f"The statement takes {len(wanted)} parameters, and {len(parameters)} were given."
+            )
+        columns = [_value(value, field.type) for value, field in zip(parameters, wanted, strict=True)]
+        return pa.record_batch(columns, names=[str(place) for place in range(len(columns))])
+
+    def _fetched(self, statement: Statement, first: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The rows of the cursor. What is fetched at once arrives as a whole, so its size is that of the last ones."""
+        reader = first
+        while True:
+            rows = size = 0
+            for batch in reader:
+                rows, size = rows + batch.num_rows, size + batch.nbytes
+                yield batch
+            if not rows:
+                break
+            fitting = max(1, statement.limits.batch * rows // max(1, size))
+            reader = self._execute(_fetch(min(statement.batch_rows, fitting)), copy=False)
+        if not statement.read_only:
+            self._run("COMMIT")
+
+    def _watched(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """Batches in the types that we promise, and a note when the last one was read."""
+        target = arrow_columns.plain_schema(schema)
+
+        def reading() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                if batch.num_rows:
+                    yield arrow_columns.plain(batch, target)
+            self._unread = False
+
+        return pa.RecordBatchReader.from_batches(target, reading())
+
+    def _describe(self, sql: str) -> pa.Schema:
+        """The schema that a statement's result would have."""
+        return self._fresh_cursor().adbc_execute_schema(sql)
+
+    def _execute(self, sql: str, values: pa.RecordBatch | None = None, *, copy: bool = True) -> pa.RecordBatchReader:
+        cursor = self._fresh_cursor()
+        options = {BATCH_BYTES: str(2 * 1024 * 1024)} | ({} if copy else {USE_COPY: "false"})
+        cursor.adbc_statement.set_options(**options)
+        cursor.execute(sql, values)
+        return cursor.fetch_record_batch()
+
+    def _fresh_cursor(self) -> Cursor:
+        if self._cursor is not None:
+            self._cursor.close()
+        self._cursor = self._connection.cursor()
+        return self._cursor
+
+    def _run(self, sql: str) -> Mapping[str, Sequence[Any]]:
+        return self._execute(sql, copy=False).read_all().to_pydict()
+
+    def _rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        found = self._execute(sql, copy=False).read_all()
+        return zip(*(column.to_pylist() for column in found.columns), strict=True)
+
+    def _ask(self, sql: str) -> Mapping[str, Any]:
+        return {name: values[0] for name, values in self._run(sql).items()}
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Ask the server to stop the statement, over a connection of libpq's own."""
+        self._connection.adbc_cancel()
+
+    def _stop(self) -> None:
+        with contextlib.suppress(Exception):  # it may just have ended
+            self._connection.adbc_cancel()
+        with contextlib.suppress(Exception):  # the first call after it is told of the cancel
+            self._rollback()
+
+    def _rollback(self) -> None:
+        self._run("ROLLBACK")
+
+    def reset(self) -> bool:
+        """Roll back, and discard what the session holds; a result that was not read is cancelled, not drained."""
+        if self._unread:
+            self._stop()
+        self._unread = False
+        self._rollback()
+        self._run("DISCARD ALL")
+        return True
+
+    def close(self) -> None:
+        """Log out; an unread result goes with the connection."""
+        with contextlib.suppress(Exception):
+            if self._unread:
+                self._connection.adbc_cancel()
+        with contextlib.suppress(Exception):
+            if self._cursor is not None:
+                self._cursor.close()
+        with contextlib.suppress(Exception):
+            self._connection.close()
+
+
+def _fetch(rows: int) -> str:
+    return f"FETCH {rows} FROM moorings"
+
+
+def _bare(sql: str) -> str:
+    """A statement without its last semicolon, and without comments behind that."""
+    plain = sql.rstrip(SPACE)
+    head, semicolon, tail = plain.rpartition(";")
+    comments = all(line.strip()[:2] in ("", "--") for line in tail.splitlines())
+    return head.rstrip(SPACE) if semicolon and comments else plain
+
+
+def _value(value: Any, wanted: pa.DataType) -> pa.Array:
+    """A parameter as a column of one row, in the type that the statement takes; as text where Arrow cannot say it."""
+    if value is not None and "numeric" in str(wanted) and not isinstance(value, bool):
+        with contextlib.suppress(decimal.InvalidOperation, pa.ArrowInvalid):
+            return pa.array([decimal.Decimal(str(value))])
+    zoned = pa.types.is_timestamp(wanted) and wanted.tz is not None  # for these the driver would end our transaction
+    try:
+        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+            if zoned or (isinstance(wanted, pa.OpaqueType) and value is not None):
+                return pa.array([value], type=pa.string())
+            return pa.array([value], type=pa.string() if value is None else None).cast(wanted)
+        return pa.array([value if isinstance(value, (int, float, bool)) else str(value)])
+    except OverflowError:
+        raise errors.ParametersRefused(message="A number among the parameters is too large.") from None

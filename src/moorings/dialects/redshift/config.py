@@ -1,0 +1,19 @@
+"""What a Amazon Redshift connection needs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from moorings.dialects.config.fields import Port, SslMode
+from moorings.dialects.config.needs import Need, always
+from moorings.dialects.config.tls import TlsConfig
+
+
+class Config(TlsConfig, frozen=True):
+    """What a Redshift connection needs, and how it uses TLS."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
+
+    dialect: Literal["redshift"] = "redshift"
+    port: Port | None = 5439
+    ssl_mode: SslMode | None = "require"

@@ -1,0 +1,64 @@
+"""Amazon Redshift: the facts, and how to connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.config.tls import failure
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.postgres import faults as postgres_faults
+from moorings.dialects.redshift.config import Config
+from moorings.dialects.redshift.faults import FAULTS, told
+
+REFUSED_PARAMETERS = ("Array", "NotSupported", "DataError")
+"""How the names of the driver's exceptions begin that it raises for parameters, before it sends them."""
+
+
+class Redshift(BaseDialect):
+    """Amazon Redshift."""
+
+    name = "redshift"
+    title = "Amazon Redshift"
+    extra = "redshift"
+    abilities = Abilities(connects=True, probed=False)
+    Config = Config
+    PARAMETERS = "%s, %s"
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The SQLSTATE, its class, what the text tells, or a word for what went wrong on this side."""
+        if said := told(error):
+            return postgres_faults.key_of(said.get("M", ""), said.get("C"))
+        if type(error).__name__.startswith(REFUSED_PARAMETERS) or "are supported in the query" in str(error):
+            return "parameters"
+        if "query was empty" in str(error):
+            return "empty"
+        return "lost" if "BrokenPipe" in str(error) or "connection is closed" in str(error) else failure(error)
+
+    def said(self, error: BaseException) -> str:
+        """The server's words, without the places in its source code."""
+        said = told(error)
+        return " ".join(said[part] for part in ("M", "D", "H") if part in said) if said else str(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-redshift."""
+        return {
+            "type": "redshift",
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "password": DbtSecret("password"),
+            "dbname": place.database or config.database,
+            "schema": place.schema,
+            "role": place.role,
+            "sslmode": config.ssl_mode,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in."""
+        with importing(self.extra or ""):
+            from moorings.dialects.redshift.session import RedshiftSession
+        return RedshiftSession(config, surroundings)

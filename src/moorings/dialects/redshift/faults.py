@@ -1,0 +1,30 @@
+"""Amazon Redshift's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from moorings import errors
+from moorings.dialects.postgres import faults
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **faults.FAULTS,
+    "no entry": errors.LoginRefused(
+        "username", "host", message="Redshift lets this user not in from here, or not without TLS. Ask for the rule."
+    ),
+    "timed out": errors.ConnectTimeout(
+        "host",
+        "port",
+        message="The cluster did not answer in time. Check host, port, its security group, and whether it is publicly "
+        "accessible or reached through its VPC.",
+    ),
+    "parameters": errors.ParametersRefused(),
+    "XX": errors.StatementRefused(),
+}
+
+
+def told(error: BaseException) -> Mapping[str, Any]:
+    """The fields of the server's message, by their letters; none for the driver's own exceptions."""
+    first = error.args[0] if error.args else None
+    return cast("Mapping[str, Any]", first) if isinstance(first, dict) else {}

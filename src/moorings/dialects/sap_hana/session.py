@@ -1,0 +1,172 @@
+"""A session with SAP HANA through hdbcli. Imports the driver: only `connect` imports this."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from hdbcli import dbapi
+
+from moorings import errors
+from moorings.dialects.arrow.columns import decimal_type, rows_reader
+from moorings.dialects.base import Session, Statement
+from moorings.dialects.introspection import Plan, Scope, Table, joined
+from moorings.dialects.read_only import first_word, require_reading
+from moorings.dialects.sap_hana import introspection
+from moorings.dialects.sap_hana.config import Config
+
+MOST_ROWS = 8_192
+"""How many rows a batch has at most: wide ones should not fill the memory."""
+DECIMAL = 5
+TYPES: dict[int, pa.DataType] = {
+    1: pa.uint8(),
+    2: pa.int16(),
+    3: pa.int32(),
+    4: pa.int64(),
+    6: pa.float32(),
+    7: pa.float64(),
+    12: pa.binary(),
+    13: pa.binary(),
+    14: pa.date32(),
+    15: pa.time32("s"),
+    16: pa.timestamp("us"),
+    27: pa.binary(),
+    28: pa.bool_(),
+    74: pa.binary(),
+    75: pa.binary(),
+}
+"""The driver's number of a type → Arrow's; DECIMAL aside, all others are text."""
+LEAVES_NOTHING = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT")
+"""What may write without changing the session that it runs in."""
+
+
+class HanaSession(Session):
+    """One login. Statements that only read run in transactions of their own, the others are committed at once."""
+
+    def __init__(self, config: Config, options: dict[str, Any], application_name: str) -> None:
+        self._schema = config.default_schema
+        self._application_name = application_name
+        self._cursor: dbapi.Cursor | None = None
+        self._changed = False
+        self.encrypted = config.ssl_mode != "disable"
+        self._connection = dbapi.connect(autocommit=False, **options)
+        try:
+            self._connection.setclientinfo("APPLICATION", application_name)
+            ((number,),) = self._rows("SELECT CURRENT_CONNECTION FROM DUMMY")
+            self._use_default()
+        except BaseException:
+            self.close()
+            raise
+        self.id = str(number)
+
+    def _use_default(self) -> None:
+        if self._schema is not None:
+            quoted = self._schema.replace('"', '""')
+            with contextlib.suppress(dbapi.Error):  # check_schemas tells why; queries hear that the name is unknown
+                self._run(f'SET SCHEMA "{quoted}"')
+
+    def ping(self) -> None:
+        """Ask for 1."""
+        self._rows("SELECT 1 FROM DUMMY")
+
+    def check_schemas(self) -> str:
+        """Look for the default schema, and any privilege on it or in it."""
+        if self._schema is None:
+            ((name,),) = self._rows("SELECT CURRENT_SCHEMA FROM DUMMY")
+            return f"The default schema is {name}."
+        found = self._rows("SELECT HAS_PRIVILEGES FROM SYS.SCHEMAS WHERE SCHEMA_NAME = ?", [self._schema])
+        if not found:
+            raise errors.SchemaNotFound("default_schema")
+        if found[0][0] != "TRUE":
+            raise errors.SchemaForbidden("default_schema")
+        return f"The default schema is {self._schema}."
+
+    def tables(self, scope: Scope) -> Sequence[Table]:
+        """The tables and views of this database that the login may see."""
+        return introspection.tables(self._rows, scope)
+
+    # ---- statements -------------------------------------------------------------------------------------------
+
+    def query(self, statement: Statement) -> pa.RecordBatchReader:
+        """Run one statement and stream its rows."""
+        if statement.read_only:
+            require_reading(statement.sql)
+        else:
+            self._changed |= first_word(statement.sql) not in LEAVES_NOTHING
+        self._begin(statement)
+        cursor = self._prepared(statement)
+        schema = pa.schema([pa.field(column[0], _type(*column[1:6])) for column in cursor.description or ()])
+        size = min(statement.batch_rows, MOST_ROWS)
+        return rows_reader(schema, lambda: cursor.fetchmany(size) if len(schema) else [])
+
+    def _begin(self, statement: Statement) -> None:
+        """Settle what holds for the statement."""
+        self._end()
+        self._connection.setclientinfo("APPLICATION", f"{self._application_name} {statement.query_id}".strip())
+        self._connection.setautocommit(not statement.read_only)
+        if statement.read_only:
+            self._run("SET TRANSACTION READ ONLY")
+
+    def _prepared(self, statement: Statement) -> dbapi.Cursor:
+        """Execute in a cursor of its own, with the limits that the server keeps."""
+        cursor = self._cursor = self._connection.cursor()
+        cursor.setquerytimeout(max(1, math.ceil(statement.timeout_seconds)))
+        cursor.setfetchsize(min(statement.batch_rows, MOST_ROWS))
+        if not statement.parameters:
+            cursor.execute(statement.sql)
+            return cursor
+        cursor.prepare(statement.sql)
+        if len(cursor.parameter_description()) != len(statement.parameters):
+            raise errors.ParametersRefused
+        cursor.executeprepared(list(statement.parameters))
+        return cursor
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take, as HANA writes it into its plan table, and Moorings out of it."""
+        self._end()
+        self._run(f"EXPLAIN PLAN SET STATEMENT_NAME = 'moorings {self.id}' FOR {statement.sql}")
+        rows = self._rows(introspection.PLAN, [f"moorings {self.id}"])
+        self._end()
+        return Plan(joined(rows))
+
+    def _run(self, sql: str) -> None:
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.execute(sql)
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]]:
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.execute(sql, list(parameters))
+            return cursor.fetchall()
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """ALTER SYSTEM CANCEL SESSION, over a connection that the driver opens for it."""
+        self._connection.cancel()
+
+    def _end(self) -> None:
+        """Give up what is left of a result, and the transaction."""
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+        self._connection.rollback()
+
+    def reset(self) -> bool:
+        """Roll back; a session whose settings or temporary tables may have changed is given up."""
+        self._end()
+        return not self._changed
+
+    def close(self) -> None:
+        """Log out; rows that nobody read stay where they are."""
+        with contextlib.suppress(Exception):
+            self._connection.close()
+
+
+def _type(code: int, _display: int, _internal: int, precision: int, scale: int) -> pa.DataType:
+    """The Arrow type of a column, from what the driver says of it."""
+    if code == DECIMAL and 0 <= scale <= precision:
+        return decimal_type(precision, scale)
+    return TYPES.get(code, pa.string())

@@ -1,0 +1,79 @@
+"""What a Snowflake connection needs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import RsaKey, said
+from moorings.dialects.config.hosts import BLANKS
+from moorings.dialects.config.needs import Login, Need, always
+from moorings.dialects.config.places import Place
+from moorings.dialects.config.urls import HttpsUrl
+
+DOMAIN = "snowflakecomputing.com"
+TLS_PORT = 443
+
+
+ACCOUNT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+UNLIKE_AN_ACCOUNT = "Only the account identifier, such as myorg-account or xy12345.us-east-1"
+LONGEST_ACCOUNT = 200
+
+
+def parse_account(text: str) -> str:
+    """An account identifier, without blanks around it and a dot at the end. Raises PydanticCustomError."""
+    if re.search(r"snowflakecomputing\.|[/:]", text, re.IGNORECASE):
+        raise said("Please only include your Snowflake account identifier")
+    account = text.strip(BLANKS).removesuffix(".")
+    is_one = account[:1].isalpha() and all(map(ACCOUNT.fullmatch, account.split(".")))
+    if len(account) > LONGEST_ACCOUNT or not is_one:
+        raise said(UNLIKE_AN_ACCOUNT)
+    return account
+
+
+Account = Annotated[str, Place(parse_account, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class Config(ConnectionConfig, frozen=True):
+    """What a Snowflake connection needs for each way to log in."""
+
+    REQUIRED: ClassVar[tuple[Need, ...]] = (
+        Need("host", alternative="host_override"),
+        *always("warehouse", "database", "username"),
+    )
+    LOGINS: ClassVar[tuple[Login, ...]] = (
+        Login("snowflake-password", uses=("oauth_client_secret",)),
+        Login("snowflake-keypair", ("private_key",), inferred_from="private_key"),
+        Login("snowflake-oauth-user", ("oauth_client_id", "oauth_client_secret")),
+        Login(
+            "snowflake-external-oauth-user",
+            ("external_oauth_authorization_url", "external_oauth_token_url"),
+            uses=("oauth_client_secret",),
+        ),
+    )
+
+    dialect: Literal["snowflake"] = "snowflake"
+    host: Account | None = None
+    always_scope_view_names: bool = True
+    private_key: RsaKey | None = None
+    external_oauth_authorization_url: HttpsUrl | None = None
+    external_oauth_token_url: HttpsUrl | None = None
+
+    @property
+    def server(self) -> str:
+        """The full host name; accounts in China have a domain of their own, and underscores are not for DNS."""
+        if self.host_override:
+            return self.host_override
+        account = (self.host or "").replace("_", "-")
+        return f"{account}.{'snowflakecomputing.cn' if '.cn-' in account.lower() else DOMAIN}"
+
+    @property
+    def account(self) -> str:
+        """The account's identifier, without region and cloud, which belong to the host name alone."""
+        return (self.host or self.host_override or "").partition(".")[0]
+
+
+def uses_client_credentials(config: Config) -> bool:
+    """Whether there is all that fetches a token without a user."""
+    return bool(config.oauth_client_id and config.oauth_client_secret and config.external_oauth_token_url)

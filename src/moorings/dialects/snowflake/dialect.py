@@ -1,0 +1,85 @@
+"""Snowflake: the facts, and how to connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moorings import errors
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.https_faults import of_transport
+from moorings.dialects.snowflake.config import TLS_PORT, Config, uses_client_credentials
+from moorings.dialects.snowflake.faults import FAULTS, TELLTALES, fault_key
+
+USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
+LAST_OF_DRIVER = 99
+"""Numbers of errors up to here are the driver's own."""
+
+
+class Snowflake(BaseDialect):
+    """Snowflake."""
+
+    name = "snowflake"
+    title = "Snowflake"
+    extra = "snowflake"
+    abilities = Abilities(connects=True, probed=False, several_catalogs=True, key_pair=True)
+    PARAMETERS = "?, ?"
+    over_http = True
+    Config = Config
+    FAULTS = FAULTS
+
+    def address(self, config: Config) -> tuple[str, int]:
+        """The account's own host."""
+        return config.server, config.port or TLS_PORT
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The server's number, or a word for what went wrong on the way."""
+        return fault_key(error)
+
+    def said(self, error: BaseException) -> str:
+        """The server's words and its number, without the driver's own ids of the request."""
+        number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
+        if isinstance(number, int) and number > LAST_OF_DRIVER:
+            return f"{text} ({number:06d})"
+        told = next((telltale for telltale, _ in TELLTALES if telltale in text), "")
+        return of_transport(error) or told  # the driver's own texts may quote any answer
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""
+        logins: Mapping[str | None, Mapping[str, Any]] = {
+            "snowflake-password": {"password": DbtSecret("password")},
+            "snowflake-keypair": {"private_key": DbtSecret("private_key")},
+            "snowflake-oauth-user": {
+                "authenticator": "oauth",
+                "oauth_client_id": config.oauth_client_id,
+                "oauth_client_secret": DbtSecret("oauth_client_secret"),
+            },
+        }
+        return {
+            "type": "snowflake",
+            "account": config.host or config.account,
+            "host": config.host_override,
+            "port": config.port,
+            "user": config.username,
+            **logins.get(config.authentication_type, {"authenticator": "oauth"}),
+            "role": place.role,
+            "warehouse": config.warehouse,
+            "database": place.database or config.database,
+            "schema": place.schema,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in; raises LoginRefused for what needs a user's sign-in."""
+        with importing("snowflake"):
+            from moorings.dialects.snowflake.session import SnowflakeSession
+        if config.authentication_type in USER_LOGINS and not uses_client_credentials(config):
+            raise errors.LoginRefused("authentication_type", message=NEEDS_SIGN_IN)
+        return SnowflakeSession(config, surroundings)
+
+
+NEEDS_SIGN_IN = (
+    "This way to log in needs a user's own sign-in, which a service cannot do. Use a key pair, or a client of your"
+    " OAuth server: give oauthClientId, oauthClientSecretUnencrypted and externalOauthTokenUrl."
+)

@@ -1,0 +1,16 @@
+"""What a StarRocks connection needs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from moorings.dialects.config.fields import Port
+from moorings.dialects.mysql import config as mysql_config
+
+
+class Config(mysql_config.FamilyConfig, frozen=True):
+    """What a StarRocks connection needs, and how it uses TLS."""
+
+    dialect: Literal["starrocks"] = "starrocks"
+    port: Port | None = 9030
+    always_scope_view_names: bool = True

@@ -1,0 +1,77 @@
+"""Trino: the facts, and how to connect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.config.tls import failure
+from moorings.dialects.dbt import DbtPlace, DbtSecret
+from moorings.dialects.https_faults import of_transport
+from moorings.dialects.ssl_modes import verified
+from moorings.dialects.trino.config import Config
+from moorings.dialects.trino.faults import FAULTS
+
+MALFORMED = frozenset({"JSONDecodeError", "TrinoConnectionError", "KeyError", "TypeError", "AttributeError"})
+"""What the driver raises for an answer that does not have the shape of Trino's."""
+
+
+class Trino(BaseDialect):
+    """Trino."""
+
+    name = "trino"
+    title = "Trino"
+    extra = "trino"
+    abilities = Abilities(connects=True, several_catalogs=True)
+    PARAMETERS = "?, ?"
+    over_http = True
+    Config = Config
+    FAULTS = FAULTS
+
+    def fault_key(self, error: BaseException) -> str | None:
+        """The error's name or type, the status of HTTP, or a word for what kept us from Trino."""
+        name, kind = getattr(error, "error_name", None), getattr(error, "error_type", None)
+        if name is not None:
+            if "Procedures cannot be called within a transaction" in str(error):
+                return "procedure"
+            return name if name in FAULTS else kind
+        if status := re.match(r"error (\d{3})", str(error)):
+            return "busy" if status[1] in ("429", "502", "503", "504") else _status(status[1])
+        return failure(error) or ("no answer" if type(error).__name__ in MALFORMED else None)
+
+    def said(self, error: BaseException) -> str:
+        """Trino's own words; of an answer that is no error of Trino's, the status alone."""
+        if getattr(error, "error_name", None) is not None:
+            return str(getattr(error, "message", ""))
+        status = re.match(r"error (\d{3})", str(error))
+        return f"HTTP status {status[1]}" if status else of_transport(error)
+
+    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+        """For dbt-trino; a password is sent with TLS only."""
+        plain = config.ssl_mode == "disable"
+        login = {"http_scheme": "http"} if plain else {"method": "ldap", "password": DbtSecret("password")}
+        catalog = place.database or config.database
+        return {
+            "type": "trino",
+            **login,
+            "host": config.host,
+            "port": config.port,
+            "user": config.username,
+            "roles": {catalog: place.role} if place.role else None,
+            "cert": None if plain or verified(config) else False,
+            "database": catalog,
+            "schema": place.schema,
+        }
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Log in, and see that the catalog is there."""
+        with importing("trino"):
+            from moorings.dialects.trino.session import TrinoSession
+        return TrinoSession(config, surroundings)
+
+
+def _status(status: str) -> str:
+    return status if status in FAULTS else "no answer"

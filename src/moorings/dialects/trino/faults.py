@@ -1,0 +1,49 @@
+"""Trino's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+from moorings.dialects.config.tls import NETWORK_FAULTS
+
+BUSY = "The cluster has no room for the statement. Try again shortly, or narrow it."
+NO_TRINO = "Something answers there that is no Trino. Check host, port and proxies between."
+BEHIND = "The data source behind the catalog failed. Look into its own log, and at the catalog's settings in Trino."
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    "401": errors.LoginRefused("username", "password"),
+    "403": errors.LoginRefused(
+        "username", message="Trino knows the login, but it may not run statements here. Grant it access in Trino."
+    ),
+    "CATALOG_NOT_FOUND": errors.DatabaseNotFound("database"),
+    **NETWORK_FAULTS,
+    "no tls": errors.TlsRefused(
+        "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443 or 443), or set sslMode to disable."
+    ),
+    "no answer": errors.AnotherService("host", "port", message=NO_TRINO),
+    "busy": errors.SessionLost(message="Trino, or a gateway before it, is busy or down. Try again shortly."),
+    "SERVER_SHUTTING_DOWN": errors.SessionLost(),
+    "SERVER_STARTING_UP": errors.SessionLost(message="Trino is still starting. Try again shortly."),
+    "ABANDONED_QUERY": errors.SessionLost(message="Trino gave the statement up, since nobody read its result."),
+    "READ_ONLY_VIOLATION": errors.ReadOnly(),
+    "procedure": errors.ReadOnly(),
+    "PERMISSION_DENIED": errors.StatementForbidden(),
+    "EXCEEDED_TIME_LIMIT": errors.QueryTimeout(),
+    "USER_CANCELED": errors.QueryCancelled(),
+    "ADMINISTRATIVELY_KILLED": errors.QueryCancelled(message="An administrator of Trino stopped the statement."),
+    "ADMINISTRATIVELY_PREEMPTED": errors.QueryCancelled(message="An administrator of Trino stopped the statement."),
+    "QUERY_QUEUE_FULL": errors.SessionLost(message=BUSY),
+    "QUERY_REJECTED": errors.StatementForbidden(
+        message="No resource group takes the statement. Allow user and source (moorings …) in Trino's selectors."
+    ),
+    "INVALID_PARAMETER_USAGE": errors.ParametersRefused(),
+    "INSUFFICIENT_RESOURCES": errors.StatementRefused(message=BUSY),
+    "EXTERNAL": errors.StatementRefused(message=BEHIND),
+    "USER_ERROR": errors.StatementRefused(),
+    "INTERNAL_ERROR": errors.UnknownFault(),
+}
+"""The name of Trino's error, else its type; a status of HTTP; or a word for what went wrong on the way there.
+
+Source of the names: https://github.com/trinodb/trino/blob/master/core/trino-spi/src/main/java/io/trino/spi/StandardErrorCode.java.
+"""

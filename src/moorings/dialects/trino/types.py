@@ -1,0 +1,186 @@
+"""Trino's types as Arrow's, and the JSON of its protocol as columns of them.
+
+Values stay as the protocol has them until Arrow's kernels convert whole columns: the driver's own objects know no more
+than microseconds. Source: https://trino.io/docs/current/language/types.html.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from moorings.dialects.arrow.columns import column as plain_column
+from moorings.dialects.arrow.columns import decimal_type
+from moorings.dialects.arrow.nested import field, taken_apart
+
+SAME = {
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "real": pa.float32(),
+    "double": pa.float64(),
+    "varbinary": pa.binary(),
+    "date": pa.date32(),
+    "unknown": pa.null(),
+}
+ZONED = re.compile(r"timestamp(?:\((\d+)\))? with time zone")
+MOMENT = re.compile(r"(timestamp|time)(?:\((\d+)\))?")
+FINEST = 9
+"""Digits of a second that Arrow has room for; Trino has twelve."""
+LATTER_HALVES = ("with time zone", "day to second", "year to month")
+"""What follows the first word of types that have several."""
+ORDINARY_YEAR = r"^\d{4}-"
+"""Years 1 to 9999: others have a sign, or more digits."""
+
+
+def arrow_type(native: str) -> pa.DataType:
+    """The Arrow type of a column; text where Arrow has nothing like it."""
+    if native in SAME:
+        return SAME[native]
+    if zoned := ZONED.fullmatch(native):
+        return pa.timestamp(_unit(zoned[1]), "UTC")
+    if moment := MOMENT.fullmatch(native):
+        unit = _unit(moment[2])
+        return pa.timestamp(unit) if moment[1] == "timestamp" else pa.time64("ns" if unit == "ns" else "us")
+    name, inner = taken_apart(native)
+    if name == "decimal":
+        return decimal_type(int(inner[0]), int(inner[1]) if len(inner) > 1 else 0)
+    if name == "array":
+        return pa.list_(arrow_type(inner[0]))
+    if name == "map":
+        return pa.map_(arrow_type(inner[0]), arrow_type(inner[1]))
+    if name == "row":
+        return pa.struct([(label, arrow_type(each)) for label, each in _fields(inner)])
+    return pa.string()
+
+
+def _unit(precision: str | None) -> str:
+    digits = int(precision or 3)
+    return "s" if digits == 0 else "ms" if digits <= 3 else "us" if digits <= 6 else "ns"
+
+
+def _fields(inner: Iterable[str]) -> list[tuple[str, str]]:
+    """Name and type of a row's fields; those without a name are numbered from 0, as `DESCRIBE` does."""
+    found: list[tuple[str, str]] = []
+    for place, argument in enumerate(inner):
+        name, native = field(argument)
+        if name is None or native in LATTER_HALVES:
+            found.append((f"field{place}", argument))
+        else:
+            found.append((name[1:-1].replace('""', '"') if name.startswith('"') else name, native))
+    return found
+
+
+def column(values: Sequence[Any], native: str) -> pa.Array:
+    """A column of JSON values in its Arrow type."""
+    wanted = arrow_type(native)
+    kinds: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Sequence[Any], str, pa.DataType], pa.Array]], ...] = (
+        (pa.types.is_map, _map),
+        (pa.types.is_list, _list),
+        (pa.types.is_struct, _struct),
+        (pa.types.is_timestamp, _timestamps),
+        (pa.types.is_time, _times),
+        (pa.types.is_date, _dates),
+        (pa.types.is_decimal, _decimals),
+        (pa.types.is_binary, _bytes),
+        (pa.types.is_string, _texts),
+    )
+    convert = next((convert for is_kind, convert in kinds if is_kind(wanted)), _simple)
+    return convert(values, native, wanted)
+
+
+def _simple(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    return plain_column(values, wanted)  # NaN and infinity are words among numbers; keys of maps are all words
+
+
+def _texts(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    texts = [value if isinstance(value, str) or value is None else json.dumps(value) for value in values]
+    return pa.array(texts, wanted)
+
+
+def _bytes(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else base64.b64decode(value) for value in values], wanted)
+
+
+def _decimals(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    return pa.array(values, pa.string()).cast(wanted)
+
+
+def _dates(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    return _ordinary(pa.array(values, pa.string())).cast(wanted)
+
+
+def _times(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    """By way of a day: Arrow reads no time alone."""
+    texts = [None if value is None else f"1970-01-01 {value[: 9 + FINEST]}" for value in values]
+    return pa.array(texts, pa.string()).cast(pa.timestamp(wanted.unit)).cast(wanted)
+
+
+def _timestamps(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    if wanted.tz is None:
+        return _moments(values, wanted)
+    parts = [(None, None) if value is None else value.rsplit(" ", 1) for value in values]
+    local = _moments([moment for moment, _ in parts], pa.timestamp(wanted.unit))
+    zones = pa.array([zone for _, zone in parts], pa.string())
+    found = pa.nulls(len(values), wanted)
+    for zone in pc.unique(zones).drop_null().to_pylist():
+        instants = pc.assume_timezone(local, _region(zone), ambiguous="earliest", nonexistent="latest").cast(wanted)
+        found = pc.if_else(pc.fill_null(pc.equal(zones, zone), fill_value=False), instants, found)
+    return found
+
+
+def _region(zone: str) -> str:
+    return "UTC" if zone in ("Z", "UTC", "+00:00") else zone
+
+
+def _moments(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
+    """Dates with times. Null for years beyond 1 to 9999, and for those that nanoseconds cannot say (1677 to 2262)."""
+    texts = _ordinary(pa.array([None if value is None else value[: 20 + FINEST] for value in values], pa.string()))
+    try:
+        return texts.cast(wanted)
+    except pa.ArrowInvalid:
+        sayable = pc.and_(pc.greater_equal(texts, "1678"), pc.less(texts, "2262"))
+        return pc.if_else(sayable, texts, pa.scalar(None, pa.string())).cast(wanted)
+
+
+def _ordinary(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.match_substring_regex(texts, ORDINARY_YEAR), texts, pa.scalar(None, pa.string()))
+
+
+def _list(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    (inner,) = taken_apart(native)[1]
+    items = column(list(chain.from_iterable(value or () for value in values)), inner)
+    return pa.ListArray.from_arrays(_offsets(values), items, type=wanted, mask=_missing(values))
+
+
+def _map(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    key, item = taken_apart(native)[1]
+    keys = column(list(chain.from_iterable(value or () for value in values)), key)
+    items = column(list(chain.from_iterable(value.values() for value in values if value)), item)
+    return pa.MapArray.from_arrays(_offsets(values), keys, items, type=wanted, mask=_missing(values))
+
+
+def _struct(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+    fields = _fields(taken_apart(native)[1])
+    parts = [
+        column([None if value is None else value[place] for value in values], inner)
+        for place, (_, inner) in enumerate(fields)
+    ]
+    return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=_missing(values))
+
+
+def _offsets(values: Sequence[Any]) -> pa.Array:
+    return pa.array([0, *accumulate(len(value or ()) for value in values)], pa.int32())
+
+
+def _missing(values: Sequence[Any]) -> pa.Array:
+    return pa.array([value is None for value in values], pa.bool_())

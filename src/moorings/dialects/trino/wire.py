@@ -1,0 +1,52 @@
+"""HTTP with a Trino coordinator: its TLS, its login, and nothing to anybody else. Imports requests."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.auth import HTTPBasicAuth
+
+from moorings import errors
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.requests import install
+
+SPOOLING = "X-Trino-Query-Data-Encoding"
+"""What asks for results in files of an object store: the driver would fetch those past our TLS settings."""
+
+
+class Wire(Session):
+    """Connections with one coordinator, whose every request logs in."""
+
+    def __init__(
+        self, network: Network, place: tuple[str, int], context: ssl.SSLContext | None, login: tuple[str, str] | None
+    ) -> None:
+        super().__init__()
+        host, port = place
+        self._place = ("https" if context else "http", host.lower(), port)
+        install(self, network, context, "host", "port")
+        self._login = HTTPBasicAuth(*login) if login else None
+        self.auth = self._signed
+
+    def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> Response:
+        """Send a request, following no redirect, and past proxies that the driver finds in the environment."""
+        return super().request(method, url, *arguments, **{**options, "allow_redirects": False, "proxies": {}})
+
+    def _signed(self, request: PreparedRequest) -> PreparedRequest:
+        """A request with the login.
+
+        Raises HostUnreachable for one to another address: pages name where the next one is, and a password must not
+        follow there.
+        """
+        where = urlsplit(request.url or "")
+        port = where.port or {"https": 443, "http": 80}.get(str(where.scheme))
+        if (where.scheme, (where.hostname or "").strip("[]").lower(), port) != self._place:
+            raise errors.HostUnreachable(
+                "host",
+                "port",
+                message="Trino names another address for its results. Set http-server.process-forwarded=true there.",
+            )
+        request.headers.pop(SPOOLING, None)
+        return self._login(request) if self._login else request
