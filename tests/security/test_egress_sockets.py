@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from moorings import dialects
+from moorings import dialects, errors
+from moorings.dialects.base import Surroundings
+from moorings.dialects.network.dialing import Network
+from moorings.engine.egress import EgressRules
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
 from tests.security.servers.hostile import Certificate, Hostile
@@ -86,7 +89,7 @@ def code(report: TestReport) -> str | None:
     return report.failure.code
 
 
-DIALLED = ("redshift", "oracle", "exasol", "sap_hana")
+DIALLED = ("redshift", "oracle", "exasol", "sap_hana", "mssql")
 
 
 @pytest.mark.parametrize("dialect", DIALLED)
@@ -212,3 +215,13 @@ class TestHana:
             with RedirectingHana("node.test", node.port).running() as server:
                 probe("sap_hana", "localhost", server.port, sslMode="disable")
             assert node.dials == 1
+
+
+def test_motherduck_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(EgressRules.of(Settings(_env_file=None, egress_deny="*.motherduck.com")))
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *further, **named: resolve("192.0.2.1", *further, **named))
+    dialect = dialects.named("motherduck")
+    config = dialect.Config.read({"dialect": "motherduck", "name": "n", "database": "d", "passwordUnencrypted": "t"})
+    with pytest.raises(errors.EgressRefused):
+        dialect.connect(config, Surroundings(network=network))

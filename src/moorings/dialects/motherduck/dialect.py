@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.dbt import DbtPlace, DbtSecret
@@ -13,6 +15,9 @@ from moorings.dialects.duckdb import faults as duckdb_faults
 from moorings.dialects.duckdb import files
 from moorings.dialects.duckdb import session as duckdb_session
 from moorings.dialects.motherduck.config import Config
+
+SERVICE = ("api.motherduck.com", 443)
+"""What the extension dials first; where it goes from there, only it knows."""
 
 
 class MotherDuck(BaseDialect):
@@ -50,6 +55,8 @@ class MotherDuck(BaseDialect):
         database = config.database or ""
         if database.endswith(files.ENDINGS):
             return duckdb_session.file_session(config, surroundings)
+        with contextlib.suppress(errors.HostNotFound):  # the extension says what it cannot reach
+            surroundings.network.addresses(*SERVICE, "database")
         options = {
             "motherduck_token": config.secrets().get("password", ""),
             "motherduck_saas_mode": "true",

@@ -23,7 +23,8 @@ from moorings.dialects.mssql import introspection
 from moorings.dialects.mssql.batch import check_marks, check_reads, check_some
 from moorings.dialects.mssql.config import Config
 from moorings.dialects.mssql.faults import CLOSED
-from moorings.dialects.mssql.statements import parameters
+from moorings.dialects.mssql.statements import is_azure, parameters
+from moorings.dialects.network import dialing
 
 ANYONES = "master"
 """A database that every login may enter."""
@@ -53,7 +54,20 @@ def connect(config: Config, surroundings: Surroundings) -> Session:
 def _login(config: Config, surroundings: Surroundings, database: str | None) -> Connection:
     seconds = max(1, math.ceil(surroundings.connect_timeout_seconds))
     name = surroundings.application_name
-    return _Connection(name, timeout=seconds, autocommit=True, native_uuid=False, **parameters(config, database))
+    given = parameters(config, database, _address(config, surroundings))
+    return _Connection(name, timeout=seconds, autocommit=True, native_uuid=False, **given)
+
+
+def _address(config: Config, surroundings: Surroundings) -> str | None:
+    """A checked address of the server; None for Azure, whose logins are bound to the name."""
+    host, port = config.host or "", config.port or 0
+    addresses = surroundings.network.check(host, port, config.database, "host", "port")
+    if is_azure(host):
+        return None
+    if len(addresses) == 1:
+        return addresses[0]
+    with dialing.dial(addresses, port, surroundings.connect_timeout_seconds) as wire:
+        return wire.getpeername()[0]
 
 
 def _database_fault(config: Config, surroundings: Surroundings) -> errors.WarehouseError | None:

@@ -8,10 +8,26 @@ ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDire
 """authenticationType → the driver's word for a login by Entra ID."""
 
 
-def parameters(config: Config, database: str | None) -> dict[str, str]:
-    """What the driver needs to log in, by its keywords; it quotes them itself."""
+AZURE = (
+    ".windows.net",
+    ".usgovcloudapi.net",
+    ".chinacloudapi.cn",
+    ".azuresynapse.net",
+    ".fabric.microsoft.com",
+)
+"""Zones of Microsoft's own, whose gateways want to hear in the login which server is meant, by its name."""
+
+
+def is_azure(host: str) -> bool:
+    """Whether a host name belongs to Azure, where nobody but Microsoft says which addresses it has."""
+    return host.lower().endswith(AZURE)
+
+
+def parameters(config: Config, database: str | None, address: str | None = None) -> dict[str, str]:
+    """What the driver needs to log in, by its keywords; it quotes them itself. Without an address it dials the name."""
     given = {
-        "Server": f"tcp:{config.host},{config.port}",
+        "Server": f"tcp:{address or config.host},{config.port}",
+        "HostnameInCertificate": config.host if address else None,
         "Database": database,
         "UID": config.username,
         "PWD": config.secrets().get("password", ""),

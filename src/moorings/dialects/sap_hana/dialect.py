@@ -78,29 +78,35 @@ class SapHana(BaseDialect):
         """Log in."""
         with importing("sap-hana"):
             from moorings.dialects.sap_hana.session import HanaSession
-        return HanaSession(config, options(config, surroundings), surroundings.application_name)
+        how = options(config, surroundings) | place(config, surroundings)
+        return HanaSession(config, how, surroundings.application_name)
+
+
+def place(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    """Where the driver finds the database: at checked addresses, and by which name it knows the server."""
+    host, port = config.host or "", config.port or 0
+    if config.database:
+        host, port = locate(config, surroundings, config.database)
+    addresses = [in_url(address) for address in surroundings.network.addresses(host, port, "host", "port")]
+    several = ",".join(f"{address}:{port}" for address in addresses)
+    return {
+        "address": several if addresses[1:] else addresses[0],
+        "port": port,
+        "sslHostNameInCertificate": "*" if mode_in_force(config) == "verify-ca" else host,
+        "sslSNIHostname": host,
+    }
 
 
 def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     """What the driver needs to log in, as its properties; times are in milliseconds."""
-    host, port = config.host or "", config.port or 0
-    if config.database:
-        host, port = locate(config, surroundings, config.database)
-    addresses = surroundings.network.addresses(host, port, "host", "port")
     mode, authorities = mode_in_force(config), config.ssl_root_cert or surroundings.network.ca_bundle
     milliseconds = int(surroundings.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
-        "address": in_url(addresses[0])
-        if len(addresses) == 1
-        else ",".join(f"{in_url(address)}:{port}" for address in addresses),
-        "port": port,
         "user": config.username,
         "password": config.secrets().get("password", ""),
         "authenticationMethods": None if may_send_password(config, mode) else CHALLENGES,
         "encrypt": mode != "disable",
         "sslValidateCertificate": verifies(mode),
-        "sslHostNameInCertificate": "*" if mode == "verify-ca" else host,
-        "sslSNIHostname": host,
         "sslTrustStore": authorities if verifies(mode) else None,
         "sslUseDefaultTrustStore": authorities is None,
         "connectTimeout": milliseconds,
