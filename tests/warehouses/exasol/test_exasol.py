@@ -89,7 +89,7 @@ class TestReading:
     def test_a_write_that_got_past_the_fence_is_rolled_back(
         self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("moorings.dialects.exasol_session.require_reading", lambda *_, **__: None)
+        monkeypatch.setattr("moorings.dialects.exasol.session.require_reading", lambda *_, **__: None)
         run_inside(warehouse, lambda room: room.rows("INSERT INTO kept VALUES (1)"))
         assert warehouse.ask("SELECT * FROM kept") == []
 

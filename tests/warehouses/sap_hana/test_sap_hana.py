@@ -63,7 +63,7 @@ class TestReading:
     def test_the_transaction_refuses_what_got_past_the_fence(
         self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("moorings.dialects.sap_hana_session.require_reading", lambda *_, **__: None)
+        monkeypatch.setattr("moorings.dialects.sap_hana.session.require_reading", lambda *_, **__: None)
         with pytest.raises(errors.ReadOnly):
             run_inside(warehouse, lambda room: room.rows("INSERT INTO kept VALUES (1)"))
         assert warehouse.ask("SELECT * FROM kept") == []
