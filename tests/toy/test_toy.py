@@ -15,7 +15,8 @@ import pytest
 from tests.terminal import Serving, Terminal
 
 ROOT = Path(__file__).parents[2]
-TOY = Path(__file__).parent / "toy.py"
+TOY = Path(__file__).parent / "toy"
+CACHES = shutil.ignore_patterns("__pycache__")
 TOKEN = "organization-key-of-the-tests"
 
 
@@ -24,9 +25,9 @@ class TestInFourPlaces:
     def tree(self, tmp_path: Path) -> Path:
         """This project with the toy in it. Its extra is no line, since Python itself is its driver."""
         for folder in ("src", "tests", "docs", "scripts"):
-            shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / folder, tmp_path / folder, ignore=CACHES)
         shutil.copy(ROOT / "pyproject.toml", tmp_path)
-        shutil.copy(TOY, tmp_path / "src" / "moorings" / "dialects" / "toy.py")
+        shutil.copytree(TOY, tmp_path / "src" / "moorings" / "dialects" / "toy", ignore=CACHES)
         listed = tmp_path / "src" / "moorings" / "dialects" / "__init__.py"
         _insert(listed, "MODULES = {\n", '    "toy": "Toy",\n')
         rows = tmp_path / "tests" / "warehouses" / "engines.py"
@@ -66,8 +67,8 @@ class TestFromOutside:
         metadata = package / "toy-1.0.dist-info"
         metadata.mkdir(parents=True)
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text("[moorings.dialects]\ntoy = toy_of_theirs:Toy\n")
-        shutil.copy(TOY, package / "toy_of_theirs.py")
+        (metadata / "entry_points.txt").write_text("[moorings.dialects]\ntoy = toy_of_theirs.dialect:Toy\n")
+        shutil.copytree(TOY, package / "toy_of_theirs", ignore=CACHES)
         monkeypatch.setenv("PYTHONPATH", str(package))
         return package
 
@@ -101,8 +102,11 @@ class TestFromOutside:
         assert any("patience" in shape["properties"] for shape in created["oneOf"])
 
     def test_one_that_cannot_be_loaded_is_named(self, package: Path, terminal: Terminal) -> None:
-        (package / "toy_of_theirs.py").write_text("raise ImportError('no such driver')")
+        (package / "toy_of_theirs" / "dialect.py").write_text("raise ImportError('no such driver')")
         found = terminal.run("doctor")
         assert found.returncode == 1
-        assert "the dialect toy cannot be loaded from toy_of_theirs:Toy: no such driver" in found.stdout + found.stderr
+        assert (
+            "the dialect toy cannot be loaded from toy_of_theirs.dialect:Toy: no such driver"
+            in found.stdout + found.stderr
+        )
         assert "Traceback" not in found.stderr

@@ -28,7 +28,7 @@ class Login:
     """One way to log in: its authenticationType, what it requires, and the field whose presence alone implies it.
 
     `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
-    no other, sends its secrets; see `dialects.destinations`. A dialect with a single way has one Login without a name,
+    no other, sends its secrets; see `destinations.py`. A dialect with a single way has one Login without a name,
     and takes any authenticationType.
     """
 

@@ -1,0 +1,31 @@
+"""SQLite: the facts, and how to connect."""
+
+from __future__ import annotations
+
+from moorings.dialects.base import Abilities, Session, Surroundings
+from moorings.dialects.base import Dialect as BaseDialect
+
+from .config import Config
+from .faults import FAULTS
+
+
+class Toy(BaseDialect):
+    """SQLite."""
+
+    name = "toy"
+    title = "Toy"
+    abilities = Abilities(connects=True, own=True)
+    Config = Config
+    FAULTS = FAULTS
+    PARAMETERS = "?"
+
+    def fault_key(self, error: BaseException) -> str:
+        """What SQLite says, or a word for it."""
+        text = str(error)
+        return text if text in FAULTS else "binding" if "binding" in text else "statement"
+
+    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+        """Open the file."""
+        from .session import ToySession
+
+        return ToySession(config, surroundings)
