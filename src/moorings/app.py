@@ -232,4 +232,6 @@ def _pages(services: Services) -> list[StarletteRoute]:
 
 def from_environment() -> ASGIApp:
     """The app for the settings of the environment: what a server's worker process loads."""
-    return create_app(environment.load())
+    settings = environment.load()
+    environment.leave_environment(settings)
+    return create_app(settings)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from moorings.cli import core_dumps, directory, files
 from moorings.errors import OperatorError
-from moorings.settings import Settings, load
+from moorings.settings import Settings, leave_environment, load
 
 
 def configured() -> Settings:
-    """Read the settings; raises OperatorError for one at fault, or for some that do not go together."""
+    """Read the settings, and leave the shell's environment; raises OperatorError for settings at fault."""
     settings = load()
+    leave_environment(settings)
     if settings.workers > 1 and settings.rate_limit_url is None and settings.rate_limit != "0":
         raise OperatorError(
             "MOORINGS_WORKERS above 1 needs MOORINGS_RATE_LIMIT_URL: each worker would count its own rate limits"
@@ -26,5 +27,6 @@ def prepared() -> Settings:
     if not settings.core_dumps:
         core_dumps.disable()
     directory.make_private(settings.data_dir)
+    directory.make_private(settings.home)
     files.require_private(settings)
     return settings

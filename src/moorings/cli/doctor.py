@@ -117,10 +117,11 @@ CHECKS: dict[str, Check] = {
 
 def _answers(settings: Settings) -> bool:
     from urllib.error import URLError
-    from urllib.request import urlopen
+    from urllib.request import ProxyHandler, build_opener
 
     try:
-        with urlopen(f"{ports.address(settings.host, settings.port)}/health", timeout=2) as answer:  # noqa: S310  # our own http address
+        directly = build_opener(ProxyHandler({}))
+        with directly.open(f"{ports.address(settings.host, settings.port)}/health", timeout=2) as answer:
             return answer.status == 200
     except (URLError, OSError):
         return False

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from moorings.app import create_app
 from moorings.cli import handover, logs
 from moorings.cli.configured import configured
-from moorings.settings import Settings, leave_environment
+from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,6 @@ class Cuttable:
 
 def run(settings: Settings) -> bool:
     """Serve until SIGINT or SIGTERM; returns whether the server failed by itself."""
-    leave_environment(settings)
     gc.set_threshold(GARBAGE_THRESHOLD)
     return uvloop.run(_serve(settings))
 

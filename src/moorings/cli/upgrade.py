@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
 from moorings.access.policy import Role
+from moorings.cli import files
 from moorings.cli.configured import configured
 from moorings.db import Database
 from moorings.dialects.base import Dialect
@@ -39,7 +40,6 @@ RESOLVE_SECONDS = 10.0
 RESOLVERS = 16
 TLS_REVISION = "0010"
 """The migration that writes an sslMode into connections without one."""
-OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,27 +151,18 @@ async def _secrets(session: AsyncSession, settings: Settings) -> tuple[dict[str,
 
 
 def _of_installation(settings: Settings) -> Iterator[Finding]:
-    allowed = getattr(settings, "allow_readable_files", False)
-    for path in () if allowed else _exposed(settings):
+    for path in () if settings.allow_readable_files else files.readable_by_others(settings):
         yield Finding(
             f"file {path}",
             "Other users of this machine can read it. The service does not start with it.",
             f"Run chmod 600 {path}, or set MOORINGS_ALLOW_READABLE_FILES=true.",
         )
-    if settings.bootstrap_token is not None and getattr(settings, "bootstrap_token_file", None) is None:
+    if settings.bootstrap_token is not None and settings.bootstrap_token_file is None:
         yield Finding(
             "setting MOORINGS_BOOTSTRAP_TOKEN",
             "A token in the environment can be read by other processes of the same user.",
             "Write it to a file with mode 0600, and set MOORINGS_BOOTSTRAP_TOKEN_FILE to its path.",
         )
-
-
-def _exposed(settings: Settings) -> list[Path]:
-    """The keyset and the files of the embedded database that others may read."""
-    paths = [settings.keyset_path]
-    if settings.database_url is None:
-        paths += [settings.data_dir / f"moorings.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
-    return [path for path in paths if path.exists() and path.stat().st_mode & OTHERS]
 
 
 # ---- connections ------------------------------------------------------------------------------------------------

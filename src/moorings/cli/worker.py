@@ -12,7 +12,7 @@ import uvloop
 from moorings import app
 from moorings.cli import logs
 from moorings.cli.configured import prepared
-from moorings.settings import Settings, leave_environment
+from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,6 @@ def work() -> None:
     settings = prepared()
     logs.configure(settings)
     app.prepare_worker(settings)
-    leave_environment(settings)
     uvloop.run(_work(settings))
 
 

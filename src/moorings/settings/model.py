@@ -1,65 +1,24 @@
-"""Settings: the only reader of the environment.
-
-Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the working directory; `docs/settings.md` is made
-from the descriptions here. A running service has its secret settings from neither: `cli.handover` passes them on.
-"""
+"""Every setting, with its default and its description: `docs/settings.md` is made from them."""
 
 from __future__ import annotations
 
-import base64
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from moorings.errors import OperatorError
-
-SIZE = r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})? ?([KMGT]i?B)$"
-Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
-
-
-def _one_word(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
-        raise ValueError("must be printable ASCII without spaces, as a bearer token is")
-    return token
-
-
-def _web_address(url: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
-        raise ValueError("must be an http or https address")
-    return url
-
-
-def _plain_web_address(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+/\S*", url):
-        raise ValueError("must be an http or https address with a path")
-    return url
-
-
-def _proxy_address(url: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"http://([^\s/@]+@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?", url.get_secret_value()):
-        raise ValueError("must be http://host:port or http://user:password@host:port")
-    return url
-
-
-def _signing_secret(secret: SecretStr) -> SecretStr:
-    coded = secret.get_secret_value()
-    try:
-        base64.b64decode(coded.removeprefix("whsec_") if coded.startswith("whsec_") else "", validate=True)
-    except ValueError:
-        raise ValueError("must be base64 after whsec_") from None
-    return secret
-
-
-def _none_or_a_second(pause: float) -> float:
-    if 0 < pause < 1:
-        raise ValueError("must be 0, or 1 or more")
-    return pause
+from moorings.settings.kinds import (
+    SIZE,
+    Rate,
+    none_or_a_second,
+    one_word,
+    plain_web_address,
+    proxy_address,
+    signing_secret,
+    web_address,
+)
 
 
 class Settings(BaseSettings):
@@ -92,7 +51,7 @@ class Settings(BaseSettings):
         False, description="Start although users of this machine other than the owner can read the keyset or database."
     )
     core_dumps: bool = Field(False, description="Leave core dumps as the machine has them. They can hold secrets.")
-    bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(_one_word)] | None = Field(
+    bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(one_word)] | None = Field(
         None,
         description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
     )
@@ -148,7 +107,7 @@ class Settings(BaseSettings):
     egress_deny: str = Field(
         "", description="Addresses that no connection may reach, written like EGRESS_ALLOW. It wins over EGRESS_ALLOW."
     )
-    https_proxy: Annotated[SecretStr, AfterValidator(_proxy_address)] | None = Field(
+    https_proxy: Annotated[SecretStr, AfterValidator(proxy_address)] | None = Field(
         None,
         description="HTTP proxy for requests to public addresses, as `http://user:password@host:port`; private and "
         "loopback addresses are reached without it. The shell's HTTPS_PROXY does not count.",
@@ -166,7 +125,7 @@ class Settings(BaseSettings):
         "", description="The access key that assumes the role of an Athena connection that has no key of its own."
     )
     aws_secret_access_key: SecretStr | None = Field(None, description="The secret of AWS_ACCESS_KEY_ID.")
-    google_sts_url: Annotated[str, AfterValidator(_plain_web_address)] | None = Field(
+    google_sts_url: Annotated[str, AfterValidator(plain_web_address)] | None = Field(
         None,
         description="For tests only: a server, as `http://host:port/v1/token`, that stands in for all of Google's "
         "token services.",
@@ -224,7 +183,7 @@ class Settings(BaseSettings):
     duckdb_dir: Path | None = Field(
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
     )
-    health_probe_seconds: Annotated[float, AfterValidator(_none_or_a_second)] = Field(
+    health_probe_seconds: Annotated[float, AfterValidator(none_or_a_second)] = Field(
         300.0,
         ge=0,
         le=86_400,
@@ -234,10 +193,10 @@ class Settings(BaseSettings):
         8, ge=1, le=256, description="Probes of connections' health that a worker runs at once."
     )
     health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
-    webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
+    webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         None, description="Where it is told that a connection began to fail, or is well again. Absent: nowhere."
     )
-    webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
+    webhook_secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = Field(
         None, description="Signs these messages, as Standard Webhooks does; `whsec_…` or any string."
     )
     worker: bool = Field(True, description="Run jobs inside `serve`. `false` leaves them to `moorings worker`.")
@@ -282,6 +241,11 @@ class Settings(BaseSettings):
         return Path(self.keyset) if self.keyset else self.data_dir / "keyset.json"
 
     @property
+    def home(self) -> Path:
+        """The home of our processes, in place of their user's: no driver finds a file there."""
+        return self.data_dir.absolute() / "home"
+
+    @property
     def duckdb_thread_count(self) -> int:
         """Threads of each open DuckDB file: each holds 2,048 rows of its own at once, so more need more memory."""
         return self.duckdb_threads or min(os.cpu_count() or 1, 4)
@@ -300,100 +264,3 @@ class Settings(BaseSettings):
     def duckdb_directory(self) -> Path:
         """The one directory below which local DuckDB files may be opened."""
         return (self.duckdb_dir or self.data_dir / "duckdb").absolute()
-
-
-_received: dict[str, str] = {}
-"""Field → value of the secret settings that this process was handed by the one before it."""
-
-
-def load() -> Settings:
-    """Read the environment; raises OperatorError that names each setting at fault, without its value."""
-    settings = _checked(_received)
-    if settings.bootstrap_token_file is None:
-        return settings
-    if settings.bootstrap_token is not None:
-        raise OperatorError("MOORINGS_BOOTSTRAP_TOKEN_FILE: set this or MOORINGS_BOOTSTRAP_TOKEN, not both")
-    try:
-        token = settings.bootstrap_token_file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as refused:
-        reason = getattr(refused, "strerror", None) or "it is not text"
-        raise OperatorError(
-            f"MOORINGS_BOOTSTRAP_TOKEN_FILE: cannot read {settings.bootstrap_token_file}: {reason}"
-        ) from None
-    return _checked({**_received, "bootstrap_token": token})
-
-
-def _checked(given: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings(**given)
-    except ValidationError as refused:
-        raise OperatorError("; ".join(_sentence(fault) for fault in refused.errors())) from None
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    name = ".".join(str(part) for part in fault["loc"]).upper()
-    return f"MOORINGS_{name}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-# ---- secret settings, without the environment -------------------------------------------------------------------
-
-
-def secret_fields() -> frozenset[str]:
-    """The settings that are secrets, by their type."""
-    return frozenset(name for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
-
-
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
-
-
-def secrets_apart() -> tuple[dict[str, str], dict[str, str]]:
-    """The environment without secret settings, and the secret settings of this process by field."""
-    found = {name: _secret_field(name) for name in os.environ}
-    clean = {name: value for name, value in os.environ.items() if found[name] is None}
-    secret = {field: os.environ[name] for name, field in found.items() if field is not None and os.environ[name]}
-    return clean, _received | secret
-
-
-def _secret_field(name: str) -> str | None:
-    """The secret setting that a variable is, in any case; None for other variables."""
-    prefix, field = Settings.model_config.get("env_prefix", ""), name.lower()
-    field = field.removeprefix(prefix.lower()) if field.startswith(prefix.lower()) else ""
-    return field if field in secret_fields() else None
-
-
-def environment() -> dict[str, str]:
-    """The environment of this process."""
-    return dict(os.environ)
-
-
-def handed(variable: str) -> str | None:
-    """Take a variable out of this process's environment, for those that it starts."""
-    return os.environ.pop(variable, None)
-
-
-def receive(secret: Mapping[str, str]) -> None:
-    """Use these secret settings from now on."""
-    _received.update(secret)
-
-
-KEPT = frozenset(
-    {
-        *("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "COLUMNS", "NO_COLOR", "VIRTUAL_ENV"),
-        *("LD_LIBRARY_PATH", "LD_PRELOAD", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMROOT"),
-    }
-)
-KEPT_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
-"""What a process keeps of its environment once it serves: nothing that names a login, a proxy or a driver's file."""
-
-
-def leave_environment(settings: Settings) -> None:
-    """Take from this process what drivers would read: the shell's variables and home. Theirs is empty, in DATA_DIR."""
-    for name in list(os.environ):
-        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
-            del os.environ[name]
-    home = settings.data_dir.absolute() / "home"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ["HOME"] = str(home)
-    if settings.ca_bundle is not None:
-        os.environ["SSL_CERT_FILE"] = str(settings.ca_bundle.absolute())

@@ -1,0 +1,81 @@
+"""The environment of this process: read here and in the settings' model, nowhere else.
+
+A process that serves keeps neither secret settings in it nor anything of the shell that started it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from moorings.settings.model import Settings
+
+_received: dict[str, str] = {}
+"""Field → value of the secret settings that this process was handed by the one before it."""
+
+
+def secret_fields() -> frozenset[str]:
+    """The settings that are secrets, by their type."""
+    return frozenset(name for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
+
+
+def secrets_apart() -> tuple[dict[str, str], dict[str, str]]:
+    """The environment without secret settings, and the secret settings of this process by field."""
+    found = {name: _secret_field(name) for name in os.environ}
+    clean = {name: value for name, value in os.environ.items() if found[name] is None}
+    secret = {field: os.environ[name] for name, field in found.items() if field is not None and os.environ[name]}
+    return clean, _received | secret
+
+
+def _secret_field(name: str) -> str | None:
+    """The secret setting that a variable is, in any case; None for other variables."""
+    prefix, field = Settings.model_config.get("env_prefix", ""), name.lower()
+    field = field.removeprefix(prefix.lower()) if field.startswith(prefix.lower()) else ""
+    return field if field in secret_fields() else None
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process."""
+    return dict(os.environ)
+
+
+def handed(variable: str) -> str | None:
+    """Take a variable out of this process's environment, for those that it starts."""
+    return os.environ.pop(variable, None)
+
+
+def receive(secret: Mapping[str, str]) -> None:
+    """Use these secret settings from now on."""
+    _received.update(secret)
+
+
+def received() -> Mapping[str, str]:
+    """The secret settings that this process was handed, by field."""
+    return _received
+
+
+KEPT = frozenset(
+    {
+        *("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "COLUMNS", "NO_COLOR", "VIRTUAL_ENV"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMROOT"),
+    }
+)
+KEPT_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
+"""What a process keeps of its environment: nothing that names a login, a proxy or a driver's file."""
+
+
+def leave_environment(settings: Settings) -> None:
+    """Take the shell's variables and home from this process, so that no driver finds them. Its home is an empty one."""
+    for name in list(os.environ):
+        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+            del os.environ[name]
+    os.environ["HOME"] = str(settings.home)
+    if settings.ca_bundle is not None:
+        os.environ["SSL_CERT_FILE"] = str(settings.ca_bundle.absolute())

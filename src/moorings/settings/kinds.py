@@ -1,0 +1,57 @@
+"""Kinds of settings: what their values may be."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Annotated
+
+from pydantic import SecretStr, StringConstraints
+
+SIZE = r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})? ?([KMGT]i?B)$"
+Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
+
+
+def one_word(token: SecretStr) -> SecretStr:
+    """Refuse what no bearer token can hold."""
+    if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+        raise ValueError("must be printable ASCII without spaces, as a bearer token is")
+    return token
+
+
+def web_address(url: SecretStr) -> SecretStr:
+    """Refuse what is no http or https address."""
+    if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
+        raise ValueError("must be an http or https address")
+    return url
+
+
+def plain_web_address(url: str) -> str:
+    """Refuse what is no http or https address with a path."""
+    if not re.fullmatch(r"https?://[^\s/]+/\S*", url):
+        raise ValueError("must be an http or https address with a path")
+    return url
+
+
+def proxy_address(url: SecretStr) -> SecretStr:
+    """Refuse what is no address of an HTTP proxy."""
+    if not re.fullmatch(r"http://([^\s/@]+@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?", url.get_secret_value()):
+        raise ValueError("must be http://host:port or http://user:password@host:port")
+    return url
+
+
+def signing_secret(secret: SecretStr) -> SecretStr:
+    """Refuse `whsec_` before what is not base64."""
+    coded = secret.get_secret_value()
+    try:
+        base64.b64decode(coded.removeprefix("whsec_") if coded.startswith("whsec_") else "", validate=True)
+    except ValueError:
+        raise ValueError("must be base64 after whsec_") from None
+    return secret
+
+
+def none_or_a_second(pause: float) -> float:
+    """Refuse pauses between 0 and 1 second."""
+    if 0 < pause < 1:
+        raise ValueError("must be 0, or 1 or more")
+    return pause
