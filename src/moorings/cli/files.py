@@ -20,7 +20,15 @@ def readable_by_others(settings: Settings) -> list[Path]:
 
     Of a symbolic link the file counts that it points to. Changes nothing.
     """
-    return [path for path in holding_secrets(settings) if path.exists() and path.stat().st_mode & OF_OTHERS]
+    return [path for path in holding_secrets(settings) if _mode(path) & OF_OTHERS]
+
+
+def _mode(path: Path) -> int:
+    """The mode of a file; 0 where there is none, as SQLite removes its files beside the database at any time."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def holding_secrets(settings: Settings) -> Iterator[Path]:
