@@ -122,3 +122,12 @@ class TestProxy:
             assert report.failure.code == "egress_refused"
             probe(body, https_proxy=settings["https_proxy"])
             assert watched.visits != []
+
+
+class TestRefusalsInsideOfDrivers:
+    @pytest.mark.parametrize("dialect", dialects.names())
+    def test_a_refusal_that_a_driver_wraps_stays_one(self, dialect: str) -> None:
+        refusal = errors.EgressRefused("host", message="169.254.169.254 is a link-local address.")
+        wrapped = RuntimeError("cannot log in")
+        wrapped.__cause__ = OSError("connection failed", refusal)
+        assert dialects.named(dialect).translate(wrapped, ["secret"]) is refusal

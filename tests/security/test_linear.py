@@ -23,7 +23,7 @@ import pytest
 
 from moorings import dialects
 from moorings.api.http import bodies, negotiation
-from moorings.dialects import faults, introspection
+from moorings.dialects import introspection, redaction
 from moorings.dialects import read_only as dialects_read_only
 from moorings.dialects.arrow import nested
 from moorings.dialects.athena import read_only as athena_read_only
@@ -329,15 +329,15 @@ BY_HAND: dict[str, Callable[[str], object]] = {
     "nested.field": nested.field,
     "nested.taken_apart": ignoring(nested.taken_apart, ValueError),
     "structure.Scope.takes": lambda text: introspection.Scope(schemas=("*a*a*b",)).takes(text),
-    "faults.detail": lambda text: faults.detail(text, SECRETS),
-    "faults.redact short": lambda text: faults.redact(text, ["ab", "a"]),
+    "redaction.detail": lambda text: redaction.detail(text, SECRETS),
+    "redaction.redact short": lambda text: redaction.redact(text, ["ab", "a"]),
     "negotiation.choose": ignoring(negotiation.choose),
     "body.decode": ignoring(lambda text: bodies.decode(text.encode("utf-8", "replace"))),
     **dict(of_dialects()),
 }
 """Tokenizers by hand, and expressions whose pattern depends on what is given."""
 COVERED = {
-    "moorings.dialects.faults": "faults.redact short",
+    "moorings.dialects.redaction": "redaction.redact short",
     "moorings.dialects.introspection": "structure.Scope.takes",
     "moorings.dialects.read_only": "reading.first_word standard",
 }

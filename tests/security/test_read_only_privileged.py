@@ -85,6 +85,13 @@ class TestPostgres:
             "SELECT U&\"pg\\005fread_file\"('/etc/passwd')",
             "SELECT dblink('host=127.0.0.1', 'SELECT 1')",
             "SELECT pg_logical_emit_message(false, 'a', 'b')",
+            "SELECT ('/etc/passwd'::text).pg_read_file",
+            "SELECT (a) /* ( */ . \"pg_read_file\" FROM (SELECT '/etc/passwd'::text AS a) AS b",
+            "SELECT ('/ETC/PASSWD'::text).lower.pg_read_file",
+            'SELECT (b)."a $".pg_read_file FROM (SELECT \'/etc/passwd\'::text AS "a $") AS b',
+            "SELECT a[1].pg_read_file FROM (SELECT ARRAY['/etc/passwd'] AS a) AS b",
+            "SELECT word FROM ts_stat('SELECT to_tsvector(pg_re' || 'ad_file(''/etc/passwd''))')",
+            "SELECT ts_rewrite('a', 'SELECT ''a''::tsquery, pg_re' || 'ad_file(''/etc/hostname'')::tsquery')",
         ],
     )
     def test_what_acts_is_refused(self, postgres: Warehouse, tmp_path: Path, sql: str):
@@ -103,6 +110,7 @@ class TestPostgres:
             ("WITH a AS (SELECT 1 AS b) SELECT * FROM a", [(1,)]),
             ("SELECT 'pg_read_file(1)' AS a -- pg_read_file(", [("pg_read_file(1)",)]),
             ("SELECT count(*) FROM pg_proc WHERE proname = 'pg_reload_conf'", [(1,)]),
+            ("SELECT (a).relname, b.dblink_id FROM pg_class a, (SELECT 1 AS dblink_id) b LIMIT 0", []),
             ("SHOW server_encoding", [("UTF8",)]),
         ],
     )

@@ -59,7 +59,7 @@ def _refused(what: str) -> errors.StatementRefused:
 
 def _check_parts(sql: str) -> None:
     parts, dotted = 0, False
-    for kind, _ in _tokens(sql):
+    for kind, _ in tokens(sql):
         if kind == "dot":
             dotted = True
             continue
@@ -70,7 +70,7 @@ def _check_parts(sql: str) -> None:
 
 def _check_depth(sql: str) -> None:
     depth = 0
-    for kind, _ in _tokens(sql):
+    for kind, _ in tokens(sql):
         depth += (kind == "open") - (kind == "close" and depth > 0)
         if depth > MOST_DEPTH:
             raise _refused(f"Parentheses in the statement are more than {MOST_DEPTH} levels deep")
@@ -79,7 +79,7 @@ def _check_depth(sql: str) -> None:
 def _check_tables(sql: str) -> None:
     """Count, in each FROM, the commas and the JOINs at its own level."""
     tables = [0]  # of the FROM at each level; 0 outside of one
-    for kind, token in _tokens(sql):
+    for kind, token in tokens(sql):
         word = token.upper() if kind == "word" else ""
         if kind == "open":
             tables.append(0)
@@ -95,7 +95,7 @@ def _check_tables(sql: str) -> None:
                 raise _refused(f"A FROM in the statement has more than {MOST_TABLES} tables")
 
 
-def _tokens(sql: str) -> Iterator[tuple[str, str]]:
+def tokens(sql: str) -> Iterator[tuple[str, str]]:
     """Kind and text of each token but blanks and comments, which nest; what is not closed reaches to the end."""
     place = 0
     while (found := TOKEN.match(sql, place)) is not None:

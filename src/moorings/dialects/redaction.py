@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from moorings import errors
+from moorings.dialects.https_faults import causes
 from moorings.dialects.spellings import View, views
 
 if TYPE_CHECKING:
@@ -35,11 +36,16 @@ PUBLIC = frozenset({
 
 def translated(dialect: Dialect, error: BaseException, secrets: Sequence[str]) -> errors.WarehouseError:
     """Our error for a driver's: the template that FAULTS has for it, with the driver's redacted text as detail."""
-    if isinstance(error, errors.WarehouseError):
-        return error
+    if (ours := _ours(error)) is not None:
+        return ours
     key = dialect.fault_key(error)
     template = dialect.FAULTS.get(key) if key is not None else None
     return (template or errors.UnknownFault()).with_detail(detail(dialect.said(error), secrets))
+
+
+def _ours(error: BaseException) -> errors.WarehouseError | None:
+    """The error of ours that a driver's came of: drivers wrap what is raised while they dial."""
+    return next((each for each in causes(error) if isinstance(each, errors.WarehouseError)), None)
 
 
 def detail(text: str, secrets: Sequence[str]) -> str:

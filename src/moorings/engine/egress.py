@@ -11,9 +11,11 @@ import fnmatch
 import ipaddress
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import make_url
 
 from moorings.dialects.network.dialing import Address, Network, Proxy, spellings
 from moorings.errors import OperatorError
@@ -21,6 +23,8 @@ from moorings.settings import Settings
 
 PORTS = {"postgresql": 5432, "valkey": 6379, "valkeys": 6379, "redis": 6379, "rediss": 6379}
 """Default ports of the stores that settings name by URL."""
+LONGEST_NAME = 63
+"""Bytes of a database's name: before version 17, PostgreSQL cuts a longer one off."""
 LOOPBACK_NAMES = {"localhost", "localhost.localdomain"}
 
 
@@ -83,6 +87,30 @@ class Store:
         port = parts.port or PORTS.get(parts.scheme.partition("+")[0], 0)
         return cls(parts.hostname, port, parts.path.strip("/"))
 
+    @classmethod
+    def of_metadata(cls, url: str) -> Sequence[Store]:
+        """The servers of the metadata database, whose URL may name them behind `?host=`; none where it is a file.
+
+        A socket is a server of this machine, and so is what a URL without a host means.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "postgresql":
+            return ()
+        database = parsed.database or parsed.username or ""
+        ports = [int(port) for port in _listed_in(parsed.query, "port")] or [parsed.port or PORTS["postgresql"]]
+        named = [host.rpartition(":") for host in _listed_in(parsed.query, "host")]
+        hosts = [
+            (host, int(port)) if host and port.isdigit() else (f"{host}{colon}{port}", 0) for host, colon, port in named
+        ]
+        return [
+            cls(
+                "localhost" if not host or host.startswith("/") else host.strip("[]"),
+                port or ports[place % len(ports)],
+                database,
+            )
+            for place, (host, port) in enumerate(hosts or [(parsed.host or "", 0)])
+        ]
+
     def is_at(self, address: Address, port: int) -> bool:
         """Whether the server is reached at an address and port."""
         if port != self.port:
@@ -127,8 +155,8 @@ class EgressRules:
     own: Listeners
     limits: Store | None
     """The rate limits' store."""
-    metadata: Store | None
-    """The metadata's server; None for SQLite."""
+    metadata: Sequence[Store]
+    """The metadata's servers; none for SQLite."""
 
     @classmethod
     def of(cls, settings: Settings) -> EgressRules:
@@ -140,7 +168,7 @@ class EgressRules:
             listens_on=settings.host,
             own=Listeners((settings.port,)),
             limits=Store.at(limits.get_secret_value()) if limits else None,
-            metadata=Store.at(settings.database),
+            metadata=Store.of_metadata(settings.database),
         )
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
@@ -173,7 +201,9 @@ class EgressRules:
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
         """Refuses the database where Moorings keeps its metadata, under whatever name of its server; no other one."""
-        if self.metadata is None or database != self.metadata.database or not self.metadata.is_at(address, port):
+        named = database.encode()[:LONGEST_NAME]
+        same = (store for store in self.metadata if store.database.encode()[:LONGEST_NAME] == named)
+        if not any(store.is_at(address, port) for store in same):
             return None
         return "This is the database where Moorings keeps its metadata. Name another database."
 
@@ -242,6 +272,12 @@ def _patterns(setting: str, text: str) -> Sequence[Pattern]:
             f"MOORINGS_{setting}: {str(refused)!r} is not a host name, an address or a network. "
             "Write for example db.example.com, *.example.com:5432 or 10.0.0.0/8."
         ) from None
+
+
+def _listed_in(query: Mapping[str, str | tuple[str, ...]], key: str) -> Sequence[str]:
+    """The values of a key, each of which may be a list with commas."""
+    found = query.get(key, ())
+    return [part for value in ([found] if isinstance(found, str) else found) for part in value.split(",")]
 
 
 def _listed(patterns: Sequence[Pattern]) -> str:

@@ -104,6 +104,26 @@ def test_of_the_metadata_server_only_our_database_is_refused() -> None:
     assert refusal(under, "127.0.0.1") is None
 
 
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("postgresql:///metadata?host=/var/run/postgresql", "metadata"),
+        ("postgresql:///metadata", "metadata"),
+        ("postgresql://u:p@/metadata?host=10.0.0.9&host=127.0.0.1", "metadata"),
+        ("postgresql://u:p@/metadata?host=10.0.0.9:5433,127.0.0.1:5432", "metadata"),
+        ("postgresql://u:p@10.0.0.9/metadata?host=localhost&port=5432", "metadata"),
+        ("postgresql://metadata:p@localhost", "metadata"),
+        ("postgresql://u:p@localhost/my%20data", "my data"),
+        (f"postgresql://u:p@localhost/{'m' * 63}", "m" * 64),
+    ],
+)
+def test_our_database_is_known_however_its_url_names_it(url: str, database: str) -> None:
+    under = rules(database_url=url, egress_allow="*")
+    at = ipaddress.ip_address("127.0.0.1")
+    assert under.database_refusal(at, 5432, database) is not None
+    assert under.database_refusal(at, 5432, "shop") is None
+
+
 def test_no_secret_of_the_settings_is_in_the_words() -> None:
     under = rules(
         database_url="postgresql://moorings:s3cret@localhost/metadata", rate_limit_url="valkey://:s3cret@localhost"

@@ -14,6 +14,7 @@ from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.duckdb import files as duckdb_files
 from moorings.dialects.duckdb import introspection
+from moorings.dialects.duckdb.statements import check_attached, check_files
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class DuckSession(Session):
         import duckdb
 
         self._database = database
+        self._hardened = harden
         self._schema = config.default_schema
         self._reader: pa.RecordBatchReader | None = None
         self._instance = duckdb.connect(database, config={**(HARDENED if harden else {}), **options})
@@ -117,7 +119,7 @@ class DuckSession(Session):
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
         connection = self._connection
-        self._require_one(statement.sql)
+        self._require_one(statement.sql, read_only=statement.read_only)
         if statement.read_only:
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
@@ -130,15 +132,21 @@ class DuckSession(Session):
 
         In a transaction that is rolled back, since one that only reads refuses to explain a write.
         """
-        self._require_one(statement.sql)
+        self._require_one(f"{self.EXPLAIN} {statement.sql}", read_only=True)
         self._connection.execute("BEGIN TRANSACTION")
         rows = self._connection.execute(f"{self.EXPLAIN} {statement.sql}", list(statement.parameters)).fetchall()
         self._connection.execute("ROLLBACK")
         return Plan(joined(row[1:] for row in rows))
 
-    def _require_one(self, sql: str) -> None:
-        if len(self._connection.extract_statements(sql)) != 1:
+    def _require_one(self, sql: str, *, read_only: bool) -> None:
+        found = self._connection.extract_statements(sql)
+        if len(found) != 1:
             raise errors.StatementRefused(message="Send exactly one statement at a time.")
+        kind = found[0].type.name
+        if self._hardened or read_only:
+            check_files(kind, sql)
+        if self._hardened:
+            check_attached(kind, sql)
 
     def cancel(self) -> None:
         """Interrupt what runs."""

@@ -32,6 +32,8 @@ METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-da
 METADATA_NAME = "is a cloud's metadata service. Moorings never connects to it."
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 """Prefixes whose last 32 bits are an IPv4 address. Source: RFC 6052, RFC 8215."""
+TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
+"""The same, of stateless translators. Source: RFC 2765."""
 COMPATIBLE = ipaddress.ip_network("::/96")
 THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 BROADCAST = ipaddress.ip_address("255.255.255.255")
@@ -229,7 +231,7 @@ def spellings(address: Address) -> Iterator[Address]:
         yield address.sixtofour
     if address.teredo is not None:
         yield from address.teredo
-    nat64 = any(address in network for network in NAT64)
+    nat64 = any(address in network for network in (*NAT64, TRANSLATED))
     compatible = address in COMPATIBLE and int(address) > 1  # :: and ::1 are not
     isatap = int(address) >> 32 & 0xFFFFFFFF in ISATAP
     if nat64 or compatible or isatap:

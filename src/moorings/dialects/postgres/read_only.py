@@ -21,10 +21,18 @@ ACTS = (
     r"pg_(?:terminate|cancel)_backend|pg_reload_conf|pg_rotate_logfile\w*|pg_promote|pg_switch_wal|pg_switch_xlog",
     r"pg_create_restore_point|pg_backup_st\w+|pg_start_backup|pg_stop_backup|pg_wal_replay_\w+|pg_logical_emit_message",
     r"pg_(?:create|drop|copy|sync)_\w*replication_slots?|pg_replication_\w+|pg_logical_slot_\w+|pg_stat_\w*reset\w*",
-    r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_notify",
+    r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_log_standby_snapshot|pg_notify|pg_nextoid",
+    r"pg_stop_making_pinned_objects|binary_upgrade_\w+|ts_stat|ts_rewrite",
 )
+"""Functions that act on the server, read its files, or run a text as SQL, in which no name can be found."""
 NAMES = re.compile(rf"(?<![\w$])(?:{'|'.join(ACTS)})(?![\w$])", re.IGNORECASE)
 CALLED = re.compile(rf"(?<![\w$])({'|'.join(ACTS)})\s*\(", re.IGNORECASE)
+BLANKS, NAME = r"[ \t\n\r\f\v]*", "[A-Za-z_\x80-\U0010ffff][\\w$\x80-\U0010ffff]*"
+ATTRIBUTE = re.compile(
+    rf"(?:[)\]]|(?<![\w$])\$\d+){BLANKS}(?:\.{BLANKS}{NAME}{BLANKS})*?\.{BLANKS}({'|'.join(ACTS)})(?![\w$])",
+    re.IGNORECASE,
+)
+"""The other way to call a function of one argument: `('/a'::text).pg_read_file`, behind anything but a plain name."""
 TOKENS = re.compile(
     r"""(?P<blank>--[^\n\r]*|/\*.*?(?:\*/|\Z))|(?P<literal>'(?:[^']|'')*+(?:'|\Z))|"(?P<name>(?:[^"]|"")*+)(?:"|\Z)""",
     re.DOTALL,
@@ -60,6 +68,13 @@ def _acting(sql: str) -> str | None:
         return named[0]
     if any("/*" in token[0][2:] for token in TOKENS.finditer(sql) if token["blank"]):  # comments nest
         return named[0]
-    bare = TOKENS.sub(lambda token: " " if token["blank"] else "''" if token["literal"] else token["name"], sql)
-    called = CALLED.search(bare)
+    bare = TOKENS.sub(_plain, sql)
+    called = CALLED.search(bare) or ATTRIBUTE.search(bare)
     return called[1] if called else None
+
+
+def _plain(token: re.Match[str]) -> str:
+    """A blank for a comment, an empty literal for each literal, and a quoted name as if it needed no quotes."""
+    if token["blank"]:
+        return " "
+    return "''" if token["literal"] else re.sub(r"[^\w$]", "_", token["name"])
