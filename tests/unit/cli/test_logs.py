@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from moorings.cli.logs import CHATTY, Expected, configure
+from moorings.cli.logs import OURS, Expected, configure
 from moorings.settings import Settings
 
 HEAD = 'Application callable raised an exception\nTraceback (most recent call last):\n  File "x.py", line 1, in run\n'
@@ -35,7 +35,7 @@ def test_only_what_we_raise_to_end_a_request_is_left_out(text: str, logged: bool
 def untouched() -> Iterator[None]:
     """Puts logging back as it was."""
     root = logging.getLogger()
-    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", *CHATTY)}
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", OURS)}
     yield
     root.handlers[:] = handlers
     for name, level in levels.items():
@@ -44,14 +44,18 @@ def untouched() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("library", ["httpx", "httpcore.connection"])
+@pytest.mark.parametrize("library", ["httpx", "httpcore.connection", "botocore.auth", "aiosqlite", "never.seen"])
 @pytest.mark.parametrize("level", ["debug", "info"])
-def test_no_library_logs_the_address_of_the_webhook(
-    library: str, level: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_libraries_log_warnings_only(library: str, level: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure(Settings(log_level=level))  # pyright: ignore[reportCallIssue, reportArgumentType]
-    logging.getLogger(library).info("HTTP Request: POST https://hooks.example/s3cret")
-    logging.getLogger("other").info("told")
+    logging.getLogger(library).setLevel(logging.DEBUG)
+    try:
+        logging.getLogger(library).info("HTTP Request: POST https://hooks.example/s3cret")
+        logging.getLogger(library).warning("unusual")
+        logging.getLogger(f"{OURS}.test").info("usual")
+    finally:
+        logging.getLogger(library).setLevel(logging.NOTSET)
     logged = capsys.readouterr().err
-    assert "told" in logged
+    assert "usual" in logged.replace("unusual", "")
+    assert "unusual" in logged
     assert "s3cret" not in logged
