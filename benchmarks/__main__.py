@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import catalogs, lists, queries, report, starts
+from benchmarks import catalogs, lists, probes, queries, report, starts
 from benchmarks.engines import ENGINES, Engine
 
-PARTS = ("lists", "start", "catalog", "query")
+PARTS = ("lists", "start", "catalog", "probes", "query")
 MEASURED = ("granian", "pyarrow", "adbc-driver-postgresql", "asyncmy", "duckdb", "clickhouse-connect")
 
 
@@ -58,6 +58,8 @@ def measure(
             lines += starts.measure(directory, rounds=rounds)
         if "catalog" in parts:
             lines += catalogs.measure(directory, rounds=rounds)
+        if "probes" in parts:
+            lines += probes.measure(directory, rounds=rounds)
         for engine in engines if "query" in parts else ():
             try:
                 lines += queries.measure(directory, engine, rounds=rounds)

@@ -25,6 +25,8 @@ SEVERED_SECONDS = 2.0
 """How long a thread may take to end once its connection is severed, before it is abandoned."""
 AGAIN_SECONDS = 0.1
 """The pause between two attempts to sever: a thread may have dialled again."""
+ABANDONED_SECONDS = 1.0
+"""The same for threads that were abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,14 @@ class Seat:
             await asyncio.sleep(AGAIN_SECONDS)
         for thread in threads:
             self._abandoned.add(self.owner, thread)
+        if threads:
+            keep(self._keep_severing(threads))
+
+    async def _keep_severing(self, threads: list[threading.Thread]) -> None:
+        """Sever abandoned threads for as long as they last: some drivers dial again by themselves."""
+        while any(thread.is_alive() for thread in threads):
+            await asyncio.sleep(ABANDONED_SECONDS)
+            self.sever()
 
     def logout(self) -> None:
         """Close the session, in its thread; a second time there is nothing to close."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ import structlog
 
 from moorings import clock
 from moorings.connections.models import Connection
-from moorings.connections.service import opened
+from moorings.connections.service import opened_all
 from moorings.db import Database
-from moorings.engine.service import Engine, TestReport
+from moorings.engine.service import Engine, Target, TestReport
 from moorings.errors import Saturated
 from moorings.health import service
 from moorings.health.claims import Claim, claim_due, wants_probes
@@ -24,6 +25,11 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often a process that waits for slow probes looks for what else is due, and writes down what it found."""
+
+OPENED = 32
+"""How many connections are read and opened at a time: a third of a cold probe's cost, one by one."""
+OPENED_SECONDS = 5.0
+"""What was opened longer ago is opened again: it may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,11 @@ class _Round:
     running: dict[asyncio.Task[None], Claim] = field(default_factory=dict[asyncio.Task[None], Claim])
     found: list[Finding] = field(default_factory=list[Finding])
     looked_at: float = 0
+    targets: dict[str, tuple[float, Target]] = field(default_factory=dict[str, tuple[float, Target]])
+    """Connection → when it was opened, and what it is probed with."""
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unopened: set[str] = field(default_factory=set[str])
+    """Connections whose probe runs and needs to be opened."""
 
     async def goes_on(self) -> bool:
         """Claim, begin, wait for the next to end, and write from time to time; False once nothing is left."""
@@ -126,11 +137,9 @@ class _Round:
             return
         if engine.hangs(claim.connection_id):
             return
-        async with self.prober.db.reading() as session:
-            connection = await session.get_one(Connection, claim.connection_id)
-            if connection.deleted_at is not None:  # since it was claimed
-                return
-            target = await opened(session, self.prober.keyset, connection)
+        target = await self._opened(claim.connection_id)
+        if target is None:  # archived, since it was claimed
+            return
         if target.config.lacks_credentials:
             return
         try:
@@ -138,6 +147,22 @@ class _Round:
         except Saturated:
             return  # the next probe comes soon enough
         self.found.append(Finding(claim.connection_id, target.revision, report))
+
+    async def _opened(self, connection_id: str) -> Target | None:
+        """What a connection is probed with; opens those along with it whose turn is next, and have no session."""
+        self.unopened.add(connection_id)
+        async with self.opening:
+            oldest = clock.monotonic() - OPENED_SECONDS
+            if self.targets.get(connection_id, (0, None))[0] < oldest:
+                pooled = self.prober.engine.revisions()
+                later = (claim.connection_id for claim in self.hopeful if claim.connection_id not in pooled)
+                ids = list(itertools.islice(itertools.chain(self.unopened, later), OPENED))
+                async with self.prober.db.reading() as session:
+                    found = await opened_all(session, self.prober.keyset, {connection_id, *ids})
+                now = clock.monotonic()
+                self.targets = {each: (now, target) for each, target in found.items()}
+        self.unopened.discard(connection_id)
+        return self.targets.pop(connection_id, (0, None))[1]
 
 
 def is_probed(connection: Connection) -> bool:

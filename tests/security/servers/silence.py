@@ -29,6 +29,8 @@ class Silence:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self.dialled = 0
+        """How many connections there were so far."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -51,6 +53,7 @@ class Silence:
             while True:
                 wire, _ = self._listener.accept()
                 self._open.add(wire)
+                self.dialled += 1
                 threading.Thread(target=self._serve, args=(wire,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
