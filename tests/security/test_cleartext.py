@@ -17,9 +17,9 @@ from moorings import dialects
 from moorings.dialects.base import Surroundings
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.mssql import config as mssql_config
-from moorings.dialects.mssql import statements as mssql_statements
+from moorings.dialects.mssql import login as mssql_login
 from moorings.dialects.sap_hana import config as sap_hana_config
-from moorings.dialects.sap_hana import dialect as sap_hana_dialect
+from moorings.dialects.sap_hana import login as sap_hana_login
 from moorings.dialects.ssl_modes import mode_for, mode_in_force
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
@@ -347,9 +347,7 @@ class TestEveryMode:
 
     def test_sql_server_never_logs_in_without_tls_unless_that_was_chosen(self) -> None:
         def encryption(**settings: Any) -> tuple[str, str]:
-            found = mssql_statements.parameters(
-                mssql_config.Config.restore({"host": "h", "port": 1} | settings, {}), None
-            )
+            found = mssql_login.parameters(mssql_config.Config.restore({"host": "h", "port": 1} | settings, {}), None)
             return found["Encrypt"], found["TrustServerCertificate"]
 
         assert encryption() == ("yes", "no")
@@ -360,7 +358,7 @@ class TestEveryMode:
     def test_sap_hana_sends_no_password_under_the_servers_key_unless_it_is_verified(self) -> None:
         def methods(**settings: Any) -> str | None:
             config = sap_hana_config.Config.restore({"host": "h", "port": 1} | settings, {})
-            return sap_hana_dialect.options(config, Surroundings()).get("authenticationMethods")
+            return sap_hana_login.options(config, Surroundings()).get("authenticationMethods")
 
         assert methods() is None
         assert methods(ssl_mode="require") == methods(trust_server_certificate=True) == "pbkdf2,password"

@@ -28,10 +28,10 @@ from moorings.dialects import read_only as dialects_read_only
 from moorings.dialects.arrow import nested
 from moorings.dialects.athena import read_only as athena_read_only
 from moorings.dialects.base import Statement
-from moorings.dialects.clickhouse import sql as clickhouse_sql
-from moorings.dialects.mssql import batch
-from moorings.dialects.oracle import statements as oracle_statements
-from moorings.dialects.trino import sql as trino_sql
+from moorings.dialects.clickhouse import statements as clickhouse_statements
+from moorings.dialects.mssql import statements as mssql_statements
+from moorings.dialects.oracle import read_only as oracle_read_only
+from moorings.dialects.trino import statements as trino_statements
 from moorings.errors import MooringsError
 
 SOURCE = Path(dialects.__file__).parents[1]
@@ -319,12 +319,12 @@ BY_HAND: dict[str, Callable[[str], object]] = {
         )
     },
     "athena_reading.reading": ignoring(athena_read_only.reading),
-    "mssql_batch.check_reads": ignoring(batch.check_reads),
-    "mssql_batch.check_some": ignoring(batch.check_some),
-    "oracle.check_reads": ignoring(oracle_statements.check_reads),
-    "oracle.first_word": oracle_statements.first_word,
-    "clickhouse_sql.named": ignoring(lambda text: clickhouse_sql.named(text, ["a"])),
-    "trino_sql.executed": lambda text: trino_sql.executed(Statement(text)),
+    "mssql_statements.check_reads": ignoring(mssql_statements.check_reads),
+    "mssql_statements.check_some": ignoring(mssql_statements.check_some),
+    "oracle.check_reads": ignoring(oracle_read_only.check_reads),
+    "oracle.first_word": oracle_read_only.first_word,
+    "clickhouse_statements.named": ignoring(lambda text: clickhouse_statements.named(text, ["a"])),
+    "trino_statements.executed": lambda text: trino_statements.executed(Statement(text)),
     "nested.arguments": nested.arguments,
     "nested.field": nested.field,
     "nested.taken_apart": ignoring(nested.taken_apart, ValueError),

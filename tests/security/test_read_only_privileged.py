@@ -13,7 +13,7 @@ import pytest
 from moorings import errors
 from moorings.dialects import read_only as dialects_read_only
 from moorings.dialects.mysql import read_only as mysql_read_only
-from moorings.dialects.oracle import statements as oracle_statements
+from moorings.dialects.oracle import read_only as oracle_read_only
 from moorings.dialects.postgres import read_only as postgres_read_only
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import ENGINES, Warehouse
@@ -346,7 +346,7 @@ class TestTexts:
     )
     def test_oracle_declares_nothing(self, sql: str):
         with pytest.raises(errors.ReadOnly):
-            oracle_statements.check_reads(sql)
+            oracle_read_only.check_reads(sql)
 
     @pytest.mark.parametrize(
         ("check", "piece"),

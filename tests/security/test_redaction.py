@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moorings import dialects, errors
 from moorings.dialects.redaction import HIDDEN, redact
 from tests.conformance.test_create import ACCOUNT, PEM
 
@@ -171,3 +172,12 @@ class TestText:
 
     def test_what_is_no_unicode_is_kept(self) -> None:
         assert redact("\ud800 and p@ssword", ["p@ssword"]) == f"\ud800 and {HIDDEN}"
+
+
+@pytest.mark.parametrize("name", dialects.names())
+class TestErrorsOfOurs:
+    def test_are_found_in_what_a_driver_makes_of_them(self, name: str) -> None:
+        ours = errors.ConnectTimeout("host", message="The host is silent.")
+        wrapped = RuntimeError("connection failed")
+        wrapped.__cause__ = ours
+        assert dialects.named(name).translate(wrapped, ()) is ours

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from moorings.dialects.base import Abilities, Session, Surroundings
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings
 
 from .config import Config
 from .faults import FAULTS
 
 
-class Toy(BaseDialect):
+class Toy(Dialect):
     """SQLite."""
 
     name = "toy"

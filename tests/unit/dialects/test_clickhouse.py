@@ -11,7 +11,7 @@ from urllib3.response import HTTPResponse
 
 from moorings import dialects, errors
 from moorings.dialects.clickhouse.body import END, Body
-from moorings.dialects.clickhouse.sql import TOKEN, literal, named
+from moorings.dialects.clickhouse.statements import TOKEN, literal, named
 from moorings.dialects.clickhouse.types import arrow_type, convert, nullable
 from moorings.dialects.statements import trimmed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorings import errors
-from moorings.dialects.mssql.batch import check_marks, check_reads
+from moorings.dialects.mssql.statements import check_marks, check_reads
 
 
 @pytest.mark.parametrize(

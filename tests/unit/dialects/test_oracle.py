@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorings import dialects, errors
-from moorings.dialects.oracle.statements import check_reads
+from moorings.dialects.oracle.read_only import check_reads
 
 
 @pytest.mark.parametrize(

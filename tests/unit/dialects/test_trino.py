@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from moorings.dialects.base import Statement
-from moorings.dialects.trino.sql import executed, identifier, text
+from moorings.dialects.trino.statements import executed, identifier, text
 from moorings.dialects.trino.types import arrow_type, column
 
 NEW_YEAR = datetime.datetime(2020, 1, 1)  # noqa: DTZ001  # TIMESTAMP has no zone

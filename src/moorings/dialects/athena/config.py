@@ -1,4 +1,4 @@
-"""What a Amazon Athena connection needs."""
+"""What an Athena connection needs."""
 
 from __future__ import annotations
 

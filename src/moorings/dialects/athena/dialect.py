@@ -7,38 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moorings.dialects.athena.config import ATHENA, CATALOG, ROLE, Config, endpoint
-from moorings.dialects.athena.faults import FAULTS, ExecutionError
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.athena.faults import FAULTS, STATEMENTS, TELLTALES, ExecutionError
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 
-TELLTALES = (
-    ("on resource: arn:aws:iam", "role"),
-    ("sts:AssumeRole", "role"),
-    ("athena:GetWorkGroup", "no grant on workgroup"),
-    ("WorkGroup", "workgroup"),
-    ("workgroup", "workgroup"),
-    ("atalog", "catalog"),
-)
-"""What AWS says of a login → the key of FAULTS. Statements are not searched: they could say anything."""
-STATEMENTS = (
-    ("writing to S3", "results"),
-    ("output location", "results"),
-    ("output bucket", "results"),
-    ("Access Denied", "denied"),
-    ("AccessDenied", "denied"),
-    ("not authorized", "denied"),
-    ("nsufficient permissions", "denied"),
-    ("ncorrect number of parameters", "parameters"),
-    ("number of parameters", "parameters"),
-)
-"""What Athena says of a statement → the key of FAULTS."""
 
-
-class Athena(BaseDialect):
+class Athena(Dialect):
     """Amazon Athena."""
 
     name = "athena"

@@ -1,4 +1,4 @@
-"""Amazon Athena's errors as ours."""
+"""Athena's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 
@@ -63,3 +63,25 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
 }
 """The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""
+
+TELLTALES = (
+    ("on resource: arn:aws:iam", "role"),
+    ("sts:AssumeRole", "role"),
+    ("athena:GetWorkGroup", "no grant on workgroup"),
+    ("WorkGroup", "workgroup"),
+    ("workgroup", "workgroup"),
+    ("atalog", "catalog"),
+)
+"""What AWS says of a login → the key of FAULTS. Statements are not searched: they could say anything."""
+STATEMENTS = (
+    ("writing to S3", "results"),
+    ("output location", "results"),
+    ("output bucket", "results"),
+    ("Access Denied", "denied"),
+    ("AccessDenied", "denied"),
+    ("not authorized", "denied"),
+    ("nsufficient permissions", "denied"),
+    ("ncorrect number of parameters", "parameters"),
+    ("number of parameters", "parameters"),
+)
+"""What Athena says of a statement → the key of FAULTS."""

@@ -1,4 +1,4 @@
-"""What a Google BigQuery connection needs."""
+"""What a BigQuery connection needs."""
 
 from __future__ import annotations
 

@@ -7,31 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.bigquery.config import FEDERATION, SERVICE_ACCOUNT, Config, decoded, endpoint
-from moorings.dialects.bigquery.faults import FAULTS
+from moorings.dialects.bigquery.faults import FAULTS, TELLTALES
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 
-TELLTALES = (
-    ("bigquery.jobs.create permission", "no job"),
-    ("Not found: Project", "no project"),
-    ("has not enabled BigQuery", "no project"),
-    ("Cannot parse  as CloudRegion", "no region"),
-    ("Invalid value for location", "no region"),
-    ("is not supported for use in location", "no region"),
-    ("timed out", "timed out job"),
-    ("query parameter", "parameters"),
-    ("prepared statement parameters", "parameters"),
-    ("Parameter argument/count mismatch", "parameters"),
-)
-"""What BigQuery says → the key of FAULTS that is more exact than its reason."""
 
-
-class BigQuery(BaseDialect):
+class BigQuery(Dialect):
     """Google BigQuery."""
 
     name = "bigquery"

@@ -1,4 +1,4 @@
-"""Google BigQuery's errors as ours."""
+"""BigQuery's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 
@@ -54,3 +54,17 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 """BigQuery's reason of an error, or a word of TELLTALES or of `failure`.
 
 Source of the reasons: https://cloud.google.com/bigquery/docs/error-messages."""
+
+TELLTALES = (
+    ("bigquery.jobs.create permission", "no job"),
+    ("Not found: Project", "no project"),
+    ("has not enabled BigQuery", "no project"),
+    ("Cannot parse  as CloudRegion", "no region"),
+    ("Invalid value for location", "no region"),
+    ("is not supported for use in location", "no region"),
+    ("timed out", "timed out job"),
+    ("query parameter", "parameters"),
+    ("prepared statement parameters", "parameters"),
+    ("Parameter argument/count mismatch", "parameters"),
+)
+"""What BigQuery says → the key of FAULTS that is more exact than its reason."""

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.clickhouse.config import Config
 from moorings.dialects.clickhouse.faults import FAULTS
 from moorings.dialects.config.tls import failure
@@ -22,7 +21,7 @@ OWN_WORDS = re.compile(
 """The shape of ClickHouse's own errors, behind what the driver writes when the header with the code is there."""
 
 
-class ClickHouse(BaseDialect):
+class ClickHouse(Dialect):
     """ClickHouse."""
 
     name = "clickhouse"

@@ -1,4 +1,4 @@
-"""ClickHouse's errors as ours."""
+"""ClickHouse's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 

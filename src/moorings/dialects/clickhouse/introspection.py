@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from moorings.dialects.clickhouse.sql import literal
+from moorings.dialects.clickhouse.statements import literal
 from moorings.dialects.clickhouse.types import arrow_type, nullable
 from moorings.dialects.introspection import Assembly, Column, Scope, Table
 

@@ -24,7 +24,7 @@ from moorings.dialects.arrow.columns import plain, plain_schema
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.clickhouse import introspection
 from moorings.dialects.clickhouse.body import Body
-from moorings.dialects.clickhouse.sql import TOKEN, literal, named, require_query
+from moorings.dialects.clickhouse.statements import TOKEN, literal, named, require_query
 from moorings.dialects.clickhouse.types import arrow_type, convert, is_clear
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.tls import tls_context

@@ -1,4 +1,4 @@
-"""What a Databricks SQL connection needs."""
+"""What a Databricks connection needs."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.databricks.config import MACHINE, USER, Config
 from moorings.dialects.databricks.faults import FAULTS, error_class, fault_key
 from moorings.dialects.dbt import DbtPlace, DbtSecret
@@ -19,7 +18,7 @@ NEEDS_SIGN_IN = (
 )
 
 
-class Databricks(BaseDialect):
+class Databricks(Dialect):
     """Databricks SQL."""
 
     name = "databricks"

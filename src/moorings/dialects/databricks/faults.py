@@ -1,4 +1,4 @@
-"""What Databricks and its driver say when something goes wrong, in our words."""
+"""The errors of Databricks and its driver as ours, and the fields to blame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Databricks Lakebase connection needs."""
+"""What a Lakebase connection needs."""
 
 from __future__ import annotations
 

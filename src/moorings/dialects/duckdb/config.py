@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.needs import Login, Need, always
-
-if TYPE_CHECKING:
-    pass
 
 
 class Config(ConnectionConfig, frozen=True):

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace
 from moorings.dialects.duckdb.config import Config
-from moorings.dialects.duckdb.faults import FAULTS
-from moorings.dialects.duckdb.session import MEMORY, DuckSession, file_session, limited
-
-if TYPE_CHECKING:
-    pass
-
-TELLTALES = (
-    ("Could not set lock on file", "file lock"),
-    ("with a different configuration", "other configuration"),
-    ("not a valid DuckDB database file", "no DuckDB file"),
-    ("Trying to read a database file with version", "no DuckDB file"),
-    ("motherduck.duckdb_extension", "no extension"),
-    ("Jwt", "token"),
-    ("token", "token"),
-    ("no database/share named", "no MotherDuck database"),
-    ("read-only mode", "read-only"),
-    ("configuration has been locked", "locked configuration"),
-    ("Parameter argument/count mismatch", "parameters"),
-    ("Parameter/argument count mismatch", "parameters"),
-    ("Python integer too large", "parameters"),
-    ("Values were not provided for the following", "parameters"),
-)
-"""What DuckDB says → the key of FAULTS that is more exact than the kind of error, which its text begins with."""
+from moorings.dialects.duckdb.faults import FAULTS, TELLTALES
 
 
-class DuckDB(BaseDialect):
+class DuckDB(Dialect):
     """DuckDB."""
 
     name = "duckdb"
@@ -56,12 +34,12 @@ class DuckDB(BaseDialect):
         kind = re.match(r"([A-Za-z ]+?) Error:", text)
         return kind[1] if kind else None
 
-    def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
+    def dbt_output(self, config: ConnectionConfig, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-duckdb; the path is the connection's, below the folder of DuckDB files. A file is one database."""
         return {"type": "duckdb", "path": config.database, "schema": place.schema}
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: ConnectionConfig, surroundings: Surroundings) -> Session:
         """Open the file, or memory."""
-        if config.database == MEMORY:
-            return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
-        return file_session(config, surroundings)
+        from moorings.dialects.duckdb.session import local_session
+
+        return local_session(config, surroundings)

@@ -1,14 +1,10 @@
-"""DuckDB's errors as ours."""
+"""DuckDB's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from moorings import errors
-
-if TYPE_CHECKING:
-    pass
 
 OUT_OF_REACH = errors.StatementForbidden(
     message="Files, extensions and settings are out of reach of statements here. Leave them out."
@@ -51,3 +47,22 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "Connection": errors.UnknownFault(),
     "IO": errors.UnknownFault(),
 }
+"""The kind of error that a text of DuckDB begins with, or a word of TELLTALES."""
+
+TELLTALES = (
+    ("Could not set lock on file", "file lock"),
+    ("with a different configuration", "other configuration"),
+    ("not a valid DuckDB database file", "no DuckDB file"),
+    ("Trying to read a database file with version", "no DuckDB file"),
+    ("motherduck.duckdb_extension", "no extension"),
+    ("Jwt", "token"),
+    ("token", "token"),
+    ("no database/share named", "no MotherDuck database"),
+    ("read-only mode", "read-only"),
+    ("configuration has been locked", "locked configuration"),
+    ("Parameter argument/count mismatch", "parameters"),
+    ("Parameter/argument count mismatch", "parameters"),
+    ("Python integer too large", "parameters"),
+    ("Values were not provided for the following", "parameters"),
+)
+"""What DuckDB says → the key of FAULTS that is more exact than the kind of error, which its text begins with."""

@@ -1,4 +1,4 @@
-"""Sessions with DuckDB."""
+"""Sessions with DuckDB. Imports the driver: only `connect` imports this."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
+import pyarrow as pa
 
 from moorings import errors
 from moorings.dialects.base import Session, Statement, Surroundings
@@ -17,11 +20,14 @@ from moorings.dialects.duckdb import introspection
 from moorings.dialects.duckdb.statements import check_attached, check_files
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
-
 MEMORY = ":memory:"
+
+
+def local_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
+    """Open memory, or a local file; raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden."""
+    if config.database == MEMORY:
+        return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
+    return file_session(config, surroundings)
 
 
 def file_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
@@ -75,8 +81,6 @@ class DuckSession(Session):
     def __init__(
         self, database: str, options: Mapping[str, str], config: ConnectionConfig, *, harden: bool = True
     ) -> None:
-        import duckdb
-
         self._database = database
         self._hardened = harden
         self._schema = config.default_schema

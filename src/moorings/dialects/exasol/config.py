@@ -1,4 +1,4 @@
-"""What a Exasol connection needs."""
+"""What an Exasol connection needs."""
 
 from __future__ import annotations
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.exasol.config import Config
@@ -21,7 +20,7 @@ BY_KIND = {
 }
 
 
-class Exasol(BaseDialect):
+class Exasol(Dialect):
     """Exasol."""
 
     name = "exasol"

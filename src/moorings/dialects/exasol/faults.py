@@ -1,4 +1,4 @@
-"""Exasol's errors as ours."""
+"""Exasol's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 

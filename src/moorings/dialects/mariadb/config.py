@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from moorings.dialects.mysql import config as mysql_config
+from moorings.dialects.mysql.config import FamilyConfig
 
 
-class Config(mysql_config.FamilyConfig, frozen=True):
+class Config(FamilyConfig, frozen=True):
     """What a MariaDB connection needs."""
 
     dialect: Literal["mariadb"] = "mariadb"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from moorings.dialects.mariadb.config import Config
-from moorings.dialects.mysql import dialect as mysql_dialect
+from moorings.dialects.mysql.dialect import MySQL
 
 
-class MariaDB(mysql_dialect.MySQL):
+class MariaDB(MySQL):
     """MariaDB."""
 
     name = "mariadb"

@@ -1,4 +1,4 @@
-"""What a Microsoft SQL Server and Azure SQL connection needs."""
+"""What a SQL Server connection needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from moorings.dialects.ssl_modes import mode_in_force
 
 SQL_LOGIN = "mssql-sql-authentication"
 ENTRA_PASSWORD, ENTRA_PRINCIPAL = "mssql-active-directory-password", "mssql-active-directory-service-principal"
+ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDirectoryServicePrincipal"}
+"""authenticationType → the driver's word for a login by Entra ID."""
 
 
 class Config(ConnectionConfig, frozen=True):

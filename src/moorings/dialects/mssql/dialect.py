@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
-from moorings.dialects.mssql.config import SQL_LOGIN, Config
+from moorings.dialects.mssql.config import ENTRA, ENTRA_PRINCIPAL, SQL_LOGIN, Config
 from moorings.dialects.mssql.faults import FAULTS, STATES, TELLTALES
-from moorings.dialects.mssql.statements import ENTRA
 
 
-class MSSQL(BaseDialect):
+class MSSQL(Dialect):
     """Microsoft SQL Server."""
 
     name = "mssql"
@@ -47,7 +45,7 @@ class MSSQL(BaseDialect):
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-sqlserver."""
         kind = config.authentication_type or SQL_LOGIN
-        principal = kind == "mssql-active-directory-service-principal"
+        principal = kind == ENTRA_PRINCIPAL
         return {
             "type": "sqlserver",
             "driver": "ODBC Driver 18 for SQL Server",
@@ -65,5 +63,5 @@ class MSSQL(BaseDialect):
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""
         with importing("mssql"):
-            from moorings.dialects.mssql import session as mssql_session
-        return mssql_session.connect(config, surroundings)
+            from moorings.dialects.mssql.session import connect
+        return connect(config, surroundings)

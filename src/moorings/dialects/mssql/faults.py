@@ -1,4 +1,4 @@
-"""What SQL Server and its driver say, as our errors."""
+"""The errors of SQL Server and its driver as ours, and the fields to blame."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from moorings.dialects.arrow.columns import narrow, narrow_schema, rows_batch
 from moorings.dialects.base import Session, Statement, Surroundings
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.mssql import introspection
-from moorings.dialects.mssql.batch import check_marks, check_reads, check_some
 from moorings.dialects.mssql.config import Config
 from moorings.dialects.mssql.faults import CLOSED
-from moorings.dialects.mssql.statements import is_azure, parameters
+from moorings.dialects.mssql.login import is_azure, parameters
+from moorings.dialects.mssql.statements import check_marks, check_reads, check_some
 from moorings.dialects.network import dialing
 
 ANYONES = "master"

@@ -1,41 +1,85 @@
-"""Microsoft SQL Server and Azure SQL's statements, checked before they run."""
+"""Which words a batch of T-SQL has outside of quotes and comments, and whether all it does is read.
+
+SQL Server has no read-only sessions. A transaction that is always rolled back undoes what a statement wrote, unless the
+batch ends that transaction first. COMMIT, ROLLBACK and EXECUTE are reserved words: bare, they can be nothing else; and
+a procedure can do without EXECUTE only where it is a batch's first word. So these words say what a batch may do.
+
+Source:
+https://learn.microsoft.com/en-us/sql/t-sql/language-elements/reserved-keywords-transact-sql.
+"""
 
 from __future__ import annotations
 
-from moorings.dialects.mssql.config import ENTRA_PASSWORD, ENTRA_PRINCIPAL, SQL_LOGIN, Config
+import re
+from collections.abc import Iterator
 
-ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDirectoryServicePrincipal"}
-"""authenticationType → the driver's word for a login by Entra ID."""
+from moorings import errors
 
-
-AZURE = (
-    ".windows.net",
-    ".usgovcloudapi.net",
-    ".chinacloudapi.cn",
-    ".azuresynapse.net",
-    ".fabric.microsoft.com",
+QUOTED = r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|\[(?:[^\]]|\]\])*\]?"
+LINE_COMMENT = r"--[^\r\n\v\f\x85\u2028\u2029]*"
+ESCAPE = r"\{\s*(?:d|t|ts|fn|oj|guid)\b"
+"""What ODBC writes for literals, functions and joins. Any other brace may begin its call of a procedure."""
+TOKENS = re.compile(
+    rf"(?P<skipped>{QUOTED}|{LINE_COMMENT}|{ESCAPE})|(?P<comment>/\*|\*/)|(?P<word>[\w@#$.]+|\{{|\?)", re.IGNORECASE
 )
-"""Zones of Microsoft's own, whose gateways want to hear in the login which server is meant, by its name."""
+
+BOUNDS = re.compile(r"(?P<comment>/\*|\*/)")
+FIRST_WORDS = frozenset({"SELECT", "WITH", "DECLARE", "SET", "IF", "WHILE", "PRINT", "WAITFOR"})
+"""What a batch that reads may begin with; any other first word writes, or may be the name of a procedure."""
+NO_READ = errors.StatementRefused(
+    message=f"Begin with one of {', '.join(sorted(FIRST_WORDS))}: a connection that only reads calls no procedure."
+)
+
+LEAVES = ("COMMIT", "ROLLBACK", "SAVE", "EXEC", "EXECUTE", "USE", "REVERT", "SETUSER", "{")
+WRITES = (
+    *("INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "DENY", "INTO"),
+    *("BULK", "BACKUP", "RESTORE", "DBCC", "KILL", "SHUTDOWN", "RECONFIGURE", "WRITETEXT", "UPDATETEXT"),
+)
+ELSEWHERE = ("OPENROWSET", "OPENQUERY", "OPENDATASOURCE")
+"""What runs statements on other servers, beyond any transaction of ours."""
+FORBIDDEN = frozenset((*LEAVES, *WRITES, *ELSEWHERE))
+SEQUENCE = "NEXT VALUE FOR"
+"""Takes a number for good, whatever becomes of the transaction."""
+NUMERIC = "0123456789.$"
+
+NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.")
 
 
-def is_azure(host: str) -> bool:
-    """Whether a host name belongs to Azure, where nobody but Microsoft says which addresses it has."""
-    return host.lower().endswith(AZURE)
+def words(batch: str) -> Iterator[str]:
+    """The words, marks and braces that may begin a call, outside of quotes and comments (which nest); in upper case."""
+    depth, place = 0, 0
+    while found := (BOUNDS if depth else TOKENS).search(batch, place):  # a quote in a comment opens nothing
+        place = found.end()
+        if found["comment"]:
+            depth = depth + 1 if found["comment"] == "/*" else max(0, depth - 1)
+        elif not found["skipped"]:
+            yield found[0].upper()
 
 
-def parameters(config: Config, database: str | None, address: str | None = None) -> dict[str, str]:
-    """What the driver needs to log in, by its keywords; it quotes them itself. Without an address it dials the name."""
-    given = {
-        "Server": f"tcp:{address or config.host},{config.port}",
-        "HostnameInCertificate": config.host if address else None,
-        "Database": database,
-        "UID": config.username,
-        "PWD": config.secrets().get("password", ""),
-        "Authentication": ENTRA.get(config.authentication_type or SQL_LOGIN),
-        "Encrypt": "yes" if config.encrypts else "no",
-        "TrustServerCertificate": "yes" if config.trusts else "no",
-        "ApplicationIntent": "ReadOnly" if config.read_only else "ReadWrite",
-        "ConnectRetryCount": "0",  # a session that broke is the pool's to replace, not the driver's to hide
-        "MultiSubnetFailover": "no",
-    }
-    return {keyword: value for keyword, value in given.items() if value}
+def check_reads(batch: str) -> None:
+    """Raise ReadOnly or StatementRefused unless the batch only reads, and stays in its transaction."""
+    found = list(words(batch))
+    if not found:
+        raise NO_STATEMENT
+    if any(map(_forbidden, found)) or SEQUENCE in " ".join(found):
+        raise errors.ReadOnly
+    if found[0] not in FIRST_WORDS:
+        raise NO_READ
+
+
+def check_some(batch: str) -> None:
+    """Raise StatementRefused where there is nothing to run."""
+    if next(words(batch), None) is None:
+        raise NO_STATEMENT
+
+
+def check_marks(batch: str, given: int) -> None:
+    """Raise ParametersRefused unless a batch has as many question marks as values were given."""
+    wanted = sum(word == "?" for word in words(batch))
+    if wanted != given:
+        raise errors.ParametersRefused(message=f"The statement takes {wanted} parameters, and {given} were given.")
+
+
+def _forbidden(word: str) -> bool:
+    """A word that follows a number may stand against it: `SELECT 1COMMIT` is two statements."""
+    return word in FORBIDDEN or (word[0] in NUMERIC and any(each in word for each in FORBIDDEN))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.mysql.config import Config, FamilyConfig
 from moorings.dialects.mysql.faults import FAULTS
@@ -11,7 +10,7 @@ from moorings.dialects.mysql.faults import FAULTS
 CLIENT_ERRORS = range(2000, 3000)
 
 
-class MySQL(BaseDialect):
+class MySQL(Dialect):
     """MySQL."""
 
     name = "mysql"

@@ -1,4 +1,4 @@
-"""MySQL's errors as ours."""
+"""MySQL's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 

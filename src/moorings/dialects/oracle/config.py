@@ -1,4 +1,4 @@
-"""What a Oracle Database connection needs."""
+"""What an Oracle connection needs."""
 
 from __future__ import annotations
 

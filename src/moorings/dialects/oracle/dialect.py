@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.oracle.config import Config
 from moorings.dialects.oracle.faults import FAULTS
 
 
-class Oracle(BaseDialect):
+class Oracle(Dialect):
     """Oracle Database."""
 
     name = "oracle"

@@ -1,4 +1,4 @@
-"""Oracle Database's errors as ours."""
+"""Oracle's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 

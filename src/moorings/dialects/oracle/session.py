@@ -22,7 +22,8 @@ from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.network import dialing
 from moorings.dialects.oracle import introspection
 from moorings.dialects.oracle.config import Config
-from moorings.dialects.oracle.statements import check_reads, first_word, parameters
+from moorings.dialects.oracle.login import parameters
+from moorings.dialects.oracle.read_only import check_reads, first_word
 
 T = TypeVar("T")
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import TlsConfig, failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.config import Config
@@ -18,7 +17,7 @@ FAILED = "connection failed"
 """How psycopg begins what keeps it from logging in."""
 
 
-class Postgres(BaseDialect):
+class Postgres(Dialect):
     """PostgreSQL."""
 
     name = "postgres"

@@ -1,4 +1,4 @@
-"""What libpq and PostgreSQL say → our errors, for every dialect that speaks PostgreSQL's protocol."""
+"""The errors of PostgreSQL and libpq as ours, and the fields to blame. For every dialect that speaks the protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Amazon Redshift connection needs."""
+"""What a Redshift connection needs."""
 
 from __future__ import annotations
 

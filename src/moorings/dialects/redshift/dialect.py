@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
-from moorings.dialects.postgres import faults as postgres_faults
+from moorings.dialects.postgres.faults import key_of
 from moorings.dialects.redshift.config import Config
 from moorings.dialects.redshift.faults import FAULTS, told
 
@@ -17,7 +16,7 @@ REFUSED_PARAMETERS = ("Array", "NotSupported", "DataError")
 """How the names of the driver's exceptions begin that it raises for parameters, before it sends them."""
 
 
-class Redshift(BaseDialect):
+class Redshift(Dialect):
     """Amazon Redshift."""
 
     name = "redshift"
@@ -31,7 +30,7 @@ class Redshift(BaseDialect):
     def fault_key(self, error: BaseException) -> str | None:
         """The SQLSTATE, its class, what the text tells, or a word for what went wrong on this side."""
         if said := told(error):
-            return postgres_faults.key_of(said.get("M", ""), said.get("C"))
+            return key_of(said.get("M", ""), said.get("C"))
         if type(error).__name__.startswith(REFUSED_PARAMETERS) or "are supported in the query" in str(error):
             return "parameters"
         if "query was empty" in str(error):

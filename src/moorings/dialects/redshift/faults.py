@@ -1,4 +1,4 @@
-"""Amazon Redshift's errors as ours."""
+"""Redshift's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from moorings import errors
-from moorings.dialects.postgres import faults
+from moorings.dialects.postgres import faults as postgres
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
-    **faults.FAULTS,
+    **postgres.FAULTS,
     "no entry": errors.LoginRefused(
         "username", "host", message="Redshift lets this user not in from here, or not without TLS. Ask for the rule."
     ),

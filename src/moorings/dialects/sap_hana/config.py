@@ -1,4 +1,4 @@
-"""What a SAP HANA and SAP HANA Cloud connection needs."""
+"""What a SAP HANA connection needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAP HANA and SAP HANA Cloud's errors as ours."""
+"""SAP HANA's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 from moorings import errors
 from moorings.dialects.config.tls import NETWORK_FAULTS
-from moorings.dialects.sap_hana.tenant import HUNG_UP
+
+HUNG_UP = errors.TlsRefused(
+    "ssl_mode",
+    "host",
+    message="The server hung up before the login. Check whether it wants TLS (sslMode), and whether it lets this"
+    " machine's address in, as SAP HANA Cloud asks.",
+)
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **NETWORK_FAULTS,
@@ -42,3 +48,27 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "lost": errors.SessionLost(),
 }
 """HANA's error number, or a word for what went wrong on this side."""
+
+TELLTALES = (
+    ("[89001]", "unresolved"),
+    ("does not match names in certificate", "certificate name"),
+    ("[300015]", "certificate"),
+    ("Connection refused", "refused"),
+    ("timeout expired", "timeout"),
+    ("no reachable host left", "no database"),
+    ("SSL", "no tls"),
+    ("recv' failed", "hung up"),
+    ("closed by peer", "hung up"),
+)
+"""What the driver says when it cannot connect → the key of FAULTS."""
+
+BY_NUMBER = {
+    0: "parameters",
+    -10427: "parameters",
+    -10601: "empty",
+    -10108: "lost",
+    -10807: "lost",
+    -10821: "lost",
+    18: "lost",
+}
+"""The driver's own numbers, and HANA's for a shutdown → the key of FAULTS."""

@@ -16,6 +16,7 @@ from moorings import errors
 from moorings.dialects.base import Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.network import dialing, https
+from moorings.dialects.sap_hana.faults import HUNG_UP
 from moorings.dialects.ssl_modes import mode_in_force, verifies
 
 GREETING = b"\xff\xff\xff\xff\x04\x00\x14\x04\x00\x01\x00\x01\x01\x01"
@@ -28,12 +29,6 @@ NAME, HOST, PORT, CONNECTED = 1, 2, 3, 4
 INTEGER, BOOLEAN, TEXT = 3, 28, 29
 """Types of options."""
 FIELDS = ("host", "port")
-HUNG_UP = errors.TlsRefused(
-    "ssl_mode",
-    "host",
-    message="The server hung up before the login. Check whether it wants TLS (sslMode), and whether it lets this"
-    " machine's address in, as SAP HANA Cloud asks.",
-)
 
 
 def locate(config: ConnectionConfig, surroundings: Surroundings, database: str) -> tuple[str, int]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 from moorings.dialects.snowflake.config import TLS_PORT, Config, uses_client_credentials
@@ -18,7 +17,7 @@ LAST_OF_DRIVER = 99
 """Numbers of errors up to here are the driver's own."""
 
 
-class Snowflake(BaseDialect):
+class Snowflake(Dialect):
     """Snowflake."""
 
     name = "snowflake"

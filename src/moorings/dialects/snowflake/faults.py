@@ -1,4 +1,4 @@
-"""What Snowflake and its driver say when something goes wrong, in our words."""
+"""The errors of Snowflake and its driver as ours, and the fields to blame."""
 
 from __future__ import annotations
 

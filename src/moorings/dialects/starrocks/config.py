@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from moorings.dialects.config.fields import Port
-from moorings.dialects.mysql import config as mysql_config
+from moorings.dialects.mysql.config import FamilyConfig
 
 
-class Config(mysql_config.FamilyConfig, frozen=True):
+class Config(FamilyConfig, frozen=True):
     """What a StarRocks connection needs, and how it uses TLS."""
 
     dialect: Literal["starrocks"] = "starrocks"

@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings import errors
 from moorings.dialects.base import Abilities, Session, Surroundings, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
-from moorings.dialects.mysql import dialect as mysql_dialect
-from moorings.dialects.mysql import faults as mysql_faults
+from moorings.dialects.mysql.dialect import MySQL
 from moorings.dialects.starrocks.config import Config
-
-TELLTALES = (
-    ("Unknown catalog", "catalog"),
-    ("Access denied; you need", "5203"),
-    ("reached its timeout", "3024"),
-    ("exceeded time limit", "3024"),
-    ("ancelled by user", "1317"),
-    ("Query cancelled", "1317"),
-)
-"""What StarRocks says under numbers that it shares among many things → the key of FAULTS."""
+from moorings.dialects.starrocks.faults import FAULTS, TELLTALES
 
 
-class StarRocks(mysql_dialect.MySQL):
+class StarRocks(MySQL):
     """StarRocks."""
 
     name = "starrocks"
@@ -31,11 +20,7 @@ class StarRocks(mysql_dialect.MySQL):
     extra = "starrocks"
     abilities = Abilities(connects=True, several_catalogs=True)
     Config = Config
-    FAULTS: Mapping[str, errors.WarehouseError] = {
-        **mysql_faults.FAULTS,
-        "5203": errors.StatementForbidden(),
-        "catalog": errors.DatabaseNotFound("database", message="The catalog does not exist there. Check its name."),
-    }
+    FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
         """The server's number, or what its text tells."""

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
-from moorings.dialects.base import Dialect as BaseDialect
+from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
@@ -19,7 +18,7 @@ MALFORMED = frozenset({"JSONDecodeError", "TrinoConnectionError", "KeyError", "T
 """What the driver raises for an answer that does not have the shape of Trino's."""
 
 
-class Trino(BaseDialect):
+class Trino(Dialect):
     """Trino."""
 
     name = "trino"

@@ -1,4 +1,4 @@
-"""Trino's errors as ours."""
+"""Trino's errors as ours, and the fields to blame."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 from trino.exceptions import TrinoQueryError
 
 from moorings.dialects.introspection import Assembly, Column, Scope, Table
-from moorings.dialects.trino.sql import identifier, text
+from moorings.dialects.trino.statements import identifier, text
 from moorings.dialects.trino.types import arrow_type
 
 TABLES = """

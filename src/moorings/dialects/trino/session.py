@@ -22,7 +22,7 @@ from moorings.dialects.config.tls import tls_context
 from moorings.dialects.introspection import Scope, Table
 from moorings.dialects.read_only import require_query
 from moorings.dialects.trino import introspection
-from moorings.dialects.trino.sql import executed, identifier
+from moorings.dialects.trino.statements import executed, identifier
 from moorings.dialects.trino.types import arrow_type, column
 from moorings.dialects.trino.wire import Wire
 

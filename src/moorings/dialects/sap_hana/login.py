@@ -1,0 +1,51 @@
+"""What the driver needs to log in to SAP HANA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moorings.dialects.base import Surroundings
+from moorings.dialects.config.hosts import in_url
+from moorings.dialects.sap_hana.config import Config
+from moorings.dialects.sap_hana.tenant import locate
+from moorings.dialects.ssl_modes import may_send_password, mode_in_force, verifies
+
+SLACK_SECONDS = 60
+"""How long the server may be silent beyond the time limit of statements before the network counts as dead."""
+CHALLENGES = "pbkdf2,password"
+"""The methods by which a server does not learn the password; by LDAP it is sent under a key that the server names."""
+
+
+def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    """What the driver needs to log in, as its properties; times are in milliseconds."""
+    mode, authorities = mode_in_force(config), config.ssl_root_cert or surroundings.network.ca_bundle
+    milliseconds = int(surroundings.connect_timeout_seconds * 1000)
+    values: dict[str, Any] = {
+        "user": config.username,
+        "password": config.secrets().get("password", ""),
+        "authenticationMethods": None if may_send_password(config, mode) else CHALLENGES,
+        "encrypt": mode != "disable",
+        "sslValidateCertificate": verifies(mode),
+        "sslTrustStore": authorities if verifies(mode) else None,
+        "sslUseDefaultTrustStore": authorities is None,
+        "connectTimeout": milliseconds,
+        "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,
+        "reconnect": False,  # a session that comes back silently has lost its settings
+        "distribution": "OFF",  # else answers name further servers, and the driver dials them by itself
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def place(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+    """Where the driver finds the database: at checked addresses, and by which name it knows the server."""
+    host, port = config.host or "", config.port or 0
+    if config.database:
+        host, port = locate(config, surroundings, config.database)
+    addresses = [in_url(address) for address in surroundings.network.addresses(host, port, "host", "port")]
+    several = ",".join(f"{address}:{port}" for address in addresses)
+    return {
+        "address": several if addresses[1:] else addresses[0],
+        "port": port,
+        "sslHostNameInCertificate": "*" if mode_in_force(config) == "verify-ca" else host,
+        "sslSNIHostname": host,
+    }

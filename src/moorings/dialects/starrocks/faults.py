@@ -1,0 +1,25 @@
+"""StarRocks' errors as ours: MySQL's, and those that only their text tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moorings import errors
+from moorings.dialects.mysql import faults as mysql
+
+FAULTS: Mapping[str, errors.WarehouseError] = {
+    **mysql.FAULTS,
+    "5203": errors.StatementForbidden(),
+    "catalog": errors.DatabaseNotFound("database", message="The catalog does not exist there. Check its name."),
+}
+"""The server's error number, or a word of TELLTALES."""
+
+TELLTALES = (
+    ("Unknown catalog", "catalog"),
+    ("Access denied; you need", "5203"),
+    ("reached its timeout", "3024"),
+    ("exceeded time limit", "3024"),
+    ("ancelled by user", "1317"),
+    ("Query cancelled", "1317"),
+)
+"""What StarRocks says under numbers that it shares among many things → the key of FAULTS."""
