@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from moorings import migrations
+from moorings.cli import upgrade
 from moorings.db import Database
 from moorings.secrets import Keyset
 from moorings.settings import Settings
@@ -77,6 +78,12 @@ class Earlier:
         return looked.returncode, looked.stdout.splitlines()
 
 
+@pytest.fixture(autouse=True)
+def _no_variables_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (*upgrade.PROXIES, *upgrade.AUTHORITIES):
+        monkeypatch.delenv(variable, raising=False)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def earlier(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Earlier:
     monkeypatch.setattr(migrations, "HEAD", EARLIER)
@@ -99,7 +106,7 @@ class TestUpgrade:
         code, (line,) = earlier.doctor()
         assert code == 1
         assert line.startswith(f'CHANGE  connection {connection_id} "old": host: Only ') or "IPv4" in line
-        assert line.endswith(f"Send host anew with PATCH /api/v1/connections/{connection_id}.")
+        assert line.endswith(f"Send host and the connection's secrets with PATCH /api/v1/connections/{connection_id}.")
 
     @pytest.mark.parametrize(
         ("host", "settings", "says"),
@@ -143,6 +150,24 @@ class TestUpgrade:
         assert lines[0].startswith(f"CHANGE  file {earlier.settings.keyset_path}: ")
         assert lines[1].startswith("CHANGE  setting MOORINGS_BOOTSTRAP_TOKEN: ")
         assert "x" * 20 not in lines[1]
+
+    def test_a_proxy_and_an_authority_of_the_shell_are_notes(self, earlier: Earlier, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("https_proxy", "http://u:s3cret@proxy:3128")
+        monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/corporate.pem")
+        code, (proxy, authority, ok) = earlier.doctor()
+        assert (code, ok[:2]) == (0, "ok")
+        assert (proxy[:8], "set MOORINGS_HTTPS_PROXY" in proxy, "s3cret" in proxy) == ("note    ", True, False)
+        assert ("SSL_CERT_FILE" in authority, "set MOORINGS_CA_BUNDLE" in authority) == (True, True)
+        code, lines = earlier.doctor(HTTPS_PROXY="http://proxy:3128", CA_BUNDLE=__file__)
+        assert (code, len(lines)) == (0, 1), lines
+
+    def test_a_role_of_athena_without_a_key(self, earlier: Earlier):
+        role = {"region": "eu-west-1", "aws_role_arn": "arn:aws:iam::123456789012:role/x"}
+        connection_id = earlier.connection("role", "athena", **role, authentication_type="aws-cross-account-role")
+        earlier.connection("key", "athena", "secret", **role, username="AKIA")
+        code, (line,) = earlier.doctor()
+        assert (code, connection_id in line, "Set MOORINGS_AWS_ACCESS_KEY_ID" in line) == (1, True, True), line
+        assert earlier.doctor(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="s")[0] == 0
 
     def test_a_profile_of_dbt_with_secrets(self, earlier: Earlier):
         connection_id = earlier.connection("dbt", **GOOD)

@@ -34,12 +34,15 @@ from moorings.engine import egress
 from moorings.errors import EgressRefused, HostNotFound, MooringsError, OperatorError
 from moorings.secrets import Keyset, Sealed
 from moorings.settings import Settings
+from moorings.settings.environment import environment
 
 RESOLVE_SECONDS = 10.0
 """How long all host names together may take to resolve."""
 RESOLVERS = 16
 TLS_REVISION = "0010"
 """The migration that writes an sslMode into connections without one."""
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def examine_upgrade() -> bool:
     findings = [*_of_installation(settings), *(_of_connections(settings, found) if found else ())]
     for finding in findings:
         typer.echo(f"CHANGE  {finding.subject}: {finding.refused} {finding.remedy}")
+    for note in _of_environment(settings):
+        typer.echo(f"note    {note}")
     if found and found.unread:
         typer.echo(f"note    secrets were not looked at: {found.unread}")
     if not findings:
@@ -165,6 +170,18 @@ def _of_installation(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _of_environment(settings: Settings) -> Iterator[str]:
+    """Variables of the shell that earlier versions used, and the setting that takes their place."""
+    present = environment()
+    for names, setting, value in (
+        (PROXIES, "MOORINGS_HTTPS_PROXY", settings.https_proxy),
+        (AUTHORITIES, "MOORINGS_CA_BUNDLE", settings.ca_bundle),
+    ):
+        found = ", ".join(name for name in names if present.get(name))
+        if found and value is None:
+            yield f"{found}: the service no longer uses this. If connections need it, set {setting}."
+
+
 # ---- connections ------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +194,8 @@ def _of_connections(settings: Settings, found: Found) -> Iterator[Finding]:
             yield Finding(connection.subject, refusals[connection.id], f"{allowed} the connection's host.")
         yield from _tls(connection, found.revision)
         yield from _credential_source(connection, settings)
+        if found.unread is None:
+            yield from _assumed_role(connection, settings)
         if connection.id in found.dbt and not settings.dbt_secrets:
             yield Finding(
                 connection.subject,
@@ -190,7 +209,7 @@ def _places(connection: Stored) -> Iterator[Finding]:
         yield Finding(
             connection.subject,
             f"{fault.field}: {fault.details['reason']}. No query runs until it is changed.",
-            f"Send {fault.field} anew with PATCH /api/v1/connections/{connection.id}.",
+            f"Send {fault.field} and the connection's secrets with PATCH /api/v1/connections/{connection.id}.",
         )
 
 
@@ -224,6 +243,19 @@ def _credential_source(connection: Stored, settings: Settings) -> Iterator[Findi
                 "MOORINGS_CREDENTIAL_DIRS.",
                 "Add the file's directory to MOORINGS_CREDENTIAL_DIRS.",
             )
+
+
+def _assumed_role(connection: Stored, settings: Settings) -> Iterator[Finding]:
+    """A role of AWS that was assumed with the credentials of the machine."""
+    config = connection.config
+    assumes = getattr(config, "aws_role_arn", None) and getattr(config, "authentication_type", "") != "aws-access-key"
+    own_key = config.username and config.secrets().get("password")
+    if assumes and not own_key and not settings.aws_access_key_id:
+        yield Finding(
+            connection.subject,
+            "It has a role and no access key. Credentials of the machine are not used.",
+            "Set MOORINGS_AWS_ACCESS_KEY_ID and MOORINGS_AWS_SECRET_ACCESS_KEY, or give the connection a key.",
+        )
 
 
 def _source_file(secret: str) -> str | None:

@@ -26,6 +26,8 @@ PORTS = {"postgresql": 5432, "valkey": 6379, "valkeys": 6379, "redis": 6379, "re
 LONGEST_NAME = 63
 """Bytes of a database's name: before version 17, PostgreSQL cuts a longer one off."""
 LOOPBACK_NAMES = {"localhost", "localhost.localdomain"}
+_SPELLS_NUMBERS = re.compile(r"[.*-]*[0-9][0-9.*-]*")
+"""`10.1.2.*` or `10.0.0.1-10.0.0.9`: wildcards stand in names only, so such an entry would match no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Pattern:
             raise ValueError(text)
         with contextlib.suppress(ValueError):
             return cls(text, network=ipaddress.ip_network(host, strict=False), port=port)
-        if not re.fullmatch(r"[A-Za-z0-9_.*-]+", host) or re.fullmatch(r"[0-9.]+", host):
+        if not re.fullmatch(r"[A-Za-z0-9_.*-]+", host) or _SPELLS_NUMBERS.fullmatch(host):
             raise ValueError(text)
         return cls(text, host=host.lower().rstrip("."), port=port)
 
@@ -270,7 +272,7 @@ def _patterns(setting: str, text: str) -> Sequence[Pattern]:
     except ValueError as refused:
         raise OperatorError(
             f"MOORINGS_{setting}: {str(refused)!r} is not a host name, an address or a network. "
-            "Write for example db.example.com, *.example.com:5432 or 10.0.0.0/8."
+            "Write for example db.example.com, *.example.com:5432 or 10.0.0.0/8. Wildcards stand in names only."
         ) from None
 
 

@@ -88,13 +88,13 @@ class TlsRefused(WarehouseError):
 
 
 class TlsNotOffered(WarehouseError):
-    """The server has no TLS. Enable it there, or set sslMode (or MOORINGS_DEFAULT_SSL_MODE) to prefer or disable."""
+    """The server has no TLS. Enable it, or set sslMode (or MOORINGS_DEFAULT_SSL_MODE) to prefer without sslRootCert."""
 
     code, step = "tls_not_offered", "tls"
 
 
 class CertificateRefused(WarehouseError):
-    """The server's certificate cannot be verified. Give the certificate authority that signed it, or check the host."""
+    """The server's certificate cannot be verified. Set sslRootCert to its authority, or check the host."""
 
     code, step = "certificate_refused", "tls"
 

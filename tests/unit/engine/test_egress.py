@@ -66,6 +66,8 @@ LET_BE = [
     ("*.corp", "8.8.8.8", 5432, "db.corp.example"),
     ("*.corp", "8.8.8.8", 5432, "corp"),
     ("[fd12::1]:5433", "fd12::1", 5432, ""),
+    ("10-0-0-5.default.pod.cluster.local", "10.0.0.5", 5432, "10-0-0-5.*"),
+    ("db1*, 3com.com", "10.0.0.5", 5432, "db2"),
 ]
 
 
@@ -82,7 +84,11 @@ def test_a_pattern_denies_nothing_else(pattern: str, address: str, port: int, ho
     assert refusal(rules(egress_deny=pattern), address, port, host) is None
 
 
-@pytest.mark.parametrize("pattern", ["10.0.0.0/33", "a b", "db.corp:0", "db.corp:65536", "http://db", "1.2.3", "[::1"])
+NO_PATTERNS = ["10.0.0.0/33", "a b", "db.corp:0", "db.corp:65536", "http://db", "1.2.3", "[::1"]
+NO_PATTERNS += ["10.1.2.*", "*.10:5432", "192.168.1.0-192.168.1.9", "10.*.*.1", "2001:db8::/32:5432"]
+
+
+@pytest.mark.parametrize("pattern", NO_PATTERNS)
 def test_what_is_no_pattern_is_said_to_the_operator(pattern: str) -> None:
     with pytest.raises(OperatorError, match="MOORINGS_EGRESS_DENY"):
         rules(egress_deny=pattern)
