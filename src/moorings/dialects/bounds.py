@@ -20,6 +20,9 @@ MOST_DEPTH = 500
 """Of parentheses, brackets and braces inside of each other."""
 MOST_TABLES = 200
 """Of one FROM, with its joins."""
+MOST_UNFOLDED = 500
+"""How many parts a WITH may come to when each that is NOT MATERIALIZED is put in the place of its name: DuckDB plans
+1,024 for seconds and 4,096 for minutes. Other parts it computes once."""
 
 TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\r\n]*)
@@ -37,6 +40,7 @@ TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 """The next token, as PostgreSQL and DuckDB have it. Each alternative takes time in proportion to what it matches."""
+UNFOLDS = re.compile(r"\bmaterialized\b", re.IGNORECASE)
 COMMENT = re.compile(r"/\*|\*/")
 ENDS_FROM = frozenset({"WHERE", "SELECT", "GROUP", "ORDER", "HAVING", "UNION", "EXCEPT", "INTERSECT", "SET", "VALUES"})
 
@@ -51,6 +55,8 @@ def check_size(sql: str) -> None:
         _check_depth(sql)
     if sql.count(",") + len(re.findall("join", sql, re.IGNORECASE)) >= MOST_TABLES:
         _check_tables(sql)
+    if len(UNFOLDS.findall(sql)) > 1:
+        _check_unfolded(sql)
 
 
 def _refused(what: str) -> errors.StatementRefused:
@@ -93,6 +99,31 @@ def _check_tables(sql: str) -> None:
             tables[-1] += 1
             if tables[-1] > MOST_TABLES:
                 raise _refused(f"A FROM in the statement has more than {MOST_TABLES} tables")
+
+
+def _check_unfolded(sql: str) -> None:
+    """Weigh the parts of a WITH that are NOT MATERIALIZED: one, and the weights of those that a part names itself."""
+    weights: dict[str, int] = {}
+    open_parts: list[tuple[str, int]] = []  # each with the level of its parentheses
+    level, named, before = 0, "", ["", "", "", ""]
+    for kind, token in tokens(sql):
+        if named and kind != "dot":  # else it is only the table of a column
+            part = open_parts[-1][0]
+            weights[part] += weights[named]
+            if weights[part] > MOST_UNFOLDED:
+                raise _refused(f"The parts of a WITH in the statement unfold to more than {MOST_UNFOLDED}")
+        word = token.strip('"').casefold()
+        named = word if open_parts and word in weights and before[-1] != "." else ""
+        if kind == "open":
+            level += 1
+            if before[1:] == ["as", "not", "materialized"]:
+                open_parts.append((before[0], level))
+                weights[before[0]] = 1
+        elif kind == "close":
+            if open_parts and open_parts[-1][1] == level:
+                open_parts.pop()
+            level -= 1
+        before = [*before[1:], word]
 
 
 def tokens(sql: str) -> Iterator[tuple[str, str]]:

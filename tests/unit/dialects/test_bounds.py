@@ -24,6 +24,9 @@ REFUSED = {
     "tables": "SELECT 1 FROM " + ", ".join(["t"] * 400),
     "joins": "SELECT 1 FROM t" + " join t USING (x)" * 400,
     "a join inside": "SELECT * FROM (SELECT 1 FROM " + ", ".join(["t"] * 400) + ") AS x",
+    "a WITH that doubles": 'WITH "A0" AS NOT MATERIALIZED (SELECT 1 AS x)'
+    + "".join(f", a{n} AS NOT MATERIALIZED (SELECT 1 FROM a{n - 1} p, a{n - 1} q)" for n in range(1, 31))
+    + " SELECT * FROM a30",
     "length": "SELECT 1 -- " + "x" * 1_000_000,
 }
 TAKEN = {
@@ -35,6 +38,16 @@ TAKEN = {
     "unions": " UNION ALL ".join(["SELECT t.a FROM t JOIN u USING (b)"] * 1_000),
     "conditions": "SELECT 1 FROM t WHERE " + " AND ".join(["t.a = 1.5"] * 5_000),
     "cases": "SELECT CASE " + "WHEN a.b = 1 THEN (2) " * 5_000 + "END FROM a",
+    "a WITH that doubles, each part computed once": "WITH a0 AS (SELECT 1 AS x)"
+    + "".join(f", a{n} AS (SELECT p.x FROM a{n - 1} AS p, a{n - 1} AS q)" for n in range(1, 31))
+    + " SELECT * FROM a30",
+    "a long WITH": "WITH a0 AS NOT MATERIALIZED (SELECT 1 AS x)"
+    + "".join(f", a{n} AS NOT MATERIALIZED (SELECT x FROM a{n - 1})" for n in range(1, 200))
+    + " SELECT * FROM a199",
+    "a WITH whose columns name its parts": "WITH a AS NOT MATERIALIZED (SELECT 1 AS a), b AS NOT MATERIALIZED (SELECT "
+    + ", ".join(["a.a"] * 2_000)
+    + " FROM a) SELECT * FROM b",
+    "a recursive WITH": "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 9) SELECT * FROM t",
     "levels": "SELECT " + "(" * 400 + "1" + ")" * 400,
     "tables": "SELECT 1 FROM t0" + "".join(f" JOIN t{number} USING (x)" for number in range(150)),
     "a field of a field": "SELECT a.b.c.d.e.f.g.h.i.j FROM t",
