@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import math
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,27 @@ SPARE_SECONDS = 60.0
 UNREACHABLE = "The OAuth server does not answer. Check its address, and that this machine may reach it."
 UNVERIFIED = "The OAuth server's certificate cannot be verified. Set sslRootCert to its authority."
 NO_TOKEN = "The OAuth server gave no access token. Check that the client may use client credentials there."  # noqa: S105
+
+
+LONGEST_TOKEN = 32_768
+"""Characters of a token: headers of most servers end below that."""
+
+
+def _granted(body: bytes) -> tuple[str, float] | None:
+    """The token that an answer holds and the seconds until it expires; None where no header could carry it.
+
+    Drivers put the token into a header, and log the header when it is malformed.
+    """
+    try:
+        answer: Any = json.loads(body)
+        token, seconds = answer["access_token"], answer.get("expires_in") or 0
+        if not isinstance(seconds, str | int | float):
+            return None
+        expires = float(seconds)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        return None
+    whole = isinstance(token, str) and re.fullmatch(r"[!-~]+", token) and len(token) <= LONGEST_TOKEN
+    return (token, expires) if whole and math.isfinite(expires) else None
 
 
 @dataclass
@@ -45,12 +68,12 @@ class Client:
     def token(self) -> str:
         """An access token. Raises LoginRefused when there is none to be had."""
         if clock.monotonic() >= self._until:
-            answer = self._ask()
-            self._token = answer["access_token"]
-            self._until = clock.monotonic() + float(answer.get("expires_in") or 0) - SPARE_SECONDS
+            self._token, seconds = self._ask()
+            self._until = clock.monotonic() + seconds - SPARE_SECONDS
         return self._token
 
-    def _ask(self) -> dict[str, Any]:
+    def _ask(self) -> tuple[str, float]:
+        """A token, and for how many seconds it is good."""
         try:
             answered = self._post()
         except ssl.SSLCertVerificationError:
@@ -61,13 +84,10 @@ class Client:
             raise errors.LoginRefused(*self.blamed, message=refused.message) from None
         if answered.status in (400, 401, 403):
             raise errors.LoginRefused(*self.blamed, message="The OAuth server refused the client id or its secret.")
-        try:
-            answer: dict[str, Any] = dict(json.loads(answered.body))
-        except (ValueError, TypeError):
-            answer = {}
-        if answered.status != http.client.OK or not answer.get("access_token"):
+        granted = _granted(answered.body) if answered.status == http.client.OK else None
+        if granted is None:
             raise errors.LoginRefused(*self.blamed, message=NO_TOKEN)
-        return answer
+        return granted
 
     def _post(self) -> Answer:
         return fetch(
