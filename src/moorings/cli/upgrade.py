@@ -84,12 +84,13 @@ class Found:
 
 def examine_upgrade() -> bool:
     """Print one line for each finding; returns whether there is none. Raises OperatorError."""
+    shell = environment()  # before `configured` leaves it
     settings = configured()
     found = _read(settings)
     findings = [*_of_installation(settings), *(_of_connections(settings, found) if found else ())]
     for finding in findings:
         typer.echo(f"CHANGE  {finding.subject}: {finding.refused} {finding.remedy}")
-    for note in _of_environment(settings):
+    for note in _of_environment(shell, settings):
         typer.echo(f"note    {note}")
     if found and found.unread:
         typer.echo(f"note    secrets were not looked at: {found.unread}")
@@ -170,14 +171,13 @@ def _of_installation(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _of_environment(settings: Settings) -> Iterator[str]:
+def _of_environment(shell: Mapping[str, str], settings: Settings) -> Iterator[str]:
     """Variables of the shell that earlier versions used, and the setting that takes their place."""
-    present = environment()
     for names, setting, value in (
         (PROXIES, "MOORINGS_HTTPS_PROXY", settings.https_proxy),
         (AUTHORITIES, "MOORINGS_CA_BUNDLE", settings.ca_bundle),
     ):
-        found = ", ".join(name for name in names if present.get(name))
+        found = ", ".join(name for name in names if shell.get(name))
         if found and value is None:
             yield f"{found}: the service no longer uses this. If connections need it, set {setting}."
 
