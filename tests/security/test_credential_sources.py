@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,46 @@ class TestConfigurations:
         reason = reason_against(usual | given, Surroundings())
         assert reason is not None
         assert "shadow" not in reason
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "a token_url on loopback": {"token_url": "http://127.0.0.1:9/"},
+    "another path of Google's": {"token_url": "https://sts.googleapis.com/v1/token?x"},
+    "another service of Google's": {"token_url": "https://storage.googleapis.com/v1/token"},
+    "an impersonation elsewhere": {"service_account_impersonation_url": "http://127.0.0.1:9/"},
+    "a program": {"credential_source": {"executable": {"command": "/bin/true"}}},
+    "an environment of AWS": {"credential_source": {"environment_id": "aws1", "url": "https://x.example"}},
+    "a file of the machine": {"credential_source": {"file": "/etc/shadow"}},
+    "the environment of the service": {"credential_source": {"file": "/proc/self/environ"}},
+    "a file as a URL": {"credential_source": {"url": "file:///etc/shadow"}},
+}
+
+
+@pytest.fixture(scope="module")
+def service(serve: Any) -> Any:
+    return serve()
+
+
+def _body(**changes: Any) -> dict[str, Any]:
+    federation = {"type": "external_account", "credential_source": {"url": "https://x.example/token"}} | changes
+    return {"passwordUnencrypted": json.dumps(federation), "wifAudience": "//iam.googleapis.com/p"}
+
+
+class TestOverHttp:
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_a_create_is_400_with_the_field(self, service: Any, fault: str) -> None:
+        body = {"dialect": "bigquery", "name": "n"} | _body(**FAULTS[fault])
+        answer = service.request("POST", "/connections", json=body)
+        assert answer.status_code == 400
+        assert "passwordUnencrypted: " in answer.json()["detail"]
+        assert "shadow" not in answer.text
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_so_is_a_change_and_it_leaves_the_connection_as_it_was(self, service: Any, fault: str) -> None:
+        body = {"dialect": "bigquery", "name": "n"} | _body()
+        connection = service.request("POST", "/connections", json=body).json()["data"]
+        before = service.request("GET", "/connections").json()
+        answer = service.request("PATCH", f"/connections/{connection}", json=_body(**FAULTS[fault]))
+        assert answer.status_code == 400
+        assert "passwordUnencrypted: " in answer.json()["detail"]
+        assert service.request("GET", "/connections").json() == before

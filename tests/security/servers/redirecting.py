@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -47,8 +49,13 @@ class Answering:
 
 
 @contextlib.contextmanager
-def answering(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Iterator[Answering]:
-    """Answer every request with one status, body and head."""
+def answering(
+    status: int,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[Answering]:
+    """Answer every request with one status, body and head; over TLS with the files of a certificate and its key."""
     state = Answering(0)
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,6 +76,10 @@ def answering(status: int, body: bytes = b"", headers: Mapping[str, str] | None 
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     state.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -37,6 +37,8 @@ PATH = "/sql/1.0/warehouses/tested"
 SLEEP = re.compile(r"java_method\('java\.lang\.Thread', 'sleep', (\d+)L\)", re.IGNORECASE)
 RANGE = re.compile(r"\bFROM range\(([^)]*)\)", re.IGNORECASE)
 NO_QUERY = re.compile(r"\s*(SELECT|WITH|VALUES|FROM|TABLE|\()", re.IGNORECASE)
+ELSEWHERE = re.compile(r"/\* results at (\S+) \*/")
+"""A statement with this note has its results at that link, as a server may say that has them in cloud storage."""
 COMMENT = re.compile(r"^(\s|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 
 
@@ -300,6 +302,14 @@ class Warehouse:
             return t.TFetchResultsResp(status=_status(GONE))
         rows = operation.table.slice(operation.sent, request.maxRows).combine_chunks()
         operation.sent += rows.num_rows
+        if elsewhere := ELSEWHERE.search(operation.sql):
+            link = t.TSparkArrowResultLink(elsewhere[1], 2**33, 0, rows.num_rows, 1, {})
+            return t.TFetchResultsResp(
+                status=_status(),
+                hasMoreRows=False,
+                results=t.TRowSet(startRowOffset=0, rows=[], resultLinks=[link]),
+                resultSetMetadata=self._metadata(operation.table.schema, t.TSparkRowSetType.URL_BASED_SET),
+            )
         batches = [t.TSparkArrowBatch(batch.serialize().to_pybytes(), batch.num_rows) for batch in rows.to_batches()]
         return t.TFetchResultsResp(
             status=_status(),
@@ -308,12 +318,12 @@ class Warehouse:
             resultSetMetadata=self._metadata(operation.table.schema),
         )
 
-    def _metadata(self, schema: pa.Schema) -> Any:
+    def _metadata(self, schema: pa.Schema, kind: int = t.TSparkRowSetType.ARROW_BASED_SET) -> Any:
         columns = [_described_column(place, column) for place, column in enumerate(schema, 1)]
         return t.TGetResultSetMetadataResp(
             status=_status(),
             schema=t.TTableSchema(columns),
-            resultFormat=t.TSparkRowSetType.ARROW_BASED_SET,
+            resultFormat=kind,
             lz4Compressed=False,
             arrowSchema=schema.serialize().to_pybytes(),
         )

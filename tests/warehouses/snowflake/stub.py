@@ -50,6 +50,8 @@ DATABASES, WAREHOUSES = ("APP", "OTHER_DB"), ("WH",)
 CHUNK_ROWS, INLINE_ROWS = 50_000, 1_000
 HOLD_SECONDS = 5.0
 """How long a question for a result is held before it is answered that the statement still runs."""
+ELSEWHERE = re.compile(r"/\* results at (\S+) \*/")
+"""A statement with this note has its chunks at that address."""
 WAIT = re.compile(r"SYSTEM\$WAIT\((\d+)\)", re.IGNORECASE)
 PLAN = """\
 GlobalStats:
@@ -294,7 +296,8 @@ class Job:
         data["rowsetBase64"] = base64.b64encode(to_ipc(table.slice(0, INLINE_ROWS))).decode()
         parts = [table.slice(at, CHUNK_ROWS) for at in range(INLINE_ROWS, table.num_rows, CHUNK_ROWS)]
         self.chunks = [to_ipc(part).to_pybytes() for part in parts]
-        base = f"{SETTINGS['url']}/chunks/{self.id}"
+        elsewhere = ELSEWHERE.search(self.sql)
+        base = f"{elsewhere[1] if elsewhere else SETTINGS['url']}/chunks/{self.id}"
         data["chunks"] = [
             {"url": f"{base}/{at}", "rowCount": part.num_rows, "uncompressedSize": len(raw), "compressedSize": len(raw)}
             for at, (part, raw) in enumerate(zip(parts, self.chunks, strict=True))

@@ -114,6 +114,8 @@ class Relay:
             return None
         asked = ASKED.match(head)
         if asked is None:
+            message = "The server names an address without TLS. Moorings does not follow it."
+            self.fault = errors.AnotherService(*self._fields, message=message)
             near.sendall(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
             return None
         return asked[1].decode().strip("[]"), int(asked[2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.sap_hana.config import Config
@@ -9,6 +11,10 @@ from moorings.dialects.sap_hana.faults import BY_NUMBER, FAULTS, TELLTALES
 from moorings.dialects.sap_hana.login import options, place
 
 CONNECT_FAILED = -10709
+STORE = "HDB_USE_STORE_PATH"
+"""Where the driver looks for logins, trace settings and keys. It finds the home of its user past HOME, reads `.hdb`
+there, and writes an empty store into it if there is none."""
+NO_STORE = "/dev/null/none"
 
 
 class SapHana(Dialect):
@@ -45,6 +51,7 @@ class SapHana(Dialect):
 
     def connect(self, config: Config, surroundings: Surroundings) -> Session:
         """Log in."""
+        os.putenv(STORE, NO_STORE)  # before the driver is loaded, which reads it by C
         with importing("sap-hana"):
             from moorings.dialects.sap_hana.session import HanaSession
         how = options(config, surroundings) | place(config, surroundings)

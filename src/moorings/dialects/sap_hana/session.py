@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import threading
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -20,10 +19,6 @@ from moorings.dialects.read_only import first_word, require_reading
 from moorings.dialects.sap_hana import introspection
 from moorings.dialects.sap_hana.config import Config
 
-STORE = "HDB_USE_STORE_PATH"
-"""Where the driver looks for logins, trace settings and keys. It finds the home of its user past HOME, reads `.hdb`
-there, and writes an empty store into it if there is none."""
-NO_STORE = "/dev/null"
 MOST_ROWS = 8_192
 """How many rows a batch has at most: wide ones should not fill the memory."""
 DECIMAL = 5
@@ -67,7 +62,6 @@ class HanaSession(Session):
         self._running = False
         """Whether a statement runs that can be cancelled."""
         self.encrypted = config.ssl_mode != "disable"
-        os.putenv(STORE, NO_STORE)  # for the driver, which reads it by C
         self._connection = dbapi.connect(autocommit=False, **options)
         try:
             self._connection.setclientinfo("APPLICATION", application_name)
