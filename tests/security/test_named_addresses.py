@@ -15,7 +15,7 @@ from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
 from tests.warehouses.servers.process import Server, issued_certificate
 
-METADATA = "http://169.254.169.254/latest"
+METADATA = "https://169.254.169.254/latest"
 
 
 def fails(warehouse: Warehouse, url: str, *, rows: int, denied: str) -> errors.MooringsError:
@@ -43,24 +43,31 @@ class TestLinksOfResults:
         assert isinstance(refused, errors.EgressRefused)
         assert "MOORINGS_EGRESS_DENY" in refused.message
 
-    @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_snowflake_does_not_download_from_a_denied_address(
-        self, snowflake_server: Server, tmp_path: Path, scheme: str
-    ) -> None:
+    def test_snowflake_does_not_download_from_a_denied_address(self, snowflake_server: Server, tmp_path: Path) -> None:
         warehouse = Warehouse(under("snowflake"), snowflake_server, tmp_path)
         with canary() as watched:
-            url = f"{scheme}://127.0.0.1:{watched.port}"
+            url = f"https://127.0.0.1:{watched.port}"
             refused = fails(warehouse, url, rows=200_000, denied=f"127.0.0.1:{watched.port}")
             assert watched.visits == []
         assert isinstance(refused, errors.EgressRefused)
         assert "MOORINGS_EGRESS_DENY" in refused.message
+
+    def test_snowflake_does_not_download_without_tls(self, snowflake_server: Server, tmp_path: Path) -> None:
+        warehouse = Warehouse(under("snowflake"), snowflake_server, tmp_path)
+        with canary() as watched:
+            refused = fails(warehouse, f"http://127.0.0.1:{watched.port}", rows=200_000, denied="")
+            assert watched.visits == []
+        assert isinstance(refused, errors.AnotherService)
+        assert "without TLS" in refused.message
 
     @pytest.mark.parametrize(("dialect", "rows"), [("databricks", 3), ("snowflake", 200_000)])
     def test_nor_from_a_metadata_address(
         self, dialect: str, rows: int, tmp_path: Path, request: pytest.FixtureRequest
     ) -> None:
         warehouse = Warehouse(under(dialect), request.getfixturevalue(f"{dialect}_server"), tmp_path)
-        assert isinstance(fails(warehouse, METADATA, rows=rows, denied=""), errors.EgressRefused)
+        refused = fails(warehouse, METADATA, rows=rows, denied="")
+        assert isinstance(refused, errors.EgressRefused)
+        assert "link-local" in refused.message
 
 
 class TestPagesOfTrino:

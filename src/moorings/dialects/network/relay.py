@@ -49,9 +49,13 @@ class Relay:
         threading.Thread(target=self._accept, name="moorings-relay", daemon=True).start()
 
     @contextlib.contextmanager
-    def explaining(self) -> Generator[None]:
-        """A block in which the driver works: what it raises becomes what kept us from its server, if anything did."""
-        self.fault = None
+    def explaining(self, *, anew: bool = True) -> Generator[None]:
+        """A block in which the driver works: what it raises becomes what kept us from its server, if anything did.
+
+        With `anew=False` what happened before the block counts too: drivers fetch results ahead.
+        """
+        if anew:
+            self.fault = None
         try:
             yield
         except Exception as error:

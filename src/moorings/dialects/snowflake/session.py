@@ -199,7 +199,7 @@ def _reader(cursor: SnowflakeCursor, most_rows: int, relay: Relay) -> pa.RecordB
         while table is not None:
             for part in table.to_batches(max_chunksize=most_rows):
                 yield batch(part, schema)
-            with relay.explaining():
+            with relay.explaining(anew=False):
                 table = next(tables, None)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
