@@ -23,7 +23,8 @@ METADATA = "http://169.254.169.254/latest/meta-data/"
 def probe(body: dict[str, Any], **settings: Any) -> TestReport:
     """Test a connection of a body that has no name and password yet."""
     named = dialects.named(body["dialect"])
-    config = named.Config.read({"name": "n", "username": "u", "passwordUnencrypted": "p"} | body)
+    filled = {"name": "n", "username": "u", "passwordUnencrypted": "p"} | body
+    config = named.Config.read({name: value for name, value in filled.items() if value is not None})
 
     async def probing() -> TestReport:
         given = {"data_dir": Path("unused"), "connect_timeout_seconds": 2} | settings

@@ -15,6 +15,8 @@ from moorings.dialects.snowflake.faults import FAULTS, TELLTALES, fault_key
 USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
 LAST_OF_DRIVER = 99
 """Numbers of errors up to here are the driver's own."""
+OF_DRIVER = range(250_000, 300_000)
+"""So are these. Their texts quote an answer that does not have the shape of Snowflake's."""
 
 
 class Snowflake(Dialect):
@@ -40,7 +42,7 @@ class Snowflake(Dialect):
     def said(self, error: BaseException) -> str:
         """The server's words and its number, without the driver's own ids of the request."""
         number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
-        if isinstance(number, int) and number > LAST_OF_DRIVER:
+        if isinstance(number, int) and number > LAST_OF_DRIVER and number not in OF_DRIVER:
             return f"{text} ({number:06d})"
         told = next((telltale for telltale, _ in TELLTALES if telltale in text), "")
         return of_transport(error) or told  # the driver's own texts may quote any answer
