@@ -9,6 +9,8 @@ import pytest
 
 from moorings import dialects
 from moorings.access.policy import Role
+from moorings.dialects.config.fields import SslMode
+from moorings.errors import InvalidInput
 from tests.conformance.test_create import PEM, VALID
 from tests.security.servers.collector import collecting
 
@@ -166,6 +168,33 @@ class TestWhoever:
         assert answer.status_code == 400
         assert "passwordUnencrypted: Required when host changes" in answer.json()["detail"]
         assert "baseRole: Invalid enum value" in answer.json()["detail"]
+
+
+class TestModesThatTheOperatorChooses:
+    """What an absent sslMode means is a setting, and counts on both sides of a change."""
+
+    @pytest.mark.parametrize(
+        ("default", "before", "after", "weaker"),
+        [
+            ("prefer", "require", None, True),
+            ("disable", "prefer", None, True),
+            ("verify-full", None, "require", True),
+            ("require", "require", None, False),
+            ("require", None, "require", False),
+            ("prefer", None, "require", False),
+        ],
+    )
+    @pytest.mark.parametrize("dialect", ["postgres", "mysql", "mariadb", "starrocks"])
+    def test_a_weaker_one_needs_the_secret(
+        self, dialect: str, default: SslMode, before: SslMode | None, after: SslMode | None, weaker: bool
+    ) -> None:
+        config = dialects.read({"dialect": dialect, **VALID[dialect], **({"sslMode": before} if before else {})})
+        if not weaker:
+            assert config.changed({"sslMode": after}, default).secrets() == config.secrets()
+            return
+        with pytest.raises(InvalidInput) as refused:
+            config.changed({"sslMode": after}, default)
+        assert [fault.field for fault in refused.value.faults] == [PASSWORD]
 
 
 class TestWhatIsNoChange:

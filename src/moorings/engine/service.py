@@ -11,6 +11,7 @@ from typing import Any
 from moorings import dialects, errors
 from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
+from moorings.dialects.config.fields import SslMode
 from moorings.engine import egress
 from moorings.engine.lease import Lease
 from moorings.engine.pool import Counts, Limits, Pool, Pools
@@ -67,6 +68,11 @@ class Engine:
         self._pools = Pools(limits, self._surroundings)
         self._leases: set[Lease] = set()
         self._closed = False
+
+    @property
+    def default_ssl_mode(self) -> SslMode:
+        """What an absent `sslMode` means to dialects that leave it to the operator."""
+        return self._surroundings.default_ssl_mode
 
     def require_allowed(self, config: ConnectionConfig) -> None:
         """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""

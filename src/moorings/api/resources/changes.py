@@ -88,7 +88,7 @@ def _config(fields: Fields, engine: Engine, target: Target, own: Mapping[str, An
         fields.fault("dialect", "said", reason="A connection keeps its dialect. Create another connection")
         own = {key: value for key, value in own.items() if key != "dialect"}
     try:
-        changed = target.config.changed(own)
+        changed = target.config.changed(own, engine.default_ssl_mode)
         if _login(changed) != _login(target.config):  # what is stored already is checked when it is used
             engine.require_allowed(changed)
     except InvalidInput as refused:

@@ -34,7 +34,6 @@ from moorings.dialects.config.needs import Login, Need, always, applies, require
 from moorings.dialects.config.places import Line
 from moorings.dialects.config.urls import S3Url, Url
 from moorings.dialects.config.validation import in_order, malformed, translated, unmet
-from moorings.dialects.ssl_modes import mode_in_force
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 
 WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthClientSecretUnencrypted"}
@@ -224,11 +223,6 @@ class ConnectionConfig(BaseModel, frozen=True):
         required = login.requires if login else ()
         return any(given[field] is None for field in required if field in self.secret_fields())
 
-    @property
-    def effective_ssl_mode(self) -> SslMode:
-        """The TLS mode in force, on a service that has the usual default, for a host that is not this machine."""
-        return mode_in_force(self)
-
     # ---- storing and connecting --------------------------------------------------------------------------------------
 
     @property
@@ -266,7 +260,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
         return self.model_copy(update=places.encoded(self))
 
-    def changed(self, body: Mapping[str, Any]) -> Self:
+    def changed(self, body: Mapping[str, Any], default_ssl_mode: SslMode = "require") -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
 
         What was derived from the secrets up to now, and is not changed by itself, follows new ones. With a new
@@ -285,7 +279,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
         unchanged = (field for field in places.refused(self) if self.wire_name(field) not in body)
         after = self.read(given, unchanged)
-        return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body))
+        return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body), default_ssl_mode)
 
     def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
         values = {field: SecretStr(value) for field, value in secrets.items()}

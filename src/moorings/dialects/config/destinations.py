@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.config.needs import Login
 from moorings.dialects.config.validation import in_order
-from moorings.dialects.ssl_modes import MODES
+from moorings.dialects.ssl_modes import MODES, mode_in_force
 from moorings.errors import Fault, InvalidInput
 
 if TYPE_CHECKING:
@@ -80,13 +80,16 @@ DESTINATIONS: Destinations = {
 """Those of every dialect. A dialect's Config adds its own."""
 
 
-def with_secrets_kept_home(before: Config, after: Config, sent: frozenset[str]) -> Config:
+def with_secrets_kept_home(
+    before: Config, after: Config, sent: frozenset[str], default_ssl_mode: SslMode = "require"
+) -> Config:
     """The Config after a change of the fields in `sent`, without secrets that must not follow a new destination.
 
+    `default_ssl_mode` is what an absent mode means where the dialect leaves it to the operator.
     Raises InvalidInput for each secret that the login uses and that has to be sent again. Secrets of the dialect's
     other logins are taken away: a later change of the login would send them to the new destination.
     """
-    changed = _changed(before, after, sent)
+    changed = _changed(before, after, sent, default_ssl_mode)
     if changed is None:
         return after
     if faults := _required_again(before, after, sent, changed):
@@ -94,14 +97,16 @@ def with_secrets_kept_home(before: Config, after: Config, sent: frozenset[str]) 
     return after.model_copy(update=dict.fromkeys(_of_other_logins(before, after, sent)))
 
 
-def _changed(before: ConnectionConfig, after: ConnectionConfig, sent: frozenset[str]) -> str | None:
+def _changed(
+    before: ConnectionConfig, after: ConnectionConfig, sent: frozenset[str], default_ssl_mode: SslMode
+) -> str | None:
     """The first field, in order, that sends secrets elsewhere; fields that were sent come before derived ones."""
     login = _login(after)
     rules = {**type(after).DESTINATIONS, **(login.destinations if login else {})}
     changed = [
         field
         for field in type(after).model_fields
-        if field in rules and rules[field](_effective(before, field), _effective(after, field))
+        if field in rules and rules[field](*(_effective(config, field, default_ssl_mode) for config in (before, after)))
     ]
     return next((field for field in changed if field in sent), changed[0] if changed else None)
 
@@ -132,8 +137,8 @@ def _login(config: ConnectionConfig) -> Login | None:
     return config.login({field: value for field, value in given.items() if value is not None})
 
 
-def _effective(config: ConnectionConfig, field: str) -> Any:
-    return config.effective_ssl_mode if field == "ssl_mode" else getattr(config, field)
+def _effective(config: ConnectionConfig, field: str, default_ssl_mode: SslMode) -> Any:
+    return mode_in_force(config, default_ssl_mode) if field == "ssl_mode" else getattr(config, field)
 
 
 def _host(host: str | None) -> str | None:
