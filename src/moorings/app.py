@@ -23,7 +23,6 @@ from moorings.api.http.state import Services
 from moorings.api.resources import (
     attributes,
     catalog,
-    connections,
     dbt,
     dbt_profiles,
     dialects,
@@ -34,8 +33,10 @@ from moorings.api.resources import (
     pages,
     queries,
     roles,
+    route,
     schedules,
 )
+from moorings.api.resources.connections import routes as connections
 from moorings.api.scim import endpoint as scim
 from moorings.api.scim import routes as scim_routes
 from moorings.catalog.models import CatalogChange
@@ -64,6 +65,7 @@ API = (
     *dialects.ROUTES,
     *keys.ROUTES,
     *attributes.ROUTES,
+    *route.ROUTES,
     *roles.ROUTES,
     *environments.ROUTES,
     *queries.ROUTES,

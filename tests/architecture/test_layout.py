@@ -72,6 +72,12 @@ def roles(name: str) -> set[str]:
     return {path.stem for path in (DIALECTS / name).glob("*.py")}
 
 
+def of_dialects(tree: ast.AST) -> set[tuple[str, str]]:
+    """The files of dialects' folders that a module imports: dialect and role."""
+    found = [name.split(".") for name in imported(tree, modules(SOURCE))]
+    return {(parts[2], parts[3]) for parts in found if len(parts) == 4 and parts[2] in dialects.MODULES}
+
+
 class TestImports:
     def test_run_in_no_circle(self):
         assert circle(SOURCE) == []
@@ -110,9 +116,13 @@ class TestEachDialect:
         said = ast.get_docstring(ast.parse((DIALECTS / name / "__init__.py").read_text())) or ""
         assert all(f"{word}: " in " ".join(said.split()) for word in ("Driver", "Login", "Limits", "Source"))
 
-    @pytest.mark.parametrize("role", ["config", "dialect", "faults"])
-    def test_imports_its_session_only_to_connect(self, name, role):
-        path = DIALECTS / name / f"{role}.py"
-        tree = ast.parse(path.read_text()) if path.exists() else ast.Module([], [])
+    def test_imports_its_session_only_to_connect(self, name):
+        tree = ast.parse((DIALECTS / name / "dialect.py").read_text())
         at_the_top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-        assert not {other for other in imported(at_the_top, modules(SOURCE)) if other.endswith(".session")}
+        assert "session" not in {role for _, role in of_dialects(at_the_top)}
+
+    @pytest.mark.parametrize("role", ["config", "faults"])
+    def test_says_what_it_needs_and_what_fails_without_the_rest(self, name, role):
+        path = DIALECTS / name / f"{role}.py"
+        tree = ast.parse(path.read_text() if path.exists() else "")
+        assert {role for _, role in of_dialects(tree)} <= {"config", "faults", "files"}

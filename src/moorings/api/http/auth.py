@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from moorings.access.service import Actor, authenticate, token_hash
+from moorings.api.http.call import Call, Headers
 from moorings.errors import AuthenticationRequired, InvalidToken
-
-if TYPE_CHECKING:
-    from moorings.api.http.routing import Call, Headers
 
 NOBODY = Actor("", "", None, admin=False, roles={})
 """The actor of a request until its key is known."""

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import repeats
 from moorings.access.installation import fingerprint_key
-from moorings.api.http.routing import Call, Parameter
+from moorings.api.http.call import Call, Parameter
 from moorings.errors import Fault, InvalidInput
 
 REPLAYED = "Idempotency-Replayed"

@@ -75,9 +75,15 @@ def _name(shape: type) -> str:
     return shape.__name__
 
 
+def _resource(route: Route) -> str:
+    """The file below `resources` that has the handler, or the folder where several files share a resource."""
+    modules = route.handler.__module__.split(".")
+    return modules[modules.index("resources") + 1] if "resources" in modules else modules[-1]
+
+
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.operation_id or route.handler.__module__.rpartition(".")[2] + "." + route.handler.__name__,
+        "operationId": route.operation_id or f"{_resource(route)}.{route.handler.__name__}",
         "summary": route.summary,
         "description": route.description or route.handler.__doc__,
         "parameters": _parameters(route),

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import Parameter
 from moorings.api.http.fields import Fields, encodable
-from moorings.api.http.routing import Parameter
-from moorings.api.resources.shapes import PageInfo
 
 PAGE_SIZE, LARGEST_PAGE = 20, 100
 LONGEST_CURSOR = 16_000  # names of tables are in some
@@ -36,6 +36,15 @@ Place = tuple[int | str, ...]
 
 BY_INSTANT: tuple[type, ...] = (int, str)
 """The places of a list that is sorted by an instant, and then by id."""
+
+
+class PageInfo(Shape, kw_only=True):
+    """Where a page stands in its list."""
+
+    has_next_page: bool
+    next_cursor: str | None
+    page_size: int
+    total_records: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-from urllib.parse import parse_qsl
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -22,9 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from moorings import clock
 from moorings.access.policy import Permission
-from moorings.access.service import Actor
 from moorings.api.http import auth, metrics, problems
 from moorings.api.http.bodies import decode, off_loop
+from moorings.api.http.call import JSON, UUID, Call, Headers, Parameter, Rendered, Reply
 from moorings.api.http.state import Services
 from moorings.connections import service as connections
 from moorings.connections.models import Connection
@@ -47,96 +46,7 @@ PREFIX = "/api/v1"
 BODY_LIMIT = 1024 * 1024
 READS = ("GET", "HEAD")
 """Methods that change nothing; requests by any other are logged, with the key that made them."""
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-JSON = b"application/json"
 JSON_TYPES = ("application/json",)
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Reply(Protocol):
-    """What a handler answers with: something that can send itself."""
-
-    status: int
-
-    async def send(self, call: Call, headers: Headers) -> None:
-        """Send the response; `headers` are those that every response to this call carries."""
-        ...
-
-
-@dataclass(slots=True)
-class Rendered:
-    """A whole body, ready to be sent."""
-
-    body: bytes
-    status: int = 200
-    headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
-    media_type: bytes = JSON
-
-    async def send(self, call: Call, headers: Headers) -> None:
-        """Send status, headers and, but for HEAD, the body."""
-        own = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body))]
-        await call.send({"type": "http.response.start", "status": self.status, "headers": own + self.headers + headers})
-        body = b"" if call.scope["method"] == "HEAD" else self.body
-        await call.send({"type": "http.response.body", "body": body})
-
-
-@dataclass(slots=True)
-class Nothing:
-    """An answer without a body."""
-
-    status: int = 204
-
-    async def send(self, call: Call, headers: Headers) -> None:
-        """Send status and headers."""
-        await call.send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await call.send({"type": "http.response.body", "body": b""})
-
-
-@dataclass(slots=True)
-class Call:
-    """One request on its way through a route."""
-
-    services: Services
-    scope: Scope
-    receive: Receive
-    send: Send
-    actor: Actor
-    version: Any
-    """The database's version when the request arrived, for what may be kept in memory."""
-    ids: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    told: Headers = field(default_factory=list[tuple[bytes, bytes]])
-    """Headers that the handler adds to its answer."""
-    transaction: AsyncSession | None = None
-    subject: Connection | None = None
-    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
-    """What a plain route does once its transaction is committed, before the response is sent."""
-
-    @property
-    def session(self) -> AsyncSession:
-        """The transaction of a plain route; committed before the response is sent."""
-        assert self.transaction is not None, "only plain routes have a transaction of their own"  # noqa: S101
-        return self.transaction
-
-    @property
-    def connection(self) -> Connection:
-        """The connection that the path names, of a route that declares a permission."""
-        assert self.subject is not None, "only routes with a permission name a connection"  # noqa: S101
-        return self.subject
-
-    @property
-    def query_string(self) -> bytes:
-        """The query as it was sent."""
-        return self.scope["query_string"]
-
-    def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one the last counts."""
-        return dict(parse_qsl(self.query_string.decode("utf-8", "replace"), keep_blank_values=True))
-
-    def header(self, name: bytes) -> bytes | None:
-        """A request header, by its name in lower case."""
-        return next((value for key, value in self.scope["headers"] if key == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,16 +106,6 @@ class Route:
     def path_parameters(self) -> list[str]:
         """The names of the ids in the path."""
         return re.findall(r"{(\w+)}", self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of the query or a header, as the OpenAPI document tells of it."""
-
-    name: str
-    schema: Mapping[str, Any]
-    description: str
-    place: Literal["query", "header"] = "query"
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,4 +1,4 @@
-"""The endpoints of `/user-attributes`, and of what users and keys have of them; and of the route that they choose."""
+"""The endpoints of `/user-attributes`, and of the values that users and keys have of them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+import msgspec
+
 from moorings.access import attributes, service
 from moorings.access.attributes import Definition
 from moorings.access.models import ApiKey, User, UserAttribute
-from moorings.access.policy import Permission
 from moorings.api.http import idempotency, schemas
+from moorings.api.http.answers import Done, Shape
+from moorings.api.http.call import Call, Parameter
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Parameter, Route
-from moorings.api.resources import moved
-from moorings.api.resources.shapes import (
-    AttributeList,
-    AttributeRemoved,
-    AttributeShape,
-    Done,
-    HeldShape,
-    OtherwiseShape,
-    RouteShape,
-)
+from moorings.api.http.routing import Route
+from moorings.api.resources import moves as moving
+from moorings.api.resources.moves import MoveShape, Moving
 from moorings.dialects.config.fields import json_type
 from moorings.environments import moves
-from moorings.environments import service as environments
 from moorings.environments.moves import Dependents
-from moorings.environments.routing import unmatched
-from moorings.environments.service import Routed
 from moorings.errors import (
     AttributeHasDependents,
     AttributeInUse,
     AttributeNotFound,
-    EnvironmentNotFound,
     KeyNotFound,
     RepeatDiffers,
     UnknownKeys,
@@ -45,7 +36,40 @@ TYPES = ("String", "Number")
 KNOWN = ("name", "label", "description", "type", "multiple_values", "default_value")
 
 
-# ---- attributes -------------------------------------------------------------------------------------------------
+class AttributeShape(msgspec.Struct):
+    """A user attribute, in the published spelling; those of the system have no id."""
+
+    id: str
+    name: str
+    label: str
+    description: str | None
+    type: str
+    multiple_values: bool
+    default_value: str | None
+    system: bool
+
+
+class AttributeList(Shape):
+    """User attributes."""
+
+    records: list[AttributeShape]
+
+
+class HeldShape(Shape):
+    """What somebody has of the attributes: name → values."""
+
+    attributes: dict[str, list[str]]
+
+
+class AttributeRemoved(Moving, kw_only=True):
+    """The attribute is deleted; where it was in use, whom that moves, and how many users and keys had values of it."""
+
+    moved: list[MoveShape] | msgspec.UnsetType = msgspec.UNSET
+    users_with_values: int | msgspec.UnsetType = msgspec.UNSET
+    api_keys_with_values: int | msgspec.UnsetType = msgspec.UNSET
+
+
+# ---- definitions -------------------------------------------------------------------------------------------------
 
 
 async def list_attributes(call: Call) -> AttributeList:
@@ -95,8 +119,8 @@ async def remove(call: Call) -> AttributeRemoved:
         return AttributeRemoved()
     made = await moves.since_all(call.session, before)
     return AttributeRemoved(
-        warnings=moved.warnings(call.actor, made),
-        moved=moved.shapes(made),
+        warnings=moving.warnings(call.actor, made),
+        moved=moving.shapes(made),
         users_with_values=found.users,
         api_keys_with_values=found.api_keys,
     )
@@ -217,49 +241,6 @@ async def _give(call: Call, owner: User | ApiKey) -> Done:
     return Done()
 
 
-# ---- the route --------------------------------------------------------------------------------------------------
-
-
-async def explain(call: Call) -> RouteShape:
-    """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
-
-    Whom else it may be asked of: only admins of the connection may.
-    """
-    query = Fields(call.query(), ("userId",))
-    user_id = query.string("userId", shortest=0) or None
-    if user_id is not None and not UUID.fullmatch(user_id):
-        query.fault("userId", "uuid")
-    query.done()
-    if user_id is None:
-        owner = await service.owner(call.session, call.actor)
-    else:
-        call.actor.require(Permission.CHANGE, call.connection)
-        owner = await service.user(call.session, call.actor, user_id.lower())
-    routed = await environments.route(call.session, owner, call.connection)
-    role = await service.role_of(call.session, owner, call.connection)
-    return _explained(routed, role.name, every_value=call.actor.may(Permission.CHANGE, call.connection))
-
-
-def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
-    """The choice, and what others would have been: which values there are is for admins of the base connection."""
-    choice, base = routed.choice, routed.base
-    meanings = [(value, base.connection_id) for value in base.values]
-    meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
-    told = sorted(meanings) if every_value else []
-    otherwise = [OtherwiseShape(value, connection) for value, connection in told if value != choice.value]
-    if choice.source not in ("base", "denied"):
-        otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
-    return RouteShape(
-        connection_id=choice.connection_id,
-        environment_id=choice.environment_id,
-        source=choice.source,
-        attribute=base.attribute,
-        value=choice.value,
-        role=role,
-        otherwise=otherwise,
-    )
-
-
 FORCE = Parameter("force", schemas.FLAG, "Do it although connections, users or keys depend on the attribute.")
 
 ROUTES = (
@@ -341,15 +322,5 @@ ROUTES = (
         answer=Done,
         body=schemas.held_attributes,
         errors=(KeyNotFound,),
-    ),
-    Route(
-        method="GET",
-        path="/connections/{id}/route",
-        handler=explain,
-        permission=Permission.SEE,
-        summary="Explain which connection somebody gets",
-        answer=RouteShape,
-        parameters=(Parameter("userId", schemas.UUID, "Whom it is asked of; the caller unless said."),),
-        errors=(UserNotFound, EnvironmentNotFound),
     ),
 )

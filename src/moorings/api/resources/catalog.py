@@ -3,25 +3,170 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from moorings.access.policy import Permission
 from moorings.api.http import pagination
+from moorings.api.http.answers import Shape, instant
+from moorings.api.http.call import Call, Parameter
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call, Parameter, Route
-from moorings.api.resources import targets
-from moorings.api.resources.catalog_shapes import CatalogPage, ChangePage, change, stored_table, table_shape
-from moorings.api.resources.shapes import CatalogTables, instant
+from moorings.api.http.pagination import PageInfo
+from moorings.api.http.routing import Route
+from moorings.api.resources import routed
 from moorings.catalog import listing, service
-from moorings.catalog.listing import Filter
-from moorings.dialects.introspection import Table, names
+from moorings.catalog.listing import Filter, Listed
+from moorings.catalog.models import CatalogChange
+from moorings.dialects.introspection import Column, ForeignKey, Table, names
 from moorings.errors import EnvironmentNotFound, NoEnvironment, QueryTimeout, Saturated, WarehouseError
 
 LONGEST_LIST = 10_000
 LONGEST_PATTERNS = 1000
 
 _encode = msgspec.json.Encoder().encode
+
+
+class CatalogColumn(Shape):
+    """A column: its type in the engine's words, and in Arrow's where that can be said before a query."""
+
+    name: str
+    position: int
+    native_type: str
+    arrow_type: str | None
+    nullable: bool
+    comment: str | None
+
+
+class CatalogReference(Shape):
+    """A foreign key: columns, and those of another table that they refer to."""
+
+    name: str | None
+    columns: list[str]
+    catalog: str | None
+    schema: str | None
+    table: str
+    referred_columns: list[str]
+
+
+class CatalogTable(Shape):
+    """A table or view; numbers are the engine's estimates."""
+
+    catalog: str | None
+    schema: str | None
+    name: str
+    kind: str
+    comment: str | None
+    row_count: int | None
+    size_bytes: int | None
+    columns: list[CatalogColumn]
+    primary_key: list[str]
+    foreign_keys: list[CatalogReference]
+
+
+class CatalogTables(Shape):
+    """Tables, by catalog, schema and name."""
+
+    tables: list[CatalogTable]
+
+
+class StoredTableShape(CatalogTable, kw_only=True):
+    """A table as it was seen last: when it appeared and changed, and since when a refresh misses it, if so."""
+
+    added_at: str
+    changed_at: str
+    missing_since: str | None
+
+
+class CatalogPage(Shape, kw_only=True):
+    """Tables by catalog, schema and name; `refreshedAt` is null before the first refresh.
+
+    `tableCount` and `columnCount` are what the last refresh found, whatever the filter.
+    """
+
+    refreshed_at: str | None
+    job_id: str | None
+    table_count: int
+    column_count: int
+    page_info: PageInfo
+    records: list[StoredTableShape]
+
+
+class ChangeShape(Shape, kw_only=True):
+    """Something that a refresh found to be different, of a table or a column of it, in the engine's words."""
+
+    at: str
+    job_id: str
+    change: str
+    catalog: str | None
+    schema: str | None
+    table: str
+    column: str | None
+    before: str | None
+    after: str | None
+
+
+class ChangePage(Shape):
+    """Changes, the newest refresh first."""
+
+    page_info: PageInfo
+    records: list[ChangeShape]
+
+
+def table_shape(table: Table) -> CatalogTable:
+    """A table as it is now."""
+    return CatalogTable(*_facts(table))
+
+
+def stored_table(listed: Listed) -> StoredTableShape:
+    """A table as it is stored."""
+    return StoredTableShape(
+        *_facts(listed.table),
+        added_at=instant(listed.added_at),
+        changed_at=instant(listed.changed_at),
+        missing_since=None if listed.missing_since is None else instant(listed.missing_since),
+    )
+
+
+def _facts(table: Table) -> tuple[Any, ...]:
+    """The fields of CatalogTable, in their order."""
+    return (
+        table.catalog,
+        table.schema,
+        table.name,
+        table.kind,
+        table.comment,
+        table.row_count,
+        table.size_bytes,
+        [_column(column) for column in table.columns],
+        list(table.primary_key),
+        [_reference(key) for key in table.foreign_keys],
+    )
+
+
+def _column(column: Column) -> CatalogColumn:
+    return CatalogColumn(
+        column.name, column.position, column.native_type, column.arrow_type, column.nullable, column.comment
+    )
+
+
+def _reference(key: ForeignKey) -> CatalogReference:
+    return CatalogReference(key.name, list(key.columns), key.catalog, key.schema, key.table, list(key.referred_columns))
+
+
+def change(found: CatalogChange) -> ChangeShape:
+    """A change."""
+    return ChangeShape(
+        at=instant(found.found_at),
+        job_id=found.job_id,
+        change=found.kind,
+        catalog=found.catalog or None,
+        schema=found.schema or None,
+        table=found.name,
+        column=found.column,
+        before=found.before,
+        after=found.after,
+    )
 
 
 async def tables(call: Call) -> bytes:
@@ -31,9 +176,9 @@ async def tables(call: Call) -> bytes:
     """
     query = Fields(call.query(), ("schema", "environment"))
     schemas = names(query.string("schema", shortest=0, longest=LONGEST_LIST))
-    environment = targets.chosen(query)
+    environment = routed.chosen(query)
     query.done()
-    target = await targets.routed(call, Permission.QUERY, environment)
+    target = await routed.routed(call, Permission.QUERY, environment)
     return await service.introspect(call.services.engine, target, schemas, _encoded)
 
 
@@ -49,9 +194,9 @@ async def catalog(call: Call) -> CatalogPage:
     query = Fields(call.query(), ("schema", "table", "search", "environment", "cursor", "pageSize"))
     wanted = _filter(query)
     page = pagination.asked(query, (str, str, str))
-    environment = targets.chosen(query)
+    environment = routed.chosen(query)
     query.done()
-    connection = await targets.stored(call, Permission.READ, environment)
+    connection = await routed.stored(call, Permission.READ, environment)
     found, total = await listing.tables(call.session, connection, wanted, page.after, page.size + 1)
     facts = await listing.facts(call.session, connection)
     return CatalogPage(
@@ -80,9 +225,9 @@ async def changes(call: Call) -> ChangePage:
     query = Fields(call.query(), ("since", "environment", "cursor", "pageSize"))
     since = query.instant("since")
     page = pagination.asked(query, (int, int, str))
-    environment = targets.chosen(query)
+    environment = routed.chosen(query)
     query.done()
-    connection = await targets.stored(call, Permission.READ, environment)
+    connection = await routed.stored(call, Permission.READ, environment)
     found, total = await listing.changes(call.session, connection, since, page.after, page.size + 1)
     info = pagination.info([(each.found_at, each.position, each.id) for each in found], page, total)
     return ChangePage(info, [change(each) for each in found[: page.size]])
@@ -101,11 +246,11 @@ ROUTES = (
         summary="List the tables of a connection",
         answer=CatalogTables,
         parameters=(
-            targets.ENVIRONMENT,
+            routed.ENVIRONMENT,
             Parameter("schema", {"type": "string"}, f"Only these schemas: {PATTERNS}"),
         ),
-        headers=targets.HEADERS,
-        errors=(*targets.ERRORS, Saturated, WarehouseError, QueryTimeout),
+        headers=routed.HEADERS,
+        errors=(*routed.ERRORS, Saturated, WarehouseError, QueryTimeout),
     ),
     Route(
         method="GET",
@@ -115,7 +260,7 @@ ROUTES = (
         summary="Read the stored catalog of a connection",
         answer=CatalogPage,
         parameters=(
-            targets.ENVIRONMENT,
+            routed.ENVIRONMENT,
             Parameter("schema", {"type": "string"}, f"Only these schemas: {PATTERNS}"),
             Parameter("table", {"type": "string"}, f"Only these tables: {PATTERNS}"),
             Parameter(
@@ -123,7 +268,7 @@ ROUTES = (
             ),
             *pagination.PARAMETERS,
         ),
-        headers=targets.HEADERS,
+        headers=routed.HEADERS,
         errors=STORED,
     ),
     Route(
@@ -134,13 +279,13 @@ ROUTES = (
         summary="List what has changed in a catalog",
         answer=ChangePage,
         parameters=(
-            targets.ENVIRONMENT,
+            routed.ENVIRONMENT,
             Parameter(
                 "since", {"type": "string", "format": "date-time"}, "Only changes found at or after this instant."
             ),
             *pagination.PARAMETERS,
         ),
-        headers=targets.HEADERS,
+        headers=routed.HEADERS,
         errors=STORED,
     ),
 )

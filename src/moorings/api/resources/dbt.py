@@ -7,9 +7,11 @@ from typing import Any, cast
 
 from moorings.access.policy import Permission
 from moorings.api.http import idempotency, pagination, schemas
+from moorings.api.http.answers import Changed, Done, Shape
+from moorings.api.http.call import UUID, Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Route
-from moorings.api.resources.shapes import Changed, Done, PageInfo, Shape
+from moorings.api.http.pagination import PageInfo
+from moorings.api.http.routing import Route
 from moorings.dbt import environments, service
 from moorings.dbt.environments import Variable, Wanted
 from moorings.dbt.models import DbtEnvironment, DbtVariable

@@ -6,8 +6,9 @@ import structlog
 
 from moorings.access.policy import Permission
 from moorings.api.http import schemas
+from moorings.api.http.call import UUID, Call, Parameter, Rendered
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Parameter, Rendered, Route
+from moorings.api.http.routing import Route
 from moorings.dbt import environments, profiles
 from moorings.dbt.models import DbtEnvironment
 from moorings.errors import DbtEnvironmentNotFound, DbtNotSupported, DbtSecretsDisabled, NoDbtSchema

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from moorings import dialects
-from moorings.api.http.routing import Call, Route
-from moorings.api.resources.shapes import Shape
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import Call
+from moorings.api.http.routing import Route
 from moorings.dialects.base import Dialect
 
 

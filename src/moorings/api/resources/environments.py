@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from moorings.api.http import idempotency, schemas
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import UUID, Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Route
-from moorings.api.resources import moved
-from moorings.api.resources.changes import read_value_list
-from moorings.api.resources.shapes import Moving, Shape
+from moorings.api.http.routing import Route
+from moorings.api.resources import moves as moving
+from moorings.api.resources.connections.changes import read_value_list
+from moorings.api.resources.moves import Moving
 from moorings.environments import moves, service
 from moorings.errors import (
     Archived,
@@ -101,7 +103,7 @@ async def update(call: Call) -> Moving:
     fields.done()
     before = await moves.places(call.session, base)
     await service.set_values(call.session, environment, base, values)
-    return Moving(warnings=moved.warnings(call.actor, await moves.unmatched(call.session, base, before)))
+    return Moving(warnings=moving.warnings(call.actor, await moves.unmatched(call.session, base, before)))
 
 
 async def listed(call: Call) -> EnvironmentList:
@@ -120,7 +122,7 @@ async def remove(call: Call) -> Moving:
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
     before = await moves.places(call.session, base)
     await service.detach(call.session, environment, base)
-    return Moving(warnings=moved.warnings(call.actor, await moves.unmatched(call.session, base, before)))
+    return Moving(warnings=moving.warnings(call.actor, await moves.unmatched(call.session, base, before)))
 
 
 ROUTES = (

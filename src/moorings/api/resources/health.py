@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from moorings.access.policy import Permission
 from moorings.api.http import pagination
+from moorings.api.http.answers import Shape, instant
+from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call, Route
-from moorings.api.resources.shapes import (
-    HealthErrorShape,
-    HealthShape,
-    PageInfo,
-    Shape,
-    error_shape,
-    health_shape,
-    instant,
-)
+from moorings.api.http.pagination import PageInfo
+from moorings.api.http.routing import Route
 from moorings.connections.service import opened
 from moorings.engine.service import Target, TestReport
 from moorings.health import service
 from moorings.health.models import HealthChange
 from moorings.health.probing import is_probed
 from moorings.health.service import Health
+
+
+class HealthErrorShape(Shape):
+    """What fails: the step of the test, a code, and words for those who may read the connection."""
+
+    step: str
+    code: str | None
+    message: str | None
+
+
+class HealthShape(Shape):
+    """How a connection is: `healthy`, `failing`, or `unknown` where it was never tested."""
+
+    status: str
+    since: str | None
+    error: HealthErrorShape | None
+
+
+UNKNOWN = HealthShape("unknown", None, None)
 
 
 class HealthChangeShape(Shape):
@@ -42,6 +56,18 @@ class HealthPage(Shape, kw_only=True):
     next_probe_at: str | None
     page_info: PageInfo
     records: list[HealthChangeShape]
+
+
+def health_shape(found: Health | None, *, words: bool) -> HealthShape:
+    """How a connection is; without `words`, the message of what fails is left out."""
+    if found is None:
+        return UNKNOWN
+    return HealthShape(found.status, instant(found.since), error_shape(found.error, words=words))
+
+
+def error_shape(error: Mapping[str, Any] | None, *, words: bool) -> HealthErrorShape | None:
+    """What fails, of a connection that does."""
+    return HealthErrorShape(error["step"], error["code"], error["message"] if words else None) if error else None
 
 
 async def of_organization(call: Call) -> Mapping[str, Health]:

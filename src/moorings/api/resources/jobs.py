@@ -6,9 +6,11 @@ import msgspec
 
 from moorings.access.policy import Permission
 from moorings.api.http import idempotency, pagination, schemas
+from moorings.api.http.answers import Shape, instant
+from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call, Route
-from moorings.api.resources.shapes import PageInfo, Shape, instant
+from moorings.api.http.pagination import PageInfo
+from moorings.api.http.routing import Route
 from moorings.errors import JobNotFound, RepeatDiffers
 from moorings.jobs import service
 from moorings.jobs.models import Job
@@ -40,7 +42,7 @@ class FailureShape(Shape):
     step: str | None
 
 
-class ResultShape(Shape):
+class RefreshShape(Shape):
     """What a refresh found, and how many tables appeared, changed, were removed, or are missing and kept."""
 
     tables: int
@@ -67,7 +69,7 @@ class JobShape(Shape, kw_only=True):
     duration_ms: int | None
     attempt: int
     next_attempt_at: str | None
-    result: ResultShape | None
+    result: RefreshShape | None
     error: FailureShape | None
     log: list[LineShape]
 
@@ -121,7 +123,7 @@ def _shape(job: Job) -> JobShape:
         duration_ms=(job.finished_at or 0) - (job.started_at or 0) if ended else None,
         attempt=job.attempt,
         next_attempt_at=instant(job.run_after) if paused else None,
-        result=ResultShape(**job.result) if job.result else None,
+        result=RefreshShape(**job.result) if job.result else None,
         error=FailureShape(**job.error) if job.error else None,
         log=[LineShape(instant(at), message) for at, message in job.log],
     )

@@ -5,10 +5,46 @@ from __future__ import annotations
 from moorings.access import service
 from moorings.access.models import ApiKey
 from moorings.api.http import pagination, schemas
+from moorings.api.http.answers import Changed, Shape, instant
+from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call, Route
-from moorings.api.resources.shapes import Changed, KeyPage, KeyShape, UserShape, WhoShape, instant
+from moorings.api.http.pagination import PageInfo
+from moorings.api.http.routing import Route
 from moorings.errors import KeyNotFound
+
+
+class KeyShape(Shape):
+    """A key, without its token, which is stored nowhere. `membershipId` is the user's whom it acts as."""
+
+    id: str
+    name: str
+    type: str
+    enabled: bool
+    created_at: str
+    membership_id: str | None
+
+
+class KeyPage(Shape):
+    """Keys, newest first."""
+
+    page_info: PageInfo
+    records: list[KeyShape]
+
+
+class UserShape(Shape):
+    """The user whom a key acts as."""
+
+    id: str
+    membership_id: str
+
+
+class WhoShape(Shape):
+    """Whom a key acts as; `rolesByModel` has the roles of their own and of their groups, by connection."""
+
+    key_scope: str
+    org_role: str
+    roles_by_model: dict[str, str]
+    user: UserShape | None
 
 
 async def list_keys(call: Call) -> KeyPage:

@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
 from moorings.api.http import auth, metrics, openapi, problems
-from moorings.api.http.routing import Call, Rendered, Route
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import Call, Rendered
+from moorings.api.http.routing import Route
 from moorings.api.http.state import Services
-from moorings.api.resources.shapes import Shape
 from moorings.errors import InvalidMethod, OperatorError
 from moorings.health.service import live
 

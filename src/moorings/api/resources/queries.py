@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from moorings.access.policy import Permission
 from moorings.api.http import schemas
+from moorings.api.http.answers import Done, Shape
 from moorings.api.http.bodies import LARGE, off_loop
+from moorings.api.http.call import UUID, Call, Parameter
 from moorings.api.http.fields import Fields
 from moorings.api.http.negotiation import FORMATS, choose
-from moorings.api.http.routing import UUID, Call, Parameter, Route
-from moorings.api.resources import targets
-from moorings.api.resources.shapes import Done, PlanShape, ResultShape
+from moorings.api.http.routing import Route
+from moorings.api.resources import routed
 from moorings.api.results import streams
 from moorings.api.results.encoders import encoder
 from moorings.api.results.streams import QUERY_ID, TIMEOUT, Stream
@@ -33,6 +36,30 @@ SQL_LIMIT = 500_000
 """The most characters of a statement, and of one parameter."""
 
 
+class ColumnShape(Shape):
+    """A column of a result."""
+
+    name: str
+    type: str
+
+
+class ResultShape(Shape):
+    """A query's result; `truncated` when rowLimit cut it. No code builds one: it is streamed."""
+
+    columns: list[ColumnShape]
+    rows: list[list[Any]]
+    row_count: int
+    truncated: bool
+
+
+class PlanShape(Shape, kw_only=True):
+    """What running a statement would take; `estimatedBytes` where the engine tells."""
+
+    dry_run: bool = True
+    plan: str
+    estimated_bytes: int | None
+
+
 async def query(call: Call) -> Stream | PlanShape:
     """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said).
 
@@ -42,11 +69,11 @@ async def query(call: Call) -> Stream | PlanShape:
         raise ProtocolTooOld
     query = Fields(call.query(), ("dryRun", "environment"))
     dry_run = query.flag("dryRun", default=False)
-    environment = targets.chosen(query)
+    environment = routed.chosen(query)
     query.done()
     asked = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
     chosen = None if dry_run else encoder(choose(_accept(call)))
-    target = await targets.routed(call, Permission.QUERY, environment)
+    target = await routed.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
     if chosen is None:
         plan = await call.services.queries.plan(target, asked, claim)
@@ -103,7 +130,7 @@ ROUTES = (
         answer=ResultShape | PlanShape,
         body=schemas.query,
         parameters=(
-            targets.ENVIRONMENT,
+            routed.ENVIRONMENT,
             Parameter("dryRun", schemas.FLAG, "Say what running it would take, and do not run it."),
             Parameter(
                 QUERY_ID,
@@ -113,7 +140,7 @@ ROUTES = (
             ),
         ),
         errors=(
-            *targets.ERRORS,
+            *routed.ERRORS,
             NotAcceptable,
             ProtocolTooOld,
             QueryIdInUse,
@@ -127,7 +154,7 @@ ROUTES = (
         headers={
             QUERY_ID: "The query's id; DELETE /queries/{queryId} cancels it.",
             TIMEOUT: "How many seconds the statement may run.",
-            **targets.HEADERS,
+            **routed.HEADERS,
         },
     ),
     Route(

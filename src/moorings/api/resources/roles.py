@@ -13,9 +13,10 @@ from moorings.access.policy import Permission, Role
 from moorings.access.roles import Assignment
 from moorings.access.service import Guarded
 from moorings.api.http import schemas
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import UUID, Call, Parameter
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Parameter, Route
-from moorings.api.resources.shapes import Shape
+from moorings.api.http.routing import Route
 from moorings.connections import service as connections
 from moorings.connections.listing import Filter, snapshot
 from moorings.connections.models import Connection

@@ -7,9 +7,10 @@ from typing import Any
 from moorings import clock
 from moorings.access.policy import Permission
 from moorings.api.http import idempotency, schemas
+from moorings.api.http.answers import Done, Shape, instant
+from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call, Route
-from moorings.api.resources.shapes import Done, Shape, instant
+from moorings.api.http.routing import Route
 from moorings.dialects.config.fields import zones
 from moorings.errors import RepeatDiffers, ScheduleNotFound
 from moorings.schedules import service

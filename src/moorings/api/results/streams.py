@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from moorings.api.http.routing import Call, Headers
+from moorings.api.http.call import Call, Headers
 from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
 from moorings.errors import MooringsError, QueryCancelled, WarehouseError

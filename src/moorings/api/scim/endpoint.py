@@ -17,7 +17,8 @@ from moorings.access import attributes
 from moorings.access.service import Actor
 from moorings.api.http import auth, metrics
 from moorings.api.http import problems as problems_of
-from moorings.api.http.routing import READS, UUID, Call, Headers, Rendered, received
+from moorings.api.http.call import UUID, Call, Headers, Rendered
+from moorings.api.http.routing import READS, received
 from moorings.api.http.state import Services
 from moorings.api.scim import problems
 from moorings.api.scim.routes import PREFIX, ROUTES

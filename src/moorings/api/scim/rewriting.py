@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from moorings.api.http.call import UUID
 from moorings.api.http.fields import encodable
-from moorings.api.http.routing import UUID
 from moorings.api.scim.vocabulary import ATTRIBUTES, ENTERPRISE, GROUP, NOT_STORED, PATCH, USER
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from moorings.api.http.routing import JSON_TYPES, Call, Parameter, Route
-from moorings.api.resources.shapes import Shape
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import Call, Parameter
+from moorings.api.http.routing import JSON_TYPES, Route
 from moorings.api.scim.vocabulary import ATTRIBUTES, MEDIA_TYPE
 from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
 

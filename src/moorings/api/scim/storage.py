@@ -27,8 +27,8 @@ from moorings.access import attributes, directory, groups, service
 from moorings.access.directory import LONGEST_EMAIL, LONGEST_NAME, Profile
 from moorings.access.models import User, UserAttribute, UserGroup
 from moorings.access.service import Actor
+from moorings.api.http.call import UUID
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID
 from moorings.api.resources.attributes import values_of
 from moorings.api.scim.filters import Column, Conditions, sorted_by
 from moorings.api.scim.models import Provider

@@ -1,4 +1,4 @@
-"""One connection in full: its settings, what may be said of its credentials, and the etag that guards changes."""
+"""GET /connections/{id}: its settings, what may be said of its credentials, and the etag that guards changes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access.policy import Permission
-from moorings.api.http.routing import Call, Parameter
-from moorings.api.resources.shapes import ConnectionDetails, CredentialShape, connection_shape, health_shape, instant
+from moorings.api.http.answers import instant
+from moorings.api.http.call import Call, Parameter
+from moorings.api.resources.connections.shapes import (
+    ConnectionDetails,
+    CredentialShape,
+    OneConnection,
+    connection_shape,
+)
+from moorings.api.resources.health import health_shape
 from moorings.connections import service
 from moorings.connections.listing import listed
 from moorings.connections.models import Connection
@@ -27,6 +34,11 @@ IF_MATCH = Parameter(
 )
 
 _encode = msgspec.json.Encoder().encode
+
+
+async def get(call: Call) -> OneConnection:
+    """One connection, with its settings and what may be said of its credentials."""
+    return OneConnection(await details(call, call.session))
 
 
 async def details(call: Call, session: AsyncSession) -> ConnectionDetails:

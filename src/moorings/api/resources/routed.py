@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from moorings.access.policy import Permission
+from moorings.api.http.call import UUID, Call, Parameter
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import UUID, Call, Parameter
 from moorings.connections.models import Connection
 from moorings.engine.service import Target
 from moorings.environments import service as environments

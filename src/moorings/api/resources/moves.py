@@ -8,9 +8,29 @@ import msgspec
 
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
-from moorings.api.resources.shapes import MoveShape
+from moorings.api.http.answers import Done, Shape
 from moorings.connections.models import Connection
 from moorings.environments.moves import Move, counted
+
+
+class Moving(Done, kw_only=True):
+    """It is done; `warnings` say who gets another connection by it, if anybody."""
+
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class MoveShape(Shape):
+    """So many users and organization keys who get another connection through a base connection than before.
+
+    A `connectionIdBefore` or `connectionIdAfter` of null: they get none, but 403.
+    """
+
+    base_connection_id: str
+    base_connection_name: str
+    connection_id_before: str | None
+    connection_id_after: str | None
+    users: int
+    api_keys: int
 
 
 def warnings(actor: Actor, moves: Iterable[Move]) -> list[str] | msgspec.UnsetType:

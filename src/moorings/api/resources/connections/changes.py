@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moorings.access.policy import Role
+from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
-from moorings.api.http.routing import Call
 from moorings.connections import service
 from moorings.connections.service import Changes, EnvironmentAttribute
 from moorings.dialects.config.connection import ConnectionConfig

@@ -1,0 +1,30 @@
+"""What answers of several resources are made of: structs of the wire, in camelCase.
+
+A secret cannot leak through a struct that has no field for it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from moorings.clock import iso as instant
+
+__all__ = ["Changed", "Done", "Shape", "instant"]
+
+
+class Shape(msgspec.Struct, rename="camel"):
+    """The base of all answers."""
+
+
+class Done(Shape, kw_only=True):
+    """It is done."""
+
+    success: bool = True
+
+
+class Changed(Shape, kw_only=True):
+    """It is done, and what was; `warnings` say whom that concerns, if anybody."""
+
+    success: bool = True
+    message: str
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET

@@ -1,0 +1,1 @@
+"""The endpoints of `/connections`; `routes.py` says which file serves which."""

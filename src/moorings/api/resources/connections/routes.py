@@ -1,0 +1,146 @@
+"""The routes of `/connections`."""
+
+from __future__ import annotations
+
+from moorings.access.policy import Permission
+from moorings.api.http import idempotency, schemas
+from moorings.api.http.answers import Changed
+from moorings.api.http.call import Parameter
+from moorings.api.http.routing import Route
+from moorings.api.resources import routed
+from moorings.api.resources.connections import archive, create, details, listing, test, update
+from moorings.api.resources.connections.shapes import (
+    Archived,
+    ConnectionList,
+    Created,
+    DependentsShape,
+    OneConnection,
+    TestShape,
+)
+from moorings.errors import (
+    ConnectionTestFailed,
+    EmptyBody,
+    NotArchived,
+    PreconditionFailed,
+    RepeatDiffers,
+    Saturated,
+    UnknownDialect,
+    UnknownDialects,
+    ValueInUse,
+)
+
+_TEXT = {"type": "string"}
+
+ETAG = {"ETag": "What If-Match takes to guard a change."}
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/connections",
+        handler=listing.list_connections,
+        kind="free",
+        summary="List connections",
+        answer=ConnectionList,
+        parameters=(
+            Parameter("name", _TEXT, "Only those whose name contains this, in any case."),
+            Parameter("database", _TEXT, "Only those whose database contains this, in any case."),
+            Parameter("dialect", schemas.DIALECT_LIST, "Only these dialects, comma-separated."),
+            Parameter("sortField", {"enum": list(listing.SORT_FIELDS)}, "What to sort by; `name` unless said."),
+            Parameter("sortDirection", {"enum": list(listing.SORT_DIRECTIONS)}, "`asc` unless said."),
+            Parameter("includeDeleted", schemas.FLAG, "Archived ones too."),
+        ),
+        errors=(UnknownDialects,),
+    ),
+    Route(
+        method="POST",
+        path="/connections",
+        handler=create.create,
+        kind="free",
+        admin=True,
+        summary="Create a connection",
+        answer=Created,
+        status=201,
+        body=schemas.connection,
+        parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."), idempotency.KEY),
+        headers=idempotency.HEADERS,
+        errors=(UnknownDialect, ConnectionTestFailed, Saturated, RepeatDiffers),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}",
+        handler=details.get,
+        permission=Permission.READ,
+        summary="Get a connection",
+        answer=OneConnection,
+        headers=ETAG,
+    ),
+    Route(
+        method="PATCH",
+        path="/connections/{id}",
+        handler=update.update,
+        permission=Permission.CHANGE,
+        summary="Update a connection",
+        answer=Changed,
+        body=schemas.connection_changes,
+        body_optional=True,
+        body_asks=True,
+        parameters=(details.IF_MATCH,),
+        errors=(EmptyBody, ValueInUse, PreconditionFailed),
+    ),
+    Route(
+        method="DELETE",
+        path="/connections/{id}",
+        handler=archive.archive,
+        permission=Permission.ARCHIVE,
+        summary="Archive a connection",
+        answer=Archived,
+        parameters=(details.IF_MATCH,),
+        errors=(PreconditionFailed,),
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/restore",
+        handler=idempotency.once(archive.restore),
+        permission=Permission.RESTORE,
+        summary="Restore an archived connection",
+        answer=OneConnection,
+        body=schemas.credentials,
+        body_optional=True,
+        parameters=(idempotency.KEY,),
+        headers=ETAG | idempotency.HEADERS,
+        errors=(NotArchived, RepeatDiffers),
+    ),
+    Route(
+        method="GET",
+        path="/connections/{id}/dependents",
+        handler=archive.dependents,
+        permission=Permission.OVERSEE,
+        summary="List what hangs on a connection",
+        answer=DependentsShape,
+    ),
+    Route(
+        method="POST",
+        path="/connections/test",
+        handler=test.test_unsaved,
+        kind="free",
+        admin=True,
+        summary="Test a configuration",
+        answer=TestShape,
+        body=schemas.connection,
+        errors=(UnknownDialect, Saturated),
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/test",
+        handler=test.test_saved,
+        kind="free",
+        permission=Permission.TEST,
+        summary="Test a connection",
+        answer=TestShape,
+        body=schemas.nothing,
+        body_optional=True,
+        parameters=(routed.ENVIRONMENT,),
+        headers=routed.HEADERS,
+        errors=(*routed.ERRORS, Saturated),
+    ),
+)

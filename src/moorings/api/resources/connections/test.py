@@ -1,0 +1,41 @@
+"""POST /connections/test and /connections/{id}/test."""
+
+from __future__ import annotations
+
+from moorings import dialects
+from moorings.access.policy import Permission
+from moorings.api.http.call import Call
+from moorings.api.http.fields import Fields
+from moorings.api.resources import health, routed
+from moorings.api.resources.connections.shapes import (
+    StepShape,
+    TestShape,
+)
+from moorings.engine.service import TestReport
+
+
+async def test_unsaved(call: Call) -> TestShape:
+    """Test a configuration without storing anything."""
+    config = dialects.read(call.body)
+    return test_shape(await call.services.engine.test(dialects.named(config.dialect), config))
+
+
+async def test_saved(call: Call) -> TestShape:
+    """Test a stored connection; of several environments the one that the caller gets."""
+    query = Fields(call.query(), ("environment",))
+    environment = routed.chosen(query)
+    query.done()
+    Fields(call.body, ()).done()
+    target = await routed.routed(call, Permission.TEST, environment)
+    report = await call.services.engine.test(target.dialect, target.config, target.connection_id)
+    await health.record(call, target, report)
+    return test_shape(report)
+
+
+def test_shape(report: TestReport) -> TestShape:
+    """A test's report as the wire shows it."""
+    steps = [
+        StepShape(step.name, step.status, step.duration_ms, step.message, step.code, list(step.fields))
+        for step in report.steps
+    ]
+    return TestShape(report.success, steps)

@@ -1,0 +1,95 @@
+"""GET /connections/{id}/route: the connection that a user or key gets through a base connection, and why."""
+
+from __future__ import annotations
+
+from moorings.access import service
+from moorings.access.policy import Permission
+from moorings.api.http import schemas
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import UUID, Call, Parameter
+from moorings.api.http.fields import Fields
+from moorings.api.http.routing import Route
+from moorings.environments import service as environments
+from moorings.environments.routing import unmatched
+from moorings.environments.service import Routed
+from moorings.errors import (
+    EnvironmentNotFound,
+    UserNotFound,
+)
+
+
+class OtherwiseShape(Shape):
+    """The connection that another value would have meant; a null value means nothing, a null connection is none."""
+
+    value: str | None
+    connection_id: str | None
+
+
+class RouteShape(Shape, kw_only=True):
+    """The connection that somebody gets, by which value of which attribute, and with which role on the base connection.
+
+    `source` is `user attribute`, `attribute default`, `base`, or `denied`: then there is no connection.
+    """
+
+    connection_id: str | None
+    environment_id: str | None
+    source: str
+    attribute: str | None
+    value: str | None
+    role: str
+    otherwise: list[OtherwiseShape]
+
+
+async def explain(call: Call) -> RouteShape:
+    """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
+
+    Whom else it may be asked of: only admins of the connection may.
+    """
+    query = Fields(call.query(), ("userId",))
+    user_id = query.string("userId", shortest=0) or None
+    if user_id is not None and not UUID.fullmatch(user_id):
+        query.fault("userId", "uuid")
+    query.done()
+    if user_id is None:
+        owner = await service.owner(call.session, call.actor)
+    else:
+        call.actor.require(Permission.CHANGE, call.connection)
+        owner = await service.user(call.session, call.actor, user_id.lower())
+    routed = await environments.route(call.session, owner, call.connection)
+    role = await service.role_of(call.session, owner, call.connection)
+    return _explained(routed, role.name, every_value=call.actor.may(Permission.CHANGE, call.connection))
+
+
+def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
+    """The choice, and what others would have been: which values there are is for admins of the base connection."""
+    choice, base = routed.choice, routed.base
+    meanings = [(value, base.connection_id) for value in base.values]
+    meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
+    told = sorted(meanings) if every_value else []
+    otherwise = [OtherwiseShape(value, connection) for value, connection in told if value != choice.value]
+    if choice.source not in ("base", "denied"):
+        otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
+    return RouteShape(
+        connection_id=choice.connection_id,
+        environment_id=choice.environment_id,
+        source=choice.source,
+        attribute=base.attribute,
+        value=choice.value,
+        role=role,
+        otherwise=otherwise,
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/connections/{id}/route",
+        handler=explain,
+        operation_id="attributes.explain",
+        permission=Permission.SEE,
+        summary="Explain which connection somebody gets",
+        answer=RouteShape,
+        parameters=(Parameter("userId", schemas.UUID, "Whom it is asked of; the caller unless said."),),
+        errors=(UserNotFound, EnvironmentNotFound),
+    ),
+)
