@@ -39,6 +39,8 @@ class Abilities:
     """Ours, beyond the dialects of the published API."""
     probed: bool = True
     """Health is probed unless a connection says otherwise; not where a probe wakes what is billed by the minute."""
+    own_process: bool = False
+    """Each session runs in a process of its own, because the driver can hold the interpreter's lock while it waits."""
 
 
 MEBIBYTE = 1024 * 1024

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
+from moorings.engine.process.session import ProcessSession
 from moorings.engine.severing import Abandoned, sever
 from moorings.engine.threads import Job, SessionThread, aside, keep, press
 
@@ -23,6 +24,8 @@ PATIENCE_SECONDS = 5.0
 """How long a session that is left may take to stop and to log out, before its connection is severed."""
 SEVERED_SECONDS = 2.0
 """How long a thread may take to end once its connection is severed, before it is abandoned."""
+START_SECONDS = 20.0
+"""How long a session's own process may take to start, on a machine with much to do."""
 AGAIN_SECONDS = 0.1
 """The pause between two attempts to sever: a thread may have dialled again."""
 ABANDONED_SECONDS = 1.0
@@ -52,6 +55,8 @@ class Seat:
         """Who the place counts for: the connection, whatever its revision."""
         self.session: Session | None = None
         self._closing: Session | None = None
+        self._starting: ProcessSession | None = None
+        """The process of the session, where the dialect wants one: it is there before the login."""
         self.born = asyncio.get_running_loop().time()
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
@@ -105,15 +110,30 @@ class Seat:
 
     async def login(self) -> Session:
         """Connect; raises ConnectTimeout when the driver does not come back in time."""
+        if self.target.dialect.abilities.own_process:
+            await self.within(START_SECONDS, self._start)
         limit = self._surroundings.connect_timeout_seconds + SLACK_SECONDS
         return await self.within(limit, self._login)
 
-    def _login(self) -> Session:
+    def _start(self) -> None:
         self.logout()
+        self._starting = ProcessSession()
+        self._starting.start()
+
+    def _login(self) -> Session:
+        if self._starting is None:
+            self.logout()
         config = self.config
         self._check_address(config)
-        self.session = self.target.dialect.connect(config, self._surroundings)
+        self.session = self._connect(config)
         return self.session
+
+    def _connect(self, config: ConnectionConfig) -> Session:
+        dialect, process = self.target.dialect, self._starting
+        if process is None:
+            return dialect.connect(config, self._surroundings)
+        process.open(dialect, config, self._surroundings)
+        return process
 
     def _check_address(self, config: ConnectionConfig) -> None:
         """Refuse what the egress rules refuse, before any driver is asked; drivers then dial checked addresses."""
@@ -154,7 +174,7 @@ class Seat:
         self._severed = True
         for thread in (self._thread.thread, *self._aside):
             sever(thread)
-        session = self.session or self._closing
+        session = self.session or self._closing or self._starting
         if session is not None:
             with contextlib.suppress(Exception):  # what cannot be severed is abandoned
                 session.sever()
@@ -208,7 +228,8 @@ class Seat:
 
     def logout(self) -> None:
         """Close the session, in its thread; a second time there is nothing to close."""
-        self._closing, self.session = self.session, None
+        self._closing = self.session or self._starting
+        self.session = self._starting = None
         if self._closing is not None:
             with contextlib.suppress(Exception):  # gone is gone
                 self._closing.close()

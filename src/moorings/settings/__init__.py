@@ -4,12 +4,21 @@ Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the workin
 secret settings from neither: `cli.handover` passes them on.
 """
 
-from moorings.settings.environment import environment, handed, leave_environment, receive, secret_fields, secrets_apart
+from moorings.settings.environment import (
+    driver_environment,
+    environment,
+    handed,
+    leave_environment,
+    receive,
+    secret_fields,
+    secrets_apart,
+)
 from moorings.settings.loading import load
 from moorings.settings.model import Settings
 
 __all__ = [
     "Settings",
+    "driver_environment",
     "environment",
     "handed",
     "leave_environment",

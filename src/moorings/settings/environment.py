@@ -71,6 +71,13 @@ KEPT_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
 """What a process keeps of its environment: nothing that names a login, a proxy or a driver's file."""
 
 
+def driver_environment() -> dict[str, str]:
+    """The environment for a process that runs nothing but a driver: without any setting, and without any login."""
+    kept = KEPT | {"HOME", "SSL_CERT_FILE"}
+    prefixes = ("LC_", "PYTHON", "COVERAGE_")
+    return {name: value for name, value in os.environ.items() if name in kept or name.startswith(prefixes)}
+
+
 def leave_environment(settings: Settings) -> None:
     """Take the shell's variables and home from this process, so that no driver finds them. Its home is an empty one."""
     for name in list(os.environ):

@@ -23,7 +23,7 @@ class SapHana(Dialect):
     name = "sap_hana"
     title = "SAP HANA"
     extra = "sap-hana"
-    abilities = Abilities(connects=True)
+    abilities = Abilities(connects=True, own_process=True)
     PARAMETERS = "?, ?"
     Config = Config
     FAULTS = FAULTS
