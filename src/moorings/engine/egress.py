@@ -226,7 +226,7 @@ class EgressRules:
 
 def for_callers(settings: Settings) -> Network:
     """The way to what callers name. Raises OperatorError for settings that cannot be read."""
-    return Network(EgressRules.of(settings), _proxy(settings), _ca_bundle(settings))
+    return Network(EgressRules.of(settings), _proxy(settings), _ca_bundle(settings), settings.max_buffer_bytes)
 
 
 def for_operator(settings: Settings) -> Network:

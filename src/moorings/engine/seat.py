@@ -13,6 +13,7 @@ from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.process.session import ProcessSession
+from moorings.engine.metering import Meter
 from moorings.engine.severing import Abandoned, sever
 from moorings.engine.threads import Job, SessionThread, aside, keep, press
 
@@ -67,6 +68,7 @@ class Seat:
         self._aside: list[threading.Thread] = []
         self._abandoned = abandoned
         self._severed = False
+        self._meter = Meter(self.limits.buffer + 2 * self.limits.batch)  # drivers read a little ahead
 
     @property
     def limits(self) -> ByteLimits:
@@ -96,11 +98,14 @@ class Seat:
     def guard(self, work: Callable[[], T]) -> T:
         """Do work; raises the translation of what the driver raises, with no trace of the original.
 
+        A call that receives more than may be in memory at once raises ResultTooLarge.
+
         The original is not even its context: tracebacks would show its text, and with it perhaps a secret. Nor is there
         a traceback into the driver, whose frames would keep its objects alive.
         """
         try:
-            return work()
+            with self._meter.metered():
+                return work()
         except errors.WarehouseError as error:
             fault = error
         except Exception as error:  # noqa: BLE001  # drivers raise what they like; this is the one border

@@ -12,9 +12,10 @@ import os
 import platform
 import re
 import socket
+import stat
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 Words = Sequence[int]
@@ -31,17 +32,38 @@ def sever(thread: threading.Thread) -> bool:
     Safe from every thread, and never waits. The descriptor is held by a copy before the thread is looked at a second
     time: if it still waits in the same call, the copy is of what it waits for, not of a file that was opened since.
     """
+    found = False
+    for _, wire in waited_for(thread):
+        with contextlib.suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
+            found = True
+    return found
+
+
+def waited_for(thread: threading.Thread) -> Iterator[tuple[int, socket.socket]]:
+    """The network connections that a thread waits for: each descriptor, with a copy of it that lives for one step."""
     path = f"/proc/self/task/{thread.native_id}/syscall"
     waiting = _read(path)
-    found = False
-    for descriptor in _waited_for(waiting):
-        with contextlib.suppress(OSError):
-            held = os.dup(descriptor)
-            try:
-                found |= _read(path) == waiting and _shut_down(held)
-            finally:
-                os.close(held)
-    return found
+    for descriptor in _descriptors(waiting):
+        with contextlib.suppress(OSError), copied(descriptor) as held:
+            if held.family in (socket.AF_INET, socket.AF_INET6) and _read(path) == waiting:
+                yield descriptor, held
+
+
+@contextlib.contextmanager
+def copied(descriptor: int, inode: int | None = None) -> Generator[socket.socket]:
+    """A copy of a socket's descriptor, for a block; raises OSError for another kind of file, or another inode."""
+    held = os.dup(descriptor)
+    try:
+        found = os.fstat(held)
+        if not stat.S_ISSOCK(found.st_mode) or inode not in (None, found.st_ino):
+            raise OSError("no such socket")  # noqa: TRY301  # as the system would
+        wire = socket.socket(fileno=held)
+    except BaseException:
+        os.close(held)
+        raise
+    with wire:
+        yield wire
 
 
 def _read(path: str) -> str:
@@ -51,17 +73,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _shut_down(descriptor: int) -> bool:
-    """Shut down both directions, where it is a network connection: loops also wait for pipes of their own."""
-    wire = socket.socket(fileno=os.dup(descriptor))
-    with contextlib.closing(wire):
-        if wire.family not in (socket.AF_INET, socket.AF_INET6):
-            return False
-        wire.shutdown(socket.SHUT_RDWR)
-    return True
-
-
-def _waited_for(waiting: str) -> list[int]:
+def _descriptors(waiting: str) -> list[int]:
     """The descriptors of a system call, as `/proc` shows it: its number, and its arguments in hexadecimal."""
     number, *rest = waiting.split()[:7] or ["running"]
     find = CALLS.get(platform.machine(), {}).get(int(number)) if number.isdecimal() else None

@@ -138,7 +138,9 @@ class _Wire(URLLib3Session):
         super().__init__(verify=verify, timeout=(surroundings.connect_timeout_seconds, READ_SECONDS))
         bases = (AWSHTTPConnectionPool, AWSHTTPSConnectionPool)
         fields = ("host_override", "region")
-        self._manager.pool_classes_by_scheme = pool_classes(surroundings.network, *fields, bases=bases, redirects=True)
+        self._manager.pool_classes_by_scheme = pool_classes(
+            surroundings.network, *fields, bases=bases, redirects=True, streamed=True
+        )
 
     def answer(self, request: Any, **_: Any) -> Any:
         """The answer to a request, for botocore's event `before-send`, which then sends none itself."""

@@ -214,7 +214,7 @@ class BigQuerySession(Session):
             return None
         try:
             grpc.channel_ready_future(self._channel).result(timeout=self._seconds)
-            return read(self._channel, job, self._seconds)
+            return read(self._channel, job, self._seconds, self._surroundings.limits.buffer)
         except (*NO_STORAGE, grpc.FutureTimeoutError):
             self._storage_url = None  # found out once, and not again with every statement
             return None

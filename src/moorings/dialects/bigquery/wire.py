@@ -10,6 +10,7 @@ import grpc
 import pyarrow as pa
 import requests
 import urllib3
+from google.api_core.exceptions import ResourceExhausted
 from google.auth.credentials import Credentials
 from google.auth.transport.grpc import secure_authorized_channel
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -17,6 +18,8 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
+from moorings import errors
+from moorings.dialects.arrow.messages import read_batch
 from moorings.dialects.base import Surroundings
 from moorings.dialects.bigquery.config import Config, endpoint
 from moorings.dialects.config.endpoints import host_and_port
@@ -27,7 +30,8 @@ from moorings.dialects.network.requests import install
 FIELDS = ("host_override",)
 
 LZ4 = types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
-OF_ANY_LENGTH = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+TOO_LONG = "larger than max"
+"""What gRPC says of a message that is longer than we take."""
 
 
 class _Hurried(Request):
@@ -78,10 +82,14 @@ def _session(config: Config, network: Network) -> requests.Session:
 def storage_channel(
     network: Network, url: str, config: Config, credentials: Credentials, request: Request
 ) -> grpc.Channel:
-    """A channel to the Storage API, which connects when it is first used: to addresses that were checked."""
+    """A channel to the Storage API, which connects when it is first used: to addresses that were checked.
+
+    Its messages have the limit of an answer over HTTP.
+    """
     secure = not url.startswith("http:")
     host, port = host_and_port(url)
     target, options = _target(network, host, port)
+    options.append(("grpc.max_receive_message_length", network.longest_answer))
     if not secure:
         return grpc.insecure_channel(target, options=options)
     bundle = Path(network.ca_bundle).read_bytes() if network.ca_bundle else None
@@ -94,7 +102,7 @@ def storage_channel(
 def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str, Any]]]:
     """Where gRPC dials, and how: the checked addresses, or the name, which the operator's proxy resolves."""
     shown = f"[{host}]" if ":" in host else host
-    options: list[tuple[str, Any]] = [*OF_ANY_LENGTH, ("grpc.default_authority", f"{shown}:{port}")]
+    options: list[tuple[str, Any]] = [("grpc.default_authority", f"{shown}:{port}")]
     addresses = network.route(host, port, *FIELDS)
     if addresses is None and network.proxy is not None:
         return f"dns:///{shown}:{port}", [*options, ("grpc.http_proxy", network.proxy.url)]
@@ -104,8 +112,11 @@ def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str
     return f"{'ipv4' if four else 'ipv6'}:{','.join(places)}", [*options, ("grpc.enable_http_proxy", 0)]
 
 
-def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float) -> Iterator[pa.RecordBatch]:
-    """The rows of a job's result, in one stream, which keeps their order; gRPC lets the server send what we take."""
+def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a job's result, in one stream, which keeps their order; gRPC lets the server send what we take.
+
+    A message of more bytes, as it is sent or decompressed, is ResultTooLarge.
+    """
     client = BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
     asked = types.ReadSession(table=job.destination.to_bqstorage(), data_format=types.DataFormat.ARROW)
     asked.read_options.arrow_serialization_options.buffer_compression = LZ4
@@ -113,11 +124,17 @@ def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float) -> Itera
     session = client.create_read_session(
         parent=parent, read_session=asked, max_stream_count=1, retry=None, timeout=seconds
     )
-    return _batches(client, session)
+    return _batches(client, session, most_bytes)
 
 
-def _batches(client: BigQueryReadClient, session: types.ReadSession) -> Iterator[pa.RecordBatch]:
+def _batches(client: BigQueryReadClient, session: types.ReadSession, most_bytes: int) -> Iterator[pa.RecordBatch]:
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-    for stream in session.streams:
-        for message in client.read_rows(stream.name):
-            yield pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
+    try:
+        for stream in session.streams:
+            for found in client.read_rows(stream.name):
+                message = pa.ipc.read_message(pa.py_buffer(found.arrow_record_batch.serialized_record_batch))
+                yield read_batch(message, schema, most_bytes)
+    except ResourceExhausted as error:
+        if TOO_LONG not in str(error):
+            raise
+        raise errors.ResultTooLarge.of("A message of BigQuery's answer", most_bytes) from None

@@ -10,6 +10,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from moorings import errors
+from moorings.dialects.arrow.messages import read_batch
+
 CHUNK_BYTES = 1024 * 1024
 TAIL_BYTES = 16 * 1024
 """The longest error that is looked for at the end."""
@@ -23,8 +26,10 @@ class Body:
 
     closed = False
 
-    def __init__(self, response: HTTPResponse) -> None:
+    def __init__(self, response: HTTPResponse, most_bytes: int = 64 * CHUNK_BYTES) -> None:
+        """Read a response, of which at most so many bytes are in memory at once."""
         self._response = response
+        self._most_bytes = most_bytes
         self._ahead = b""
         self._tail = b""
 
@@ -42,8 +47,12 @@ class Body:
         return data
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer only at the end. No room is made for them ahead: a garbled length may say anything."""
+        """So many bytes, fewer only at the end; raises ResultTooLarge when more come than the limit.
+
+        No room is made for them ahead: a garbled length may say anything.
+        """
         parts: list[bytes] = []
+        room = self._most_bytes
         while size:
             data = self._ahead or self._pull(CHUNK_BYTES if size < 0 else min(size, CHUNK_BYTES))
             if not data:
@@ -51,22 +60,34 @@ class Body:
             self._ahead = data[size:] if size >= 0 else b""
             parts.append(data[:size] if size >= 0 else data)
             size -= len(parts[-1]) if size > 0 else 0
+            room -= len(parts[-1])
+            if room < 0:
+                raise errors.ResultTooLarge.of("A batch of ClickHouse's answer", self._most_bytes)
         return b"".join(parts)
 
-    def arrow(self) -> pa.RecordBatchReader:
-        """The Arrow stream; raises what the server says instead."""
+    def _skip_rest(self) -> None:
+        """Read on to the end, where an error may stand, but no further than the limit."""
+        left = self._most_bytes
+        self._ahead = b""
+        while left > 0 and (data := self._pull(CHUNK_BYTES)):
+            left -= len(data)
+
+    def arrow(self) -> pa.Schema:
+        """Begin with the Arrow stream; returns its schema, raises what the server says instead."""
         try:
-            return pa.ipc.open_stream(self)
-        except (pa.ArrowInvalid, HTTPError, OSError) as error:
+            self._messages = pa.ipc.MessageReader.open_stream(self)
+            return pa.ipc.read_schema(self._messages.read_next_message())
+        except (pa.ArrowInvalid, HTTPError, OSError, StopIteration) as error:
             raise self._broken() from error
 
-    def batches(self, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The stream's batches that have rows; raises what the server says behind them, or that the rest is missing."""
         try:
-            for batch in stream:
+            for message in self._messages:
+                batch = read_batch(message, schema, self._most_bytes)
                 if batch.num_rows:
                     yield batch
-            self.read()
+            self._skip_rest()
         except (pa.ArrowInvalid, HTTPError, OSError) as error:
             raise self._broken() from error
         if not self._tail.endswith(END):
@@ -76,7 +97,7 @@ class Body:
     def _broken(self) -> DatabaseError:
         """The error that the server wrote behind the rows; without one, the connection is lost."""
         try:
-            self.read()
+            self._skip_rest()
         except (HTTPError, OSError):
             pass  # a server that fails midway breaks the transfer off, behind its words
         finally:

@@ -162,7 +162,7 @@ class ClickHouseSession(Session):
             transport_settings=FORMAT,
         )
         self._response = response
-        body = Body(response)
+        body = Body(response, statement.limits.buffer)
         if body.empty():
             self._response = None
             return pa.RecordBatchReader.from_batches(pa.schema([]), [])
@@ -207,9 +207,9 @@ class ClickHouseSession(Session):
         }
 
     def _converted(self, statement: Statement, body: Body) -> pa.RecordBatchReader:
-        stream = body.arrow()
-        bare = plain_schema(stream.schema)
-        natives = self._described(statement, stream.schema)
+        sent = body.arrow()
+        bare = plain_schema(sent)
+        natives = self._described(statement, sent)
         fields = [
             pa.field(field.name, (native and arrow_type(native, self._zone)) or field.type)
             for field, native in zip(bare, natives, strict=True)
@@ -217,7 +217,7 @@ class ClickHouseSession(Session):
         schema = pa.schema(fields)
 
         def batches() -> Iterator[pa.RecordBatch]:
-            for batch in body.batches(stream):
+            for batch in body.batches(sent):
                 columns = [
                     convert(column, native, field.type) if native and arrow_type(native, self._zone) else column
                     for column, native, field in zip(batch.columns, natives, schema, strict=True)

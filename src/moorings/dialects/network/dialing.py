@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,6 +44,15 @@ ISATAP = (0x00005EFE, 0x02005EFE)
 
 OWN_PORTS: set[int] = set()
 """Ports of loopback where this process itself listens for its drivers."""
+
+
+def _unseen(wire: socket.socket) -> None:
+    """Take no notice of a connection."""
+    del wire
+
+
+DIALLED: ContextVar[Callable[[socket.socket], None]] = ContextVar("dialled", default=_unseen)
+"""What hears of every connection that is dialled for the session at work, so that its bytes are counted."""
 
 
 class Rules(Protocol):
@@ -82,6 +92,8 @@ class Network:
     """Where requests over HTTP to public addresses go."""
     ca_bundle: str | None = None
     """The file with the authorities that certificates are verified with; None stands for the system's."""
+    longest_answer: int = 64 * 1024 * 1024
+    """Bytes of an answer over HTTP, after decompression, that has to be in memory as a whole."""
 
     def addresses(self, host: str, port: int, *fields: str) -> Sequence[str]:
         """The addresses of a host that may be dialled, in the resolver's order.
@@ -195,6 +207,7 @@ def dial(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.
         else:
             wire.settimeout(timeout_seconds)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            DIALLED.get()(wire)
             return wire
     raise fault
 

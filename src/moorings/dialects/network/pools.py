@@ -13,6 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
+from moorings.dialects.network.answers import BoundedAnswer, bounded
 from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.https import REDIRECTS, redirected
 
@@ -27,20 +28,23 @@ def pool_classes(
     *fields: str,
     bases: tuple[type[HTTPConnectionPool], type[HTTPConnectionPool]] = (HTTPConnectionPool, HTTPSConnectionPool),
     redirects: bool = False,
+    streamed: bool = False,
 ) -> PoolClasses:
     """The pools that a PoolManager takes as `pool_classes_by_scheme`; `fields` are blamed for what is refused.
 
     A redirect is raised as AnotherService. `redirects` hands it to the driver instead, which must not follow it.
+    An answer of more than `network.longest_answer` bytes is ResultTooLarge; `streamed` ones may have more in all, for
+    drivers that read results in pieces.
     """
-    plain, secure = (_checked_pool(network, base, fields, redirects=redirects) for base in bases)
+    plain, secure = (_checked_pool(network, base, fields, redirects, streamed) for base in bases)
     return {"http": plain, "https": secure}
 
 
 def _checked_pool(
-    network: Network, base: type[HTTPConnectionPool], fields: tuple[str, ...], *, redirects: bool
+    network: Network, base: type[HTTPConnectionPool], fields: tuple[str, ...], redirects: bool, streamed: bool
 ) -> type[HTTPConnectionPool]:
     class CheckedPool(base):  # pyright: ignore[reportGeneralTypeIssues]  # a base that is chosen at run time
-        ConnectionCls = _checked_connection(network, base.ConnectionCls, fields)
+        ConnectionCls = _checked_connection(network, base.ConnectionCls, fields, streamed)
 
         def urlopen(  # pyright: ignore[reportIncompatibleMethodOverride]  # the same, loosely
             self,
@@ -63,7 +67,7 @@ def _checked_pool(
     return CheckedPool
 
 
-def _checked_connection(network: Network, base: Any, fields: tuple[str, ...]) -> Any:
+def _checked_connection(network: Network, base: Any, fields: tuple[str, ...], streamed: bool) -> Any:
     class CheckedConnection(base):
         def _new_conn(self) -> socket.socket:
             host = self.host.strip("[]")
@@ -75,15 +79,26 @@ def _checked_connection(network: Network, base: Any, fields: tuple[str, ...]) ->
             except OSError as error:
                 raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
 
+        def getresponse(self) -> BoundedAnswer:
+            """The answer to the request; raises ResultTooLarge for one that is to be read here and is too large."""
+            connection: Any = self
+            options = connection._response_options  # noqa: SLF001  # urllib3 would read the body at once
+            connection._response_options = options._replace(preload_content=False)  # noqa: SLF001
+            found: Any = base.getresponse(self)
+            answer = bounded(found, network.longest_answer, fields, streamed=streamed)
+            if options.preload_content:
+                answer.read(cache_content=True)
+            return answer
+
     return CheckedConnection
 
 
 class CheckedPools(PoolManager):
-    """Connections with one server: nothing is tried again."""
+    """Connections with one server: nothing is tried again. Results may be streamed."""
 
     def __init__(self, network: Network, *fields: str, **options: Any) -> None:
         super().__init__(**options)
-        self.pool_classes_by_scheme = pool_classes(network, *fields)
+        self.pool_classes_by_scheme = pool_classes(network, *fields, streamed=True)
 
     def urlopen(self, method: str, url: str, redirect: bool = True, **how: Any) -> BaseHTTPResponse:
         """Send a request once; what keeps it from the server is raised as it is."""

@@ -15,7 +15,9 @@ import secrets
 import select
 import socket
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextvars import copy_context
+from typing import Any
 
 from moorings import errors
 from moorings.dialects.network.dialing import OWN_PORTS, Network
@@ -46,7 +48,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         OWN_PORTS.add(self.port)
-        threading.Thread(target=self._accept, name="moorings-relay", daemon=True).start()
+        _start(self._accept)
 
     @contextlib.contextmanager
     def explaining(self, *, anew: bool = True) -> Generator[None]:
@@ -78,7 +80,7 @@ class Relay:
         with contextlib.suppress(OSError):  # closed
             while True:
                 wire, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(wire,), name="moorings-relay", daemon=True).start()
+                _start(self._serve, wire)
 
     def _serve(self, near: socket.socket) -> None:
         with contextlib.suppress(OSError), self._held(near):
@@ -135,6 +137,11 @@ class Relay:
             return None
         self.fault = None
         return far
+
+
+def _start(work: Callable[..., None], *given: Any) -> None:
+    """Work in a thread, for the session that this thread works for: the bytes that it receives are counted there."""
+    threading.Thread(target=copy_context().run, args=(work, *given), name="moorings-relay", daemon=True).start()
 
 
 def _head(wire: socket.socket) -> bytes:

@@ -1,0 +1,107 @@
+"""Answers over HTTP that no server can make larger than the limit. Imports urllib3: only sessions import this.
+
+Bytes are counted after decompression, and decompressed in steps, so that a small body which grows to gigabytes ends as
+an error of that one request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import cast
+
+from urllib3.response import HTTPResponse
+
+from moorings import errors
+
+CHUNK = 65_536
+PLAIN = ("", "identity")
+
+
+class BoundedAnswer(HTTPResponse):
+    """An answer of at most `most_bytes`; of a `streamed` one, only what must be in memory as a whole is counted.
+
+    A streamed answer is read in pieces by `read(amount)` and `read1(amount)`: then each piece has the limit. What reads
+    it to its end in one call (`read()`, `data`, `stream()`) has the limit for all of it.
+    """
+
+    most_bytes = 0
+    streamed = False
+    _counted = 0
+
+    def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
+        """So many bytes, or all; raises ResultTooLarge beyond the limit."""
+        if amt is None or amt < 0:
+            return self._whole(decode_content, cache_content)
+        if self.streamed:
+            self._check(amt)
+        return self._taken(super().read(min(amt, self.most_bytes + 1), decode_content, cache_content))
+
+    def _whole(self, decode_content: bool | None, cache_content: bool) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while part := super().read(CHUNK, decode_content):
+            size += len(part)
+            self._check(size)
+            parts.append(part)
+        data = b"".join(parts)
+        if cache_content:
+            self._body = data
+        return data
+
+    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        """What has arrived, so many bytes at most; raises ResultTooLarge beyond the limit."""
+        wanted = CHUNK if amt is None or amt < 0 else min(amt, self.most_bytes)
+        return self._taken(super().read1(wanted, decode_content))
+
+    def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes]:
+        """All of it, piece by piece; raises ResultTooLarge beyond the limit."""
+        streamed, self.streamed = self.streamed, False
+        try:
+            yield from super().stream(amt or CHUNK, decode_content)
+        finally:
+            self.streamed = streamed
+
+    def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Generator[bytes]:
+        """The pieces of a body of unknown length; raises ResultTooLarge beyond the limit."""
+        for part in super().read_chunked(min(amt or CHUNK, CHUNK), decode_content):
+            yield self._taken(part)
+
+    def drain_conn(self) -> None:
+        """Hang up, where something is left: nobody wants it, and it may be endless."""
+        if self._original_response is None or not self._original_response.isclosed():
+            self.close()
+
+    def decodes(self) -> bool:
+        """Make the decompressor, and hide the encoding; returns whether there is one for it, where one is wanted."""
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if not self.decode_content or encoding in PLAIN:
+            return True
+        self._init_decoder()
+        del self.headers["content-encoding"]
+        return self._decoder is not None
+
+    def _taken(self, data: bytes) -> bytes:
+        if not self.streamed:
+            self._counted += len(data)
+            self._check(self._counted)
+        return data
+
+    def _check(self, size: int) -> None:
+        if size > self.most_bytes:
+            self.close()
+            raise errors.ResultTooLarge.of("The warehouse's answer", self.most_bytes)
+
+
+def bounded(answer: HTTPResponse, most_bytes: int, fields: tuple[str, ...], *, streamed: bool) -> BoundedAnswer:
+    """The answer, bounded. It is decompressed here alone: drivers that would do so themselves see no encoding.
+
+    Raises AnotherService for an encoding that cannot be read here.
+    """
+    answer.__class__ = BoundedAnswer
+    made = cast("BoundedAnswer", answer)
+    made.most_bytes, made.streamed = most_bytes, streamed
+    if not made.decodes():
+        made.close()
+        message = "The server compresses its answers in a way that was not asked for. Check the address."
+        raise errors.AnotherService(*fields, message=message)
+    return made

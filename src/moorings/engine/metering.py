@@ -1,0 +1,214 @@
+"""Metering: a call into a driver that receives more than may be in memory ends, because its connections are shut down.
+
+Drivers hold what a server sends: libpq a whole row, others a whole message, before any code of ours sees a byte. Linux
+counts for each TCP connection what was received (`TCP_INFO`), for drivers in Python and native ones alike. One thread
+of the process looks at these counts while calls run. Where Linux's counts are not there, nothing is metered.
+
+Connections that we dial are known from their birth. Those that a native driver dials are found while its thread waits
+for them, as in `severing`, or as the only new one after its login.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import struct
+import threading
+import time
+from collections.abc import Generator, Mapping
+from weakref import WeakValueDictionary
+
+from moorings import errors
+from moorings.dialects.network.dialing import DIALLED
+from moorings.engine.severing import copied, waited_for
+
+TICK_SECONDS = 0.005
+"""The pause between two looks at the process's memory while calls run."""
+LOOK_TICKS = 10
+"""After so many ticks connections are looked at, though memory did not grow: it may have been free before."""
+IDLE_TICKS = 200
+"""After so many ticks without calls the thread sleeps until the next one."""
+GROWTH_PAGES = 1024
+"""How much the memory has to grow, in pages, for connections to be looked at right away."""
+TCP_INFO_BYTES = 256
+RECEIVED = struct.Struct("=Q")
+RECEIVED_AT = 128
+"""Where `tcpi_bytes_received` is. Source: include/uapi/linux/tcp.h of Linux."""
+
+
+OWNED: WeakValueDictionary[int, Meter] = WeakValueDictionary()
+"""Inode of a connection → the meter that counts it."""
+
+
+class Meter:
+    """What one session may receive in one call."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._wires: dict[int, int] = {}
+        """Inode of a connection → its descriptor. Descriptors are used again for other files, inodes are not."""
+        self._begins: dict[int, int] = {}
+        """Inode → what had been received when the call began, or when the connection was found in it."""
+        self._received: dict[int, int] = {}
+        """Inode → what was received in this call; of connections that are closed by now too."""
+        self._first = True
+        self._exceeded = False
+
+    @contextlib.contextmanager
+    def metered(self) -> Generator[None]:
+        """A block that calls a driver; raises ResultTooLarge, whatever the driver makes of a lost connection."""
+        with self._lock:
+            self._begins.clear()
+            self._received.clear()
+            self._exceeded = False
+        thread = threading.current_thread()
+        token = DIALLED.set(self._note)
+        before = _sockets() if self._first else {}
+        WATCH.begin(self, thread)
+        try:
+            yield
+        except Exception:
+            self._raise_exceeded()
+            raise
+        finally:
+            WATCH.end(self)
+            DIALLED.reset(token)
+            if self._first:
+                self._claim(before)
+            self._first = False
+        self._raise_exceeded()
+
+    def _raise_exceeded(self) -> None:
+        if self._exceeded:
+            raise errors.ResultTooLarge.of("What the warehouse sent at once", self._most) from None
+
+    def _claim(self, before: Mapping[int, int]) -> None:
+        """Take the one connection that is new since the login began, if no other session's thread waits for it."""
+        new = {inode: where for inode, where in _sockets().items() if inode not in before and inode not in OWNED}
+        if len(new) == 1 and not self._wires:
+            self._found(*next(iter(new.items())))
+
+    def _note(self, wire: socket.socket) -> None:
+        """Count a connection from its first byte."""
+        inode = os.fstat(wire.fileno()).st_ino
+        with self._lock:
+            self._wires[inode] = wire.fileno()
+            self._begins[inode] = 0
+            OWNED[inode] = self
+
+    def find(self, thread: threading.Thread) -> None:
+        """Find the connections that the thread waits for, until there are any. Called by the watching thread."""
+        for descriptor, wire in waited_for(thread) if not self._wires else ():
+            self._found(os.fstat(wire.fileno()).st_ino, descriptor)
+
+    def _found(self, inode: int, descriptor: int) -> None:
+        with self._lock:
+            self._wires[inode] = descriptor
+            with contextlib.suppress(OSError), copied(descriptor, inode) as wire:
+                self._begins.setdefault(inode, 0 if self._first else _received(wire))
+            OWNED[inode] = self
+
+    def look(self) -> None:
+        """Count, and shut every connection down when it is too much. Called by the one thread that watches."""
+        with self._lock:
+            for inode, descriptor in list(self._wires.items()):
+                self._count(inode, descriptor)
+            if sum(self._received.values()) <= self._most:
+                return
+            self._exceeded = True
+            for inode, descriptor in list(self._wires.items()):
+                with contextlib.suppress(OSError), copied(descriptor, inode) as wire:
+                    wire.shutdown(socket.SHUT_RDWR)
+
+    def _count(self, inode: int, descriptor: int) -> None:
+        try:
+            with copied(descriptor, inode) as wire:
+                received = _received(wire)
+        except OSError:  # closed
+            del self._wires[inode]
+            return
+        begin = self._begins.setdefault(inode, 0 if self._first else received)
+        self._received[inode] = received - begin
+
+
+def _received(wire: socket.socket) -> int:
+    """The bytes that came over a TCP connection since it was opened; 0 where the system does not say."""
+    info = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+    return RECEIVED.unpack_from(info, RECEIVED_AT)[0] if len(info) >= RECEIVED_AT + RECEIVED.size else 0
+
+
+def _sockets() -> dict[int, int]:
+    """Inode → descriptor of every open socket; none where the system does not list them."""
+    found: dict[int, int] = {}
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                known = os.fstat(int(name))
+                if stat.S_ISSOCK(known.st_mode) and _is_tcp(int(name)):
+                    found[known.st_ino] = int(name)
+    return found
+
+
+def _is_tcp(descriptor: int) -> bool:
+    with copied(descriptor) as wire:
+        return wire.family in (socket.AF_INET, socket.AF_INET6) and wire.type == socket.SOCK_STREAM
+
+
+class Watch:
+    """The thread that looks at the meters of all calls that run in the process."""
+
+    def __init__(self) -> None:
+        self._running: dict[Meter, threading.Thread] = {}
+        self._called = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._possible = hasattr(socket, "TCP_INFO") and os.path.exists("/proc/self/statm")
+
+    def begin(self, meter: Meter, thread: threading.Thread) -> None:
+        """Look at a meter from now on."""
+        self._running[meter] = thread
+        if self._possible and not self._called.is_set():
+            self._called.set()
+            with self._starting:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._watch, name="moorings-meter", daemon=True)
+                    self._thread.start()
+
+    def end(self, meter: Meter) -> None:
+        """Look at it no longer."""
+        self._running.pop(meter, None)
+
+    def _watch(self) -> None:
+        with open("/proc/self/statm", "rb", buffering=0) as memory:
+            while self._called.wait():
+                self._while_called(memory.fileno())
+
+    def _while_called(self, memory: int) -> None:
+        idle = ticks = pages = 0
+        while idle < IDLE_TICKS:
+            time.sleep(TICK_SECONDS)
+            ticks, idle = ticks + 1, 0 if self._running else idle + 1
+            running = self._running.copy()
+            for meter, thread in running.items():
+                with contextlib.suppress(Exception):  # whatever it is, the others are still to be looked at
+                    meter.find(thread)
+            if ticks < LOOK_TICKS and (now := _resident(memory)) - pages < GROWTH_PAGES:
+                pages = min(pages, now)
+                continue
+            ticks, pages = 0, _resident(memory)
+            for meter in running:
+                with contextlib.suppress(Exception):
+                    meter.look()
+        self._called.clear()
+        if self._running:  # since the last look
+            self._called.set()
+
+
+def _resident(memory: int) -> int:
+    return int(os.pread(memory, 64, 0).split()[1])
+
+
+WATCH = Watch()
