@@ -88,7 +88,7 @@ class Meter:
     def _claim(self, before: Mapping[int, int]) -> None:
         """Take the one connection that is new since the login began, if no other session's thread waits for it."""
         new = {inode: where for inode, where in _sockets().items() if inode not in before and inode not in OWNED}
-        if len(new) == 1 and not self._wires:
+        if len(new) == 1 and not self._open():
             self._found(*next(iter(new.items())))
 
     def _note(self, wire: socket.socket) -> None:
@@ -101,8 +101,19 @@ class Meter:
 
     def find(self, thread: threading.Thread) -> None:
         """Find the connections that the thread waits for, until there are any. Called by the watching thread."""
-        for descriptor, wire in waited_for(thread) if not self._wires else ():
+        for descriptor, wire in waited_for(thread) if not self._open() else ():
             self._found(os.fstat(wire.fileno()).st_ino, descriptor)
+
+    def _open(self) -> bool:
+        """Whether a connection is known that is still open; forgets the others."""
+        with self._lock:
+            for inode, descriptor in list(self._wires.items()):
+                try:
+                    with copied(descriptor, inode):
+                        return True
+                except OSError:
+                    del self._wires[inode]
+        return False
 
     def _found(self, inode: int, descriptor: int) -> None:
         with self._lock:
