@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from moorings import errors
 from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.engine.process.session import ProcessSession
 from moorings.engine.metering import Meter
+from moorings.engine.process.session import ProcessSession
 from moorings.engine.severing import Abandoned, sever
 from moorings.engine.threads import Job, SessionThread, aside, keep, press
 
