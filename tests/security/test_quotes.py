@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from moorings.engine.service import TestReport
+from tests.security.addresses.test_egress import plain, probe
 from tests.security.servers.redirecting import answering
-from tests.security.test_egress import plain, probe
 from tests.warehouses.bigquery.server import account
 from tests.warehouses.servers.process import issued_certificate
 

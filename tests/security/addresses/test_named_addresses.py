@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from moorings import errors
+from tests.security.addresses.test_egress import plain, probe
 from tests.security.servers.redirecting import answering, canary
-from tests.security.test_egress import plain, probe
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
 from tests.warehouses.servers.process import Server, issued_certificate
