@@ -25,6 +25,7 @@ DISPUTED = re.compile(r"--.*(?:\r(?!\Z)|\\\r?\Z)|/\*.*/\*", re.DOTALL)
 """Comments whose end servers see in different places: a lone carriage return, a backslash before the end of the line,
 and one comment inside of another. What we take for a literal behind them could be code to the server."""
 
+MISSPELLED = "A connection that only reads takes SELECT and the like. Check the spelling."
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
 INSIDE = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT", "INTO", "OUTFILE"})
 """What writes although the first word only reads: a WITH before it, a SELECT INTO, a FOR UPDATE."""
@@ -36,6 +37,48 @@ WRITES = INSIDE | frozenset(
     }
 )
 
+ACTS = WRITES | frozenset(
+    {
+        *(
+            "ATTACH",
+            "BACKUP",
+            "BINLOG",
+            "CACHE",
+            "CHANGE",
+            "CHECK",
+            "CHECKPOINT",
+            "CLONE",
+            "CLUSTER",
+            "COPY",
+            "DEALLOCATE",
+        ),
+        *("DECLARE", "DENY", "DETACH", "DISCARD", "EXCHANGE", "FETCH", "FLUSH", "GET", "HANDLER", "INSTALL", "LISTEN"),
+        *(
+            "MOVE",
+            "NOTIFY",
+            "OPTIMIZE",
+            "PREPARE",
+            "PURGE",
+            "REASSIGN",
+            "REINDEX",
+            "RELEASE",
+            "REPAIR",
+            "RESET",
+            "RESIGNAL",
+        ),
+        *("RESTART", "RESTORE", "SECURITY", "SHUTDOWN", "SIGNAL", "STOP", "SYSTEM", "UNDROP", "UNINSTALL", "UNLISTEN"),
+        *("UNLOAD", "VACUUM", "WATCH", "ABORT", "APPEND", "END"),
+    }
+)
+"""First words of statements that act, in any engine. A first word that neither reads nor acts is a misspelling."""
+
+
+def refusal(word: str) -> errors.WarehouseError:
+    """The error for a statement that begins with a word, in capitals, that a fence does not let through."""
+    if word in ACTS:
+        return errors.ReadOnly()
+    return errors.StatementRefused(message=MISSPELLED)
+
 
 def require_reading(sql: str, *, quoted: str = STANDARD) -> None:
     """See that a text is one statement that only reads; raises ReadOnly or StatementRefused."""
@@ -44,7 +87,7 @@ def require_reading(sql: str, *, quoted: str = STANDARD) -> None:
         return
     if WRITES.intersection(words):
         raise errors.ReadOnly
-    raise errors.StatementRefused(message="A connection that only reads takes SELECT and the like. Check the spelling.")
+    raise errors.StatementRefused(message=MISSPELLED)
 
 
 def first_word(sql: str, *, quoted: str = STANDARD) -> str:
@@ -123,7 +166,7 @@ def require_query(sql: str, *, nested: bool = False) -> None:
     if not word:
         raise errors.StatementRefused(message="There is no statement. Send exactly one.")
     if word not in QUERIES | TELLS:
-        raise errors.ReadOnly
+        raise refusal(word)
 
 
 def _outer_words(bare: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from moorings import errors
+from moorings.dialects.read_only import refusal
 
 TOKEN = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`"
@@ -37,10 +38,12 @@ READS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "EXPLAIN", "SHOW", "DESCR
 def require_query(sql: str) -> None:
     """See that a statement is a query without INTO OUTFILE: `readonly` lets KILL pass, and an engine at home files too.
 
-    Raises ReadOnly.
+    Raises ReadOnly, or StatementRefused for a misspelling.
     """
     words = [found[0].upper() for found in TOKEN.finditer(sql) if found["blank"] is None and found[0][0] not in "(\"'`"]
-    if not words or words[0] not in READS or ("INTO", "OUTFILE") in itertools.pairwise(words):
+    if words and words[0] not in READS:
+        raise refusal(words[0])
+    if not words or ("INTO", "OUTFILE") in itertools.pairwise(words):
         raise errors.ReadOnly
 
 
