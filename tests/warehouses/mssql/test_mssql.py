@@ -54,6 +54,22 @@ class TestTls:
         assert probe(port=plain_mssql_server.port, sslMode="disable").success
 
 
+class TestARefusedLogin:
+    def test_a_probe_tries_it_once_and_a_test_finds_out_what_is_to_blame(
+        self, warehouse: Warehouse, stub: Stub
+    ) -> None:
+        async def logins(room: Room, kind: str) -> int:
+            before = len(stub.logins)
+            target = room.target(passwordUnencrypted="wrong")
+            asked = room.engine.probe(target) if kind == "probe" else room.engine.test(target.dialect, target.config)
+            report = await asked
+            assert report.failure.code == "login_refused"
+            return len(stub.logins) - before
+
+        assert run_inside(warehouse, lambda room: logins(room, "probe")) == 1
+        assert run_inside(warehouse, lambda room: logins(room, "test")) == 2
+
+
 class TestEntra:
     def test_a_principal_asks_for_a_token_where_the_server_says(self, probe: Callable[..., Any], stub: Stub) -> None:
         stub.tokens_at = "https://localhost:1/tenant"

@@ -28,7 +28,7 @@ READS_FILES = "LOAD_FILE"
 BLANK = r"--(?=[\x00-\x20]|\Z)[^\n]*|\#[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
 ESCAPING = r"""(?P<{name}>{quote}(?:[^{quote}\\]|\\.|{quote}{quote})*+(?:{quote}|\\?\Z))"""
 PLAIN = r"""(?P<{name}>{quote}(?:[^{quote}]|{quote}{quote})*+(?:{quote}|\Z))"""
-COMMENT_REFUSED = "A connection that only reads takes no comments that some servers execute: `/*! … */`."
+COMMENT_REFUSED = "Executable comments (`/*! … */`) are refused on a read-only connection. Remove them."
 
 
 def depends_on_mode(sql: str) -> bool:

@@ -52,7 +52,9 @@ def require_query(sql: str, *, columns: int) -> None:
     if word == "CALL" or (columns == 0 and word and word not in QUERIES):
         raise errors.ReadOnly
     if ESCAPED_NAME.search(sql):
-        raise errors.StatementRefused(message='A connection that only reads takes no names with escapes: U&"…".')
+        raise errors.StatementRefused(
+            message='Names with escapes (U&"…") are refused on a read-only connection. Write the name itself.'
+        )
     if (found := _acting(sql)) is not None:
         raise errors.ReadOnly(
             message=f"This connection only reads. It does not call {found}, which acts on the server."
