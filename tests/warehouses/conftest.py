@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from tests.warehouses.engines import ENGINES, Warehouse
 from tests.warehouses.under import CONCEPTS, Under
 
 Rows = Iterator[tuple[str, Any, list[str]]]
+
+
+def threads_of_sessions() -> list[threading.Thread]:
+    """Every thread that was started for a session; the one that meters all calls of the process is none."""
+    found = [thread for thread in threading.enumerate() if thread.name.startswith("moorings-")]
+    return [thread for thread in found if thread.name != "moorings-meter"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from moorings.dialects.redaction import redact
 from moorings.engine.service import TestReport
 from moorings.errors import InvalidInput
-from tests.warehouses.conftest import Room
+from tests.warehouses.conftest import Room, threads_of_sessions
 from tests.warehouses.engines import Warehouse
 from tests.warehouses.servers.process import SENTINEL, free_port
 from tests.warehouses.under import Broken
@@ -98,10 +97,9 @@ class TestFaultsOfServers:
             assert not report.success
             assert report.failure is not None
             assert report.failure.code in ("connect_timeout", "session_lost")
-            for thread in threading.enumerate():
-                if thread.name.startswith("moorings-"):
-                    thread.join(2)
-                    assert not thread.is_alive()
+            for thread in threads_of_sessions():
+                thread.join(2)
+                assert not thread.is_alive()
 
 
 @pytest.mark.needs("tls modes")

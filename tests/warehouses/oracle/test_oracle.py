@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import run_inside
+from tests.warehouses.conftest import run_inside, threads_of_sessions
 from tests.warehouses.engines import Warehouse, under
 from tests.warehouses.oracle import server as oracle
 from tests.warehouses.servers.process import SENTINEL, Server
@@ -95,7 +95,7 @@ class TestSilence:
         with falling_silent(words) as (port, hung_up):
             assert found(probe(port=port, sslMode=mode))[1] == "connect_timeout"
             assert hung_up.wait(5), "the socket is still open"
-        assert not [each.name for each in threading.enumerate() if each.name.startswith("moorings-")]
+        assert not threads_of_sessions()
 
 
 @contextlib.contextmanager
