@@ -82,6 +82,8 @@ quickly = settings(max_examples=40, deadline=None)
 
 WORST = ["a", "%61", "%", "\\", "\\u0061", "&#x61;", "&", "&#", "''", "'", "YWFh", "61", " ", "+", "\\'%27&#39;''", "="]
 WORST += [SECRET, SECRET[:11]]
+MOST_GROWTH = 3.2
+"""How much longer twice the text may take: 2 if it is linear, 4 if it is quadratic; short times tell nothing."""
 
 
 class TestSpellings:
@@ -164,11 +166,15 @@ class TestText:
 
     @pytest.mark.parametrize("secret", [SECRET, "a" * 5_000, PEM, "ab", "hunter22", json.dumps(ACCOUNT)])
     @pytest.mark.parametrize("worst", WORST)
-    def test_500_kilobytes_of_the_worst_take_less_than_a_second(self, worst: str, secret: str) -> None:
-        text = worst * (500_000 // len(worst))
-        began = time.process_time()
-        redact(text, [secret, f"{secret}2", secret[::-1]])
-        assert time.process_time() - began < 1
+    def test_takes_time_in_proportion_to_the_text(self, worst: str, secret: str) -> None:
+        def seconds(size: int) -> float:
+            text = worst * (size // len(worst))
+            began = time.process_time()
+            redact(text, [secret, f"{secret}2", secret[::-1]])
+            return time.process_time() - began
+
+        whole = seconds(500_000)
+        assert whole < 0.5 or whole < MOST_GROWTH * seconds(250_000)
 
     def test_what_is_no_unicode_is_kept(self) -> None:
         assert redact("\ud800 and p@ssword", ["p@ssword"]) == f"\ud800 and {HIDDEN}"

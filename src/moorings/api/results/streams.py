@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 QUERY_ID = "Moorings-Query-Id"
 TIMEOUT = "Moorings-Timeout-Seconds"
+PIECE_BYTES = 8 * 1024 * 1024
+"""Of one message to the server that sends."""
 
 
 class ClientLeft(QueryCancelled):
@@ -112,7 +114,7 @@ class Stream:
         chunk: bytes | None = self.first
         self.first = b""
         while chunk is not None:
-            chunk = await self._sent(call.send({"type": "http.response.body", "body": chunk, "more_body": True}))
+            chunk = await self._sent(_written(call, chunk))
         await call.send({"type": "http.response.body", "body": b""})
 
     async def _sent(self, sending: Awaitable[None]) -> bytes | None:
@@ -128,6 +130,14 @@ class Stream:
             return await self.client.unless_gone(ahead)
         finally:
             await _ended(ahead)
+
+
+async def _written(call: Call, chunk: bytes) -> None:
+    """Send a chunk in pieces, because the server copies what it sends, and a row may be very long."""
+    view = memoryview(chunk)
+    for start in range(0, len(view), PIECE_BYTES):
+        piece = chunk if len(chunk) <= PIECE_BYTES else bytes(view[start : start + PIECE_BYTES])
+        await call.send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 async def opened(call: Call, target: Target, asked: Asked, claim: Claim, encoder: Encoder) -> Stream:
