@@ -238,17 +238,17 @@ def document() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "settings.md": settings,
-    "cli.md": commands,
-    "errors.md": faults,
-    "api.md": api,
-    "openapi.json": document,
-    "dialects.md": warehouses,
-    **{f"dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},
+    "reference/settings.md": settings,
+    "reference/cli.md": commands,
+    "reference/errors.md": faults,
+    "reference/api.md": api,
+    "reference/openapi.json": document,
+    "reference/dialects.md": warehouses,
+    **{f"reference/dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},
 }
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         path = DOCS / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page())

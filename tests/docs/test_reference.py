@@ -47,28 +47,28 @@ class TestReference:
 class TestEverythingIsDocumented:
     @pytest.mark.parametrize("name", Settings.model_fields)
     def test_setting(self, name):
-        assert f"`MOORINGS_{name.upper()}`" in page("settings.md")
+        assert f"`MOORINGS_{name.upper()}`" in page("reference/settings.md")
 
     @pytest.mark.parametrize("name", typer.main.get_command(app).commands)
     def test_command(self, name):
-        assert f"`moorings {name}" in page("cli.md")
+        assert f"`moorings {name}" in page("reference/cli.md")
 
     @pytest.mark.parametrize("kind", warehouse_errors(), ids=lambda kind: kind.__name__)
     def test_error_code(self, kind):
-        assert f"`{kind.code}`" in page("errors.md")
+        assert f"`{kind.code}`" in page("reference/errors.md")
 
     @pytest.mark.parametrize("name", dialects.names())
     def test_dialect(self, name):
-        assert f"(dialects/{name}.md)" in page("dialects.md")
+        assert f"(dialects/{name}.md)" in page("reference/dialects.md")
 
     @pytest.mark.parametrize("name", dialects.names())
     def test_what_to_grant_and_what_is_proven_of_a_dialect(self, name):
-        headings = [line for line in page(f"dialects/{name}.md").splitlines() if line.startswith("## ")]
+        headings = [line for line in page(f"reference/dialects/{name}.md").splitlines() if line.startswith("## ")]
         assert headings == [f"## {each}" for each in SECTIONS]
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
     def test_route(self, route):
-        assert f"`{route.method} {route.location}`" in page("api.md")
+        assert f"`{route.method} {route.location}`" in page("reference/api.md")
 
 
 class TestNavigation:
@@ -78,5 +78,5 @@ class TestNavigation:
         assert [str(name) for name in pages if str(name) not in listed] == []
 
     def test_decisions_are_all_in_their_index(self):
-        index = page("decisions/index.md")
-        assert [path.name for path in (DOCS / "decisions").glob("0*.md") if path.name not in index] == []
+        index = page("project/decisions/index.md")
+        assert [path.name for path in (DOCS / "project" / "decisions").glob("0*.md") if path.name not in index] == []

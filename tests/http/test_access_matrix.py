@@ -1,4 +1,4 @@
-"""Every operation, asked by everybody, answers as the table in docs/access.md says.
+"""Every operation, asked by everybody, answers as the table in docs/reference/permissions.md says.
 
 Whoever adds a route adds its row there, and nothing here if the route declares its permission: such routes are asked
 with a parameter that none knows, so that who may pass is told so and nothing happens. Of routes whose handlers decide
@@ -27,7 +27,7 @@ from moorings.connections.models import Connection
 from moorings.jobs import service as jobs
 from moorings.queries.models import RunningQuery
 
-PAGE = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "permissions.md").read_text()
 TABLE = dict(re.findall(r"^\| `([A-Z]+ /\S+)` \| (.+?) \|$", PAGE, re.MULTILINE))
 
 ANYBODY, ADMIN, OWNER = "any key", "organization admin", "who it belongs to"
@@ -278,7 +278,9 @@ def scene(serve: Callable[..., Any], storage: Callable[[], dict[str, Any]]) -> S
 
 class TestTable:
     def test_has_a_row_for_each_operation_and_no_other(self):
-        assert sorted(TABLE) == sorted(map(operation, ROUTES)), "docs/access.md lists every operation once"
+        assert sorted(TABLE) == sorted(map(operation, ROUTES)), (
+            "docs/reference/permissions.md lists every operation once"
+        )
 
     def test_says_who_in_words_that_are_known(self):
         known = {ANYBODY, ADMIN, OWNER, *Role.__members__}

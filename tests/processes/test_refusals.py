@@ -113,7 +113,7 @@ class TestCutOffBodies:
 
 
 class TestProtocolFaults:
-    """What docs/errors.md says that the server answers itself, with an empty body."""
+    """What docs/reference/errors.md says that the server answers itself, with an empty body."""
 
     @pytest.mark.parametrize(
         ("line", "headers", "status"),

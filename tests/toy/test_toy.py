@@ -43,8 +43,8 @@ class TestInFourPlaces:
     def test_the_docs_have_its_page(self, tree: Path) -> None:
         ran = _python(tree, "scripts/reference.py")
         assert ran.returncode == 0, ran.stderr
-        assert "| `patience` | number |" in (tree / "docs" / "dialects" / "toy.md").read_text()
-        assert "[Toy](dialects/toy.md)" in (tree / "docs" / "dialects.md").read_text()
+        assert "| `patience` | number |" in (tree / "docs" / "reference" / "dialects" / "toy.md").read_text()
+        assert "[Toy](dialects/toy.md)" in (tree / "docs" / "reference" / "dialects.md").read_text()
 
 
 def _insert(path: Path, after: str, line: str) -> None:

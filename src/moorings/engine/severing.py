@@ -2,7 +2,7 @@
 
 Linux says which system call a thread waits in, and so which descriptors it waits for. That holds for every driver, in
 Python or native, during the login and after it, and no driver has to hand out its socket. Elsewhere than on Linux
-nothing is found, and the thread is abandoned instead. See docs/decisions/0008-severing.md.
+nothing is found, and the thread is abandoned instead. See docs/project/decisions/0008-severing.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every setting, with its default and its description: `docs/settings.md` is made from them."""
+"""Every setting, with its default and its description: `docs/reference/settings.md` is made from them."""
 
 from __future__ import annotations
 
