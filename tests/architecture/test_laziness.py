@@ -61,7 +61,7 @@ class TestTheCommandLineStartsQuickly:
 WITHOUT_DRIVERS = """
 import json, sys
 from moorings import dialects
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.errors import DriverMissing
 
 class Missing:
@@ -75,7 +75,7 @@ for dialect in map(dialects.named, dialects.names()):
     if dialect.extra:
         try:
             config = dialect.Config.model_construct(**(login if dialect.name == "bigquery" else {}))
-            dialect.connect(config, Surroundings())
+            dialect.connect(config, SessionContext())
         except DriverMissing as missing:
             told[dialect.name] = missing.message
 print(json.dumps(told))

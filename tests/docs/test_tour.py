@@ -14,7 +14,7 @@ STEPS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def surroundings(tmp_path_factory, terminal_in):
+def context(tmp_path_factory, terminal_in):
     with terminal_in(tmp_path_factory.mktemp("tour")).serving() as serving:
         api = f"{serving.url}/api/v1"
         headers = {"Authorization": f"Bearer {serving.key}"}
@@ -27,7 +27,7 @@ def test_there_is_a_tour():
 
 
 @pytest.mark.parametrize(("command", "shown"), STEPS, ids=[str(number) for number in range(1, len(STEPS) + 1)])
-def test_step_answers_what_is_shown(surroundings, command, shown):
-    environment = {"PATH": "/usr/bin:/bin", "no_proxy": "*", **surroundings}
+def test_step_answers_what_is_shown(context, command, shown):
+    environment = {"PATH": "/usr/bin:/bin", "no_proxy": "*", **context}
     answered = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
     assert answered.stdout.strip() == shown.strip()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Statement, Surroundings
+from moorings.dialects.base import Abilities, Session, SessionContext, Statement
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.introspection import Column, Plan, Scope, Table
@@ -78,5 +78,5 @@ class Locking(BaseDialect):
     dials = False
     Config = Config
 
-    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+    def connect(self, config: Any, context: SessionContext) -> Session:
         return LockingSession(config.hangs_at)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from moorings import dialects
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.mssql import config as mssql_config
 from moorings.dialects.mssql import login as mssql_login
@@ -358,7 +358,7 @@ class TestEveryMode:
     def test_sap_hana_sends_no_password_under_the_servers_key_unless_it_is_verified(self) -> None:
         def methods(**settings: Any) -> str | None:
             config = sap_hana_config.Config.restore({"host": "h", "port": 1} | settings, {})
-            return sap_hana_login.options(config, Surroundings()).get("authenticationMethods")
+            return sap_hana_login.options(config, SessionContext()).get("authenticationMethods")
 
         assert methods() is None
         assert methods(ssl_mode="require") == methods(trust_server_certificate=True) == "pbkdf2,password"

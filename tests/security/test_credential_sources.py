@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from moorings.dialects import credential_files
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.bigquery.federation import reason_against
 
 IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam:generateAccessToken"
@@ -84,8 +84,8 @@ class TestConfigurations:
     )
     def test_what_is_refused(self, given: dict[str, Any]) -> None:
         usual: dict[str, Any] = {"credential_source": {"url": "https://x.example/token"}}
-        assert reason_against(usual, Surroundings()) is None
-        reason = reason_against(usual | given, Surroundings())
+        assert reason_against(usual, SessionContext()) is None
+        reason = reason_against(usual | given, SessionContext())
         assert reason is not None
         assert "shadow" not in reason
 

@@ -9,34 +9,34 @@ import duckdb
 import pytest
 
 from moorings import dialects, errors
-from moorings.dialects.base import DuckLimits, Session, Statement, Surroundings
+from moorings.dialects.base import DuckLimits, Session, SessionContext, Statement
 
 SPILLS = "SELECT hash(i) AS h, repeat('x', 100) || i AS v FROM range(2000000) AS t(i) ORDER BY h"
 NAMED = dialects.named("duckdb")
 
 
 @pytest.fixture
-def surroundings(tmp_path: Path) -> Surroundings:
+def context(tmp_path: Path) -> SessionContext:
     (tmp_path / "files").mkdir()
     (tmp_path / "spill").mkdir()
     duckdb.connect(str(tmp_path / "files" / "a.duckdb")).execute("CREATE TABLE t AS SELECT 42 AS a").close()
     limits = DuckLimits(memory="100MB", spill_directory=str(tmp_path / "spill"))
-    return Surroundings(duckdb_directory=str(tmp_path / "files"), duckdb=limits)
+    return SessionContext(duckdb_directory=str(tmp_path / "files"), duckdb=limits)
 
 
 @pytest.fixture(params=[True, False])
-def session(request: pytest.FixtureRequest, surroundings: Surroundings) -> Iterator[Session]:
+def session(request: pytest.FixtureRequest, context: SessionContext) -> Iterator[Session]:
     body = {"dialect": "duckdb", "name": "n", "database": "a.duckdb", "readOnly": request.param}
-    session = NAMED.connect(NAMED.Config.read(body), surroundings)
+    session = NAMED.connect(NAMED.Config.read(body), context)
     yield session
     session.close()
 
 
 @pytest.fixture
-def spilled(session: Session, surroundings: Surroundings) -> Path:
+def spilled(session: Session, context: SessionContext) -> Path:
     """The folder where DuckDB has put aside what its memory does not hold."""
     session.query(Statement(SPILLS, read_only=False)).read_next_batch()
-    (folder,) = Path(str(surroundings.duckdb.spill_directory)).iterdir()
+    (folder,) = Path(str(context.duckdb.spill_directory)).iterdir()
     assert list(folder.glob("*.tmp"))
     session.reset()
     return folder
@@ -76,8 +76,8 @@ def test_the_word_alone_is_no_reason(session: Session, sql: str) -> None:
     session.query(Statement(sql)).read_all()
 
 
-def test_databases_in_memory_may_be_attached(surroundings: Surroundings) -> None:
+def test_databases_in_memory_may_be_attached(context: SessionContext) -> None:
     body = {"dialect": "duckdb", "name": "n", "database": "a.duckdb", "readOnly": False}
-    session = NAMED.connect(NAMED.Config.read(body), surroundings)
+    session = NAMED.connect(NAMED.Config.read(body), context)
     session.query(Statement("ATTACH ':memory:' AS lake", read_only=False)).read_all()
     session.close()

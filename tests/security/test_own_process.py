@@ -174,7 +174,7 @@ class TestADriverThatHoldsTheLock:
         script = (
             "from tests.security.locking import *; from moorings.engine.process.session import ProcessSession\n"
             "session = ProcessSession(); session.start(); print('started', flush=True)\n"
-            "session.open(Locking(), Config(hangs_at='login'), Surroundings())"
+            "session.open(Locking(), Config(hangs_at='login'), SessionContext())"
         )
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) as service:
             assert service.stdout is not None

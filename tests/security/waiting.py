@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from moorings import dialects
-from moorings.dialects.base import Statement, Surroundings
+from moorings.dialects.base import SessionContext, Statement
 
 BEAT_SECONDS = 0.005
 TIMES = struct.Struct("=qq")
@@ -29,13 +29,13 @@ def main() -> None:
     with Path(sys.argv[1]).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), TIMES.size)
     dialect = dialects.named(name)
-    surroundings = Surroundings(connect_timeout_seconds=30, default_ssl_mode="prefer", duckdb_directory="/tmp")
+    context = SessionContext(connect_timeout_seconds=30, default_ssl_mode="prefer", duckdb_directory="/tmp")
     if stage == "login":
         load(name)
         begin(shared)
-        dialect.connect(config, surroundings)
+        dialect.connect(config, context)
         return
-    session: Any = dialect.connect(config, surroundings)
+    session: Any = dialect.connect(config, context)
     if stage == "drop":  # what collecting an exception's traceback does, say
         cursor = session._connection.cursor()
         cursor.prepare("SELECT CAST(? AS NVARCHAR) AS a")

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from moorings import dialects
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 
 STARTS = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.system", "webbrowser.open")
 CHANGES = ("os.mkdir", "os.rename", "os.link", "os.symlink")
@@ -36,8 +36,8 @@ def main() -> None:
 
     sys.addaudithook(watch)
     dialect = dialects.named(given["dialect"])
-    surroundings = Surroundings(duckdb_directory=given["directory"], **given["settings"])
-    with contextlib.closing(dialect.connect(dialect.Config.read(given["body"]), surroundings)) as session:
+    context = SessionContext(duckdb_directory=given["directory"], **given["settings"])
+    with contextlib.closing(dialect.connect(dialect.Config.read(given["body"]), context)) as session:
         session.ping()
     json.dump(seen, sys.stdout)
 

@@ -71,7 +71,7 @@ class DuckLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SessionContext:
     """What the operator's settings allow and ask of drivers. `engine` builds it; dialects never read settings."""
 
     connect_timeout_seconds: float = 10.0
@@ -210,7 +210,7 @@ class Dialect(ABC):
     over_http: ClassVar[bool] = False
     """Whether everything goes over HTTP, and so through the operator's proxy, if there is one."""
     looks_cheaply: ClassVar[bool] = False
-    """`connect` has a cheaper login for `Surroundings.light`, and tells by its faults alone what a test dials for."""
+    """`connect` has a cheaper login for `SessionContext.light`, and tells by its faults alone what a test dials for."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that say where `address` is, to blame when nothing answers there; the host's comes first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}
@@ -227,13 +227,13 @@ class Dialect(ABC):
         """Host and port of the server for the `resolve` and `connect` steps; None where there is none to dial."""
         return (config.host, config.port) if config.host and config.port else None
 
-    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+    def connect(self, config: Any, context: SessionContext) -> Session:
         """Log in; the driver import's only home. Raises the driver's exceptions, or a WarehouseError."""
         raise errors.DialectNotConnectable
 
-    def reasons_against(self, config: Any, surroundings: Surroundings) -> Iterable[tuple[str, str]]:
+    def reasons_against(self, config: Any, context: SessionContext) -> Iterable[tuple[str, str]]:
         """Field and reason of what the operator's settings refuse of a Config, when it is written."""
-        del config, surroundings
+        del config, context
         return ()
 
     def dbt_output(self, config: Any, place: DbtPlace) -> Mapping[str, Any]:

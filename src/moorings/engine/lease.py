@@ -11,7 +11,7 @@ from moorings import errors
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.bounds import check_size
 from moorings.engine.batches import Batches
-from moorings.engine.seat import Seat
+from moorings.engine.slot import Slot
 from moorings.engine.threads import Job
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ HURRY_SECONDS = 2.0
 class Lease:
     """One session, leased. Used by one task at a time, but for `cancel`, which any task may call."""
 
-    def __init__(self, seat: Seat, session: Session) -> None:
-        self._seat = seat
+    def __init__(self, slot: Slot, session: Session) -> None:
+        self._slot = slot
         self._session = session
         self._reader: Batches | None = None
         self._job: Job[Any] | None = None
@@ -62,7 +62,7 @@ class Lease:
     async def ask(self, work: Callable[[Session], T], timeout_seconds: float) -> T:
         """What the session answers to a call that is no stream of rows; raises WarehouseError."""
         self._start_timer(timeout_seconds)
-        answer = await self._cross(lambda: self._seat.guard(lambda: work(self._session)))
+        answer = await self._cross(lambda: self._slot.guard(lambda: work(self._session)))
         self._end_timer()
         return answer
 
@@ -77,7 +77,7 @@ class Lease:
 
     async def pull(self, encode: Callable[[pa.RecordBatch | None], T]) -> T:
         """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
-        return await self._cross(lambda: encode(self._seat.guard(self._next)))
+        return await self._cross(lambda: encode(self._slot.guard(self._next)))
 
     async def cancel(self, reason: errors.QueryCancelled | None = None) -> None:
         """Stop the statement in the warehouse; the open or pull that waits for it raises the reason."""
@@ -87,8 +87,8 @@ class Lease:
 
     def _begin(self, statement: Statement) -> pa.Schema:
         check_size(statement.sql)
-        limits = self._seat.limits
-        self._reader = self._seat.guard(lambda: Batches(self._session.query(replace(statement, limits=limits)), limits))
+        limits = self._slot.limits
+        self._reader = self._slot.guard(lambda: Batches(self._session.query(replace(statement, limits=limits)), limits))
         return self._reader.schema
 
     def _next(self) -> pa.RecordBatch | None:
@@ -102,7 +102,7 @@ class Lease:
     async def _cross(self, work: Callable[[], T]) -> T:
         if self._stopped is not None:
             raise self._stopped
-        job = self._seat.run_unguarded(work)
+        job = self._slot.run_unguarded(work)
         self._job = job
         try:
             outcome = await job.future
@@ -128,11 +128,11 @@ class Lease:
             return
         if self._job.over.is_set():
             # Nobody reads: PostgreSQL hears of a cancel only once its rows are taken, or the connection is gone.
-            self._cancelling = self._seat.run(self._seat.logout)
+            self._cancelling = self._slot.run(self._slot.logout)
             return
         job = self._job
-        self._cancelling = self._seat.press(job.over)
-        self._seat.after(GRACE_SECONDS, job, lambda: _end(job, reason))
+        self._cancelling = self._slot.press(job.over)
+        self._slot.after(GRACE_SECONDS, job, lambda: _end(job, reason))
 
     def _start_timer(self, seconds: float) -> None:
         self._end_timer()
@@ -155,9 +155,9 @@ class Lease:
             self._stop(errors.QueryCancelled())
         if running or self._stopped is not None:
             return None
-        resetting = self._seat.run(self._reset)
+        resetting = self._slot.run(self._reset)
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
-        self._seat.after(GRACE_SECONDS + HURRY_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
+        self._slot.after(GRACE_SECONDS + HURRY_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
         return resetting
 
     def _reset(self) -> bool:
@@ -167,7 +167,7 @@ class Lease:
     def _hurry(self, resetting: Job[bool]) -> None:
         if not resetting.over.is_set():
             self._late = True
-            self._seat.press(resetting.over)
+            self._slot.press(resetting.over)
 
 
 def _end(job: Job[Any], reason: errors.WarehouseError) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from moorings import errors
-from moorings.dialects.base import Surroundings
-from moorings.engine.seat import Seat, Target
+from moorings.dialects.base import SessionContext
 from moorings.engine.severing import Abandoned
+from moorings.engine.slot import Slot, Target
 
 CHECK_AFTER_SECONDS = 2.0
 """A session that was idle for longer is tried before it is used again."""
@@ -93,13 +93,13 @@ class Counts:
 class Pool:
     """The sessions of one connection at one revision."""
 
-    def __init__(self, target: Target, surroundings: Surroundings, lane: Lane, owner: str) -> None:
+    def __init__(self, target: Target, context: SessionContext, lane: Lane, owner: str) -> None:
         self.target = target
-        self.surroundings = surroundings
+        self.context = context
         self.lane = lane
         self.owner = owner
-        self.seats: set[Seat] = set()
-        self.idle: list[Seat] = []
+        self.slots: set[Slot] = set()
+        self.idle: list[Slot] = []
         self.retired = False
         self.worked_at = float("-inf")
         """When a session of it was last seen to work, by the loop's clock."""
@@ -108,17 +108,17 @@ class Pool:
 @dataclass(slots=True)
 class _Waiter:
     pool: Pool
-    seat: asyncio.Future[Seat]
+    slot: asyncio.Future[Slot]
 
 
 class Pools:
     """Every pool of the process, below one cap."""
 
-    def __init__(self, limits: Limits, surroundings: Surroundings) -> None:
+    def __init__(self, limits: Limits, context: SessionContext) -> None:
         self._limits = limits
-        self._surroundings = surroundings
+        self._context = context
         self._pools: dict[str, Pool] = {}
-        self._home: dict[Seat, Pool] = {}
+        self._home: dict[Slot, Pool] = {}
         self.abandoned = Abandoned(limits.abandoned)
         total, tests = limits.total, limits.tests
         self._queries = Lane(total, TOTAL, max(1, total - total // 4), SHARE)
@@ -129,42 +129,42 @@ class Pools:
 
     # ---- take and give back -----------------------------------------------------------------------------------
 
-    async def take(self, target: Target) -> Seat:
-        """A seat with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
-        seat = await self.claim(self._pool(target))
+    async def take(self, target: Target) -> Slot:
+        """A slot with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
+        slot = await self.claim(self._pool(target))
         try:
-            await self._enliven(seat)
+            await self._enliven(slot)
         except BaseException:
-            self.discard(seat)
+            self.discard(slot)
             raise
-        return seat
+        return slot
 
-    async def claim(self, pool: Pool) -> Seat:
-        """A seat of the pool, its session perhaps not connected yet; raises Saturated after a bounded wait."""
-        seat = None if self._closed else self._grant(pool)
-        return seat or await self._queue(pool)
+    async def claim(self, pool: Pool) -> Slot:
+        """A slot of the pool, its session perhaps not connected yet; raises Saturated after a bounded wait."""
+        slot = None if self._closed else self._grant(pool)
+        return slot or await self._queue(pool)
 
-    def give_back(self, seat: Seat) -> None:
+    def give_back(self, slot: Slot) -> None:
         """Keep a session that was reset for the next one to take, unless its time is up."""
-        seat.idle_since = self._home[seat].worked_at = asyncio.get_running_loop().time()
-        self._shelve(seat)
+        slot.idle_since = self._home[slot].worked_at = asyncio.get_running_loop().time()
+        self._shelve(slot)
 
-    def _shelve(self, seat: Seat) -> None:
-        pool, now = self._home[seat], asyncio.get_running_loop().time()
-        idle_until = seat.idle_since + self._limits.idle_seconds
-        rest = min(idle_until, seat.born + self._limits.lifetime_seconds) - now
+    def _shelve(self, slot: Slot) -> None:
+        pool, now = self._home[slot], asyncio.get_running_loop().time()
+        idle_until = slot.idle_since + self._limits.idle_seconds
+        rest = min(idle_until, slot.born + self._limits.lifetime_seconds) - now
         if pool.retired or rest <= 0:
-            self.discard(seat)
+            self.discard(slot)
             return
-        seat.expiry = asyncio.get_running_loop().call_later(rest, self._expire, seat)
-        pool.idle.append(seat)
+        slot.expiry = asyncio.get_running_loop().call_later(rest, self._expire, slot)
+        pool.idle.append(slot)
         self._wake()
 
-    def discard(self, seat: Seat) -> asyncio.Future[None]:
+    def discard(self, slot: Slot) -> asyncio.Future[None]:
         """Close a session; its place is free once that is done, which takes seconds at most."""
-        self._unlist(seat)
-        closed = seat.leave()
-        closed.add_done_callback(lambda _: self._forget(seat))
+        self._unlist(slot)
+        closed = slot.leave()
+        closed.add_done_callback(lambda _: self._forget(slot))
         return closed
 
     async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
@@ -176,31 +176,31 @@ class Pools:
             return True
         if not pool.idle:
             return False
-        seat = pool.idle[-1]
-        self._unlist(seat)
+        slot = pool.idle[-1]
+        self._unlist(slot)
         try:
-            await seat.within(self._surroundings.connect_timeout_seconds, seat.connected.ping)
+            await slot.within(self._context.connect_timeout_seconds, slot.connected.ping)
         except errors.WarehouseError:
-            self.discard(seat)
+            self.discard(slot)
             return False
         except BaseException:
-            self.discard(seat)
+            self.discard(slot)
             raise
         pool.worked_at = asyncio.get_running_loop().time()
-        self._shelve(seat)
+        self._shelve(slot)
         return True
 
-    async def _enliven(self, seat: Seat) -> None:
-        if seat.session is not None and await self._works(seat):
+    async def _enliven(self, slot: Slot) -> None:
+        if slot.session is not None and await self._works(slot):
             return
-        await seat.login()
+        await slot.login()
 
-    async def _works(self, seat: Seat) -> bool:
-        session, now = seat.session, asyncio.get_running_loop().time()
-        if session is None or now - seat.idle_since < CHECK_AFTER_SECONDS:
+    async def _works(self, slot: Slot) -> bool:
+        session, now = slot.session, asyncio.get_running_loop().time()
+        if session is None or now - slot.idle_since < CHECK_AFTER_SECONDS:
             return session is not None
         try:
-            await seat.within(self._surroundings.connect_timeout_seconds, session.ping)
+            await slot.within(self._context.connect_timeout_seconds, session.ping)
         except errors.ConnectTimeout:
             raise errors.SessionLost from None
         except errors.WarehouseError:
@@ -209,21 +209,21 @@ class Pools:
 
     # ---- who gets a place -------------------------------------------------------------------------------------
 
-    def _grant(self, pool: Pool) -> Seat | None:
+    def _grant(self, pool: Pool) -> Slot | None:
         if pool.idle:
-            seat = pool.idle[-1]
-            self._unlist(seat)
-            return seat
+            slot = pool.idle[-1]
+            self._unlist(slot)
+            return slot
         if self._full(pool) is not None and not self._make_room(pool):
             return None
-        seat = Seat(pool.target, pool.surroundings, self.abandoned, pool.owner)
-        pool.seats.add(seat)
-        self._home[seat] = pool
+        slot = Slot(pool.target, pool.context, self.abandoned, pool.owner)
+        pool.slots.add(slot)
+        self._home[slot] = pool
         pool.lane.take(pool.owner)
-        return seat
+        return slot
 
     def _full(self, pool: Pool) -> Cap | None:
-        """Which cap keeps the pool from another seat; None when none does.
+        """Which cap keeps the pool from another slot; None when none does.
 
         Sessions of a connection count together, whatever revision of it they were opened with.
         """
@@ -237,46 +237,46 @@ class Pools:
         """Close the longest idle session of another connection, where only the cap over all is in the way."""
         if self._full(pool) is not TOTAL:
             return False
-        idle = [seat for pool in self._pools.values() for seat in pool.idle]
+        idle = [slot for pool in self._pools.values() for slot in pool.idle]
         if not idle:
             return False
-        longest = min(idle, key=lambda seat: seat.idle_since)
+        longest = min(idle, key=lambda slot: slot.idle_since)
         self.discard(longest)
         self._forget(longest)  # its place moves on at once; closing takes milliseconds
         return self._full(pool) is None
 
-    async def _queue(self, pool: Pool) -> Seat:
+    async def _queue(self, pool: Pool) -> Slot:
         waiter = _Waiter(pool, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
             if not self._closed:
-                await asyncio.wait({waiter.seat}, timeout=self._limits.wait_seconds)
+                await asyncio.wait({waiter.slot}, timeout=self._limits.wait_seconds)
         except asyncio.CancelledError:
-            if waiter.seat.done():
-                self._return_unused(waiter.seat.result())
+            if waiter.slot.done():
+                self._return_unused(waiter.slot.result())
             raise
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-        if waiter.seat.done():
-            return waiter.seat.result()
+        if waiter.slot.done():
+            return waiter.slot.result()
         cap = self._full(pool) or TOTAL  # full until now, or at the service's end
         raise errors.Saturated(cap.what, cap.setting, max(1, round(self._limits.wait_seconds)))
 
-    def _return_unused(self, seat: Seat) -> None:
-        if seat.session is None:
-            self.discard(seat)
+    def _return_unused(self, slot: Slot) -> None:
+        if slot.session is None:
+            self.discard(slot)
         else:
-            self.give_back(seat)
+            self.give_back(slot)
 
     def _wake(self) -> None:
         for waiter in list(self._waiters):
-            if self._closed or waiter.seat.done():
+            if self._closed or waiter.slot.done():
                 continue
-            seat = self._grant(waiter.pool)
-            if seat is not None:
+            slot = self._grant(waiter.pool)
+            if slot is not None:
                 self._waiters.remove(waiter)
-                waiter.seat.set_result(seat)
+                waiter.slot.set_result(slot)
 
     # ---- pools come and go ------------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class Pools:
         current = self._pools.get(target.connection_id)
         if current is not None and current.target.revision == target.revision:
             return current
-        pool = Pool(target, self._surroundings, self._queries, target.connection_id)
+        pool = Pool(target, self._context, self._queries, target.connection_id)
         if current is not None and current.target.revision > target.revision:
             pool.retired = True  # read just before the credentials changed: nothing of it is kept
             return pool
@@ -298,7 +298,7 @@ class Pools:
         `owner` is the connection that the places count for, or whatever else hangs together; empty for none.
         """
         lane = self._probes if probe else self._tests
-        pool = Pool(target, replace(self._surroundings, trial=True, light=probe), lane, owner)
+        pool = Pool(target, replace(self._context, trial=True, light=probe), lane, owner)
         pool.retired = True
         return pool
 
@@ -308,11 +308,11 @@ class Pools:
         if pool is None:
             return []
         pool.retired = True
-        return [self.discard(seat) for seat in list(pool.idle)]
+        return [self.discard(slot) for slot in list(pool.idle)]
 
     def revisions(self) -> Mapping[str, int]:
         """Connection → the revision that its sessions were opened at; those of an older one close by themselves."""
-        return {connection_id: pool.target.revision for connection_id, pool in self._pools.items() if pool.seats}
+        return {connection_id: pool.target.revision for connection_id, pool in self._pools.items() if pool.slots}
 
     def close(self) -> None:
         """Close what is idle and give out nothing any more."""
@@ -322,35 +322,35 @@ class Pools:
 
     def sever(self) -> None:
         """End what still hangs, at the service's end."""
-        for seat in self._home:
-            seat.sever()
+        for slot in self._home:
+            slot.sever()
 
     def counts(self) -> Mapping[str, Counts]:
         """Sessions by connection: those that are connecting or closing count as in use."""
         counts: dict[str, Counts] = {}
-        for seat, pool in self._home.items():
+        for slot, pool in self._home.items():
             count = counts.setdefault(pool.target.connection_id, Counts())
-            if seat in pool.idle:
+            if slot in pool.idle:
                 count.idle += 1
             else:
                 count.in_use += 1
         return counts
 
-    def _expire(self, seat: Seat) -> None:
-        if seat in self._home[seat].idle:
-            self.discard(seat)
+    def _expire(self, slot: Slot) -> None:
+        if slot in self._home[slot].idle:
+            self.discard(slot)
 
-    def _unlist(self, seat: Seat) -> None:
-        if seat.expiry is not None:
-            seat.expiry.cancel()
-            seat.expiry = None
-        pool = self._home.get(seat)
-        if pool is not None and seat in pool.idle:
-            pool.idle.remove(seat)
+    def _unlist(self, slot: Slot) -> None:
+        if slot.expiry is not None:
+            slot.expiry.cancel()
+            slot.expiry = None
+        pool = self._home.get(slot)
+        if pool is not None and slot in pool.idle:
+            pool.idle.remove(slot)
 
-    def _forget(self, seat: Seat) -> None:
-        pool = self._home.pop(seat, None)
+    def _forget(self, slot: Slot) -> None:
+        pool = self._home.pop(slot, None)
         if pool is not None:
-            pool.seats.discard(seat)
+            pool.slots.discard(slot)
             pool.lane.free(pool.owner)
             self._wake()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moorings import errors
-from moorings.dialects.base import Session, Surroundings
-from moorings.engine.seat import SLACK_SECONDS, Seat
+from moorings.dialects.base import Session, SessionContext
+from moorings.engine.slot import SLACK_SECONDS, Slot
 
 Status = Literal["passed", "failed", "skipped"]
 
@@ -66,14 +66,14 @@ class TestReport:
 
 
 class Probe:
-    """One test under way; the seat is discarded by who made it."""
+    """One test under way; the slot is discarded by who made it."""
 
-    def __init__(self, seat: Seat, surroundings: Surroundings) -> None:
-        self._seat = seat
-        self._network = surroundings.network
+    def __init__(self, slot: Slot, context: SessionContext) -> None:
+        self._slot = slot
+        self._network = context.network
         self._address: tuple[str, int] | None = None
-        self._fields = seat.target.dialect.ADDRESS_FIELDS
-        self._timeout = surroundings.connect_timeout_seconds
+        self._fields = slot.target.dialect.ADDRESS_FIELDS
+        self._timeout = context.connect_timeout_seconds
         self._done: dict[str, TestStep] = {}
         self._last = "database"
         """The last step that a fault can belong to now: what lies behind it was not even begun."""
@@ -83,7 +83,7 @@ class Probe:
         """Go through the steps until one fails; never raises for the warehouse's faults."""
         try:
             self._check_driver()
-            self._address = self._seat.target.dialect.address(self._seat.config)
+            self._address = self._slot.target.dialect.address(self._slot.config)
             await self._dial()
             session = await self._login()
             await self._look(session)
@@ -93,12 +93,12 @@ class Probe:
         return TestReport(tuple((skipped | self._done).values()))
 
     def _check_driver(self) -> None:
-        if not self._seat.target.dialect.abilities.connects:
+        if not self._slot.target.dialect.abilities.connects:
             self._skip("resolve", NOTHING_TO_DIAL_WITH)
             raise errors.DialectNotConnectable
 
     async def _dial(self) -> None:
-        if self._address is None or self._seat.light:
+        if self._address is None or self._slot.light:
             return
         host, port = self._address
         found = await self._resolve(host, port)
@@ -107,14 +107,14 @@ class Probe:
             self._skip("connect", BY_PROXY)
             return
         self._pass("resolve", f"{host} is {', '.join(found)}.")
-        if self._seat.target.dialect.dials:
+        if self._slot.target.dialect.dials:
             await self._reach(found, port)
             self._pass("connect", f"Port {port} is open.")
 
     async def _resolve(self, host: str, port: int) -> Sequence[str] | None:
         """The addresses to dial; None where the way goes through the proxy."""
-        database = self._seat.target.config.database
-        over_http = self._seat.target.dialect.over_http
+        database = self._slot.target.config.database
+        over_http = self._slot.target.dialect.over_http
 
         def look() -> Sequence[str] | None:
             if over_http and self._network.route(host, port, *self._fields) is None:
@@ -122,7 +122,7 @@ class Probe:
             return self._network.check(host, port, database, *self._fields)
 
         try:
-            return await self._seat.within_aside(self._timeout, look)
+            return await self._slot.within_aside(self._timeout, look)
         except errors.ConnectTimeout:
             raise errors.HostNotFound(self._fields[0]) from None
 
@@ -146,7 +146,7 @@ class Probe:
                 await asyncio.get_running_loop().sock_connect(wire, (address, port))
 
     async def _login(self) -> Session:
-        session = await self._seat.login()
+        session = await self._slot.login()
         self._pass_until("tls")
         if session.encrypted:
             self._pass("tls", session.transport or "The connection is encrypted.", timed=False)
@@ -160,9 +160,9 @@ class Probe:
     async def _look(self, session: Session) -> None:
         limit = self._timeout + SLACK_SECONDS
         self._last = "schemas"
-        self._pass("schemas", await self._seat.within(limit, session.check_schemas))
+        self._pass("schemas", await self._slot.within(limit, session.check_schemas))
         self._last = "query"
-        self._pass("query", await self._seat.within(limit, session.try_query))
+        self._pass("query", await self._slot.within(limit, session.try_query))
 
     # ---- the record -------------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class Probe:
         possible = [name for name in begun if name not in self._done]
         failed = fault.step if fault.step in possible else possible[0]
         self._pass_until(failed)
-        wire = self._seat.target.config.wire_name
+        wire = self._slot.target.config.wire_name
         message = fault.explained
         fields = tuple(wire(field) for field in fault.fields)
         self._done[failed] = TestStep(failed, "failed", self._lap(), message, fault.code, fields)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from moorings import dialects, errors
-from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, Surroundings
+from moorings.dialects.base import ByteLimits, Dialect, DuckLimits, SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.fields import SslMode
 from moorings.engine import egress
 from moorings.engine.lease import Lease
 from moorings.engine.pool import Counts, Limits, Pool, Pools
 from moorings.engine.probe import Probe, TestReport, TestStep
-from moorings.engine.seat import Seat, Target
+from moorings.engine.slot import Slot, Target
 from moorings.engine.threads import Job
 from moorings.settings import Settings
 
@@ -41,7 +41,7 @@ class Engine:
     """Sessions with warehouses: tests, leases, and the pools behind them. Made and used in one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._surroundings = Surroundings(
+        self._context = SessionContext(
             connect_timeout_seconds=settings.connect_timeout_seconds,
             duckdb_directory=str(settings.duckdb_directory),
             network=egress.for_callers(settings),
@@ -65,18 +65,18 @@ class Engine:
             probes=settings.health_probe_concurrency,
             abandoned=settings.max_abandoned_threads,
         )
-        self._pools = Pools(limits, self._surroundings)
+        self._pools = Pools(limits, self._context)
         self._leases: set[Lease] = set()
         self._closed = False
 
     @property
     def default_ssl_mode(self) -> SslMode:
         """What an absent `sslMode` means to dialects that leave it to the operator."""
-        return self._surroundings.default_ssl_mode
+        return self._context.default_ssl_mode
 
     def require_allowed(self, config: ConnectionConfig) -> None:
         """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""
-        reasons = dialects.named(config.dialect).reasons_against(config, self._surroundings)
+        reasons = dialects.named(config.dialect).reasons_against(config, self._context)
         faults = [errors.Fault(config.wire_name(field), "said", {"reason": reason}) for field, reason in reasons]
         if faults:
             raise errors.InvalidInput(faults)
@@ -96,11 +96,11 @@ class Engine:
         return await self._tried(self._pools.passing(target, target.connection_id, probe=True))
 
     async def _tried(self, pool: Pool) -> TestReport:
-        seat = await self._pools.claim(pool)
+        slot = await self._pools.claim(pool)
         try:
-            return await Probe(seat, self._surroundings).run()
+            return await Probe(slot, self._context).run()
         finally:
-            self._pools.discard(seat)
+            self._pools.discard(slot)
 
     async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
         """Whether a pooled session of a connection works: it was used within so many seconds, or answers a ping."""
@@ -120,28 +120,28 @@ class Engine:
 
         Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
         """
-        seat = await self._pools.take(target)
+        slot = await self._pools.take(target)
         if self._closed:  # while it logged in
-            self._pools.discard(seat)
+            self._pools.discard(slot)
             raise errors.QueryCancelled
-        lease = Lease(seat, seat.connected)
+        lease = Lease(slot, slot.connected)
         self._leases.add(lease)
         try:
             yield lease
         finally:
             self._leases.discard(lease)
-            self._settle(seat, lease.end())
+            self._settle(slot, lease.end())
 
-    def _settle(self, seat: Seat, resetting: Job[bool] | None) -> None:
+    def _settle(self, slot: Slot, resetting: Job[bool] | None) -> None:
         if resetting is None:
-            self._pools.discard(seat)
+            self._pools.discard(slot)
             return
 
         def settled(reset: asyncio.Future[bool]) -> None:
             if not reset.cancelled() and reset.exception() is None and reset.result():
-                self._pools.give_back(seat)
+                self._pools.give_back(slot)
             else:
-                self._pools.discard(seat)
+                self._pools.discard(slot)
 
         resetting.future.add_done_callback(settled)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from moorings import dialects, errors
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.network.dialing import Network
 from moorings.engine.egress import EgressRules
 from moorings.engine.service import Engine, TestReport
@@ -224,4 +224,4 @@ def test_motherduck_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     dialect = dialects.named("motherduck")
     config = dialect.Config.read({"dialect": "motherduck", "name": "n", "database": "d", "passwordUnencrypted": "t"})
     with pytest.raises(errors.EgressRefused):
-        dialect.connect(config, Surroundings(network=network))
+        dialect.connect(config, SessionContext(network=network))

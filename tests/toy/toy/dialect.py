@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext
 
 from .config import Config
 from .faults import FAULTS
@@ -23,8 +23,8 @@ class Toy(Dialect):
         text = str(error)
         return text if text in FAULTS else "binding" if "binding" in text else "statement"
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Open the file."""
         from .session import ToySession
 
-        return ToySession(config, surroundings)
+        return ToySession(config, context)

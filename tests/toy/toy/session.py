@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from moorings.dialects.arrow.columns import rows_reader
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.duckdb.files import allowed_path
 from moorings.dialects.introspection import Assembly, Column, Scope, Table
 
@@ -27,8 +27,8 @@ class ToySession(Session):
 
     EXPLAIN = "EXPLAIN QUERY PLAN"
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
-        path = allowed_path(config.database or "", surroundings.duckdb_directory)
+    def __init__(self, config: Config, context: SessionContext) -> None:
+        path = allowed_path(config.database or "", context.duckdb_directory)
         mode = "ro" if config.read_only else "rw"
         self._connection = sqlite3.connect(
             f"file:{path}?mode={mode}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from moorings.dialects.base import Abilities, Session, Surroundings
+from moorings.dialects.base import Abilities, Session, SessionContext
 from moorings.dialects.base import Dialect as BaseDialect
 from moorings.dialects.config.connection import ConnectionConfig
 
@@ -63,7 +63,7 @@ class Broken(BaseDialect):
     def __init__(self, at: str, fault: Exception, wait: Callable[[], object] = bool) -> None:
         self._at, self._fault, self._wait = at, fault, wait
 
-    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+    def connect(self, config: Any, context: SessionContext) -> Session:
         self._wait()
         if self._at == "login":
             raise self._fault

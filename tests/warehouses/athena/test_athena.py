@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.engine.service import TestReport
 from tests.warehouses.athena import server as emulated
 from tests.warehouses.athena.server import ACCOUNT, BUCKET, client, user
@@ -35,7 +35,7 @@ def session(warehouse: Warehouse) -> Iterator[Callable[..., Session]]:
     with contextlib.ExitStack() as stack:
 
         def opening(**changes: Any) -> Session:
-            opened = warehouse.dialect.connect(warehouse.config(**changes), Surroundings(3))
+            opened = warehouse.dialect.connect(warehouse.config(**changes), SessionContext(3))
             stack.callback(opened.close)
             return opened
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
 from tests.warehouses.bigquery import server as emulated
@@ -43,7 +43,7 @@ def session(warehouse: Warehouse) -> Iterator[Callable[..., Session]]:
     with contextlib.ExitStack() as stack:
 
         def opening(**changes: Any) -> Session:
-            opened = warehouse.dialect.connect(warehouse.config(**changes), Surroundings(3, **warehouse.settings))
+            opened = warehouse.dialect.connect(warehouse.config(**changes), SessionContext(3, **warehouse.settings))
             stack.callback(opened.close)
             return opened
 
@@ -217,7 +217,7 @@ class TestFederation:
         with pytest.raises(errors.LoginRefused, match="Google alone"):
             warehouse.dialect.connect(
                 warehouse.config(**changes),
-                Surroundings(3, credential_directories=(str(tmp_path),), **warehouse.settings),
+                SessionContext(3, credential_directories=(str(tmp_path),), **warehouse.settings),
             )
 
 

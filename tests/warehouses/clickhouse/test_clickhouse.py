@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Statement, Surroundings
+from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
 from tests.warehouses.clickhouse import server as clickhouse
 from tests.warehouses.clickhouse.server import plain_port
@@ -123,7 +123,7 @@ class TestSettings:
         assert rows("SELECT 1 AS a SETTINGS max_threads = 1", changes={"readOnly": False}, read_only=False) == [(1,)]
 
     def test_the_server_ends_a_statement_by_itself(self, engine: Warehouse) -> None:
-        session = engine.dialect.connect(engine.config(), Surroundings())
+        session = engine.dialect.connect(engine.config(), SessionContext())
         with contextlib.closing(session), pytest.raises(Exception, match="Timeout exceeded") as ended:
             session.query(Statement(engine.sql.slow.format(marker="too_long"), timeout_seconds=1)).read_all()
         assert isinstance(engine.dialect.translate(ended.value, ()), errors.QueryTimeout)

@@ -15,7 +15,7 @@ import pytest
 from pyexasol import ExaQueryTimeoutError
 
 from moorings import errors
-from moorings.dialects.base import Statement, Surroundings
+from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
@@ -117,7 +117,7 @@ class TestReading:
 
 
 def test_a_statement_ends_by_the_servers_own_clock(warehouse: Warehouse) -> None:
-    session = warehouse.dialect.connect(warehouse.config(), Surroundings())
+    session = warehouse.dialect.connect(warehouse.config(), SessionContext())
     try:
         with pytest.raises(ExaQueryTimeoutError) as ended:
             session.query(Statement("SELECT pause(20) AS a", timeout_seconds=1))
@@ -140,11 +140,11 @@ def watched(self, where):
 socket.socket.connect = watched
 from pathlib import Path
 from moorings import dialects
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 body = {{"dialect": "exasol", "name": "a", "host": "localhost", "port": {server.port}, "username": {server.username!r}}}
 body |= {{"passwordUnencrypted": {SENTINEL!r}, "sslRootCert": Path({str(server.certificate)!r}).read_text()}}
 dialect = dialects.named("exasol")
-session = dialect.connect(dialect.Config.read(body), Surroundings())
+session = dialect.connect(dialect.Config.read(body), SessionContext())
 from exasol.telemetry.client import config, worker
 assert not config.was_enabled() and worker._worker is None
 session.close()

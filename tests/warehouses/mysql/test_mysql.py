@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Statement, Surroundings
+from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
@@ -58,7 +58,7 @@ class TestLimits:
         assert rows == [("8000",)]
 
     def test_the_server_stops_at_them(self, warehouse: Warehouse) -> None:
-        session = warehouse.dialect.connect(warehouse.config(), Surroundings())
+        session = warehouse.dialect.connect(warehouse.config(), SessionContext())
         try:
             with pytest.raises(Exception, match="3024") as ended:
                 session.query(Statement("SELECT pause(20) AS a", timeout_seconds=1))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from moorings.dialects.base import Statement, Surroundings
+from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
 from tests.warehouses.engines import Warehouse, under
@@ -64,7 +64,7 @@ class TestReading:
         self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("moorings.dialects.sap_hana.session.require_reading", lambda *_, **__: None)
-        session = warehouse.dialect.connect(warehouse.config(), Surroundings())
+        session = warehouse.dialect.connect(warehouse.config(), SessionContext())
         try:
             with pytest.raises(Exception, match=r"READ ONLY|read-only") as refused:
                 session.query(Statement("INSERT INTO kept VALUES (1)"))
@@ -84,7 +84,7 @@ class TestReading:
 
 
 def test_a_statement_ends_by_the_servers_own_clock(warehouse: Warehouse) -> None:
-    session = warehouse.dialect.connect(warehouse.config(), Surroundings())
+    session = warehouse.dialect.connect(warehouse.config(), SessionContext())
     try:
         with pytest.raises(Exception, match="timeout") as ended:
             session.query(Statement("SELECT pause(20) AS a", timeout_seconds=1))

@@ -12,7 +12,7 @@ import pytest
 from trino.client import TrinoQuery
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
 from tests.warehouses.conftest import Room, run_inside
@@ -45,7 +45,7 @@ def rows(engine: Warehouse) -> Callable[..., Rows]:
 @pytest.fixture
 def session(engine: Warehouse) -> Iterator[Session]:
     """A session without an engine around it."""
-    with contextlib.closing(engine.dialect.connect(engine.config(), Surroundings())) as session:
+    with contextlib.closing(engine.dialect.connect(engine.config(), SessionContext())) as session:
         yield session
 
 
@@ -201,5 +201,5 @@ class TestSecrets:
     def test_no_error_says_the_password(self, engine: Warehouse) -> None:
         for changes in ({"passwordUnencrypted": f"{SENTINEL}x"}, {"port": plain_port(engine.server)}):
             with pytest.raises(Exception) as refused:  # noqa: PT011  # of whatever kind
-                engine.dialect.connect(engine.config(**changes), Surroundings())
+                engine.dialect.connect(engine.config(**changes), SessionContext())
             assert "s3nt" not in str(refused.value)

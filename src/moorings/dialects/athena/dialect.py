@@ -8,7 +8,7 @@ from typing import Any
 
 from moorings.dialects.athena.config import ATHENA, CATALOG, ROLE, Config, endpoint
 from moorings.dialects.athena.faults import FAULTS, STATEMENTS, TELLTALES, ExecutionError
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
@@ -75,11 +75,11 @@ class Athena(Dialect):
             "schema": place.schema,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in, and look for the workgroup and the catalog."""
         with importing("athena"):
             from moorings.dialects.athena.session import AthenaSession
-        return AthenaSession(config, surroundings)
+        return AthenaSession(config, context)
 
 
 def _is_awss(response: Mapping[str, Any]) -> bool:

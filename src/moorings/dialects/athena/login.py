@@ -21,7 +21,7 @@ from botocore.session import Session as AwsSession
 
 from moorings import errors
 from moorings.dialects.athena.config import STS, Config, endpoint
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.network.pools import pool_classes
 
 NO_FILES = {
@@ -42,16 +42,16 @@ MODELS = create_loader()
 class Clients:
     """Makes the clients of one login."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
-        self._own_key = surroundings.aws_key
-        self._ca_bundle = surroundings.network.ca_bundle
-        self._wire = _Wire(surroundings, verify=self._verify)
+        self._own_key = context.aws_key
+        self._ca_bundle = context.network.ca_bundle
+        self._wire = _Wire(context, verify=self._verify)
         self._settings = ClientConfig(
-            connect_timeout=surroundings.connect_timeout_seconds,
+            connect_timeout=context.connect_timeout_seconds,
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": 2},
-            user_agent_extra=surroundings.application_name,
+            user_agent_extra=context.application_name,
             ignore_configured_endpoint_urls=True,
             s3={"addressing_style": "path" if config.host_override else "auto"},
         )
@@ -134,12 +134,12 @@ class _Wire(URLLib3Session):
     Redirects are handed to botocore, which follows none: it sends a request on to AWS's own host of another region.
     """
 
-    def __init__(self, surroundings: Surroundings, *, verify: bool | str) -> None:
-        super().__init__(verify=verify, timeout=(surroundings.connect_timeout_seconds, READ_SECONDS))
+    def __init__(self, context: SessionContext, *, verify: bool | str) -> None:
+        super().__init__(verify=verify, timeout=(context.connect_timeout_seconds, READ_SECONDS))
         bases = (AWSHTTPConnectionPool, AWSHTTPSConnectionPool)
         fields = ("host_override", "region")
         self._manager.pool_classes_by_scheme = pool_classes(
-            surroundings.network, *fields, bases=bases, redirects=True, streamed=True
+            context.network, *fields, bases=bases, redirects=True, streamed=True
         )
 
     def answer(self, request: Any, **_: Any) -> Any:

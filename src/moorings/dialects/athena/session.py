@@ -21,7 +21,7 @@ from moorings.dialects.athena.faults import ExecutionError
 from moorings.dialects.athena.login import Clients
 from moorings.dialects.athena.read_only import reading
 from moorings.dialects.athena.types import batch, column_type
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.statements import without_end
 
@@ -36,16 +36,16 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 class AthenaSession(Session):
     """A login to one workgroup. Statements leave nothing behind: each is an execution of its own."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
-        self._application_name = surroundings.application_name
+        self._application_name = context.application_name
         self._workgroup = config.warehouse or WORKGROUP
         self._catalog = config.database or CATALOG
         self._execution: str | None = None
         self._cancelled = threading.Event()
         self._rows: Generator[pa.RecordBatch] | None = None
         self._s3: Any = None
-        self._clients = Clients(config, surroundings)
+        self._clients = Clients(config, context)
         self._athena = self._clients.client(ATHENA)
         self.encrypted = self._athena.meta.endpoint_url.startswith("https:")
         try:

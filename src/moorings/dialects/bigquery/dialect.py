@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.bigquery.config import FEDERATION, SERVICE_ACCOUNT, Config, decoded, endpoint
 from moorings.dialects.bigquery.faults import FAULTS, TELLTALES
 from moorings.dialects.config import endpoints
@@ -33,13 +33,13 @@ class BigQuery(Dialect):
         """The API."""
         return endpoints.host_and_port(endpoint(config))
 
-    def reasons_against(self, config: Config, surroundings: Surroundings) -> Iterable[tuple[str, str]]:
+    def reasons_against(self, config: Config, context: SessionContext) -> Iterable[tuple[str, str]]:
         """What is wrong with an external account configuration; without one there is nothing to log in with yet."""
         from moorings.dialects.bigquery.federation import reason_against
 
         password = config.secrets().get("password")
         if config.authentication_type == FEDERATION and password:
-            reason = reason_against(decoded(password), surroundings)
+            reason = reason_against(decoded(password), context)
             if reason:
                 yield "password", reason
 
@@ -86,7 +86,7 @@ class BigQuery(Dialect):
             "api_endpoint": config.host_override,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in, and see that queries may run in the project."""
         if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
             raise errors.LoginRefused(
@@ -96,7 +96,7 @@ class BigQuery(Dialect):
             )
         with importing("bigquery"):
             from moorings.dialects.bigquery.session import BigQuerySession
-        return BigQuerySession(config, surroundings)
+        return BigQuerySession(config, context)
 
 
 def _is_anothers(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic_core import PydanticCustomError
 
 from moorings.dialects import credential_files
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.urls import split_url
 
 STS = "https://sts.googleapis.com/v1/token"
@@ -39,41 +39,41 @@ NO_SOURCE = (
 )
 
 
-def reason_against(given: Mapping[str, Any] | None, surroundings: Surroundings) -> str | None:
+def reason_against(given: Mapping[str, Any] | None, context: SessionContext) -> str | None:
     """What is wrong with an external account configuration; None when nothing is. Quotes none of it."""
     if given is None:
         return "The external account configuration must be a JSON object"
-    if given.get("token_url", STS) not in (STS, surroundings.google_sts_url):
+    if given.get("token_url", STS) not in (STS, context.google_sts_url):
         return NOT_GOOGLES
     impersonation = given.get("service_account_impersonation_url")
-    if impersonation is not None and not _is_iams(impersonation, surroundings):
+    if impersonation is not None and not _is_iams(impersonation, context):
         return NOT_IAMS
     if given.get("subject_token_type", JWT) not in TOKEN_TYPES:
         return f"The subject_token_type must be one of {', '.join(sorted(TOKEN_TYPES))}"
-    return _reason_against_source(given.get("credential_source"), surroundings)
+    return _reason_against_source(given.get("credential_source"), context)
 
 
-def _is_iams(url: object, surroundings: Surroundings) -> bool:
+def _is_iams(url: object, context: SessionContext) -> bool:
     found = IMPERSONATION.fullmatch(url) if isinstance(url, str) else None
-    return found is not None and found["origin"] in (IAM, stand_in(surroundings))
+    return found is not None and found["origin"] in (IAM, stand_in(context))
 
 
-def _reason_against_source(source: object, surroundings: Surroundings) -> str | None:
+def _reason_against_source(source: object, context: SessionContext) -> str | None:
     if not isinstance(source, dict):
         return NO_SOURCE
     known = cast("dict[str, Any]", source)
     if set(known) - SOURCES or ("file" in known) == ("url" in known) or not _is_format(known.get("format", {})):
         return NO_SOURCE
     if "file" in known:
-        return _reason_against_file(known["file"], surroundings)
+        return _reason_against_file(known["file"], context)
     return None if _is_url(known["url"]) and _are_headers(known.get("headers", {})) else NO_SOURCE
 
 
-def _reason_against_file(path: object, surroundings: Surroundings) -> str | None:
+def _reason_against_file(path: object, context: SessionContext) -> str | None:
     if not isinstance(path, str):
         return NO_SOURCE
     try:
-        credential_files.check(path, surroundings.credential_directories, surroundings.never_read)
+        credential_files.check(path, context.credential_directories, context.never_read)
     except credential_files.Refused as refused:
         return str(refused)
     return None
@@ -110,23 +110,23 @@ def _are_headers(given: object) -> bool:
     )
 
 
-def stand_in(surroundings: Surroundings) -> str | None:
+def stand_in(context: SessionContext) -> str | None:
     """The origin of what stands in for Google's token services, in tests."""
-    if surroundings.google_sts_url is None:
+    if context.google_sts_url is None:
         return None
-    parts = urlsplit(surroundings.google_sts_url)
+    parts = urlsplit(context.google_sts_url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def token_uri(given: object, surroundings: Surroundings) -> str | None:
+def token_uri(given: object, context: SessionContext) -> str | None:
     """Where a service account's assertion is sent; None for an address that is not Google's."""
-    instead = stand_in(surroundings)
+    instead = stand_in(context)
     if given not in TOKEN_URIS:
         return str(given) if instead is not None and given == f"{instead}/token" else None
     return f"{instead}/token" if instead else str(given)
 
 
-def impersonation_url(given: Mapping[str, Any], email: str | None, surroundings: Surroundings) -> str | None:
+def impersonation_url(given: Mapping[str, Any], email: str | None, context: SessionContext) -> str | None:
     """Where the token is changed for one of a service account; None where the federated identity itself is used."""
     url: str | None = given.get("service_account_impersonation_url")
     if email is not None:
@@ -135,12 +135,12 @@ def impersonation_url(given: Mapping[str, Any], email: str | None, surroundings:
         path = urlsplit(url).path
     else:
         return None
-    return f"{stand_in(surroundings) or IAM}{path}"
+    return f"{stand_in(context) or IAM}{path}"
 
 
-def is_googles(url: str, surroundings: Surroundings) -> bool:
+def is_googles(url: str, context: SessionContext) -> bool:
     """Whether only Google answers at the URL of an API; with a stand-in, what is on loopback too."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    local = surroundings.google_sts_url is not None and host in ("localhost", "127.0.0.1", "::1")
+    local = context.google_sts_url is not None and host in ("localhost", "127.0.0.1", "::1")
     return local or (parts.scheme == "https" and host.endswith(".googleapis.com"))

@@ -16,7 +16,7 @@ from google.oauth2 import service_account
 
 from moorings import errors
 from moorings.dialects import credential_files
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.bigquery.config import FEDERATION, Config, decoded, endpoint, storage_endpoint
 from moorings.dialects.bigquery.federation import (
     JWT,
@@ -32,12 +32,12 @@ from moorings.dialects.network import https
 SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 
 
-def credentials(config: Config, surroundings: Surroundings) -> Credentials:
+def credentials(config: Config, context: SessionContext) -> Credentials:
     """What logs in; raises LoginRefused for a key or a configuration that cannot be used."""
     if config.authentication_type == FEDERATION:
-        return _federated(config, surroundings)
+        return _federated(config, context)
     given = _given(config)
-    uri = token_uri(given.get("token_uri"), surroundings)
+    uri = token_uri(given.get("token_uri"), context)
     if uri is None:
         message = f"The token_uri in the service account's key must be {TOKEN_URIS[0]}."
         raise errors.LoginRefused("password", message=message)
@@ -52,21 +52,21 @@ def _given(config: Config) -> dict[str, Any]:
     return decoded(config.secrets().get("password", "")) or {}
 
 
-def _federated(config: Config, surroundings: Surroundings) -> Credentials:
+def _federated(config: Config, context: SessionContext) -> Credentials:
     given = _given(config)
-    if reason := reason_against(given, surroundings):
+    if reason := reason_against(given, context):
         raise errors.LoginRefused("password", message=f"{reason.rstrip('.')}.")
     for url in (endpoint(config), storage_endpoint(config)):
-        if url is not None and not is_googles(url, surroundings):
+        if url is not None and not is_googles(url, context):
             message = "The token may be sent to Google alone: to https://*.googleapis.com."
             raise errors.LoginRefused("host_override", message=message)
     try:
         return identity_pool.Credentials(
             audience=config.wif_audience,
             subject_token_type=given.get("subject_token_type", JWT),
-            token_url=surroundings.google_sts_url or STS,
-            service_account_impersonation_url=impersonation_url(given, config.wif_service_account_email, surroundings),
-            subject_token_supplier=_Supplier(given["credential_source"], surroundings),
+            token_url=context.google_sts_url or STS,
+            service_account_impersonation_url=impersonation_url(given, config.wif_service_account_email, context),
+            subject_token_supplier=_Supplier(given["credential_source"], context),
             scopes=SCOPES,
         )
     except (ValueError, TypeError):
@@ -77,9 +77,9 @@ def _federated(config: Config, surroundings: Surroundings) -> Credentials:
 class _Supplier(identity_pool.SubjectTokenSupplier):
     """Where the subject token comes from, each time that one is needed."""
 
-    def __init__(self, source: Mapping[str, Any], surroundings: Surroundings) -> None:
+    def __init__(self, source: Mapping[str, Any], context: SessionContext) -> None:
         self._source = source
-        self._surroundings = surroundings
+        self._context = context
 
     def get_subject_token(self, context: object, request: object) -> str:
         """The token; raises LoginRefused, which quotes nothing that was read."""
@@ -98,7 +98,7 @@ class _Supplier(identity_pool.SubjectTokenSupplier):
         return token
 
     def _of_file(self) -> bytes:
-        where = self._surroundings
+        where = self._context
         try:
             return credential_files.read(self._source["file"], where.credential_directories, where.never_read)
         except credential_files.Refused as refused:
@@ -108,10 +108,10 @@ class _Supplier(identity_pool.SubjectTokenSupplier):
     def _of_url(self) -> bytes:
         try:
             answer = https.fetch(
-                self._surroundings.network,
+                self._context.network,
                 self._source["url"],
                 headers=self._source.get("headers", {}),
-                timeout_seconds=self._surroundings.connect_timeout_seconds,
+                timeout_seconds=self._context.connect_timeout_seconds,
                 fields=("password",),
             )
         except (OSError, http.client.HTTPException, errors.HostNotFound):

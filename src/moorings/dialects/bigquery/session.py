@@ -21,7 +21,7 @@ from google.api_core.exceptions import (
 from google.cloud import bigquery
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.bigquery import introspection
 from moorings.dialects.bigquery.config import Config, endpoint, storage_endpoint
 from moorings.dialects.bigquery.login import credentials
@@ -43,14 +43,14 @@ WORDS: dict[type[Any], str] = {bool: "BOOL", int: "INT64", float: "FLOAT64", str
 class BigQuerySession(Session):
     """A login to one project. Statements leave nothing behind: each is a job of its own."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         if not config.database:
             raise errors.DatabaseNotFound("database", message="Name the project that runs queries as the database.")
         self._config = config
-        self._surroundings = surroundings
-        self._seconds = surroundings.connect_timeout_seconds
-        self._application_name = surroundings.application_name
-        self._credentials = credentials(config, surroundings)
+        self._context = context
+        self._seconds = context.connect_timeout_seconds
+        self._application_name = context.application_name
+        self._credentials = credentials(config, context)
         self._job_id: str | None = None
         self._pieces: Generator[Any] | None = None
         self._channel: grpc.Channel | None = None
@@ -66,7 +66,7 @@ class BigQuerySession(Session):
             raise
 
     def _fresh_wire(self) -> Wire:
-        return Wire(self._config, self._credentials, self._surroundings)
+        return Wire(self._config, self._credentials, self._context)
 
     def ping(self) -> None:
         """Have BigQuery look at a statement; running one would take a second."""
@@ -206,7 +206,7 @@ class BigQuerySession(Session):
     def _by_storage(self, job: bigquery.QueryJob) -> Iterator[pa.RecordBatch] | None:
         """The rows in one stream, in their order; None where the Storage API is out of reach."""
         if self._channel is None and self._storage_url is not None:
-            network = self._surroundings.network
+            network = self._context.network
             self._channel = storage_channel(
                 network, self._storage_url, self._config, self._credentials, self._wire.request
             )
@@ -214,7 +214,7 @@ class BigQuerySession(Session):
             return None
         try:
             grpc.channel_ready_future(self._channel).result(timeout=self._seconds)
-            return read(self._channel, job, self._seconds, self._surroundings.limits.buffer)
+            return read(self._channel, job, self._seconds, self._context.limits.buffer)
         except (*NO_STORAGE, grpc.FutureTimeoutError):
             self._storage_url = None  # found out once, and not again with every statement
             return None

@@ -20,7 +20,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 
 from moorings import errors
 from moorings.dialects.arrow.messages import read_batch
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.bigquery.config import Config, endpoint
 from moorings.dialects.config.endpoints import host_and_port
 from moorings.dialects.network import https
@@ -49,9 +49,9 @@ class _Hurried(Request):
 class Wire:
     """Connections to the API, for one thread; `close` ends them."""
 
-    def __init__(self, config: Config, credentials: Credentials, surroundings: Surroundings) -> None:
-        self._plain = _session(config, surroundings.network)
-        self.request = _Hurried(self._plain, surroundings.connect_timeout_seconds)
+    def __init__(self, config: Config, credentials: Credentials, context: SessionContext) -> None:
+        self._plain = _session(config, context.network)
+        self.request = _Hurried(self._plain, context.connect_timeout_seconds)
         self._authorized = AuthorizedSession(credentials, auth_request=self.request)
         self._authorized.trust_env = False
         for prefix, adapter in self._plain.adapters.items():

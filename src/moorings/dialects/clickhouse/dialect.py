@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.clickhouse.config import Config
 from moorings.dialects.clickhouse.faults import FAULTS
 from moorings.dialects.config.tls import failure
@@ -67,8 +67,8 @@ class ClickHouse(Dialect):
             "verify": verified(config),
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in, and see that the database is there."""
         with importing("clickhouse"):
             from moorings.dialects.clickhouse.session import ClickHouseSession
-        return ClickHouseSession(config, surroundings)
+        return ClickHouseSession(config, context)

@@ -21,7 +21,7 @@ from urllib3.response import HTTPResponse
 
 from moorings import errors
 from moorings.dialects.arrow.columns import plain, plain_schema
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.clickhouse import introspection
 from moorings.dialects.clickhouse.body import Body
 from moorings.dialects.clickhouse.statements import TOKEN, literal, named, require_query
@@ -52,22 +52,22 @@ common.set_setting("max_connection_age", 0)  # the pool of sessions sees to it; 
 class ClickHouseSession(Session):
     """One login: a client whose requests carry it."""
 
-    def __init__(self, config: ConnectionConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: ConnectionConfig, context: SessionContext) -> None:
         self._config = config
         self._database = config.default_schema or config.database
-        self._connect_seconds = surroundings.connect_timeout_seconds
+        self._connect_seconds = context.connect_timeout_seconds
         self._query_id: str | None = None
         self._response: HTTPResponse | None = None
-        context = tls_context(config, surroundings.network)
-        self.encrypted = context is not None
+        tls = tls_context(config, context.network)
+        self.encrypted = tls is not None
         self._wire = CheckedPools(
-            surroundings.network,
+            context.network,
             *("host", "port"),
-            ssl_context=context,
-            cert_reqs=context.verify_mode if context else None,
+            ssl_context=tls,
+            cert_reqs=tls.verify_mode if tls else None,
         )
         try:
-            self._client = self._login(surroundings.application_name)
+            self._client = self._login(context.application_name)
             self._zone = self._look_around()
             self._wait(config.query_timeout_seconds)
         except BaseException:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.databricks.config import MACHINE, USER, Config
 from moorings.dialects.databricks.faults import FAULTS, error_class, fault_key
 from moorings.dialects.dbt import DbtPlace, DbtSecret
@@ -57,10 +57,10 @@ class Databricks(Dialect):
             "schema": place.schema,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in; raises LoginRefused for what needs a user's sign-in."""
         with importing("databricks"):
             from moorings.dialects.databricks.session import DatabricksSession
         if config.authentication_type == USER:
             raise errors.LoginRefused("authentication_type", message=NEEDS_SIGN_IN)
-        return DatabricksSession(config, surroundings)
+        return DatabricksSession(config, context)

@@ -16,7 +16,7 @@ from databricks.sql.backend.types import CommandState
 from databricks.sql.client import Connection, Cursor
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.hosts import in_url
 from moorings.dialects.databricks import introspection
 from moorings.dialects.databricks.config import MACHINE, Config
@@ -49,16 +49,16 @@ WRITES = re.compile(
 class DatabricksSession(Session):
     """One login. Statements run asynchronously, so that they have a handle to be cancelled by."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
-        self._application_name = surroundings.application_name
+        self._application_name = context.application_name
         self._timeout_seconds = config.query_timeout_seconds
         self._nudged = threading.Event()
         self._wrote = False
         self._authority = _authority(config)
         try:
-            with through(surroundings.network):
-                self._connection = _login(_arguments(config, surroundings, self._authority))
+            with through(context.network):
+                self._connection = _login(_arguments(config, context, self._authority))
             self._cursor = self._connection.cursor(buffer_size_bytes=REPLY_BYTES)
             ((self._catalog, self._schema),) = self._ask("SELECT current_catalog(), current_schema()")
         except BaseException:
@@ -200,9 +200,9 @@ def _login(arguments: dict[str, Any]) -> Connection:
     return driver.connect(**arguments | {"schema": None})
 
 
-def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | None) -> dict[str, Any]:
+def _arguments(config: Config, context: SessionContext, authority: IO[str] | None) -> dict[str, Any]:
     """What the driver needs: nothing told to anyone, results through the warehouse, no endless retries."""
-    seconds = surroundings.connect_timeout_seconds
+    seconds = context.connect_timeout_seconds
     return {
         "server_hostname": in_url(config.host or ""),
         "_port": config.port,
@@ -214,22 +214,22 @@ def _arguments(config: Config, surroundings: Surroundings, authority: IO[str] | 
             "TIMEZONE": config.session_zone,
             "ANSI_MODE": "true",
         },
-        "user_agent_entry": surroundings.application_name,
+        "user_agent_entry": context.application_name,
         "enable_telemetry": False,
         "force_enable_telemetry": False,
         "use_cloud_fetch": False,
         "_tls_no_verify": config.trust_server_certificate,
-        "_tls_trusted_ca_file": authority.name if authority else surroundings.network.ca_bundle,
+        "_tls_trusted_ca_file": authority.name if authority else context.network.ca_bundle,
         "_socket_timeout": seconds,
         "_retry_stop_after_attempts_count": 3,
         "_retry_stop_after_attempts_duration": max(1.0, seconds),
         "_retry_delay_min": 0.2,
         "_retry_delay_max": 5.0,
-        **_credentials(config, surroundings),
+        **_credentials(config, context),
     }
 
 
-def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+def _credentials(config: Config, context: SessionContext) -> dict[str, Any]:
     secret = config.secrets().get("password", "")
     if config.authentication_type != MACHINE:
         return {"access_token": secret}
@@ -239,9 +239,9 @@ def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
         secret=secret,
         blamed=("username", "password"),
         address=("host", "port"),
-        network=surroundings.network,
-        timeout_seconds=surroundings.connect_timeout_seconds,
-        context=https.context(surroundings.network, config.ssl_root_cert, trust=config.trust_server_certificate),
+        network=context.network,
+        timeout_seconds=context.connect_timeout_seconds,
+        context=https.context(context.network, config.ssl_root_cert, trust=config.trust_server_certificate),
         scope="all-apis",
     )
     client.token()  # refused here, it is told as it is; the driver would take it for a failed request

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace
 from moorings.dialects.duckdb.config import Config
@@ -38,8 +38,8 @@ class DuckDB(Dialect):
         """For dbt-duckdb; the path is the connection's, below the folder of DuckDB files. A file is one database."""
         return {"type": "duckdb", "path": config.database, "schema": place.schema}
 
-    def connect(self, config: ConnectionConfig, surroundings: Surroundings) -> Session:
+    def connect(self, config: ConnectionConfig, context: SessionContext) -> Session:
         """Open the file, or memory."""
         from moorings.dialects.duckdb.session import local_session
 
-        return local_session(config, surroundings)
+        return local_session(config, context)

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.duckdb import files as duckdb_files
 from moorings.dialects.duckdb import introspection
@@ -23,30 +23,30 @@ from moorings.dialects.introspection import Plan, Scope, Table, joined
 MEMORY = ":memory:"
 
 
-def local_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
+def local_session(config: ConnectionConfig, context: SessionContext) -> Session:
     """Open memory, or a local file; raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden."""
     if config.database == MEMORY:
-        return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
-    return file_session(config, surroundings)
+        return DuckSession(MEMORY, limited(MEMORY, context), config)
+    return file_session(config, context)
 
 
-def file_session(config: ConnectionConfig, surroundings: Surroundings) -> Session:
+def file_session(config: ConnectionConfig, context: SessionContext) -> Session:
     """Open a local file; one that is not there yet is made if the connection may write, but not by a test.
 
     Raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden.
     """
-    path = duckdb_files.allowed_file(config.database or "", surroundings.duckdb_directory)
+    path = duckdb_files.allowed_file(config.database or "", context.duckdb_directory)
     if not duckdb_files.is_there(path):
         duckdb_files.check_makeable(path, read_only=config.read_only)
-        if surroundings.trial:
-            return DuckSession(MEMORY, limited(MEMORY, surroundings), config)
+        if context.trial:
+            return DuckSession(MEMORY, limited(MEMORY, context), config)
     mode = {"access_mode": "READ_ONLY" if config.read_only else "READ_WRITE"}
-    return DuckSession(str(path), {**mode, **limited(str(path), surroundings)}, config)
+    return DuckSession(str(path), {**mode, **limited(str(path), context)}, config)
 
 
-def limited(database: str, surroundings: Surroundings) -> Mapping[str, str]:
+def limited(database: str, context: SessionContext) -> Mapping[str, str]:
     """What an instance may use of this machine, as DuckDB's options: set before its configuration is locked."""
-    limits = surroundings.duckdb
+    limits = context.duckdb
     options = {"memory_limit": limits.memory, "threads": str(limits.threads)}
     if limits.spill_directory is None:
         return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.exasol.config import Config
@@ -63,8 +63,8 @@ class Exasol(Dialect):
             "validate_server_certificate": verified(config),
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
         with importing("exasol"):
             from moorings.dialects.exasol.session import ExasolSession
-        return ExasolSession(config, surroundings)
+        return ExasolSession(config, context)

@@ -13,7 +13,7 @@ from exasol.telemetry import client as telemetry
 from pyexasol import ExaError
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.tls import tls_context
 from moorings.dialects.exasol import introspection
 from moorings.dialects.exasol.config import Config
@@ -40,14 +40,14 @@ NO_EXPLAIN = "Exasol has no EXPLAIN, so nothing can be said of a statement befor
 class ExasolSession(Session):
     """One login. Statements that only read run without autocommit, and are rolled back."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
         self._schema = config.default_schema
-        self._surroundings = surroundings
+        self._context = context
         self._handle: int | None = None
         self._open = False
         self._changed = False
-        self._connection = _login(config, surroundings)
+        self._connection = _login(config, context)
         self.id = self._connection.session_id()
         self.encrypted = True
         try:
@@ -94,7 +94,7 @@ class ExasolSession(Session):
             self._changed |= first_word(statement.sql, quoted=BRACKETS) not in LEAVES_NOTHING
         self._end()
         self._open = True
-        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
         limits = {
             "autocommit": not statement.read_only,
             "queryTimeout": max(1, math.ceil(statement.timeout_seconds)),
@@ -174,7 +174,7 @@ class ExasolSession(Session):
         The driver's abort would write into the TLS connection that the session's thread reads from, and OpenSSL bears
         one thread at a time.
         """
-        connection = _login(self._config, self._surroundings)
+        connection = _login(self._config, self._context)
         try:
             connection.req({"command": "execute", "sqlText": f"KILL STATEMENT IN SESSION {int(self.id)}"})
         finally:
@@ -203,27 +203,27 @@ class ExasolSession(Session):
             self._connection.close()
 
 
-def _login(config: Config, surroundings: Surroundings) -> Wire:
+def _login(config: Config, context: SessionContext) -> Wire:
     """Connect without telemetry, and without telling the name of the operating system's user."""
     telemetry.disable()
-    context = tls_context(config, surroundings.network)
+    ssl_context = tls_context(config, context.network)
     host, _, fingerprint = (config.host or "").partition("/")
-    if fingerprint and context is not None:  # which stands in for authorities and names
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if fingerprint and ssl_context is not None:  # which stands in for authorities and names
+        ssl_context.check_hostname, ssl_context.verify_mode = False, ssl.CERT_NONE
     where = f"{host}/{fingerprint}" if fingerprint else host
     try:
         return Wire(
-            surroundings.network,
+            context.network,
             dsn=f"{where}:{config.port}",
             user=config.username,
             password=config.secrets().get("password", ""),
-            connection_timeout=surroundings.connect_timeout_seconds,
+            connection_timeout=context.connect_timeout_seconds,
             socket_timeout=SILENCE_SECONDS,
             encryption=True,
             resolve_hostnames=True,
-            websocket_sslopt={"context": context},
-            client_name=surroundings.application_name,
-            client_os_username=surroundings.application_name,
+            websocket_sslopt={"context": ssl_context},
+            client_name=context.application_name,
+            client_os_username=context.application_name,
         )
     except ExaError as error:
         with contextlib.suppress(Exception):  # the driver leaves the socket open

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Session, Surroundings
+from moorings.dialects.base import Abilities, Session, SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.duckdb.dialect import DuckDB
@@ -36,7 +36,7 @@ class MotherDuck(DuckDB):
             "settings": {"motherduck_token": DbtSecret("password")},
         }
 
-    def connect(self, config: ConnectionConfig, surroundings: Surroundings) -> Session:
+    def connect(self, config: ConnectionConfig, context: SessionContext) -> Session:
         """Open a local file, or a database of MotherDuck with the token.
 
         MotherDuck's own "SaaS mode" takes the place of DuckDB's locks, which would lock its extension out.
@@ -45,16 +45,16 @@ class MotherDuck(DuckDB):
 
         database = config.database or ""
         if database.endswith(ENDINGS):
-            return duckdb.file_session(config, surroundings)
+            return duckdb.file_session(config, context)
         with contextlib.suppress(errors.HostNotFound):  # the extension says what it cannot reach
-            surroundings.network.addresses(*SERVICE, "database")
+            context.network.addresses(*SERVICE, "database")
         options = {
             "motherduck_token": config.secrets().get("password", ""),
             "motherduck_saas_mode": "true",
             "autoinstall_known_extensions": "false",
             "allow_community_extensions": "false",
             "python_enable_replacements": "false",
-            "custom_user_agent": surroundings.application_name,
-            **duckdb.limited(database, surroundings),
+            "custom_user_agent": context.application_name,
+            **duckdb.limited(database, context),
         }
         return duckdb.DuckSession(f"md:{database.removeprefix('md:')}", options, config, harden=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.mssql.config import ENTRA, ENTRA_PRINCIPAL, SQL_LOGIN, Config
 from moorings.dialects.mssql.faults import FAULTS, STATES, TELLTALES
@@ -60,8 +60,8 @@ class MSSQL(Dialect):
             "trust_cert": config.trusts,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
         with importing("mssql"):
             from moorings.dialects.mssql.session import connect
-        return connect(config, surroundings)
+        return connect(config, context)

@@ -17,7 +17,7 @@ from mssql_python import Connection, Cursor, ddbc_bindings
 
 from moorings import errors
 from moorings.dialects.arrow.columns import narrow, narrow_schema, rows_batch
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.mssql import introspection
 from moorings.dialects.mssql.config import Config
@@ -37,49 +37,49 @@ LONG_BYTES = 64 * 1024
 """What a value without a declared length is taken for when the rows of a batch are counted."""
 
 
-def connect(config: Config, surroundings: Surroundings) -> Session:
+def connect(config: Config, context: SessionContext) -> Session:
     """Log in; where that fails, find out whether the database is to blame: the driver tells only of the login.
 
     That takes a second login, which counts towards the server's lock on an account: a probe does without.
     """
     mssql_python.pooling(enabled=False)
     try:
-        return MSSQLSession(_login(config, surroundings, config.database), config, surroundings.application_name)
+        return MSSQLSession(_login(config, context, config.database), config, context.application_name)
     except mssql_python.Error as error:
-        if surroundings.light or "Login failed for user" not in str(error):
+        if context.light or "Login failed for user" not in str(error):
             raise
-        fault = _database_fault(config, surroundings)
+        fault = _database_fault(config, context)
         if fault is None:
             raise
     raise fault
 
 
-def _login(config: Config, surroundings: Surroundings, database: str | None) -> Connection:
-    seconds = max(1, math.ceil(surroundings.connect_timeout_seconds))
-    name = surroundings.application_name
-    given = parameters(config, database, _address(config, surroundings))
+def _login(config: Config, context: SessionContext, database: str | None) -> Connection:
+    seconds = max(1, math.ceil(context.connect_timeout_seconds))
+    name = context.application_name
+    given = parameters(config, database, _address(config, context))
     return _Connection(name, timeout=seconds, autocommit=True, native_uuid=False, **given)
 
 
-def _address(config: Config, surroundings: Surroundings) -> str | None:
+def _address(config: Config, context: SessionContext) -> str | None:
     """A checked address of the server; None for Azure, whose logins are bound to the name."""
     host, port = config.host or "", config.port or 0
-    addresses = surroundings.network.check(host, port, config.database, "host", "port")
+    addresses = context.network.check(host, port, config.database, "host", "port")
     if is_azure(host):
         return None
     if len(addresses) == 1:
         return addresses[0]
-    with dialing.dial(addresses, port, surroundings.connect_timeout_seconds) as wire:
+    with dialing.dial(addresses, port, context.connect_timeout_seconds) as wire:
         return wire.getpeername()[0]
 
 
-def _database_fault(config: Config, surroundings: Surroundings) -> errors.WarehouseError | None:
+def _database_fault(config: Config, context: SessionContext) -> errors.WarehouseError | None:
     """What is wrong with the database, as told from another one; None when the login fails there too."""
     try:
-        connection = _login(config, surroundings, ANYONES)
+        connection = _login(config, context, ANYONES)
     except mssql_python.Error:
         return None
-    session = MSSQLSession(connection, config, surroundings.application_name)
+    session = MSSQLSession(connection, config, context.application_name)
     try:
         name = _literal(config.database or "")
         found, usable = session.ask(f"SELECT DB_ID({name}), HAS_DBACCESS({name})")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.mysql.config import Config, FamilyConfig
 from moorings.dialects.mysql.faults import FAULTS
@@ -36,8 +36,8 @@ class MySQL(Dialect):
         number, *words = error.args or ("",)
         return f"{words[0]} ({number})" if words else str(error)
 
-    def connect(self, config: FamilyConfig, surroundings: Surroundings) -> Session:
+    def connect(self, config: FamilyConfig, context: SessionContext) -> Session:
         """Log in; `prefer` goes on in the clear where the server has no TLS."""
         with importing(self.extra or ""):
             from moorings.dialects.mysql.session import MySQLSession
-        return MySQLSession(config, surroundings)
+        return MySQLSession(config, context)

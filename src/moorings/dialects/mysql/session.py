@@ -14,7 +14,7 @@ from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 
 from moorings import clock, errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope, Table
 from moorings.dialects.mysql import introspection, types
 from moorings.dialects.mysql import read_only as mysql_read_only
@@ -38,16 +38,16 @@ SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
 class MySQLSession(Session):
     """One login. Its event loop runs only while the session's thread is in a call."""
 
-    def __init__(self, config: FamilyConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: FamilyConfig, context: SessionContext) -> None:
         self._config = config
-        self._surroundings = surroundings
+        self._context = context
         self._loop = asyncio.SelectorEventLoop()
         self._cursor: SSCursor | None = None
         self._unread = False
         self._xid: str | None = None
         try:
-            addresses = checked_addresses(config, surroundings)
-            self._wire = self._loop.run_until_complete(login(config, surroundings, addresses, config.database))
+            addresses = checked_addresses(config, context)
+            self._wire = self._loop.run_until_complete(login(config, context, addresses, config.database))
         except BaseException:
             self._loop.close()
             raise
@@ -155,7 +155,7 @@ class MySQLSession(Session):
         mysql_read_only.require_reading(sql, (mode or b"").decode())
 
     async def _execute(self, statement: Statement) -> SSCursor:
-        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
         self._cursor = cursor = self._wire.cursor(SSCursor)
         await cursor.execute(note + _bound(cursor, statement))
         return cursor
@@ -194,7 +194,7 @@ class MySQLSession(Session):
 
     def cancel(self) -> None:
         """KILL QUERY, over a connection of its own."""
-        asyncio.run(_kill(self._config, self._surroundings, self._wire.address, self.id))
+        asyncio.run(_kill(self._config, self._context, self._wire.address, self.id))
 
     def _end_transaction(self) -> None:
         if self._xid is not None:
@@ -239,9 +239,9 @@ def _bound(cursor: SSCursor, statement: Statement) -> str:
     raise errors.ParametersRefused
 
 
-async def _kill(config: FamilyConfig, surroundings: Surroundings, address: str, session_id: str) -> None:
+async def _kill(config: FamilyConfig, context: SessionContext, address: str, session_id: str) -> None:
     """KILL QUERY at the address of the session: behind the name there may be several servers."""
-    wire = await login(config, surroundings, [address], None)
+    wire = await login(config, context, [address], None)
     try:
         await _rows(wire, f"KILL QUERY {int(session_id)}")
     finally:

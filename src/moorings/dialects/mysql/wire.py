@@ -19,7 +19,7 @@ from asyncmy.errors import InternalError
 from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
 
 from moorings import errors
-from moorings.dialects.base import ByteLimits, Surroundings
+from moorings.dialects.base import ByteLimits, SessionContext
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.config.tls import tls_context
 from moorings.dialects.mysql.config import FamilyConfig
@@ -129,18 +129,16 @@ class Wire(Connection):
         super().close()
 
 
-def checked_addresses(config: FamilyConfig, surroundings: Surroundings) -> Sequence[str]:
+def checked_addresses(config: FamilyConfig, context: SessionContext) -> Sequence[str]:
     """The addresses of the server that may be dialled; raises HostNotFound or EgressRefused."""
-    return surroundings.network.check(config.host or "", config.port or 3306, config.database, "host", "port")
+    return context.network.check(config.host or "", config.port or 3306, config.database, "host", "port")
 
 
-async def login(
-    config: FamilyConfig, surroundings: Surroundings, addresses: Sequence[str], database: str | None
-) -> Wire:
+async def login(config: FamilyConfig, context: SessionContext, addresses: Sequence[str], database: str | None) -> Wire:
     """A connection that has logged in, at the first of the addresses that answers."""
-    seconds = surroundings.connect_timeout_seconds
-    mode = mode_for(config, addresses, surroundings.default_ssl_mode)
-    wire = _wire(config, surroundings, dial(addresses, config.port or 3306, seconds), database, mode)
+    seconds = context.connect_timeout_seconds
+    mode = mode_for(config, addresses, context.default_ssl_mode)
+    wire = _wire(config, context, dial(addresses, config.port or 3306, seconds), database, mode)
     try:
         async with asyncio.timeout(seconds):  # the driver's own ends with the TCP handshake
             await wire.connect()
@@ -151,7 +149,7 @@ async def login(
 
 
 def _wire(
-    config: FamilyConfig, surroundings: Surroundings, dialled: socket.socket, database: str | None, mode: SslMode
+    config: FamilyConfig, context: SessionContext, dialled: socket.socket, database: str | None, mode: SslMode
 ) -> Wire:
     dialled.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     refused = () if may_send_password(config, mode) else REVEALING_PLUGINS
@@ -166,12 +164,12 @@ def _wire(
         autocommit=True,
         conv=ENCODERS,
         use_unicode=False,
-        connect_timeout=surroundings.connect_timeout_seconds,
-        program_name=surroundings.application_name,
+        connect_timeout=context.connect_timeout_seconds,
+        program_name=context.application_name,
         auth_plugin_map=dict.fromkeys(refused, Refusal),
     )
-    wire.config, wire.network, wire.mode = config, surroundings.network, mode
-    wire.most_bytes = surroundings.limits.buffer
+    wire.config, wire.network, wire.mode = config, context.network, mode
+    wire.most_bytes = context.limits.buffer
     wire.address = dialled.getpeername()[0]
     return wire
 

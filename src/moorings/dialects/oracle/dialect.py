@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.oracle.config import Config
@@ -53,8 +53,8 @@ class Oracle(Dialect):
             "schema": place.schema,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
         with importing("oracle"):
             from moorings.dialects.oracle.session import OracleSession
-        return OracleSession(config, surroundings)
+        return OracleSession(config, context)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from moorings import errors
 from moorings.dialects.arrow.columns import narrow, narrow_schema
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.network import dialing
 from moorings.dialects.oracle import introspection
@@ -40,10 +40,10 @@ class _Loop(asyncio.SelectorEventLoop):
     to, it asks as the listener names them. It leaves a server of another name without hanging up.
     """
 
-    def __init__(self, surroundings: Surroundings, addresses: Sequence[str], port: int) -> None:
+    def __init__(self, context: SessionContext, addresses: Sequence[str], port: int) -> None:
         super().__init__()
         self._opened: list[asyncio.BaseTransport] = []
-        self._network, self._seconds = surroundings.network, surroundings.connect_timeout_seconds
+        self._network, self._seconds = context.network, context.connect_timeout_seconds
         self._checked, self._port = addresses, port
         self.refusal: errors.WarehouseError | None = None
         """Why the last place that the driver asked for was not dialled; None when it was."""
@@ -85,17 +85,17 @@ class OracleSession(Session):
     The driver begins transactions by itself; they are ended here.
     """
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._schema = config.default_schema
         self._zone = config.session_zone
         self._unread = False
         self.encrypted = config.encrypts
         host, port = config.host or "", config.port or 0
-        addresses = surroundings.network.check(host, port, config.database, *FIELDS)
-        self._loop = _Loop(surroundings, addresses, port)
+        addresses = context.network.check(host, port, config.database, *FIELDS)
+        self._loop = _Loop(context, addresses, port)
         self._connection: oracledb.AsyncConnection | None = None
         try:
-            self._await(self._login(config, surroundings))
+            self._await(self._login(config, context))
         except BaseException as error:
             self._loop.end()
             if self._loop.refusal is not None:
@@ -111,10 +111,10 @@ class OracleSession(Session):
             raise errors.SessionLost
         return self._connection
 
-    async def _login(self, config: Config, surroundings: Surroundings) -> None:
-        async with asyncio.timeout(surroundings.connect_timeout_seconds):
-            self._connection = await oracledb.connect_async(**parameters(config, surroundings))
-            self._connection.module = surroundings.application_name
+    async def _login(self, config: Config, context: SessionContext) -> None:
+        async with asyncio.timeout(context.connect_timeout_seconds):
+            self._connection = await oracledb.connect_async(**parameters(config, context))
+            self._connection.module = context.application_name
             self.id = str((await self._rows("SELECT SYS_CONTEXT('USERENV', 'SID') FROM dual"))[0][0])
             await self._settle()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import TlsConfig, failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.config import Config
@@ -60,18 +60,18 @@ class Postgres(Dialect):
             "sslmode": config.ssl_mode or "prefer",
         }
 
-    def connect(self, config: TlsConfig, surroundings: Surroundings) -> Session:
+    def connect(self, config: TlsConfig, context: SessionContext) -> Session:
         """Log in."""
-        opened = self._driver(surroundings)
-        with login(config, surroundings) as way:
-            session = opened(way.conninfo, config, surroundings.application_name)
+        opened = self._driver(context)
+        with login(config, context) as way:
+            session = opened(way.conninfo, config, context.application_name)
         session.encrypted, session.transport = way.encrypted, way.transport
         return session
 
-    def _driver(self, surroundings: Surroundings) -> Callable[[str, TlsConfig, str], Session]:
+    def _driver(self, context: SessionContext) -> Callable[[str, TlsConfig, str], Session]:
         """What logs in; raises DriverMissing before anything is dialled."""
         with importing(self.extra or ""):
-            if surroundings.light:
+            if context.light:
                 from moorings.dialects.postgres.probe import PostgresProbe as Opened
             else:
                 from moorings.dialects.postgres.session import PostgresSession as Opened

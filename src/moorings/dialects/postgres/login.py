@@ -19,7 +19,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from moorings import errors
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.config.tls import TlsConfig
 from moorings.dialects.network import dialing
@@ -52,14 +52,14 @@ class Login:
 
 
 @contextlib.contextmanager
-def login(config: TlsConfig, surroundings: Surroundings) -> Generator[Login]:
+def login(config: TlsConfig, context: SessionContext) -> Generator[Login]:
     """What libpq needs to log in while the block runs: the file of certificates goes with it.
 
     Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
     """
-    way = _way(config, surroundings)
-    with _root_certificates(config, way.mode, surroundings.network.ca_bundle) as path:
-        text = conninfo(_parameters(config, surroundings, way) | {"sslrootcert": path})
+    way = _way(config, context)
+    with _root_certificates(config, way.mode, context.network.ca_bundle) as path:
+        text = conninfo(_parameters(config, context, way) | {"sslrootcert": path})
         yield Login(text, way.encrypted, transport(config, way.mode, encrypted=way.encrypted))
 
 
@@ -80,17 +80,17 @@ def speaks_tls(wire: socket.socket) -> bool:
     raise errors.AnotherService("host", "port") if answer else errors.SessionLost()
 
 
-def _way(config: TlsConfig, surroundings: Surroundings) -> Way:
+def _way(config: TlsConfig, context: SessionContext) -> Way:
     host, port = config.host or "", config.port or 0
-    addresses = surroundings.network.check(host, port, config.database, "host", "port")
-    mode = mode_for(config, addresses, surroundings.default_ssl_mode)
+    addresses = context.network.check(host, port, config.database, "host", "port")
+    mode = mode_for(config, addresses, context.default_ssl_mode)
     if mode != "prefer":
         return Way(addresses, mode, mode != "disable")
-    with dialing.dial(addresses, port, surroundings.connect_timeout_seconds) as wire:
+    with dialing.dial(addresses, port, context.connect_timeout_seconds) as wire:
         return Way([wire.getpeername()[0]], mode, speaks_tls(wire))
 
 
-def _parameters(config: TlsConfig, surroundings: Surroundings, way: Way) -> dict[str, object]:
+def _parameters(config: TlsConfig, context: SessionContext, way: Way) -> dict[str, object]:
     several = len(way.addresses)
     sslmode = way.mode if way.mode != "prefer" else "require" if way.encrypted else "disable"
     return {
@@ -101,8 +101,8 @@ def _parameters(config: TlsConfig, surroundings: Surroundings, way: Way) -> dict
         "password": config.secrets().get("password"),
         "passfile": NOWHERE,
         "dbname": config.database,
-        "application_name": surroundings.application_name,
-        "connect_timeout": max(2, math.ceil(surroundings.connect_timeout_seconds)),
+        "application_name": context.application_name,
+        "connect_timeout": max(2, math.ceil(context.connect_timeout_seconds)),
         "client_encoding": "UTF8",
         "gssencmode": "disable",
         "keepalives_idle": 30,

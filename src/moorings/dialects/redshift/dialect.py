@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.faults import key_of
@@ -56,8 +56,8 @@ class Redshift(Dialect):
             "sslmode": config.ssl_mode,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
         with importing(self.extra or ""):
             from moorings.dialects.redshift.session import RedshiftSession
-        return RedshiftSession(config, surroundings)
+        return RedshiftSession(config, context)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from redshift_connector.core import Cursor
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.tls import TlsConfig
 from moorings.dialects.introspection import Scope, Table
 from moorings.dialects.read_only import require_query
@@ -23,10 +23,10 @@ from moorings.dialects.redshift.wire import Wire
 class RedshiftSession(Session):
     """One login, in autocommit mode: transactions are begun and ended here, by statements."""
 
-    def __init__(self, config: TlsConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: TlsConfig, context: SessionContext) -> None:
         self._config = config
-        self._surroundings = surroundings
-        self._wire = Wire(config, surroundings)
+        self._context = context
+        self._wire = Wire(config, context)
         self._wrote = False
         self.encrypted, self.transport = self._wire.encrypted, self._wire.transport
         try:
@@ -68,7 +68,7 @@ class RedshiftSession(Session):
         if statement.read_only:  # UNLOAD writes to S3, and CALL may: neither of which a transaction refuses
             require_query(statement.sql, nested=True)
         self._begin(statement)
-        note = f"/* {self._surroundings.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
         cursor = self._wire.start(note + statement.sql, statement.parameters)
         described: list[Any] = cursor.ps["row_desc"] if cursor.ps else []
         oids = [column["type_oid"] for column in described]
@@ -103,7 +103,7 @@ class RedshiftSession(Session):
 
     def cancel(self) -> None:
         """Ask the server to stop the statement, over a login of its own at the same address."""
-        with contextlib.closing(Wire(self._config, self._surroundings, self._wire.address)) as wire:
+        with contextlib.closing(Wire(self._config, self._context, self._wire.address)) as wire:
             wire.ask(f"SELECT pg_cancel_backend({int(self.id)})")
 
     def _rollback(self) -> None:

@@ -32,7 +32,7 @@ from redshift_connector.utils.type_utils import (
 )
 
 from moorings import errors
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.tls import TlsConfig, tls_context
 from moorings.dialects.network import dialing
 from moorings.dialects.postgres.login import speaks_tls
@@ -62,15 +62,15 @@ BINARY: dict[int, Callable[[bytes, int, int], Any]] = {
 class Wire(Connection):
     """One login. `pull` is how rows come; a statement with rows on the wire is in the way of every other one."""
 
-    def __init__(self, config: TlsConfig, surroundings: Surroundings, address: str | None = None) -> None:
+    def __init__(self, config: TlsConfig, context: SessionContext, address: str | None = None) -> None:
         """Log in, at a checked address if one is given, else at the first one of the host that answers."""
         self._config = config
-        self._ours = _Dialed(_dial(config, surroundings, address))
+        self._ours = _Dialed(_dial(config, context, address))
         self.address = self._ours.address
         self.encrypted = self._ours.encrypted
         self.transport = transport(config, mode_in_force(config), encrypted=self.encrypted)
         self.pending = False
-        self._most_bytes = surroundings.limits.buffer
+        self._most_bytes = context.limits.buffer
         try:
             super().__init__(
                 user=config.username or "",
@@ -79,7 +79,7 @@ class Wire(Connection):
                 host="127.0.0.1",  # it resolves it, and goes there by our socket, which has arrived already
                 port=config.port or 0,
                 ssl=False,
-                application_name=surroundings.application_name,
+                application_name=context.application_name,
                 client_protocol_version=0,
                 max_prepared_statements=0,
             )
@@ -179,26 +179,26 @@ class _Dialed:
         return getattr(self._wire, name)
 
 
-def _dial(config: TlsConfig, surroundings: Surroundings, address: str | None) -> socket.socket:
+def _dial(config: TlsConfig, context: SessionContext, address: str | None) -> socket.socket:
     host, port = config.host or "", config.port or 0
-    addresses = [address] if address else surroundings.network.check(host, port, config.database, "host", "port")
-    wire = dialing.dial(addresses, port, surroundings.connect_timeout_seconds)
+    addresses = [address] if address else context.network.check(host, port, config.database, "host", "port")
+    wire = dialing.dial(addresses, port, context.connect_timeout_seconds)
     try:
-        return _encrypted(wire, config, surroundings)
+        return _encrypted(wire, config, context)
     except BaseException:
         wire.close()
         raise
 
 
-def _encrypted(wire: socket.socket, config: TlsConfig, surroundings: Surroundings) -> socket.socket:
+def _encrypted(wire: socket.socket, config: TlsConfig, context: SessionContext) -> socket.socket:
     """The wire, with TLS in it if the mode asks for it; `prefer` goes on in the clear where the server has none."""
-    context = tls_context(config, surroundings.network)
-    if context is None:
+    ssl_context = tls_context(config, context.network)
+    if ssl_context is None:
         return wire
     if verified(config) and config.ssl_root_cert is None:
-        context.load_verify_locations(AUTHORITIES)
+        ssl_context.load_verify_locations(AUTHORITIES)
     if speaks_tls(wire):
-        return context.wrap_socket(wire, server_hostname=config.host)
+        return ssl_context.wrap_socket(wire, server_hostname=config.host)
     if mode_in_force(config) != "prefer":
         raise errors.TlsNotOffered("ssl_mode")
     return wire

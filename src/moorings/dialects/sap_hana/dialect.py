@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.sap_hana.config import Config
 from moorings.dialects.sap_hana.faults import BY_NUMBER, FAULTS, TELLTALES
@@ -49,10 +49,10 @@ class SapHana(Dialect):
         code, text = getattr(error, "errorcode", None), getattr(error, "errortext", str(error))
         return f"{text} ({code})" if code else text
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
         os.putenv(STORE, NO_STORE)  # before the driver is loaded, which reads it by C
         with importing("sap-hana"):
             from moorings.dialects.sap_hana.session import HanaSession
-        how = options(config, surroundings) | place(config, surroundings)
-        return HanaSession(config, how, surroundings.application_name)
+        how = options(config, context) | place(config, context)
+        return HanaSession(config, how, context.application_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.hosts import in_url
 from moorings.dialects.sap_hana.config import Config
 from moorings.dialects.sap_hana.tenant import locate
@@ -16,10 +16,10 @@ CHALLENGES = "pbkdf2,password"
 """The methods by which a server does not learn the password; by LDAP it is sent under a key that the server names."""
 
 
-def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+def options(config: Config, context: SessionContext) -> dict[str, Any]:
     """What the driver needs to log in, as its properties; times are in milliseconds."""
-    mode, authorities = mode_in_force(config), config.ssl_root_cert or surroundings.network.ca_bundle
-    milliseconds = int(surroundings.connect_timeout_seconds * 1000)
+    mode, authorities = mode_in_force(config), config.ssl_root_cert or context.network.ca_bundle
+    milliseconds = int(context.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
         "user": config.username,
         "password": config.secrets().get("password", ""),
@@ -36,12 +36,12 @@ def options(config: Config, surroundings: Surroundings) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def place(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+def place(config: Config, context: SessionContext) -> dict[str, Any]:
     """Where the driver finds the database: at checked addresses, and by which name it knows the server."""
     host, port = config.host or "", config.port or 0
     if config.database:
-        host, port = locate(config, surroundings, config.database)
-    addresses = [in_url(address) for address in surroundings.network.addresses(host, port, "host", "port")]
+        host, port = locate(config, context, config.database)
+    addresses = [in_url(address) for address in context.network.addresses(host, port, "host", "port")]
     several = ",".join(f"{address}:{port}" for address in addresses)
     return {
         "address": several if addresses[1:] else addresses[0],

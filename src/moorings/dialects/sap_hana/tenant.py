@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Surroundings
+from moorings.dialects.base import SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.network import dialing, https
 from moorings.dialects.sap_hana.faults import HUNG_UP
@@ -31,13 +31,13 @@ INTEGER, BOOLEAN, TEXT = 3, 28, 29
 FIELDS = ("host", "port")
 
 
-def locate(config: ConnectionConfig, surroundings: Surroundings, database: str) -> tuple[str, int]:
+def locate(config: ConnectionConfig, context: SessionContext, database: str) -> tuple[str, int]:
     """Host and port of a tenant; raises DatabaseNotFound, AnotherService, or what dialling and TLS raise."""
     host, port = config.host or "", config.port or 0
-    addresses = surroundings.network.check(host, port, database, *FIELDS)
+    addresses = context.network.check(host, port, database, *FIELDS)
     with (
-        dialing.dial(addresses, port, surroundings.connect_timeout_seconds) as plain,
-        _encrypted(plain, config, surroundings) as wire,
+        dialing.dial(addresses, port, context.connect_timeout_seconds) as plain,
+        _encrypted(plain, config, context) as wire,
     ):
         answer = _asked(wire, database)
     if answer.get(CONNECTED):
@@ -48,13 +48,13 @@ def locate(config: ConnectionConfig, surroundings: Surroundings, database: str) 
     return found[0], found[1]
 
 
-def _encrypted(wire: socket.socket, config: ConnectionConfig, surroundings: Surroundings) -> socket.socket:
+def _encrypted(wire: socket.socket, config: ConnectionConfig, context: SessionContext) -> socket.socket:
     mode = mode_in_force(config)
     if mode == "disable":
         return wire
-    context = https.context(surroundings.network, config.ssl_root_cert, trust=not verifies(mode))
-    context.check_hostname = mode == "verify-full"
-    return context.wrap_socket(wire, server_hostname=config.host)
+    tls = https.context(context.network, config.ssl_root_cert, trust=not verifies(mode))
+    tls.check_hostname = mode == "verify-full"
+    return tls.wrap_socket(wire, server_hostname=config.host)
 
 
 def _asked(wire: socket.socket, database: str) -> Mapping[int, Any]:

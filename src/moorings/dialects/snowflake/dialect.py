@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 from moorings.dialects.snowflake.config import TLS_PORT, Config, uses_client_credentials
@@ -71,13 +71,13 @@ class Snowflake(Dialect):
             "schema": place.schema,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in; raises LoginRefused for what needs a user's sign-in."""
         with importing("snowflake"):
             from moorings.dialects.snowflake.session import SnowflakeSession
         if config.authentication_type in USER_LOGINS and not uses_client_credentials(config):
             raise errors.LoginRefused("authentication_type", message=NEEDS_SIGN_IN)
-        return SnowflakeSession(config, surroundings)
+        return SnowflakeSession(config, context)
 
 
 NEEDS_SIGN_IN = (

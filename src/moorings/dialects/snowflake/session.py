@@ -19,7 +19,7 @@ from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Plan, Scope, Table
 from moorings.dialects.network import https
 from moorings.dialects.network.relay import USER, Relay
@@ -53,18 +53,18 @@ WRITES = re.compile(
 class SnowflakeSession(Session):
     """One login. Statements run on their own in the account, so that they have an id to be aborted by."""
 
-    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
-        self._application_name = surroundings.application_name
+        self._application_name = context.application_name
         self._running: str | None = None
         self._nudged = threading.Event()
         self._wrote = False
         os.putenv(NO_METADATA, "true")  # for the driver, which reads it by C
         place = (config.server, config.port or TLS_PORT)
-        self._relay = Relay(surroundings.network, surroundings.connect_timeout_seconds, ("host", "port"), place)
+        self._relay = Relay(context.network, context.connect_timeout_seconds, ("host", "port"), place)
         try:
             with _authority(config) as path, self._relay.explaining():
-                arguments = _arguments(config, surroundings, path or surroundings.network.ca_bundle)
+                arguments = _arguments(config, context, path or context.network.ca_bundle)
                 self._connection, self._has_schema = _login(arguments | _proxied(self._relay))
         except BaseException:
             self._relay.close()
@@ -218,9 +218,9 @@ def _login(arguments: dict[str, Any]) -> tuple[SnowflakeConnection, bool]:
     return snowflake.connector.connect(**arguments | {"schema": None}), False
 
 
-def _arguments(config: Config, surroundings: Surroundings, authority: str | None) -> dict[str, Any]:
+def _arguments(config: Config, context: SessionContext, authority: str | None) -> dict[str, Any]:
     """What the driver needs: nothing kept on disk, nothing told to anyone, little fetched ahead, no endless retries."""
-    seconds = max(1, math.ceil(surroundings.connect_timeout_seconds))
+    seconds = max(1, math.ceil(context.connect_timeout_seconds))
     return {
         "account": config.account,
         "host": config.server,
@@ -230,7 +230,7 @@ def _arguments(config: Config, surroundings: Surroundings, authority: str | None
         "schema": config.default_schema,
         "warehouse": config.warehouse,
         "validate_default_parameters": True,
-        "application": surroundings.application_name,
+        "application": context.application_name,
         "paramstyle": "qmark",
         "arrow_number_to_decimal": True,
         "force_microsecond_precision": True,
@@ -253,10 +253,10 @@ def _arguments(config: Config, surroundings: Surroundings, authority: str | None
         "session_parameters": {
             "CLIENT_TELEMETRY_ENABLED": False,
             "TIMEZONE": config.session_zone,
-            "QUERY_TAG": surroundings.application_name,
+            "QUERY_TAG": context.application_name,
             "STATEMENT_TIMEOUT_IN_SECONDS": config.query_timeout_seconds,
         },
-        **_credentials(config, surroundings),
+        **_credentials(config, context),
     }
 
 
@@ -272,24 +272,24 @@ def _proxied(relay: Relay) -> dict[str, Any]:
     }
 
 
-def _credentials(config: Config, surroundings: Surroundings) -> dict[str, Any]:
+def _credentials(config: Config, context: SessionContext) -> dict[str, Any]:
     if config.authentication_type == "snowflake-keypair" and config.private_key is not None:
         return {"authenticator": "SNOWFLAKE_JWT", "private_key": config.private_key.get_secret_value()}
     if uses_client_credentials(config):
-        return {"authenticator": "OAUTH", "token": _client(config, surroundings).token()}
+        return {"authenticator": "OAUTH", "token": _client(config, context).token()}
     return {"password": config.secrets().get("password")}
 
 
-def _client(config: Config, surroundings: Surroundings) -> Client:
+def _client(config: Config, context: SessionContext) -> Client:
     return Client(
         url=config.external_oauth_token_url or "",
         id=config.oauth_client_id or "",
         secret=config.secrets()["oauth_client_secret"],
         blamed=("oauth_client_id", "oauth_client_secret", "external_oauth_token_url"),
         address=("external_oauth_token_url",),
-        network=surroundings.network,
-        timeout_seconds=surroundings.connect_timeout_seconds,
-        context=https.context(surroundings.network, config.ssl_root_cert),
+        network=context.network,
+        timeout_seconds=context.connect_timeout_seconds,
+        context=https.context(context.network, config.ssl_root_cert),
         audience=config.external_oauth_audience,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Session, SessionContext, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.mysql.dialect import MySQL
 from moorings.dialects.starrocks.config import Config
@@ -40,8 +40,8 @@ class StarRocks(MySQL):
             "schema": place.schema,
         }
 
-    def connect(self, config: Any, surroundings: Surroundings) -> Session:
+    def connect(self, config: Any, context: SessionContext) -> Session:
         """Log in; `prefer` goes on in the clear where the server has no TLS."""
         with importing("starrocks"):
             from moorings.dialects.starrocks.session import StarRocksSession
-        return StarRocksSession(config, surroundings)
+        return StarRocksSession(config, context)

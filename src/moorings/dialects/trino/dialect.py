@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.dialects.base import Abilities, Dialect, Session, Surroundings, importing
+from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
@@ -65,11 +65,11 @@ class Trino(Dialect):
             "schema": place.schema,
         }
 
-    def connect(self, config: Config, surroundings: Surroundings) -> Session:
+    def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in, and see that the catalog is there."""
         with importing("trino"):
             from moorings.dialects.trino.session import TrinoSession
-        return TrinoSession(config, surroundings)
+        return TrinoSession(config, context)
 
 
 def _status(status: str) -> str:

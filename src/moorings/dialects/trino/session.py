@@ -15,7 +15,7 @@ from trino.client import ClientSession, TrinoQuery, TrinoRequest
 from trino.exceptions import TrinoQueryError
 
 from moorings import errors
-from moorings.dialects.base import Session, Statement, Surroundings
+from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.hosts import in_url
 from moorings.dialects.config.tls import tls_context
@@ -36,15 +36,15 @@ NONE = "NONE"
 class TrinoSession(Session):
     """One login: an HTTP session whose requests carry it."""
 
-    def __init__(self, config: ConnectionConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: ConnectionConfig, context: SessionContext) -> None:
         self._config = config
-        self._surroundings = surroundings
+        self._context = context
         self._query: TrinoQuery | None = None
         self._transaction: TrinoRequest | None = None
-        context = tls_context(config, surroundings.network)
-        self.encrypted = context is not None
-        login = (config.username or "", config.secrets().get("password", "")) if context else None
-        self._wire = Wire(surroundings.network, (config.host or "", config.port or 443), context, login)
+        tls = tls_context(config, context.network)
+        self.encrypted = tls is not None
+        login = (config.username or "", config.secrets().get("password", "")) if tls else None
+        self._wire = Wire(context.network, (config.host or "", config.port or 443), tls, login)
         try:
             self._check_catalog()
         except BaseException:
@@ -93,7 +93,7 @@ class TrinoSession(Session):
 
         A DBA sees the source, and in it the query's id, in Trino's web interface and in `system.runtime.queries`.
         """
-        name = self._surroundings.application_name
+        name = self._context.application_name
         session = ClientSession(
             user=self._config.username or "",
             catalog=self._config.database,
@@ -112,7 +112,7 @@ class TrinoSession(Session):
             self._wire,
             "https" if self.encrypted else "http",
             max_attempts=1,
-            request_timeout=(self._surroundings.connect_timeout_seconds, POLL_SECONDS),
+            request_timeout=(self._context.connect_timeout_seconds, POLL_SECONDS),
         )
 
     # ---- statements -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from moorings import errors
-from moorings.dialects.base import Dialect, Session, Statement, Surroundings
+from moorings.dialects.base import Dialect, Session, SessionContext, Statement
 from moorings.dialects.network.dialing import Network
 from moorings.engine.batches import Batches
 from moorings.engine.process import messages
@@ -105,12 +105,12 @@ class Host:
             return error if isinstance(error, errors.WarehouseError) else errors.UnknownFault()
         return self._dialect.translate(error, self._secrets)
 
-    def _open(self, dialect: Dialect, config: ConnectionConfig, surroundings: Surroundings) -> Any:
+    def _open(self, dialect: Dialect, config: ConnectionConfig, context: SessionContext) -> Any:
         """Log in."""
         self._dialect, self._secrets = dialect, tuple(config.secrets().values())
-        way = surroundings.network
+        way = context.network
         network = AskedNetwork(None, way.proxy, way.ca_bundle, questions=self.questions)
-        self._session = dialect.connect(config, replace(surroundings, network=network))
+        self._session = dialect.connect(config, replace(context, network=network))
         return self._session.id, self._session.encrypted, self._session.transport
 
     def _query(self, statement: Statement) -> pa.Buffer:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorings import errors, settings
-from moorings.dialects.base import Dialect, Session, Statement, Surroundings
+from moorings.dialects.base import Dialect, Session, SessionContext, Statement
 from moorings.dialects.network.dialing import Network
 from moorings.engine.process import messages
 from moorings.engine.process.messages import Wire
@@ -59,10 +59,10 @@ class ProcessSession(Session):
             process.kill()
         self._outcome()
 
-    def open(self, dialect: Dialect, config: ConnectionConfig, surroundings: Surroundings) -> None:
+    def open(self, dialect: Dialect, config: ConnectionConfig, context: SessionContext) -> None:
         """Log in there, at addresses that are checked here; raises the translated fault of the login."""
-        self._network = surroundings.network
-        apart = replace(surroundings, network=Network(None, self._network.proxy, self._network.ca_bundle))
+        self._network = context.network
+        apart = replace(context, network=Network(None, self._network.proxy, self._network.ca_bundle))
         try:
             self.id, self.encrypted, self.transport = self._call("open", dialect, config, apart)
         except BaseException:

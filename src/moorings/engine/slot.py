@@ -1,4 +1,4 @@
-"""A seat: one session with a warehouse, and the thread it lives in."""
+"""A slot: one session with a warehouse, and the thread it lives in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from moorings import errors
-from moorings.dialects.base import ByteLimits, Dialect, Session, Surroundings
+from moorings.dialects.base import ByteLimits, Dialect, Session, SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.metering import Meter
 from moorings.engine.process.session import ProcessSession
@@ -43,14 +43,14 @@ class Target:
     config: ConnectionConfig = field(repr=False)
 
 
-class Seat:
+class Slot:
     """One session and its thread. Every call into the driver goes through `run`, where faults become ours.
 
     Every call has an end: what is not over in its time is severed, and a thread that even then does not end is
     abandoned, so that the place of its session is free.
     """
 
-    def __init__(self, target: Target, surroundings: Surroundings, abandoned: Abandoned, owner: str) -> None:
+    def __init__(self, target: Target, context: SessionContext, abandoned: Abandoned, owner: str) -> None:
         self.target = target
         self.owner = owner
         """Who the place counts for: the connection, whatever its revision."""
@@ -61,8 +61,8 @@ class Seat:
         self.born = asyncio.get_running_loop().time()
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
-        self._surroundings = surroundings
-        self.light = surroundings.light and target.dialect.looks_cheaply
+        self._context = context
+        self.light = context.light and target.dialect.looks_cheaply
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
         self._aside: list[threading.Thread] = []
@@ -73,11 +73,11 @@ class Seat:
     @property
     def limits(self) -> ByteLimits:
         """How much of a result may be in memory at once."""
-        return self._surroundings.limits
+        return self._context.limits
 
     @property
     def connected(self) -> Session:
-        """The session of a seat that was taken; raises SessionLost when there is none."""
+        """The session of a slot that was taken; raises SessionLost when there is none."""
         if self.session is None:
             raise errors.SessionLost
         return self.session
@@ -117,7 +117,7 @@ class Seat:
         """Connect; raises ConnectTimeout when the driver does not come back in time."""
         if self.target.dialect.abilities.own_process:
             await self.within(START_SECONDS, self._start)
-        limit = self._surroundings.connect_timeout_seconds + SLACK_SECONDS
+        limit = self._context.connect_timeout_seconds + SLACK_SECONDS
         return await self.within(limit, self._login)
 
     def _start(self) -> None:
@@ -136,8 +136,8 @@ class Seat:
     def _connect(self, config: ConnectionConfig) -> Session:
         dialect, process = self.target.dialect, self._starting
         if process is None:
-            return dialect.connect(config, self._surroundings)
-        process.open(dialect, config, self._surroundings)
+            return dialect.connect(config, self._context)
+        process.open(dialect, config, self._context)
         return process
 
     def _check_address(self, config: ConnectionConfig) -> None:
@@ -145,9 +145,9 @@ class Seat:
         dialect = self.target.dialect
         if (place := dialect.address(config)) is None:
             return
-        network = self._surroundings.network
+        network = self._context.network
         if not dialect.over_http or network.route(*place, *dialect.ADDRESS_FIELDS) is not None:
-            self._surroundings.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
+            self._context.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 
     async def within(self, seconds: float, work: Callable[[], T]) -> T:
         """Work, with a hard deadline: raises ConnectTimeout after it, and severs what the thread still waits for."""
