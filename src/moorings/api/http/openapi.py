@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ import msgspec
 from moorings import __version__, errors
 from moorings.api.http.problems import status
 from moorings.api.http.routing import Route
+from moorings.api.http.tags import TAGS
 
 DESCRIBED = ("application/json", "application/scim+json")
 """Media types of which the document has the shape."""
@@ -19,6 +21,11 @@ REF = "#/components/schemas/{name}"
 EVERYWHERE = (errors.InvalidMethod, errors.AuthenticationRequired, errors.InvalidToken, errors.RateLimited)
 WITH_ID = (errors.InvalidId, errors.NotFound, errors.PermissionDenied)
 WITH_BODY = (errors.InvalidJson, errors.BodyTooSlow, errors.BodyTooLarge, errors.WrongContentType)
+
+DESCRIPTION = (
+    "Send a key with each request: `Authorization: Bearer <key>`. "
+    "To try an operation on this page, press **Authorize** and paste your key."
+)
 
 STATUS_WORDS = {
     400: "The request has faults; the detail names them.",
@@ -48,16 +55,18 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(sorted(shapes, key=_name), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.location, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.location, {})[route.method.lower()] = _operation(route, components)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Moorings",
             "version": __version__,
             "summary": "A self-hosted connection service for analytics.",
+            "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"key": []}],
+        "tags": [tag._asdict() for tag in dict.fromkeys(TAGS.values())],
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of Moorings."}},
@@ -81,18 +90,56 @@ def _resource(route: Route) -> str:
     return modules[modules.index("resources") + 1] if "resources" in modules else modules[-1]
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _tag(route: Route) -> str:
+    modules = route.handler.__module__.split(".")
+    return TAGS[modules[modules.index("api") + (2 if "resources" in modules else 1)]].name
+
+
+def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.operation_id or f"{_resource(route)}.{route.handler.__name__}",
+        "tags": [_tag(route)],
         "summary": route.summary,
         "description": route.description or route.handler.__doc__,
         "parameters": _parameters(route),
         "responses": {str(route.status): _answer(route)} | _problems(route),
     }
     if route.body is not None:
-        content = {media_type: {"schema": route.body()} for media_type in route.body_types}
-        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+        schema = route.body()
+        body = {"examples": _examples(schema), "schema": _variants_moved(schema, components)}
+        operation["requestBody"] = {
+            "required": not route.body_optional,
+            "content": dict.fromkeys(route.body_types, body),
+        }
     return operation
+
+
+def _examples(schema: dict[str, Any]) -> dict[str, Any]:
+    """The examples of a body by name: one for each variant of a `oneOf`, which has its variant's title."""
+    return {
+        _component(variant) if "title" in variant else "example": {
+            "summary": variant.get("title", "Example"),
+            "value": variant.pop("examples")[0],
+        }
+        for variant in schema.get("oneOf", [schema])
+    }
+
+
+def _variants_moved(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    """The schema with each titled variant of its `oneOf` as a reference to a component, so that it is written once."""
+    if "discriminator" not in schema:
+        return schema
+    property_name = schema["discriminator"]["propertyName"]
+    mapping: dict[str, str] = {}
+    for variant in schema["oneOf"]:
+        components[_component(variant)] = variant
+        mapping[variant["properties"][property_name]["const"]] = REF.format(name=_component(variant))
+    choices = [{"$ref": reference} for reference in mapping.values()]
+    return schema | {"oneOf": choices, "discriminator": {"propertyName": property_name, "mapping": mapping}}
+
+
+def _component(variant: dict[str, Any]) -> str:
+    return re.sub(r"\W", "", variant["title"]) + "Connection"
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

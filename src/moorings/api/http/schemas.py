@@ -6,6 +6,8 @@ from typing import Any
 
 from moorings import dialects
 from moorings.access.policy import Role
+from moorings.dialects.base import Dialect
+from moorings.dialects.config.examples import example
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
@@ -19,15 +21,21 @@ FLAG: dict[str, Any] = {"enum": ["true", "false", "True", "False", "1", "0"]}
 """A boolean of a query, in each spelling that clients send."""
 PATH_PATTERN = r"^(?!/)(?!.*\.\.)[A-Za-z0-9_ ./-]+$"
 """A path below the root of a repository."""
+EXAMPLE_ID, OTHER_ID = "4b3c1a52-6a0e-4a86-9d6c-6f2b1c9c1a11", "7d1f0e3c-2b5a-4c8d-8f6e-1a2b3c4d5e6f"
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
 
 def connection() -> dict[str, Any]:
     """The body that creates or tests a connection: one shape a dialect, made from its Config."""
     return {
-        "oneOf": [dialects.named(name).Config.json_schema() for name in dialects.names()],
+        "oneOf": [_of_dialect(dialects.named(name)) for name in dialects.names()],
         "discriminator": {"propertyName": "dialect"},
     }
+
+
+def _of_dialect(dialect: Dialect) -> dict[str, Any]:
+    schema = dialect.Config.json_schema()
+    return {"title": dialect.title} | schema | {"examples": [example(dialect.Config)]}
 
 
 def connection_changes() -> dict[str, Any]:
@@ -45,7 +53,7 @@ def connection_changes() -> dict[str, Any]:
         "userAttributeNameForConnectionEnvironments": name | {"type": ["string", "null"]},
         "userAttributeValuesForDefaultEnvironment": _values(),
     }
-    return _object(properties) | {"minProperties": 1}
+    return _object(properties) | {"minProperties": 1, "examples": [{"queryTimeoutSeconds": 60, "baseRole": "QUERIER"}]}
 
 
 def _fields_of_dialects() -> dict[str, Any]:
@@ -62,20 +70,24 @@ def _fields_of_dialects() -> dict[str, Any]:
 
 def credentials() -> dict[str, Any]:
     """The body that restores a connection: its secrets, or nothing."""
-    fields = _fields_of_dialects()
-    return _object({field: schema for field, schema in fields.items() if schema.get("anyOf", [{}])[0].get("writeOnly")})
+    configs = [dialects.named(name).Config for name in dialects.names()]
+    secret = {config.wire_name(field) for config in configs for field in config.secret_fields()}
+    fields = {field: schema for field, schema in _fields_of_dialects().items() if field in secret}
+    return _object(fields) | {"examples": [{"passwordUnencrypted": "the password"}]}
 
 
 def new_environments() -> dict[str, Any]:
     """The body that attaches environments to a base connection."""
     several = {"oneOf": [UUIDS, {"type": "array", "items": UUID, "minItems": 1}]}
     properties = {"baseConnectionId": UUID, "environmentConnectionIds": several}
-    return _object(properties) | {"required": list(properties)}
+    examples = [{"baseConnectionId": EXAMPLE_ID, "environmentConnectionIds": [OTHER_ID]}]
+    return _object(properties) | {"required": list(properties), "examples": examples}
 
 
 def environment_values() -> dict[str, Any]:
     """The body that says which values mean an environment."""
-    return _object({"userAttributeValues": _values()}) | {"required": ["userAttributeValues"]}
+    examples = [{"userAttributeValues": ["eu", "uk"]}]
+    return _object({"userAttributeValues": _values()}) | {"required": ["userAttributeValues"], "examples": examples}
 
 
 def query() -> dict[str, Any]:
@@ -87,17 +99,18 @@ def query() -> dict[str, Any]:
         "rowLimit": {"type": "integer", "minimum": 1},
         "timeoutSeconds": {"type": "integer", "minimum": 1},
     }
-    return _object(properties) | {"required": ["sql"]}
+    return _object(properties) | {"required": ["sql"], "examples": [{"sql": "SELECT 1 AS one", "rowLimit": 100}]}
 
 
 def refresh() -> dict[str, Any]:
     """The body that asks for a refresh; zero bytes ask for a soft one."""
-    return _object({"hardRefresh": {"type": "boolean", "description": "Also remove what the database dropped."}})
+    flag = {"type": "boolean", "description": "Also remove what the database dropped."}
+    return _object({"hardRefresh": flag}) | {"examples": [{"hardRefresh": False}]}
 
 
 def key_changes() -> dict[str, Any]:
     """The body that enables or disables a key."""
-    return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"]}
+    return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"], "examples": [{"enabled": False}]}
 
 
 def user_attribute() -> dict[str, Any]:
@@ -111,12 +124,12 @@ def user_attribute() -> dict[str, Any]:
         "multiple_values": {"type": "boolean"},
         "default_value": _attribute_values(),
     }
-    return _object(properties) | {"required": ["name"]}
+    return _object(properties) | {"required": ["name"], "examples": [{"name": "region", "default_value": "eu"}]}
 
 
 def held_attributes() -> dict[str, Any]:
     """The body that sets attributes, by their names."""
-    return {"type": "object", "additionalProperties": _attribute_values()}
+    return {"type": "object", "additionalProperties": _attribute_values(), "examples": [{"region": "eu"}]}
 
 
 def _attribute_values() -> dict[str, Any]:
@@ -131,7 +144,8 @@ def assigned_role() -> dict[str, Any]:
         "connectionId": UUID,
         "modelId": {"type": "null", "description": "There are no models here."},
     }
-    return _object(properties) | {"required": ["roleName", "connectionId"]}
+    examples = [{"roleName": "QUERIER", "connectionId": EXAMPLE_ID}]
+    return _object(properties) | {"required": ["roleName", "connectionId"], "examples": examples}
 
 
 def schedule() -> dict[str, Any]:
@@ -142,7 +156,8 @@ def schedule() -> dict[str, Any]:
         "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},
     }
-    return _object(properties) | {"required": ["schedule", "timezone"]}
+    examples = [{"schedule": "0 6 ? * MON-FRI *", "timezone": "Europe/London"}]
+    return _object(properties) | {"required": ["schedule", "timezone"], "examples": examples}
 
 
 def dbt_project() -> dict[str, Any]:
@@ -158,7 +173,9 @@ def dbt_project() -> dict[str, Any]:
         "projectRootPath": {"type": ["string", "null"], "maxLength": 1000, "pattern": PATH_PATTERN},
         "rotateKeys": flag | {"default": False, "description": "Make a new deploy key."},
     }
-    return _object(properties) | {"required": list(properties)[:4]}
+    linked = {"sshUrl": "git@github.com:org/repo.git", "branch": "main"}
+    examples = [linked | {"autogenRelationships": True, "enableVirtualSchemas": False}]
+    return _object(properties) | {"required": list(properties)[:4], "examples": examples}
 
 
 def new_dbt_environment() -> dict[str, Any]:
@@ -185,12 +202,12 @@ def dbt_environment() -> dict[str, Any]:
         "targetRole": own,
         "variables": {"type": "array", "maxItems": 1000, "items": _object(variable) | {"required": ["name"]}},
     }
-    return _object(properties)
+    return _object(properties) | {"examples": [{"name": "Production", "targetSchema": "analytics"}]}
 
 
 def nothing() -> dict[str, Any]:
     """An empty object; zero bytes will do as well."""
-    return _object({})
+    return _object({}) | {"examples": [{}]}
 
 
 def _values() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Parameter
 from moorings.api.http.routing import JSON_TYPES, Route
-from moorings.api.scim.vocabulary import ATTRIBUTES, MEDIA_TYPE
+from moorings.api.scim.vocabulary import ATTRIBUTES, BULK, GROUP, MEDIA_TYPE, PATCH, USER
 from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
 
 PREFIX = "/api/scim/v2"
@@ -148,7 +148,8 @@ def user_body() -> dict[str, Any]:
         "roles": _VALUES,
         ATTRIBUTES: {"type": ["object", "null"]},
     }
-    return {"type": "object", "properties": properties, "required": ["userName"]}
+    examples = [{"schemas": [USER], "userName": "ann@example.com", "displayName": "Ann Lee"}]
+    return {"type": "object", "properties": properties, "required": ["userName"], "examples": examples}
 
 
 def group_body() -> dict[str, Any]:
@@ -158,7 +159,8 @@ def group_body() -> dict[str, Any]:
         "externalId": _TEXT,
         "members": _VALUES,
     }
-    return {"type": "object", "properties": properties, "required": ["displayName"]}
+    examples = [{"schemas": [GROUP], "displayName": "Analysts"}]
+    return {"type": "object", "properties": properties, "required": ["displayName"], "examples": examples}
 
 
 def patch_body() -> dict[str, Any]:
@@ -169,18 +171,27 @@ def patch_body() -> dict[str, Any]:
         "value": {},
     }
     operation = {"type": "object", "properties": properties, "required": ["op"]}
-    return _object("Operations", {"type": "array", "items": operation})
+    examples = [{"schemas": [PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "Ann"}]}]
+    return _object("Operations", {"type": "array", "items": operation}) | {"examples": examples}
 
 
 def bulk_body() -> dict[str, Any]:
     """Operations on several resources."""
     operation = {"type": "object", "required": ["method", "path"]}
-    return _object("Operations", {"type": "array", "items": operation, "maxItems": BULK_OPERATIONS})
+    group = {
+        "method": "POST",
+        "path": "/Groups",
+        "bulkId": "1",
+        "data": {"schemas": [GROUP], "displayName": "Analysts"},
+    }
+    operations = {"type": "array", "items": operation, "maxItems": BULK_OPERATIONS}
+    return _object("Operations", operations) | {"examples": [{"schemas": [BULK], "Operations": [group]}]}
 
 
 def search_body() -> dict[str, Any]:
     """What a list takes in its query, as a body."""
-    return {"type": "object", "properties": {each.name: dict(each.schema) for each in SEVERAL}}
+    properties = {each.name: dict(each.schema) for each in SEVERAL}
+    return {"type": "object", "properties": properties, "examples": [{"filter": 'displayName sw "A"', "count": 10}]}
 
 
 def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:

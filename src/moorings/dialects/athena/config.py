@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,12 @@ class Config(ConnectionConfig, frozen=True):
         Login(ROLE, ("aws_role_arn",), inferred_from="aws_role_arn", uses=("password",)),
     )
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "region": another_value}
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "region": "eu-central-1",
+        "username": "AKIAEXAMPLE",
+        "passwordUnencrypted": "the secret access key",
+    }
 
     dialect: Literal["athena"] = "athena"
     username: Line | None = None

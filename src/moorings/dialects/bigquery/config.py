@@ -59,6 +59,12 @@ class Config(ConnectionConfig, frozen=True):
         Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience", uses=("password",)),
     )
 
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "passwordUnencrypted": json.dumps(
+            {key: "service_account" if key == "type" else "…" for key in SERVICE_ACCOUNT_KEYS}, ensure_ascii=False
+        )
+    }
+
     dialect: Literal["bigquery"] = "bigquery"
     database: Project | None = None
     default_schema: Dataset | None = None

@@ -62,6 +62,8 @@ class ConnectionConfig(BaseModel, frozen=True):
     """The ways to log in; the first is the default."""
     DESTINATIONS: ClassVar[Destinations] = DESTINATIONS
     """The fields whose change sends the secrets to another destination, or less well protected."""
+    EXAMPLE: ClassVar[Mapping[str, object]] = {}
+    """Required fields, by their names on the wire, whose example in the API pages is the dialect's own."""
     ABSENT_SSL_MODE: ClassVar[SslMode | None] = "verify-full"
     """What an absent `ssl_mode` means; None: `prefer` on loopback, else what the operator's settings say."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
@@ -30,6 +31,12 @@ class Config(ConnectionConfig, frozen=True):
         Login(MACHINE, ("username", "password"), inferred_from="use_machine_auth"),
         Login(USER, ()),
     )
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {
+        "host": "adb-1234567890.7.azuredatabricks.net",
+        "warehouse": "/sql/1.0/warehouses/abc123",
+        "passwordUnencrypted": "the token",
+    }
 
     dialect: Literal["databricks"] = "databricks"
     warehouse: HttpPath | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
@@ -14,5 +15,7 @@ class Config(ConnectionConfig, frozen=True):
     REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
 
     LOGINS: ClassVar[tuple[Login, ...]] = (Login(None, ()),)
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"database": "sample.duckdb"}
 
     dialect: Literal["duckdb"] = "duckdb"

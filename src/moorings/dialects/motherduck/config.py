@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
@@ -30,6 +31,8 @@ class Config(ConnectionConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "database": another_value}
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"database": "sales", "passwordUnencrypted": "the token"}
 
     dialect: Literal["motherduck"] = "motherduck"
     database: MotherDuckDatabase | None = None

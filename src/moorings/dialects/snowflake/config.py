@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
@@ -52,6 +53,8 @@ class Config(ConnectionConfig, frozen=True):
             uses=("oauth_client_secret",),
         ),
     )
+
+    EXAMPLE: ClassVar[Mapping[str, object]] = {"host": "myorg-myaccount", "warehouse": "COMPUTE_WH"}
 
     dialect: Literal["snowflake"] = "snowflake"
     host: Account | None = None
