@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -114,11 +114,26 @@ class SealedBytes(TypeDecorator[Sealed]):
         return None if value is None else Sealed(value)
 
 
-class Version(Protocol):
-    """Tells whether the database has changed: two equal values mean that nothing was committed between them."""
+class Versions(NamedTuple):
+    """What the database counts of its changes: two equal values mean that no table of theirs changed between them."""
 
-    async def read(self) -> Hashable:
-        """The database's version now."""
+    access: int
+    """Of who may do what with which connection, of the connections themselves and their secrets."""
+    health: int
+    """Of how connections are."""
+
+
+UNREAD = Versions(-1, -1)
+"""What no database counts: before its versions were read."""
+
+READ_VERSIONS = "SELECT changed_by, health_changed_by FROM freshness"
+
+
+class Version(Protocol):
+    """Tells whether what processes keep in memory has changed in the database."""
+
+    async def read(self) -> Versions:
+        """The database's versions now."""
         ...
 
     async def close(self) -> None:
@@ -127,17 +142,26 @@ class Version(Protocol):
 
 
 class SqliteVersion:
-    """`PRAGMA data_version` of a connection that never writes: it changes with every commit of any other one."""
+    """`PRAGMA data_version` of a connection that never writes changes with every commit of any other one.
+
+    Only then the counters are read that triggers keep.
+    """
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._commits = -1
+        self._found = UNREAD
 
-    async def read(self) -> Hashable:
+    async def read(self) -> Versions:
         """A few microseconds, in the event loop: cheaper than handing it to a thread."""
         try:
-            return self._connection.execute("PRAGMA data_version").fetchone()[0]
+            commits = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if commits != self._commits:
+                self._found = Versions._make(self._connection.execute(READ_VERSIONS).fetchone())
+                self._commits = commits  # asked before the counters: what was committed in between is found next time
         except sqlite3.Error as refused:
             raise OperatorError(f"the metadata database does not answer: {refused}") from None
+        return self._found
 
     async def close(self) -> None:
         """Close the connection."""
@@ -145,7 +169,7 @@ class SqliteVersion:
 
 
 class PostgresVersion:
-    """The row that deferred triggers set to the id of each transaction that changed something.
+    """The row in which deferred triggers write the id of each transaction that changed something.
 
     Callers that arrive while a round trip is under way share the next one: it starts after they asked, so what it
     answers is never older than their question.
@@ -154,16 +178,16 @@ class PostgresVersion:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: asyncpg.Connection | None = None
-        self._current: asyncio.Task[int] | None = None
-        self._next: asyncio.Task[int] | None = None
+        self._current: asyncio.Task[Versions] | None = None
+        self._next: asyncio.Task[Versions] | None = None
 
-    async def read(self) -> Hashable:
+    async def read(self) -> Versions:
         """One round trip at most two callers deep."""
         if self._next is None:
             self._next = asyncio.create_task(self._read_after(self._current))
         return await asyncio.shield(self._next)
 
-    async def _read_after(self, running: asyncio.Task[int] | None) -> int:
+    async def _read_after(self, running: asyncio.Task[Versions] | None) -> Versions:
         if running is not None:
             await asyncio.wait([running])
         self._current, self._next = self._next, None
@@ -180,12 +204,13 @@ class PostgresVersion:
         except (OSError, asyncpg.PostgresError, *confused) as refused:
             raise OperatorError(f"the metadata database does not answer ({type(refused).__name__})") from None
 
-    async def _fetch(self) -> int:
+    async def _fetch(self) -> Versions:
         import asyncpg
 
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
-        return cast("int", await self._connection.fetchval("SELECT changed_by FROM freshness"))
+        row = await self._connection.fetchrow(READ_VERSIONS)
+        return Versions(row["changed_by"], row["health_changed_by"])
 
     async def close(self) -> None:
         """Close the connection."""
@@ -245,16 +270,12 @@ class Database:
             async with self.unit_of_work() as session:
                 await session.execute(delete(cast("type[Base]", instants.class_)).where(old))
 
-    async def version(self) -> Hashable:
-        """The database's version, for `kept`; raises OperatorError when the database does not answer."""
+    async def version(self) -> Versions:
+        """The database's versions, for `kept`; raises OperatorError when the database does not answer."""
         if self._version is None:
             dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
             self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)
         return await self._version.read()
-
-    async def access_version(self, session: AsyncSession) -> Hashable:
-        """The version of the tables that rights follow from: it differs after each transaction that changed one."""
-        return (await session.execute(text("SELECT changed_by FROM freshness"))).scalar_one()
 
     async def kept(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What `load` answered at this version, from memory or fresh.

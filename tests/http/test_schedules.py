@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,17 @@ from moorings.schedules.models import Schedule
 
 DAY = 24 * 60 * 60 * 1000
 HOURLY = {"schedule": "0 * * * ? *", "timezone": "UTC"}
+
+
+@contextlib.contextmanager
+def commits(database: Database) -> Iterator[Callable[[], bool]]:
+    """Whether anything was committed since the block began, in SQLite, which counts every commit."""
+    if not database.embedded:
+        yield lambda: False
+        return
+    with contextlib.closing(sqlite3.connect(str(database.url.database))) as looking:
+        count = looking.execute("PRAGMA data_version").fetchone()
+        yield lambda: looking.execute("PRAGMA data_version").fetchone() != count
 
 
 @dataclass
@@ -156,9 +168,9 @@ class TestDue:
         schedule(service, service.create())
 
         async def look() -> bool:
-            before = await service._database.version()
-            assert await run_due(service._database, clock.now(), Asked()) == 0
-            return before == await service._database.version()
+            with commits(service._database) as written:
+                assert await run_due(service._database, clock.now(), Asked()) == 0
+                return not written()
 
         assert service.run(look())
 
@@ -184,9 +196,8 @@ class TestPromisesTheDatabaseKeeps:
 
 
 class TestFreshness:
-    def test_a_run_leaves_what_is_kept_in_memory_but_where_every_commit_counts(self, service: Any):
+    def test_a_run_leaves_what_is_kept_in_memory(self, service: Any):
         one = stored(service, schedule(service, service.create()))
         before = service.run(service._database.version())
         assert run(service, one.next_run_at).seen
-        kept = service.run(service._database.version()) == before
-        assert kept is not service._database.embedded
+        assert service.run(service._database.version()) == before

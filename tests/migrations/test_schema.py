@@ -103,10 +103,10 @@ class TestSchema:
 
 
 class TestFreshness:
-    """Running queries are checked again when a table changes from which their right follows."""
+    """A change of what processes keep in memory is counted: rights and connections apart from health."""
 
     RIGHTS = ("moorings.access", "moorings.connections", "moorings.environments")
-    NO_RIGHT = frozenset({"installation", "repeatable_requests", "connection_secrets"})
+    NO_RIGHT = frozenset({"installation", "repeatable_requests"})
 
     def test_every_such_table_is_watched(self, url):
         tables = {
@@ -116,7 +116,7 @@ class TestFreshness:
         }
         assert set(freshness.WATCHED) == tables - self.NO_RIGHT
         migrations.migrate(url)
-        assert looking(url, self._watched) >= {(table, 3) for table in freshness.WATCHED}
+        assert looking(url, self._watched) >= {(table, 3) for table in (*freshness.WATCHED, *freshness.HEALTH)}
 
     def _watched(self, connection: Connection) -> set[tuple[str, int]]:
         """Each table with triggers that touch the row, and how many of INSERT, UPDATE and DELETE they watch."""
@@ -148,6 +148,7 @@ class TestFreshness:
         for statement in (
             "DROP TRIGGER touch_freshness_users_update",
             "UPDATE alembic_version SET version_num = '0008'",
+            "DROP TABLE cancel_requests",
         ):
             looking(url, lambda connection, statement=statement: connection.execute(text(statement)))
         looking(url, lambda connection: connection.execute(text("DROP TABLE freshness")))

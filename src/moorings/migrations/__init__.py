@@ -19,7 +19,7 @@ from moorings.db import ONE_AT_A_TIME, Database
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
-HEAD = "0012"
+HEAD = "0013"
 """The revision this code is written for."""
 
 

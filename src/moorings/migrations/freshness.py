@@ -1,4 +1,4 @@
-"""The triggers that count changes of the tables from which rights follow.
+"""The triggers that count changes of the tables that processes keep rows of in memory.
 
 PostgreSQL has one for each table since the migration that made the table. SQLite drops a table's triggers when a
 migration makes the table anew: so they are made after the last migration, whichever it was.
@@ -19,18 +19,27 @@ WATCHED = (
     "user_attributes",
     "user_attribute_values",
     "connections",
+    "connection_secrets",
     "connection_roles",
     "group_roles",
     "connection_environments",
     "environment_values",
 )
-"""The tables from which follows whether somebody may query a connection, and which connection they get."""
+"""The tables from which follows who may query a connection, which connection they get, and how it is reached."""
+
+HEALTH = ("connection_health",)
+"""The tables from which follows how connections are: they have a counter of their own, which no right depends on."""
+
+COUNTERS = {"changed_by": WATCHED, "health_changed_by": HEALTH}
 
 
 def watch(connection: Connection) -> None:
     """Make the triggers that an SQLite database lacks."""
-    for table in WATCHED:
-        for act in ("INSERT", "UPDATE", "DELETE"):
-            name = f"touch_freshness_{table}_{act.lower()}"
-            count = "UPDATE freshness SET changed_by = changed_by + 1"
-            connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} AFTER {act} ON {table} BEGIN {count}; END")
+    for counter, tables in COUNTERS.items():
+        for table in tables:
+            for act in ("INSERT", "UPDATE", "DELETE"):
+                name = f"touch_freshness_{table}_{act.lower()}"
+                count = f"UPDATE freshness SET {counter} = {counter} + 1"  # noqa: S608  # our own names
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER IF NOT EXISTS {name} AFTER {act} ON {table} BEGIN {count}; END"
+                )

@@ -23,3 +23,17 @@ class RunningQuery(Base):
     session_id: Mapped[str] = mapped_column(Text)
     started_at: Mapped[int] = mapped_column(Milliseconds)
     cancel_requested_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class CancelRequest(Base):
+    """A request to cancel a query that no process has registered; the process that runs it claims the request."""
+
+    __tablename__ = "cancel_requests"
+    __table_args__ = (STRICT,)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    query_id: Mapped[str] = mapped_column(Text)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    requested_at: Mapped[int] = mapped_column(Milliseconds)
+    claimed_at: Mapped[int | None] = mapped_column(Milliseconds)

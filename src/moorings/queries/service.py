@@ -22,7 +22,7 @@ from moorings.db import Database
 from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Plan
 from moorings.engine.service import Engine, Lease, Target
-from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
+from moorings.errors import AccessLost, OperatorError, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
 from moorings.queries import owners
 from moorings.queries.models import RunningQuery
 from moorings.queries.rights import Claim, Watch, holds
@@ -275,7 +275,7 @@ class Queries:
                 async with self._db.reading() as session:
                     cancelled = await self._cancels(session)
                     await self._check_rights(session)
-            except SQLAlchemyError as refused:
+            except (SQLAlchemyError, OperatorError) as refused:
                 log.warning("cancels_not_read", reason=type(refused).__name__)
                 continue
             for query in [self._running[query_id] for query_id in cancelled if query_id in self._running]:
@@ -287,7 +287,7 @@ class Queries:
 
     async def _check_rights(self, session: AsyncSession) -> None:
         """Stop each query whose right is lost. A claim is checked once per version of the access tables."""
-        version = await self._db.access_version(session)
+        version = (await self._db.version()).access
         found: dict[Claim, bool] = {}
         for watch in [each for each in self._watches if each.checked != version]:
             if watch.claim not in found:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from moorings.access.service import Actor
 from moorings.api.http.state import Services
 from moorings.connections.models import Connection
+from moorings.db import Versions
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 JSON = b"application/json"
@@ -30,8 +31,8 @@ class Call:
     receive: Receive
     send: Send
     actor: Actor
-    version: Any
-    """The database's version when the request arrived, for what may be kept in memory."""
+    version: Versions
+    """The database's versions when the request arrived, for what may be kept in memory."""
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     told: Headers = field(default_factory=list[tuple[bytes, bytes]])

@@ -27,6 +27,7 @@ from moorings.api.http.call import JSON, UUID, Call, Headers, Parameter, Rendere
 from moorings.api.http.state import Services
 from moorings.connections import service as connections
 from moorings.connections.models import Connection
+from moorings.db import UNREAD
 from moorings.errors import (
     BodyTooLarge,
     BodyTooSlow,
@@ -124,7 +125,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
         started = clock.monotonic()
-        call = Call(self._services, scope, receive, send, auth.NOBODY, None)
+        call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
         headers: Headers = []
         reply = await self._reply(call, headers)
         try:

@@ -17,6 +17,7 @@ from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Rendered
 from moorings.api.http.routing import Route
 from moorings.api.http.state import Services
+from moorings.db import UNREAD
 from moorings.errors import InvalidMethod, OperatorError
 from moorings.health.service import live
 
@@ -43,7 +44,7 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
-        call = Call(self._services, scope, receive, send, auth.NOBODY, None)
+        call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
         if scope["method"] in {"GET", "HEAD"}:
             reply = await self._answer(self._services)
         else:

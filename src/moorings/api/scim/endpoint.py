@@ -23,6 +23,7 @@ from moorings.api.http.state import Services
 from moorings.api.scim import problems
 from moorings.api.scim.routes import PREFIX, ROUTES
 from moorings.api.scim.vocabulary import MEDIA_TYPE
+from moorings.db import UNREAD
 from moorings.errors import MooringsError, NotFound
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
         started = clock.monotonic()
-        call = Call(self._services, scope, receive, send, auth.NOBODY, None)
+        call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
         headers: Headers = []
         path, label = _path(scope)
         reply = await self._reply(call, path, label, headers)

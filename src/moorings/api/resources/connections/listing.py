@@ -56,7 +56,7 @@ async def _snapshot(call: Call) -> Snapshot:
         async with db.reading() as session:
             return await snapshot(session, organization_id)
 
-    return await db.kept(("connections", organization_id), call.version, load)
+    return await db.kept(("connections", organization_id), call.version.access, load)
 
 
 def _filter(query: Mapping[str, str]) -> Filter:

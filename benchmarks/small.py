@@ -1,0 +1,113 @@
+"""Small queries beside bare ASGI apps that ask the same driver in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import load, report, servers
+from benchmarks.servers import Running
+from tests.warehouses.postgres.server import postgresql
+
+SESSIONS = 8
+ONE = "SELECT 1 AS one"
+KINDS = ("same", "fetchall")
+Rates = dict[tuple[str, int], list[float]]
+
+
+def measure(directory: Path, *, rounds: int, seconds: float) -> list[report.Line]:
+    """Every line about small queries."""
+    with postgresql(tls=False) as metadata:
+        return _duckdb(directory / "small-duckdb", metadata, rounds, seconds)
+
+
+def _duckdb(data: Path, metadata: Any, rounds: int, seconds: float) -> list[report.Line]:
+    path = _file(data)
+    url = servers.address(metadata, metadata.database)
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(servers.service(data, POOL_SIZE=str(SESSIONS)))
+        shared = stack.enter_context(_shared(data, url))
+        connection = {"dialect": "duckdb", "database": path.name}
+        asked = {
+            "ours": (ours, [query(ours, _created(ours, **connection), ONE)]),
+            "shared": (shared, [query(shared, _created(shared, **connection), ONE)]),
+        }
+        for kind in KINDS:
+            bare = stack.enter_context(bare_app(data, "duckdb", {"path": str(path)}, ONE, kind))
+            asked[kind] = (bare, [load.post("/", servers.TOKEN, {"sql": ONE})])
+        found = driven(asked, rounds, seconds)
+    what = "`SELECT 1`, DuckDB, as JSON"
+    return [
+        *_ratios(what, found, "ours", "same", {1: 0.6, 8: 0.55}),
+        *_ratios(what, found, "ours", "fetchall", {1: 0.35, 8: 0.22}),
+        *_ratios(f"{what}, metadata on PostgreSQL", found, "shared", "same", {1: 0.4, 8: 0.4}),
+    ]
+
+
+def driven(asked: Mapping[str, tuple[Running, list[bytes]]], rounds: int, seconds: float) -> Rates:
+    """Rates by server and number of clients, the servers in turn."""
+    found: Rates = {(name, clients): [] for name in asked for clients in (1, SESSIONS)}
+    for _ in range(rounds):
+        for clients in (1, SESSIONS):
+            for name, (running, requests) in asked.items():
+                found[name, clients].append(load.drive(running.port, requests, clients=clients, seconds=seconds).rate)
+    return found
+
+
+def _ratios(what: str, found: Rates, ours: str, theirs: str, targets: Mapping[int, float]) -> Iterator[report.Line]:
+    beside = {"same": "the same calls to the driver", "fetchall": "execute and fetchall alone"}[theirs]
+    for clients, target in targets.items():
+        label = f"{what}, {clients} client{'s' * (clients > 1)}, beside a bare app: {beside}"
+        yield report.ratio(label, found[ours, clients], found[theirs, clients], "queries/s", at_least=target)
+
+
+def _file(data: Path) -> Path:
+    import duckdb
+
+    path = data / "duckdb" / "small.duckdb"
+    path.parent.mkdir(parents=True)
+    with duckdb.connect(str(path)) as made:
+        made.execute("CREATE TABLE store AS SELECT n AS id, 'store ' || n AS name FROM range(10000) AS numbers(n)")
+    return path
+
+
+@contextlib.contextmanager
+def _shared(data: Path, url: str) -> Iterator[Running]:
+    """The service with its metadata on PostgreSQL, and the same file."""
+    other = data.with_name(f"{data.name}-shared")
+    (other / "duckdb").mkdir(parents=True)
+    (other / "duckdb" / "small.duckdb").write_bytes((data / "duckdb" / "small.duckdb").read_bytes())
+    with servers.service(other, POOL_SIZE=str(SESSIONS), DATABASE_URL=url) as running:
+        yield running
+
+
+def _created(running: Running, **connection: Any) -> str:
+    return running.call("POST", "/connections", {"name": "small", **connection})["data"]
+
+
+def query(running: Running, connection_id: str, sql: str) -> bytes:
+    """The request; it is sent once, so that no session's login is counted."""
+    path = f"/connections/{connection_id}/query"
+    body = {"sql": sql}
+    with running.response("POST", servers.API + path, body) as answer:
+        if answer.status != 200:
+            raise RuntimeError(f"the query failed: {answer.status} {answer.read()!r}")
+        answer.read()
+    return load.post(servers.API + path, servers.TOKEN, body)
+
+
+@contextlib.contextmanager
+def bare_app(directory: Path, dialect: str, address: Mapping[str, Any], sql: str, kind: str) -> Iterator[Running]:
+    """A bare app with as many sessions as clients."""
+    port = servers.free_port()
+    arguments = [str(port), dialect, json.dumps(address), sql, kind, str(SESSIONS)]
+    environ = os.environ | {"PYTHONPATH": str(servers.ROOT)}
+    place = directory / f"bare-{dialect}-{kind}"
+    place.mkdir()
+    with servers.started([sys.executable, "-m", "benchmarks.bare_query", *arguments], port, environ, place) as running:
+        yield running
