@@ -108,10 +108,10 @@ def prepare_worker(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_temp_directory.mkdir(mode=0o700, exist_ok=True)
-        if settings.database_url is None:  # SQLite would make it for everybody to read
-            (settings.data_dir / "moorings.db").touch(mode=0o600)
+        if settings.database_file is not None:  # SQLite would make it for everybody to read
+            settings.database_file.touch(mode=0o600)
     except OSError as refused:
-        raise OperatorError(f"cannot make the data directory {refused.filename}: {refused.strerror}") from None
+        raise OperatorError(f"cannot make {refused.filename}: {refused.strerror}") from None
     migrate(settings.database)
     asyncio.run(_alone(settings, _keyset))
 

@@ -7,11 +7,9 @@ import importlib.metadata
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import typer
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from moorings import dialects
 from moorings.access import installation
@@ -20,6 +18,7 @@ from moorings.cli import files, ports
 from moorings.cli.configured import configured
 from moorings.cli.directory import LOCK
 from moorings.db import Database
+from moorings.db.connecting import AWAY, reason
 from moorings.dialects.base import Dialect
 from moorings.engine.egress import EgressRules
 from moorings.errors import MooringsError, OperatorError
@@ -131,12 +130,11 @@ def _stored(settings: Settings, fact: str) -> str | None:
     """The schema's revision or the keyset's id as the database has it; None where there is no database yet."""
     opened = Database(settings.database)
     try:
-        if opened.embedded and not Path(str(opened.url.database)).exists():
+        if opened.file and not opened.file.exists():
             return None
         return asyncio.run(_read(opened, fact))
-    except (OSError, SQLAlchemyError) as refused:
-        reason = str(getattr(refused, "orig", None) or refused).splitlines()[0]
-        raise OperatorError(f"cannot read the metadata database: {reason}") from None
+    except AWAY as refused:
+        raise OperatorError(f"cannot read the metadata database: {reason(refused)}") from None
 
 
 async def _read(opened: Database, fact: str) -> str | None:

@@ -34,9 +34,9 @@ def _mode(path: Path) -> int:
 def holding_secrets(settings: Settings) -> Iterator[Path]:
     """Where secrets are stored: the keyset, and the embedded database with what is beside it."""
     yield settings.keyset_path
-    if settings.database_url is None:
+    if settings.database_file is not None:
         for suffix in BESIDE_DATABASE:
-            yield settings.data_dir / f"moorings.db{suffix}"
+            yield Path(f"{settings.database_file}{suffix}")
 
 
 def require_private(settings: Settings) -> None:

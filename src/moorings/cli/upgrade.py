@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import typer
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
@@ -26,6 +25,7 @@ from moorings.access.policy import Role
 from moorings.cli import files
 from moorings.cli.configured import configured
 from moorings.db import Database
+from moorings.db.connecting import AWAY, reason
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.hosts import hosts_of
@@ -104,13 +104,12 @@ def examine_upgrade() -> bool:
 
 def _read(settings: Settings) -> Found | None:
     database = Database(settings.database)
-    if database.embedded and not Path(str(database.url.database)).exists():
+    if database.file and not database.file.exists():
         return None
     try:
         return asyncio.run(_reading(database, settings))
-    except (OSError, SQLAlchemyError) as refused:
-        reason = str(getattr(refused, "orig", None) or refused).splitlines()[0]
-        raise OperatorError(f"cannot read the metadata database: {reason}") from None
+    except AWAY as refused:
+        raise OperatorError(f"cannot read the metadata database: {reason(refused)}") from None
 
 
 async def _reading(database: Database, settings: Settings) -> Found:

@@ -11,15 +11,13 @@ import fnmatch
 import ipaddress
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import make_url
-
 from moorings.dialects.network.dialing import Address, Network, Proxy, spellings
 from moorings.errors import OperatorError
-from moorings.settings import Settings
+from moorings.settings import Settings, database
 
 PORTS = {"postgresql": 5432, "valkey": 6379, "valkeys": 6379, "redis": 6379, "rediss": 6379}
 """Default ports of the stores that settings name by URL."""
@@ -95,23 +93,12 @@ class Store:
 
         A socket is a server of this machine, and so is what a URL without a host means.
         """
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "postgresql":
+        address = database.parsed(url)
+        if isinstance(address, database.SqliteAddress):
             return ()
-        database = parsed.database or parsed.username or ""
-        ports = [int(port) for port in _listed_in(parsed.query, "port")] or [parsed.port or PORTS["postgresql"]]
-        named = [host.rpartition(":") for host in _listed_in(parsed.query, "host")]
-        hosts = [
-            (host, int(port)) if host and port.isdigit() else (f"{host}{colon}{port}", 0) for host, colon, port in named
-        ]
-        return [
-            cls(
-                "localhost" if not host or host.startswith("/") else host.strip("[]"),
-                port or ports[place % len(ports)],
-                database,
-            )
-            for place, (host, port) in enumerate(hosts or [(parsed.host or "", 0)])
-        ]
+        name = address.database or address.user or ""
+        hosts = address.hosts or [("localhost", database.PORT)]
+        return [cls("localhost" if host.startswith("/") else host, port, name) for host, port in hosts]
 
     def is_at(self, address: Address, port: int) -> bool:
         """Whether the server is reached at an address and port."""
@@ -274,12 +261,6 @@ def _patterns(setting: str, text: str) -> Sequence[Pattern]:
             f"MOORINGS_{setting}: {str(refused)!r} is not a host name, an address or a network. "
             "Write for example db.example.com, *.example.com:5432 or 10.0.0.0/8. Wildcards stand in names only."
         ) from None
-
-
-def _listed_in(query: Mapping[str, str | tuple[str, ...]], key: str) -> Sequence[str]:
-    """The values of a key, each of which may be a list with commas."""
-    found = query.get(key, ())
-    return [part for value in ([found] if isinstance(found, str) else found) for part in value.split(",")]
 
 
 def _listed(patterns: Sequence[Pattern]) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moorings.db import ONE_AT_A_TIME, Database
+from moorings.db.connecting import AWAY, reason
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
@@ -35,9 +35,8 @@ async def _migrate(database: Database) -> None:
     try:
         async with _alone(database) as connection:
             await connection.run_sync(_upgrade)
-    except (OSError, SQLAlchemyError) as refused:
-        reason = str(getattr(refused, "orig", None) or refused).splitlines()[0]
-        raise OperatorError(f"cannot open the metadata database: {reason}") from None
+    except AWAY as refused:
+        raise OperatorError(f"cannot open the metadata database: {reason(refused)}") from None
     finally:
         await database.close()
 
@@ -45,7 +44,7 @@ async def _migrate(database: Database) -> None:
 @contextlib.asynccontextmanager
 async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
     """A transaction that no other migration runs beside."""
-    lock = _file_lock(Path(f"{database.url.database}.lock")) if database.embedded else contextlib.nullcontext()
+    lock = _file_lock(Path(f"{database.file}.lock")) if database.file else contextlib.nullcontext()
     with lock:
         async with database.engine.connect() as connection:
             if database.embedded:  # a table is changed by making it anew, while others refer to it

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -19,10 +19,11 @@ from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.connections.models import Connection
 from moorings.db import Database
+from moorings.db.connecting import AWAY
 from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Plan
 from moorings.engine.service import Engine, Lease, Target
-from moorings.errors import AccessLost, OperatorError, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
+from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound, WarehouseError
 from moorings.queries import owners
 from moorings.queries.models import RunningQuery
 from moorings.queries.rights import Claim, Watch, holds
@@ -246,7 +247,7 @@ class Queries:
         try:
             async with self._db.unit_of_work() as session:
                 await session.execute(delete(RunningQuery).where(RunningQuery.id.in_(query_ids)))
-        except SQLAlchemyError as refused:  # the rows have been sent; a row that stays is swept at the next start
+        except AWAY as refused:  # the rows have been sent; a row that stays is swept at the next start
             log.warning("running_query_not_forgotten", reason=type(refused).__name__)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -275,7 +276,7 @@ class Queries:
                 async with self._db.reading() as session:
                     cancelled = await self._cancels(session)
                     await self._check_rights(session)
-            except (SQLAlchemyError, OperatorError) as refused:
+            except AWAY as refused:
                 log.warning("cancels_not_read", reason=type(refused).__name__)
                 continue
             for query in [self._running[query_id] for query_id in cancelled if query_id in self._running]:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import SecretStr
 
 from moorings.settings.model import Settings
+from moorings.settings.variables import is_injected
 
 _received: dict[str, str] = {}
 """Field → value of the secret settings that this process was handed by the one before it."""
@@ -44,6 +45,13 @@ def _secret_field(name: str) -> str | None:
 def environment() -> dict[str, str]:
     """The environment of this process."""
     return dict(os.environ)
+
+
+def forget_injected() -> None:
+    """Drop what Kubernetes set for a Service of our name: its MOORINGS_PORT is no port."""
+    for name, value in list(os.environ.items()):
+        if is_injected(name, value):
+            del os.environ[name]
 
 
 def handed(variable: str) -> str | None:

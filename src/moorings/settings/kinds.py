@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import SecretStr, StringConstraints
 
+from moorings.settings import database
+
 SIZE = r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})? ?([KMGT]i?B)$"
 Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
 
@@ -23,6 +25,12 @@ def web_address(url: SecretStr) -> SecretStr:
     """Refuse what is no http or https address."""
     if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
         raise ValueError("must be an http or https address")
+    return url
+
+
+def database_address(url: SecretStr) -> SecretStr:
+    """Refuse what is no address of a metadata database."""
+    database.parsed(url.get_secret_value())
     return url
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import DotEnvSettingsSource
 
 from moorings.errors import OperatorError
-from moorings.settings.environment import received
+from moorings.settings import variables
+from moorings.settings.environment import environment, forget_injected, received
 from moorings.settings.model import Settings
 
 
 def load() -> Settings:
     """Read the environment; raises OperatorError that names each setting at fault, without its value."""
+    _require_known()
     settings = _checked(received())
     if settings.bootstrap_token_file is None:
         return settings
@@ -28,6 +31,20 @@ def load() -> Settings:
             f"MOORINGS_BOOTSTRAP_TOKEN_FILE: cannot read {settings.bootstrap_token_file}: {reason}"
         ) from None
     return _checked({**received(), "bootstrap_token": token})
+
+
+def _require_known() -> None:
+    """Raise OperatorError for names that are no settings: a misspelled one must not be ignored."""
+    forget_injected()
+    fields = list(Settings.model_fields)
+    try:
+        entries = DotEnvSettingsSource(Settings, env_ignore_empty=False).env_vars
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = getattr(unreadable, "strerror", None) or "it is not UTF-8"
+        raise OperatorError(f"cannot read .env: {reason}") from None
+    refused = [*variables.unknown(environment(), fields), *variables.misspelled(entries, fields)]
+    if refused:
+        raise OperatorError("; ".join(refused))
 
 
 def _checked(given: Mapping[str, Any]) -> Settings:

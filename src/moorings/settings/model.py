@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from moorings.settings.database import SqliteAddress, parsed
 from moorings.settings.kinds import (
     SIZE,
     Rate,
+    database_address,
     none_or_a_second,
     one_word,
     plain_web_address,
@@ -39,9 +41,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs RATE_LIMIT_URL.")
-    database_url: SecretStr | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(database_address)] | None = Field(
         None,
-        description="Where metadata is stored: `postgresql://user:password@host/database`. Absent: SQLite in DATA_DIR.",
+        description="Where metadata is stored: `postgresql://user:password@host/database`, with parameters of libpq "
+        "such as `sslmode` and `sslrootcert`, or `sqlite:///path`. Absent: the file `moorings.db` in DATA_DIR.",
     )
     keyset: str | None = Field(
         None,
@@ -229,11 +232,16 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL of the metadata database, with its asynchronous driver."""
+        """The address of the metadata database."""
         if self.database_url is None:
-            return f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'moorings.db'}"
-        _, _, rest = self.database_url.get_secret_value().partition("://")
-        return f"postgresql+asyncpg://{rest}"
+            return f"sqlite:///{self.data_dir.absolute() / 'moorings.db'}"
+        return self.database_url.get_secret_value()
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of an embedded database."""
+        address = parsed(self.database)
+        return address.path if isinstance(address, SqliteAddress) else None
 
     @property
     def keyset_path(self) -> Path:

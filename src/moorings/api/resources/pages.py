@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
@@ -18,6 +17,7 @@ from moorings.api.http.call import Call, Rendered
 from moorings.api.http.routing import Route
 from moorings.api.http.state import Services
 from moorings.db import UNREAD
+from moorings.db.connecting import AWAY
 from moorings.errors import InvalidMethod, OperatorError
 from moorings.health.service import live
 
@@ -91,7 +91,7 @@ async def _health(services: Services) -> Mapping[str, bool]:
 
     try:
         return await services.db.kept(("healthy",), await services.db.version(), load)
-    except (OperatorError, SQLAlchemyError):  # the rest can be told without the metadata database
+    except AWAY:  # the rest can be told without the metadata database
         return {}
 
 

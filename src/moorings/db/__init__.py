@@ -12,6 +12,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+from urllib.parse import quote
 
 from sqlalchemy import (
     BigInteger,
@@ -25,18 +26,17 @@ from sqlalchemy import (
     TypeDecorator,
     and_,
     delete,
-    event,
     func,
     or_,
     select,
     text,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 
-from moorings.errors import OperatorError
+from moorings.db.connecting import DatabaseAway, connected, engine
 from moorings.secrets import Sealed
+from moorings.settings.database import PostgresAddress, SqliteAddress, parsed
 
 if TYPE_CHECKING:
     import asyncpg
@@ -50,9 +50,6 @@ Ordered = tuple[InstrumentedAttribute[Any], bool]
 KEPT_BYTES = 32 * 1024 * 1024
 """How much a process keeps at most; the least recently used go first."""
 
-
-CONNECT_SECONDS = 5
-"""How long a request waits for a PostgreSQL that does not answer."""
 
 ONE_AT_A_TIME = 0x6D6F6F72
 """The advisory lock of PostgreSQL ("moor") that all replicas ask for, to migrate or to make what exists once."""
@@ -148,7 +145,7 @@ class SqliteVersion:
     """
 
     def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
         self._commits = -1
         self._found = UNREAD
 
@@ -160,7 +157,7 @@ class SqliteVersion:
                 self._found = Versions._make(self._connection.execute(READ_VERSIONS).fetchone())
                 self._commits = commits  # asked before the counters: what was committed in between is found next time
         except sqlite3.Error as refused:
-            raise OperatorError(f"the metadata database does not answer: {refused}") from None
+            raise DatabaseAway(f"the metadata database does not answer: {refused}") from None
         return self._found
 
     async def close(self) -> None:
@@ -175,8 +172,10 @@ class PostgresVersion:
     answers is never older than their question.
     """
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, url: str) -> None:
+        address = parsed(url)
+        assert isinstance(address, PostgresAddress)  # noqa: S101
+        self._address = address
         self._connection: asyncpg.Connection | None = None
         self._current: asyncio.Task[Versions] | None = None
         self._next: asyncio.Task[Versions] | None = None
@@ -202,13 +201,11 @@ class PostgresVersion:
                 self._connection = None  # the server restarted or dropped an idle connection: once more on a new one
                 return await self._fetch()
         except (OSError, asyncpg.PostgresError, *confused) as refused:
-            raise OperatorError(f"the metadata database does not answer ({type(refused).__name__})") from None
+            raise DatabaseAway(f"the metadata database does not answer ({type(refused).__name__})") from None
 
     async def _fetch(self) -> Versions:
-        import asyncpg
-
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
+            self._connection = await connected(self._address)
         row = await self._connection.fetchrow(READ_VERSIONS)
         return Versions(row["changed_by"], row["health_changed_by"])
 
@@ -222,11 +219,11 @@ class Database:
     """One process's access to the metadata database."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        self.embedded = self.url.get_backend_name() == "sqlite"
-        self.engine = (
-            sqlite_engine(url) if self.embedded else create_async_engine(url, pool_size=10, pool_pre_ping=True)
-        )
+        self._url = url
+        self.address = parsed(url)
+        self.embedded = isinstance(self.address, SqliteAddress)
+        self.file = self.address.path if isinstance(self.address, SqliteAddress) else None
+        self.engine = engine(self.address)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # SQLite has one writer; waiting here is fair and costs no busy polling.
         self._writing: contextlib.AbstractAsyncContextManager[Any] = (
@@ -273,8 +270,8 @@ class Database:
     async def version(self) -> Versions:
         """The database's versions, for `kept`; raises OperatorError when the database does not answer."""
         if self._version is None:
-            dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-            self._version = SqliteVersion(str(self.url.database)) if self.embedded else PostgresVersion(dsn)
+            at = self.address
+            self._version = SqliteVersion(str(at.path)) if isinstance(at, SqliteAddress) else PostgresVersion(self._url)
         return await self._version.read()
 
     async def kept(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
@@ -329,33 +326,3 @@ def _weight(key: Hashable, value: object) -> int:
     """Roughly what a kept value costs: what it is made of, its key (callers choose it), and a kilobyte around both."""
     parts = (*cast("tuple[object, ...]", key), value) if isinstance(key, tuple) else (key, value)
     return 1024 + sum(len(part) for part in parts if isinstance(part, bytes))
-
-
-def sqlite_engine(url: str) -> AsyncEngine:
-    """An engine whose transactions say themselves whether they write.
-
-    A deferred transaction that reads first and writes later fails at once when another one wrote in between, however
-    long busy_timeout is: so whoever writes begins with BEGIN IMMEDIATE.
-    """
-    engine = create_async_engine(url)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "foreign_keys=ON",
-            "busy_timeout=10000",
-            "secure_delete=ON",
-            "synchronous=FULL",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("moorings_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
