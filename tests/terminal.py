@@ -89,14 +89,14 @@ class Working:
         self._log = log
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def wait_until_it_runs(self) -> None:
         deadline = time.monotonic() + 30
-        while "Moorings runs jobs." not in self.said:
-            assert self.process.poll() is None, f"it ended at once: {self.said}"
-            assert time.monotonic() < deadline, f"it does not run in 30 s: {self.said}"
+        while "Moorings runs jobs." not in self.output:
+            assert self.process.poll() is None, f"it ended at once: {self.output}"
+            assert time.monotonic() < deadline, f"it does not run in 30 s: {self.output}"
             time.sleep(0.02)
 
 

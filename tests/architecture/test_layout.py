@@ -113,8 +113,8 @@ class TestEachDialect:
         assert roles(name) >= NEEDED
 
     def test_says_what_it_is_in_its_folder(self, name):
-        said = ast.get_docstring(ast.parse((DIALECTS / name / "__init__.py").read_text())) or ""
-        assert all(f"{word}: " in " ".join(said.split()) for word in ("Driver", "Login", "Limits", "Source"))
+        docstring = ast.get_docstring(ast.parse((DIALECTS / name / "__init__.py").read_text())) or ""
+        assert all(f"{word}: " in " ".join(docstring.split()) for word in ("Driver", "Login", "Limits", "Source"))
 
     def test_imports_its_session_only_to_connect(self, name):
         tree = ast.parse((DIALECTS / name / "dialect.py").read_text())

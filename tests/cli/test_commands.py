@@ -116,7 +116,7 @@ class TestGroup:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             (("token", "revoke", "nope"), "There is no key with id nope"),
             (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
@@ -134,10 +134,10 @@ class TestRefusals:
             (("group", "role", "Nobodies", "x", "boss"), "there is no role boss"),
         ],
     )
-    def test_are_one_line(self, terminal, arguments, said):
+    def test_are_one_line(self, terminal, arguments, message):
         refused = terminal.run(*arguments)
         assert refused.returncode == 1
-        assert refused.stderr.startswith(f"moorings: {said}")
+        assert refused.stderr.startswith(f"moorings: {message}")
         assert len(refused.stderr.splitlines()) == 1
 
     def test_same_user_twice(self, terminal):

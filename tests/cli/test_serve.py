@@ -154,8 +154,8 @@ class TestStop:
             assert serving.err == ""
 
     def test_idle_connections_do_not_hold_it(self, terminal):
-        with terminal.serving() as serving, httpx.Client(trust_env=False) as kept:
-            kept.get(f"{serving.url}/health")
+        with terminal.serving() as serving, httpx.Client(trust_env=False) as client:
+            client.get(f"{serving.url}/health")
             assert serving.stop(within=2) == 0
 
     def test_a_running_query_may_end(self, terminal):
@@ -194,27 +194,27 @@ class TestStopUnderMake:
                     break
             time.sleep(0.05)
         os.write(screen, b"\x03")
-        said = b""
+        output = b""
         with contextlib.suppress(OSError):  # what a terminal raises when its last process has gone
             while chunk := os.read(screen, 4096):
-                said += chunk
-        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, said.decode()
-        assert b"Interrupt" not in said
+                output += chunk
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, output.decode()
+        assert b"Interrupt" not in output
         os.close(screen)
 
 
 class TestRefusedStart:
     def test_data_directory_in_use(self, terminal):
         with terminal.serving() as serving:
-            said = one_line(terminal.run("serve"))
-            assert str(serving.process.pid) in said
-            assert "MOORINGS_DATA_DIR" in said
+            output = one_line(terminal.run("serve"))
+            assert str(serving.process.pid) in output
+            assert "MOORINGS_DATA_DIR" in output
 
     def test_port_in_use(self, terminal):
         with terminal.serving():
-            said = one_line(terminal.run("serve", DATA_DIR=terminal.folder / "other"))
-            assert f"port {terminal.port} on 127.0.0.1 is in use" in said
-            assert "MOORINGS_PORT" in said
+            output = one_line(terminal.run("serve", DATA_DIR=terminal.folder / "other"))
+            assert f"port {terminal.port} on 127.0.0.1 is in use" in output
+            assert "MOORINGS_PORT" in output
 
     def test_port_in_use_by_another_program(self, terminal):
         with socket.create_server(("127.0.0.1", terminal.port)):
@@ -224,9 +224,9 @@ class TestRefusedStart:
         assert "MOORINGS_HOST" in one_line(terminal.run("serve", HOST="203.0.113.7"))
 
     def test_setting_at_fault_is_named_without_its_value(self, terminal):
-        said = one_line(terminal.run("serve", BOOTSTRAP_TOKEN="too-short"))
-        assert "MOORINGS_BOOTSTRAP_TOKEN" in said
-        assert "too-short" not in said
+        output = one_line(terminal.run("serve", BOOTSTRAP_TOKEN="too-short"))
+        assert "MOORINGS_BOOTSTRAP_TOKEN" in output
+        assert "too-short" not in output
 
     def test_data_directory_that_is_a_file(self, terminal):
         terminal.data.write_text("")
@@ -234,9 +234,9 @@ class TestRefusedStart:
 
     def test_database_that_does_not_answer_keeps_its_password(self, terminal):
         url = "postgresql://moorings:sentinel-password@127.0.0.1:1/moorings"
-        said = one_line(terminal.run("serve", DATABASE_URL=url))
-        assert "cannot open the metadata database" in said
-        assert "sentinel-password" not in said
+        output = one_line(terminal.run("serve", DATABASE_URL=url))
+        assert "cannot open the metadata database" in output
+        assert "sentinel-password" not in output
 
     def test_lost_keyset(self, terminal):
         with terminal.serving() as serving:

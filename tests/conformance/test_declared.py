@@ -83,8 +83,8 @@ class TestCycle:
         resource.declared |= moved
         assert resource.plan() == moved
         secrets = {key: value for key, value in VALID[dialect].items() if key in SECRETS}
-        said = "Updated connection settings and credentials." if secrets else "Updated connection settings."
-        assert resource.apply(**secrets) == said
+        message = "Updated connection settings and credentials." if secrets else "Updated connection settings."
+        assert resource.apply(**secrets) == message
         assert resource.plan() == {}
         assert (resource.id, resource.state["createdAt"]) == (identity, created)
         resource.destroy()

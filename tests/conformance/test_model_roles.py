@@ -203,8 +203,8 @@ class TestAssign:
         ],
     )
     def test_faults(self, service: Any, kind: str, body: Any, fault: str) -> None:
-        whose = new_user(service)[1] if kind == "users" else new_group(service)[0]
-        answer = service.request("POST", f"/{kind}/{whose}/model-roles", json=body)
+        owner = new_user(service)[1] if kind == "users" else new_group(service)[0]
+        answer = service.request("POST", f"/{kind}/{owner}/model-roles", json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": f"Bad Request: {fault}", "status": 400})
 
     def test_what_does_not_exist(self, service: Any) -> None:

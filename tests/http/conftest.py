@@ -115,8 +115,8 @@ def refresh(ended: Callable[..., Any]) -> Callable[..., Any]:
     """Refresh a connection's catalog; returns the job when it has ended."""
 
     def refreshing(service: Any, connection_id: str, **body: Any) -> Any:
-        asked = service.request("POST", f"/connections/{connection_id}/refresh", json=body)
-        assert asked.status_code == 202, asked.text
-        return ended(service, asked.json()["jobId"])
+        started = service.request("POST", f"/connections/{connection_id}/refresh", json=body)
+        assert started.status_code == 202, started.text
+        return ended(service, started.json()["jobId"])
 
     return refreshing

@@ -296,8 +296,8 @@ class TestRefresh:
             found += [(each["change"], each["table"]) for each in page["records"]]
             cursor = page["pageInfo"]["nextCursor"]
         assert found == [("TABLE_REMOVED", "a"), *(("TABLE_ADDED", f"b{number}") for number in range(3))]
-        told = warehouse.get(f"/changes?since={last['startedAt']}").json()["records"]
-        assert [(each["table"], each["jobId"]) for each in told] == [("a", last["job_id"])]
+        changes = warehouse.get(f"/changes?since={last['startedAt']}").json()["records"]
+        assert [(each["table"], each["jobId"]) for each in changes] == [("a", last["job_id"])]
         assert warehouse.changes("?since=2999-01-01T00:00:00%2B01:00") == []
 
 
@@ -308,9 +308,9 @@ class TestEnvironments:
         environment = service.request("POST", "/connection-environments", json=body).json()["data"][0]["id"]
         for each in (base, prod):
             refresh(service, each.id)
-        asked = base.get(f"?environment={environment}")
-        assert asked.headers[USED] == prod.id
-        assert [each["name"] for each in asked.json()["records"]] == ["of_prod"]
+        response = base.get(f"?environment={environment}")
+        assert response.headers[USED] == prod.id
+        assert [each["name"] for each in response.json()["records"]] == ["of_prod"]
         assert base.get().headers[USED] == base.id
         assert base.get("/changes").headers[USED] == base.id
         assert base.names() == ["of_base"]
@@ -341,9 +341,9 @@ class TestPostgres:
             connection.execute(f"ALTER TABLE {schema}.b ADD FOREIGN KEY (x) REFERENCES {schema}.a (x)")
             connection.execute(f"ALTER TABLE {schema}.b ADD PRIMARY KEY (x)")
         refresh(service, connection_id)
-        told = service.request("GET", f"/connections/{connection_id}/catalog/changes").json()["records"]
+        changes = service.request("GET", f"/connections/{connection_id}/catalog/changes").json()["records"]
         reference = f"(x) REFERENCES app.{schema}.a (x)"
-        assert [(each["change"], each["column"], each["before"], each["after"]) for each in told] == [
+        assert [(each["change"], each["column"], each["before"], each["after"]) for each in changes] == [
             ("NULLABILITY_CHANGED", "x", "NULL", "NOT NULL"),
             ("PRIMARY_KEY_CHANGED", None, None, "x"),
             ("FOREIGN_KEY_ADDED", None, None, reference),

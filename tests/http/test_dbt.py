@@ -51,8 +51,8 @@ def repositories(service: Any, connection: str) -> list[DbtRepository]:
 def sealed(service: Any, connection: str) -> list[DbtVariable]:
     """The secret variables of a connection that can still be opened."""
     environments = select(DbtEnvironment.id).where(DbtEnvironment.connection_id == connection)
-    asked = select(DbtVariable).where(DbtVariable.environment_id.in_(environments), DbtVariable.sealed.is_not(None))
-    return service.change(lambda session: session.scalars(asked)).all()
+    query = select(DbtVariable).where(DbtVariable.environment_id.in_(environments), DbtVariable.sealed.is_not(None))
+    return service.change(lambda session: session.scalars(query)).all()
 
 
 def rows(service: Any, table: str) -> str:
@@ -89,9 +89,9 @@ class TestSecrets:
     def test_are_erased_when_the_connection_is_archived(self, service: Any):
         connection, other = linked(service), linked(service)
         assert service.request("DELETE", f"/connections/{connection}").status_code == 200
-        (gone,), (kept,) = repositories(service, connection), repositories(service, other)
+        (gone,), (other_repository,) = repositories(service, connection), repositories(service, other)
         assert (gone.public_key, gone.private_key) == (None, None)
-        assert kept.private_key is not None
+        assert other_repository.private_key is not None
         assert sealed(service, connection) == []
         assert len(sealed(service, other)) == 1
 

@@ -11,18 +11,18 @@ from moorings import dialects
 
 
 @pytest.fixture(scope="module")
-def told(service: Any) -> dict[str, Any]:
+def listed(service: Any) -> dict[str, Any]:
     answer = service.request("GET", "/dialects", key=service.member())
     assert answer.status_code == 200
     return {dialect["name"]: dialect for dialect in answer.json()["dialects"]}
 
 
 class TestDialects:
-    def test_each_is_there_in_order(self, told: dict[str, Any]):
-        assert tuple(told) == dialects.names()
+    def test_each_is_there_in_order(self, listed: dict[str, Any]):
+        assert tuple(listed) == dialects.names()
 
-    def test_fields_of_snowflake(self, told: dict[str, Any]):
-        fields = {field["name"]: field for field in told["snowflake"]["fields"]}
+    def test_fields_of_snowflake(self, listed: dict[str, Any]):
+        fields = {field["name"]: field for field in listed["snowflake"]["fields"]}
         assert fields["privateKey"] == {
             "name": "privateKey",
             "kind": "string",
@@ -33,25 +33,25 @@ class TestDialects:
             "description": "The private key that logs in instead of a password.",
         }
         assert fields["baseRole"]["allowed"][0] == "NO_ACCESS"
-        assert told["snowflake"]["authenticationTypes"][1] == {
+        assert listed["snowflake"]["authenticationTypes"][1] == {
             "name": "snowflake-keypair",
             "requires": ["privateKey"],
             "default": False,
         }
 
-    def test_abilities_and_defaults(self, told: dict[str, Any]):
-        postgres, duckdb = told["postgres"], told["duckdb"]
+    def test_abilities_and_defaults(self, listed: dict[str, Any]):
+        postgres, duckdb = listed["postgres"], listed["duckdb"]
         assert (postgres["connects"], postgres["own"], postgres["defaultPort"]) == (True, False, 5432)
-        assert (postgres["supportsDbt"], told["mysql"]["supportsDbt"]) == (True, False)
+        assert (postgres["supportsDbt"], listed["mysql"]["supportsDbt"]) == (True, False)
         assert (postgres["extra"], postgres["parameters"]) == ("postgres", "$1, $2")
         assert (duckdb["own"], duckdb["defaultPort"], duckdb["extra"]) == (True, None, None)
 
     @pytest.mark.parametrize("name", dialects.names())
-    def test_the_schema_is_one(self, told: dict[str, Any], name: str):
-        validator = jsonschema_rs.validator_for(told[name]["schema"])
+    def test_the_schema_is_one(self, listed: dict[str, Any], name: str):
+        validator = jsonschema_rs.validator_for(listed[name]["schema"])
         assert not validator.is_valid({"dialect": "another"})
-        secrets = {field["name"] for field in told[name]["fields"] if field["secret"]}
-        hidden = {key for key, shape in told[name]["schema"]["properties"].items() if shape.get("writeOnly")}
+        secrets = {field["name"] for field in listed[name]["fields"] if field["secret"]}
+        hidden = {key for key, shape in listed[name]["schema"]["properties"].items() if shape.get("writeOnly")}
         assert secrets == hidden
 
     def test_a_key_is_needed(self, service: Any):

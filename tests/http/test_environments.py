@@ -120,9 +120,9 @@ class TestAttach:
         base, middle, below = (service.create() for _ in range(3))
         assert attach(service, base, middle).status_code == 201
         sentence = "The following environment connection IDs are not valid for this connection: "
-        for refused, wanted in ((middle, below), (middle, base), (below, base)):
-            answer = attach(service, refused, wanted)
-            assert (answer.status_code, answer.json()["detail"]) == (400, sentence + wanted)
+        for refused, environment in ((middle, below), (middle, base), (below, base)):
+            answer = attach(service, refused, environment)
+            assert (answer.status_code, answer.json()["detail"]) == (400, sentence + environment)
 
     def test_one_that_was_removed_is_free_to_be_a_base(self, service):
         base, other, below = (service.create() for _ in range(3))

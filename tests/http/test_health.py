@@ -77,7 +77,7 @@ def shown(service: Any, connection: str, **how: Any) -> dict[str, Any]:
     return service.request("GET", f"/connections/{connection}", **how).json()["connection"]["health"]
 
 
-def told(service: Any, connection: str, query: str = "") -> dict[str, Any]:
+def health_of(service: Any, connection: str, query: str = "") -> dict[str, Any]:
     answer = service.request("GET", f"/connections/{connection}/health{query}")
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -94,7 +94,7 @@ class TestProbing:
     def test_what_was_never_tested_is_unknown(self, service: Any):
         connection = service.create()
         assert shown(service, connection) == UNKNOWN
-        assert told(service, connection) == {
+        assert health_of(service, connection) == {
             "health": UNKNOWN,
             "probed": True,
             "checkedAt": None,
@@ -112,7 +112,7 @@ class TestProbing:
         assert (failing["error"]["step"], failing["error"]["code"]) == ("connect", "port_closed")
         listed = {each["id"]: each["health"] for each in service.request("GET", "/connections").json()["connections"]}
         assert (listed[fine], listed[broken]) == (shown(service, fine), failing)
-        after = told(service, broken)
+        after = health_of(service, broken)
         assert (after["health"], after["records"][0]["error"], after["checkedAt"] is not None) == (
             failing,
             failing["error"],
@@ -142,8 +142,8 @@ class TestProbing:
             probe(service)
             since.append(shown(service, connection)["since"])
         assert since[0] == since[1] != since[2] == since[3] != since[4]
-        pages = [told(service, connection, "?pageSize=2")]
-        pages.append(told(service, connection, f"?pageSize=2&cursor={pages[0]['pageInfo']['nextCursor']}"))
+        pages = [health_of(service, connection, "?pageSize=2")]
+        pages.append(health_of(service, connection, f"?pageSize=2&cursor={pages[0]['pageInfo']['nextCursor']}"))
         records = [record for page in pages for record in page["records"]]
         assert [(each["at"], each["status"]) for each in records] == [
             (since[4], "healthy"),
@@ -169,9 +169,9 @@ class TestProbing:
     def test_engines_that_bill_for_it_are_probed_only_when_asked(self, service: Any, closed_port: int):
         body = {"dialect": "snowflake", "name": "n", "database": "d", "username": "u", "passwordUnencrypted": "p"}
         body |= {"hostOverride": "127.0.0.1", "warehouse": "w", "port": closed_port}
-        asked: tuple[dict[str, Any], ...] = ({}, {"probeHealth": True})
-        made = [service.request("POST", "/connections", json=body | more).json()["data"] for more in asked]
-        assert [told(service, connection)["probed"] for connection in made] == [False, True]
+        bodies: tuple[dict[str, Any], ...] = ({}, {"probeHealth": True})
+        made = [service.request("POST", "/connections", json=body | more).json()["data"] for more in bodies]
+        assert [health_of(service, connection)["probed"] for connection in made] == [False, True]
         probe(service)
         assert [shown(service, connection)["status"] for connection in made] == ["unknown", "failing"]
         quiet = ill(service, closed_port, probeHealth=False)
@@ -188,13 +188,13 @@ class TestProbing:
         connection = well(service, "by_hand.duckdb")
         service.request("POST", f"/connections/{connection}/test")
         assert shown(service, connection)["status"] == "healthy"
-        assert told(service, connection)["checkedAt"] is not None
+        assert health_of(service, connection)["checkedAt"] is not None
 
     def test_an_archived_connection_is_left_alone(self, service: Any, closed_port: int):
         connection = ill(service, closed_port)
         service.request("DELETE", f"/connections/{connection}")
         probe(service)
-        assert told(service, connection)["records"] == []
+        assert health_of(service, connection)["records"] == []
 
     def test_a_probe_that_breaks_ends_no_other(self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch):
         probe(service)  # whatever is due before
@@ -228,10 +228,10 @@ class TestProbing:
     def test_one_that_became_another_is_unknown_and_its_history_stays(self, service: Any):
         connection = well(service, "became.duckdb")
         probe(service)
-        records = told(service, connection)["records"]
+        records = health_of(service, connection)["records"]
         service.change(lambda session: health.forget(session, connection))
         assert shown(service, connection) == UNKNOWN
-        assert told(service, connection)["records"] == records
+        assert health_of(service, connection)["records"] == records
         make_due(service)
         probe(service)
         assert shown(service, connection)["status"] == "healthy"
@@ -241,7 +241,7 @@ class TestProbing:
         service.request("DELETE", f"/connections/{connection}")
         assert service.request("POST", f"/connections/{connection}/restore").status_code == 200
         probe(service)
-        after = told(service, connection)
+        after = health_of(service, connection)
         assert (after["probed"], after["nextProbeAt"], after["checkedAt"]) == (False, None, None)
 
     def test_two_that_probe_at_once_share_the_work(self, service: Any):
@@ -265,8 +265,8 @@ class TestProbing:
 
         async def together(paths: list[str]) -> list[int]:
             headers = {"authorization": f"Bearer {TOKEN}"}
-            asked = [service.client.post(f"/api/v1{path}", headers=headers) for path in paths]
-            answers = await asyncio.gather(*asked, probing.probe_due())
+            requests = [service.client.post(f"/api/v1{path}", headers=headers) for path in paths]
+            answers = await asyncio.gather(*requests, probing.probe_due())
             return [answer.status_code for answer in answers[:-1]]
 
         for number in range(4):
@@ -279,10 +279,10 @@ class TestProbing:
         found = service.request("POST", f"/connections/{connection}/test")
         assert found.json()["success"] is False
         service.request("PATCH", f"/connections/{connection}", json={"host": "127.0.0.2", "passwordUnencrypted": "p"})
-        before = told(service, connection)["records"]
+        before = health_of(service, connection)["records"]
 
         service.change(lambda session: health.record(session, connection, 1, TestReport(()), webhook=False))
-        assert told(service, connection)["records"] == before
+        assert health_of(service, connection)["records"] == before
 
 
 @contextlib.contextmanager

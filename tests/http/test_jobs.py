@@ -215,8 +215,10 @@ class TestRunning:
 
     def test_metrics_count_attempts(self, hasty: Any, ended: Any):
         def counted() -> float:
-            told = hasty.run(hasty.client.get("/metrics")).text
-            found = [line for line in told.splitlines() if line.startswith('moorings_job_attempts_total{outcome="comp')]
+            metrics = hasty.run(hasty.client.get("/metrics")).text
+            found = [
+                line for line in metrics.splitlines() if line.startswith('moorings_job_attempts_total{outcome="comp')
+            ]
             return float(found[0].split()[1]) if found else 0
 
         before = counted()
@@ -235,7 +237,7 @@ class TestWhileItRuns:
     """A PostgreSQL whose catalog somebody holds: a refresh hangs until they let go."""
 
     @pytest.fixture
-    def held(self, postgres_server: Any) -> Iterator[Any]:
+    def table_lock(self, postgres_server: Any) -> Iterator[Any]:
         with login(postgres_server) as connection:
             connection.execute("BEGIN")
             connection.execute("LOCK TABLE pg_catalog.pg_constraint")
@@ -248,40 +250,42 @@ class TestWhileItRuns:
         where = {"host": server.host, "port": server.port, "database": server.database, "username": server.username}
         return hasty.create(**where, passwordUnencrypted=server.password)
 
-    def test_one_more_waits_and_all_that_follow_join_it(self, hasty: Any, ended: Any, held: Any, connection_id: str):
+    def test_one_more_waits_and_all_that_follow_join_it(
+        self, hasty: Any, ended: Any, table_lock: Any, connection_id: str
+    ):
         first = ask(hasty, connection_id)
         wait_for(lambda: status(hasty, first)["startedAt"])
         others = [ask(hasty, connection_id) for _ in range(3)]
         assert len({first, *others}) == 2
         time.sleep(0.2)
         assert status(hasty, others[0])["startedAt"] is None, "one at a time"
-        held.execute("COMMIT")
+        table_lock.execute("COMMIT")
         assert ended(hasty, first)["status"] == "COMPLETED"
         assert ended(hasty, others[0])["status"] == "COMPLETED"
 
     def test_what_was_read_before_a_change_is_not_stored_after_it(
-        self, hasty: Any, ended: Any, held: Any, connection_id: str
+        self, hasty: Any, ended: Any, table_lock: Any, connection_id: str
     ):
         job_id = ask(hasty, connection_id)
-        wait_for(lambda: asks(held))
+        wait_for(lambda: asks(table_lock))
         changed = hasty.request("PATCH", f"/connections/{connection_id}", json={"includeSchemas": "nothing_there"})
         assert changed.status_code == 200
-        held.execute("COMMIT")
+        table_lock.execute("COMMIT")
         job = ended(hasty, job_id)
         assert (job["status"], job["attempt"], job["result"]["tables"]) == ("COMPLETED", 2, 0)
         assert "The connection was changed while its warehouse was read." in [each["message"] for each in job["log"]]
 
-    def test_queries_go_on_beside_it(self, hasty: Any, held: Any, connection_id: str):
+    def test_queries_go_on_beside_it(self, hasty: Any, table_lock: Any, connection_id: str):
         ask(hasty, connection_id)
-        wait_for(lambda: asks(held))
+        wait_for(lambda: asks(table_lock))
         answer = hasty.request("POST", f"/connections/{connection_id}/query", json={"sql": "SELECT 1 AS x"})
         assert answer.status_code == 200, answer.text
 
 
 def asks(connection: Any) -> bool:
     """Whether somebody waits for the lock on the catalog; other locks on the server are others' business."""
-    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_constraint'::regclass"
-    return connection.execute(asked).fetchone()[0] > 0
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_constraint'::regclass"
+    return connection.execute(query).fetchone()[0] > 0
 
 
 class TestLeases:

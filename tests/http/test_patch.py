@@ -248,11 +248,11 @@ class TestSettings:
     def test_a_query_goes_to_the_new_place_at_once(self, service):
         made = service.create(dialect="duckdb", name="m", database=":memory:", readOnly=False)
         path = f"/connections/{made}/query"
-        asked = {"sql": "SELECT current_setting('TimeZone') AS zone"}
+        query = {"sql": "SELECT current_setting('TimeZone') AS zone"}
         accept = {"accept": "text/csv"}
-        assert "UTC" in service.request("POST", path, json=asked, headers=accept).text
+        assert "UTC" in service.request("POST", path, json=query, headers=accept).text
         assert self.changed(service, made, {"queryTimezone": "Asia/Tokyo"}) == self.MESSAGE
-        assert "Asia/Tokyo" in service.request("POST", path, json=asked, headers=accept).text
+        assert "Asia/Tokyo" in service.request("POST", path, json=query, headers=accept).text
 
     @pytest.mark.parametrize(
         ("body", "message"),

@@ -122,18 +122,18 @@ class TestRowLimit:
     def test_the_operator_sets_default_and_cap(self, serve: Any):
         service = serve(row_limit=5, row_limit_max=20)
         path = f"/connections/{service.create(**MEMORY)}/query"
-        for asked, rows in [({}, 5), ({"rowLimit": 10}, 10), ({"rowLimit": 10**30}, 20)]:
-            body = {"sql": "SELECT * FROM range(100)"} | asked
+        for requested, rows in [({}, 5), ({"rowLimit": 10}, 10), ({"rowLimit": 10**30}, 20)]:
+            body = {"sql": "SELECT * FROM range(100)"} | requested
             answer = service.request("POST", path, json=body, headers={"accept": JSON}).json()
             assert (answer["rowCount"], answer["truncated"]) == (rows, True)
 
 
 class TestTimeout:
     @pytest.mark.parametrize(
-        ("asked", "effective"), [({}, "60"), ({"timeoutSeconds": 5}, "5"), ({"timeoutSeconds": 10**9}, "60")]
+        ("requested", "effective"), [({}, "60"), ({"timeoutSeconds": 5}, "5"), ({"timeoutSeconds": 10**9}, "60")]
     )
-    def test_the_connection_is_the_ceiling(self, run: Run, asked: Any, effective: str):
-        assert run(**asked).headers["moorings-timeout-seconds"] == effective
+    def test_the_connection_is_the_ceiling(self, run: Run, requested: Any, effective: str):
+        assert run(**requested).headers["moorings-timeout-seconds"] == effective
 
     def test_a_statement_that_takes_longer_is_504(self, run: Run, service: Any):
         answer = run("SELECT count(*) FROM range(100000000000) a, range(100000) b", timeoutSeconds=1)

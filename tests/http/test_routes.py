@@ -57,8 +57,8 @@ class Fleet:
         assert defined.status_code == 201, defined.text
         self.attribute_id = defined.json()["id"]
 
-    def give(self, user_id: str, values: Any, whose: str = "users") -> None:
-        answer = self.service.request("PUT", f"/{whose}/{user_id}/attributes", json={self.attribute: values})
+    def give(self, user_id: str, values: Any, owners: str = "users") -> None:
+        answer = self.service.request("PUT", f"/{owners}/{user_id}/attributes", json={self.attribute: values})
         assert (answer.status_code, answer.json()) == (200, {"success": True})
 
     def ask(self, key: str, query: str = "") -> Any:
@@ -110,17 +110,17 @@ class TestUnmatched:
         assert strict.place(key) == "base"
 
     def test_the_base_itself_is_for_its_admins_to_ask_for(self, service: Any, strict: Fleet):
-        asked = f"?environment={strict.base}"
+        query = f"?environment={strict.base}"
         key, user = new_user(service, **{strict.base: Role.MODELER})
         strict.give(user, "elsewhere")
-        assert (strict.ask(key, asked).status_code, strict.ask(key, asked).json()["detail"]) == (
+        assert (strict.ask(key, query).status_code, strict.ask(key, query).json()["detail"]) == (
             403,
             "Permission denied",
         )
         admin, user = new_user(service, **{strict.base: Role.CONNECTION_ADMIN})
         strict.give(user, "elsewhere")
         assert strict.ask(admin).status_code == 403
-        assert strict.place(admin, asked) == "base"
+        assert strict.place(admin, query) == "base"
 
     def test_without_an_attribute_it_is_for_nobody(self, service: Any):
         fleet = Fleet(service)
@@ -142,11 +142,14 @@ class TestUnmatched:
     def test_is_explained(self, service: Any, strict: Fleet):
         key, user = new_user(service, **{strict.base: Role.QUERIER})
         strict.give(user, "elsewhere")
-        told = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
-        assert (told["connectionId"], told["source"], told["value"]) == (None, "denied", None)
+        answered = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
+        assert (answered["connectionId"], answered["source"], answered["value"]) == (None, "denied", None)
         strict.give(user, "dev")
-        told = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
-        assert (told["connectionId"], told["otherwise"][-1]) == (strict.dev, {"value": None, "connectionId": None})
+        answered = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
+        assert (answered["connectionId"], answered["otherwise"][-1]) == (
+            strict.dev,
+            {"value": None, "connectionId": None},
+        )
 
     def test_is_shown_and_taken_back(self, service: Any):
         connection = service.create(unmatched="deny")
@@ -190,8 +193,8 @@ class TestRouting:
         ]
         fleet.give(found["id"], "dev", "api-keys")
         assert fleet.place(key) == "dev"
-        held = service.request("GET", f"/api-keys/{found['id']}/attributes").json()
-        assert held == {"attributes": {fleet.attribute: ["dev"]}}
+        stored = service.request("GET", f"/api-keys/{found['id']}/attributes").json()
+        assert stored == {"attributes": {fleet.attribute: ["dev"]}}
 
     def test_tests_and_tables_go_where_queries_go(self, service: Any, fleet: Fleet):
         key, user = new_user(service, **{fleet.base: Role.QUERIER})
@@ -353,10 +356,10 @@ class TestDependents:
             (fleet.base, fleet.dev, fleet.base, 2, 0),
             (fleet.base, fleet.prod, fleet.base, 1, 0),
         ]
-        told = answer.json()
-        assert (told["success"], told["usersWithValues"], told["apiKeysWithValues"]) == (True, 4, 0)
+        answered = answer.json()
+        assert (answered["success"], answered["usersWithValues"], answered["apiKeysWithValues"]) == (True, 4, 0)
         base, dev = (f"{name}_{fleet.attribute}" for name in ("base", "dev"))
-        assert told["warnings"][0] == f'2 users now get "{base}" through "{base}", and no longer "{dev}"'
+        assert answered["warnings"][0] == f'2 users now get "{base}" through "{base}", and no longer "{dev}"'
         assert fleet.place(key) == "base"
 
     def test_who_had_the_default_is_moved_too_or_gets_nothing(self, service: Any):

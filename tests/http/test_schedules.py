@@ -36,7 +36,7 @@ def commits(database: Database) -> Iterator[Callable[[], bool]]:
 
 
 @dataclass
-class Asked:
+class RecordedJobs:
     """Takes the place of the jobs: notes what is asked for, slowly, so that workers meet."""
 
     seen: list[tuple[str, str, bool, int]] = field(default_factory=list)
@@ -61,9 +61,9 @@ def stored(service: Any, schedule_id: str) -> Schedule:
     return service.change(lambda session: session.get(Schedule, schedule_id))
 
 
-def run(service: Any, now: int, *, workers: int = 1) -> Asked:
+def run(service: Any, now: int, *, workers: int = 1) -> RecordedJobs:
     """Let workers, each with connections of its own to the database, look at once."""
-    asked = Asked()
+    jobs = RecordedJobs()
 
     @contextlib.asynccontextmanager
     async def worker() -> AsyncIterator[Database]:
@@ -73,13 +73,13 @@ def run(service: Any, now: int, *, workers: int = 1) -> Asked:
 
     async def look() -> int:
         async with worker() as database:
-            return await run_due(database, now, asked)
+            return await run_due(database, now, jobs)
 
     async def together() -> list[int]:
         return await asyncio.gather(*(look() for _ in range(workers)))
 
-    assert sum(service.run(together())) == len(asked.seen)
-    return asked
+    assert sum(service.run(together())) == len(jobs.seen)
+    return jobs
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +169,7 @@ class TestDue:
 
         async def look() -> bool:
             with commits(service._database) as written:
-                assert await run_due(service._database, clock.now(), Asked()) == 0
+                assert await run_due(service._database, clock.now(), RecordedJobs()) == 0
                 return not written()
 
         assert service.run(look())

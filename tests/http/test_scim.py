@@ -56,8 +56,8 @@ def patched(service: Any, path: str, *operations: dict[str, Any]) -> dict[str, A
 
 def found(service: Any, expression: str, path: str = "/Users", **query: Any) -> list[str]:
     """The ids of what a filter lets through."""
-    asked = "&".join(f"{name}={quote(str(value))}" for name, value in ({"filter": expression} | query).items())
-    answer = send(service, "GET", f"{path}?{asked}")
+    encoded = "&".join(f"{name}={quote(str(value))}" for name, value in ({"filter": expression} | query).items())
+    answer = send(service, "GET", f"{path}?{encoded}")
     assert answer.status_code == 200, answer.text
     return [each["id"] for each in answer.json()["Resources"]]
 
@@ -242,8 +242,8 @@ class TestReplace:
         replaced = send(service, "PUT", f"/Users/{made['id']}", {"userName": made["userName"]}).json()
         assert replaced["displayName"] == made["userName"]
         assert replaced.keys().isdisjoint({"name", "externalId"})
-        kept = ("roles", ATTRIBUTES)
-        assert {name: replaced[name] for name in kept} == {name: made[name] for name in kept}
+        preserved = ("roles", ATTRIBUTES)
+        assert {name: replaced[name] for name in preserved} == {name: made[name] for name in preserved}
 
     def test_without_active_activates(self, service: Any):
         made = new_user(service, active=False)
@@ -271,9 +271,9 @@ def define(service: Any, **body: Any) -> str:
 class TestAttributes:
     def test_values_are_shown_as_they_were_sent(self, service: Any):
         text, several, number = define(service), define(service, multiple_values=True), define(service, type="Number")
-        held = {text: "west", several: ["a"], number: 7}
-        made = new_user(service, **{ATTRIBUTES: held})
-        assert made[ATTRIBUTES] == held
+        values = {text: "west", several: ["a"], number: 7}
+        made = new_user(service, **{ATTRIBUTES: values})
+        assert made[ATTRIBUTES] == values
         known = service.request("GET", f"/users/{made['id']}/attributes").json()["attributes"]
         assert known == {text: ["west"], several: ["a"], number: ["7"]}
 
@@ -490,8 +490,8 @@ class TestGroups:
         assert made["displayName"] == name
         place = f"{SCIM}/Users/{ann['id']}"
         assert made["members"] == [{"value": ann["id"], "type": "User", "$ref": place}]
-        asked = send(service, "GET", f"/Groups/{made['id']}?attributes=members.value,members.display").json()
-        assert asked["members"] == [{"value": ann["id"], "display": "Ann"}]
+        response = send(service, "GET", f"/Groups/{made['id']}?attributes=members.value,members.display").json()
+        assert response["members"] == [{"value": ann["id"], "display": "Ann"}]
         shown = send(service, "GET", f"/Users/{ann['id']}").json()["groups"]
         assert shown == [
             {"value": made["id"], "display": name, "type": "direct", "$ref": f"{SCIM}/Groups/{made['id']}"}
@@ -523,8 +523,8 @@ class TestGroups:
         ann, bob = (new_user(service)["id"] for _ in range(2))
         made = new_group(service, ann)
         path, name = f"/Groups/{made['id']}", made["displayName"]
-        kept = send(service, "PUT", path, {"displayName": name}).json()
-        assert [each["value"] for each in kept["members"]] == [ann]
+        preserved = send(service, "PUT", path, {"displayName": name}).json()
+        assert [each["value"] for each in preserved["members"]] == [ann]
         other = send(service, "PUT", path, {"displayName": name, "members": [{"value": bob}]}).json()
         assert [each["value"] for each in other["members"]] == [bob]
         assert send(service, "PUT", path, {"displayName": name, "members": []}).json()["members"] == []

@@ -153,8 +153,8 @@ class TestEntra:
         assert "members" not in one
         added = {"op": "Add", "path": "members", "value": [{"$ref": None, "value": ann}, {"$ref": None, "value": bob}]}
         assert len(patched(service, path, added)["members"]) == 2
-        asked = f'id eq "{made["id"]}" and members eq "{ann}"'
-        assert found(service, asked, "/Groups", attributes="id") == [made["id"]]
+        expression = f'id eq "{made["id"]}" and members eq "{ann}"'
+        assert found(service, expression, "/Groups", attributes="id") == [made["id"]]
         removed = {"op": "Remove", "path": "members", "value": [{"$ref": None, "value": ann}]}
         assert [each["value"] for each in patched(service, path, removed)["members"]] == [bob]
         removed = {"op": "Remove", "path": f'members[value eq "{bob}"]'}

@@ -229,7 +229,9 @@ class TestSidesOfEnvironments:
             "SELECT id, environment_id FROM environment_values": [("v", "kept")],
         }
         for question, answer in stored.items():
-            assert looking(url, lambda connection, asked=question: connection.execute(text(asked)).all()) == answer
+            assert (
+                looking(url, lambda connection, requested=question: connection.execute(text(requested)).all()) == answer
+            )
         assert looking(url, differences) == []
 
 

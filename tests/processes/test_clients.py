@@ -233,9 +233,9 @@ class TestSpellings:
         _, listed = send("GET", f"/connections/{connection}/schedules", None)
         assert [each["scheduleId"] for each in listed["schedules"]] == [made["scheduleId"]]
         assert send("DELETE", path, None) == (200, {"success": True})
-        _, asked = send("POST", f"/connections/{connection}/refresh", {"hardRefresh": True})
-        _, job = send("GET", f"/jobs/{asked['job_id']}/status", None)
-        assert (job["job_id"], job["job_type"]) == (asked["job_id"], "REFRESH_SCHEMA")
+        _, started = send("POST", f"/connections/{connection}/refresh", {"hardRefresh": True})
+        _, job = send("GET", f"/jobs/{started['job_id']}/status", None)
+        assert (job["job_id"], job["job_type"]) == (started["job_id"], "REFRESH_SCHEMA")
         assert job["status"] in ("IN_PROGRESS", "COMPLETED", "FAILED")
 
     def remove(self, send: Send, spelling: Spelling, base: str, dev: str, others: list[str]) -> None:

@@ -339,6 +339,6 @@ class TestDeadOwners:
             pass
         here = owners.this_process()
         place = here.partition("/")[0]
-        kept = [here, "other-host/1/a"]
+        remaining = [here, "other-host/1/a"]
         gone = [f"{place}/{ended.pid}/b", "other-host/1/old"]
-        assert sorted(sweep({here: 0, kept[1]: 60, gone[0]: 0, gone[1]: 2 * 60 * 60})) == sorted(kept)
+        assert sorted(sweep({here: 0, remaining[1]: 60, gone[0]: 0, gone[1]: 2 * 60 * 60})) == sorted(remaining)

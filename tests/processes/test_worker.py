@@ -87,7 +87,7 @@ def fleet(
 
 
 @pytest.fixture
-def held(postgres_server: Any) -> Iterator[Any]:
+def table_lock(postgres_server: Any) -> Iterator[Any]:
     """The warehouse with its catalog held: a refresh hangs until `COMMIT`."""
     with login(postgres_server) as connection:
         connection.execute("BEGIN")
@@ -98,54 +98,56 @@ def held(postgres_server: Any) -> Iterator[Any]:
 
 def waiting(connection: Any) -> int:
     """How many wait for the lock on the catalog; other locks on the server are others' business."""
-    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_constraint'::regclass"
-    return connection.execute(asked).fetchone()[0]
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pg_constraint'::regclass"
+    return connection.execute(query).fetchone()[0]
 
 
 class TestKilled:
-    def test_another_worker_takes_the_job_over_when_the_lease_has_expired(self, fleet: Any, held: Any):
+    def test_another_worker_takes_the_job_over_when_the_lease_has_expired(self, fleet: Any, table_lock: Any):
         running = fleet(JOB_LEASE_SECONDS=4)  # a machine that is busy may stand still for a second
         job_id = running.refresh(running.warehouse())
-        wait_for(lambda: waiting(held))
+        wait_for(lambda: waiting(table_lock))
         first = running.holder(job_id)
         time.sleep(6)
         assert running.holder(job_id) is first, "a worker that is alive keeps its lease"
         first.process.send_signal(signal.SIGKILL)
         second = wait_for(lambda: running.holder(job_id, attempt=2))
         assert second is not first
-        held.execute("COMMIT")
+        table_lock.execute("COMMIT")
         job = ended(running.door, job_id)
         assert (job["status"], job["attempt"]) == ("COMPLETED", 2), job
         begun = [line["message"] for line in job["log"] if "begins" in line["message"]]
         assert begun == ["Attempt 1 begins: a soft refresh.", "Attempt 2 begins: a soft refresh."]
         assert running.database.execute("SELECT job_id FROM catalogs").fetchall() == [(job_id,)]
 
-    def test_a_service_that_starts_again_goes_on_at_once(self, start: Any, held: Any, tmp_path: Path, postgres_server):
+    def test_a_service_that_starts_again_goes_on_at_once(
+        self, start: Any, table_lock: Any, tmp_path: Path, postgres_server
+    ):
         settings = {"JOB_LEASE_SECONDS": 300, **POLL}
         with start(tmp_path, **settings) as door:
             connection_id = door.create(**login_of(postgres_server))
             job_id = door.request("POST", f"/connections/{connection_id}/refresh").json()["job_id"]
-            wait_for(lambda: waiting(held))
+            wait_for(lambda: waiting(table_lock))
             door.serving.process.send_signal(signal.SIGKILL)
             door.serving.process.wait(5)
         with start(tmp_path, **settings) as door:
             wait_for(lambda: door.request("GET", f"/jobs/{job_id}/status").json()["attempt"] == 2)
-            held.execute("COMMIT")
+            table_lock.execute("COMMIT")
             assert ended(door, job_id)["status"] == "COMPLETED"
 
 
 class TestStopped:
-    def test_gives_its_job_up_for_another_worker_to_take_over_at_once(self, fleet: Any, held: Any):
+    def test_gives_its_job_up_for_another_worker_to_take_over_at_once(self, fleet: Any, table_lock: Any):
         running = fleet(JOB_LEASE_SECONDS=300)
         job_id = running.refresh(running.warehouse())
-        wait_for(lambda: waiting(held))
+        wait_for(lambda: waiting(table_lock))
         first = running.holder(job_id)
         first.process.send_signal(signal.SIGTERM)
-        assert first.process.wait(5) == 0, first.said
+        assert first.process.wait(5) == 0, first.output
         second = wait_for(lambda: running.holder(job_id))
         assert second is not first
-        wait_for(lambda: waiting(held) == 1, 10)
-        held.execute("COMMIT")
+        wait_for(lambda: waiting(table_lock) == 1, 10)
+        table_lock.execute("COMMIT")
         job = ended(running.door, job_id)
         assert (job["status"], job["attempt"]) == ("COMPLETED", 1)
         assert "The worker was stopped, and gives the job up." in [line["message"] for line in job["log"]]
@@ -154,7 +156,7 @@ class TestStopped:
         for worker in fleet().workers:
             worker.process.send_signal(signal.SIGTERM)
             assert worker.process.wait(5) == 0
-            assert "error" not in worker.said
+            assert "error" not in worker.output
 
 
 class TestSeveral:
@@ -166,7 +168,7 @@ class TestSeveral:
         for job_id in jobs:
             job = ended(running.door, job_id)
             assert (job["status"], job["attempt"]) == ("COMPLETED", 1)
-        ran = [re.findall(r"job=([0-9a-f-]{36}) outcome=completed", worker.said) for worker in running.workers]
+        ran = [re.findall(r"job=([0-9a-f-]{36}) outcome=completed", worker.output) for worker in running.workers]
         assert sorted(ran[0] + ran[1]) == sorted(jobs)
         assert all(ran), "both have a part"
 

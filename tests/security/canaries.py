@@ -113,8 +113,8 @@ class Watch:
             self._add(directory)
 
     def _add(self, directory: Path) -> None:
-        wanted = OPEN | CREATE | MODIFY | DELETE | MOVED_TO
-        number = self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), wanted)
+        events = OPEN | CREATE | MODIFY | DELETE | MOVED_TO
+        number = self._libc.inotify_add_watch(self._descriptor, os.fsencode(directory), events)
         assert number >= 0, os.strerror(ctypes.get_errno())
         self._paths[number] = directory
 

@@ -328,7 +328,7 @@ def test_a_server_that_asks_for_a_file_gets_none(dialect: str, at: bytes) -> Non
     with FileAskingMySQL(at).running() as server:
         report = probe(dialect, server, sslMode="prefer")
     assert not report.success
-    assert server.asked == 1
+    assert server.connections == 1
     assert server.files == [b""]
     assert not server.flags & LOCAL_FILES
     assert report.failure is not None

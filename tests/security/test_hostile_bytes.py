@@ -142,10 +142,10 @@ def clickhouse(clickhouse_server: Any) -> Callable[[Answer], Callable[[Request],
             url = f"http://127.0.0.1:{port}{request.path}"
             left_out = "host", "content-length", "transfer-encoding", "connection"
             headers = {name: value for name, value in request.headers.items() if name not in left_out}
-            asked = urllib.request.Request(url, request.body or None, headers)
-            with urllib.request.urlopen(asked) as said:
-                kept = {name: value for name, value in said.headers.items() if name.lower().startswith("x-")}
-                return Answer(said.read(), kept)
+            forwarded = urllib.request.Request(url, request.body or None, headers)
+            with urllib.request.urlopen(forwarded) as response:
+                answered = {name: value for name, value in response.headers.items() if name.lower().startswith("x-")}
+                return Answer(response.read(), answered)
 
         return handle
 

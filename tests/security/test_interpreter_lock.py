@@ -44,13 +44,13 @@ def longest_pause(warehouse: Warehouse, stage: str, directory: Path) -> float:
     assert warehouse.server is not None
     with silence(None if stage == "login" else ("127.0.0.1", warehouse.server.port)) as server:
         config = warehouse.config(port=server.port)
-        told = pickle.dumps((warehouse.dialect.name, stage, warehouse.sql.many.format(rows=10), config))
+        payload = pickle.dumps((warehouse.dialect.name, stage, warehouse.sql.many.format(rows=10), config))
         command = [sys.executable, "-m", "tests.security.waiting", str(times)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(told)
+            process.stdin.write(payload)
             process.stdin.close()
             while (line := process.stdout.readline()) != b"begun\n":  # hdbcli writes a line of its own
                 assert line, "it ended before the driver waited"

@@ -304,7 +304,7 @@ def of_dialects() -> Iterator[tuple[str, Callable[[str], object]]]:
     for name in dialects.names():
         dialect = dialects.named(name)
         yield f"{name}.fault_key", lambda text, dialect=dialect: dialect.fault_key(Exception(text))
-        yield f"{name}.said", lambda text, dialect=dialect: dialect.said(Exception(text))
+        yield f"{name}.error_text", lambda text, dialect=dialect: dialect.error_text(Exception(text))
 
 
 SECRETS = ("hunter2 and more", "a b", "'" * 20, "aaaaaaaaaaaaaaaaaaaa")

@@ -38,8 +38,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 def processes(parent: int | None = None) -> list[int]:
     """The processes of sessions that a process has started: this one's, unless given."""
-    wanted = parent or os.getpid()
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_session(pid, wanted)]
+    target = parent or os.getpid()
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_session(pid, target)]
 
 
 def is_session(pid: int, parent: int) -> bool:
@@ -161,8 +161,8 @@ class TestADriverThatHoldsTheLock:
     def test_holds_up_nobody(self, tmp_path: Path, stage: str) -> None:
         async def work() -> None:
             async with engine_of(tmp_path) as engine, beating():
-                wanted = Target("holding", 1, Locking(), Config(hangs_at=stage))
-                await heard(read(engine, wanted, "SELECT 1"), SECONDS)
+                target = Target("holding", 1, Locking(), Config(hangs_at=stage))
+                await heard(read(engine, target, "SELECT 1"), SECONDS)
                 await engine.drop("holding")
                 await comes(lambda: not engine.sessions())
                 await comes(lambda: not processes())
@@ -193,8 +193,8 @@ class TestTheProcess:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-shell-alone")
 
         async def work() -> None:
-            wanted = Target("one", 1, hana.dialect, hana.config())
-            async with engine_of(tmp_path) as engine, engine.lease(wanted):
+            target = Target("one", 1, hana.dialect, hana.config())
+            async with engine_of(tmp_path) as engine, engine.lease(target):
                 (process,) = processes()
                 seen = shown(process)
             assert b"PATH=" in seen
@@ -206,19 +206,19 @@ class TestTheProcess:
     def test_is_gone_when_it_is_killed_and_another_one_comes(self, hana: Warehouse, tmp_path: Path) -> None:
         async def work() -> None:
             async with engine_of(tmp_path) as engine:
-                wanted = Target("one", 1, hana.dialect, hana.config())
-                async with engine.lease(wanted) as lease:
+                target = Target("one", 1, hana.dialect, hana.config())
+                async with engine.lease(target) as lease:
                     os.kill(processes()[0], signal.SIGKILL)
                     with pytest.raises(errors.SessionLost):
                         await lease.open(Statement("SELECT 1 FROM DUMMY"))
-                await read(engine, wanted, "SELECT 1 FROM DUMMY", seconds=20)
+                await read(engine, target, "SELECT 1 FROM DUMMY", seconds=20)
 
         asyncio.run(work())
 
     def test_answers_as_the_driver_does(self, tmp_path: Path) -> None:
         async def work() -> None:
-            wanted = Target("one", 1, Locking(), Config())
-            async with engine_of(tmp_path) as engine, engine.lease(wanted) as lease:
+            target = Target("one", 1, Locking(), Config())
+            async with engine_of(tmp_path) as engine, engine.lease(target) as lease:
                 (table,) = await lease.ask(lambda session: session.tables(Scope()), 5)
                 assert (table.name, table.columns[0].native_type) == ("found", "INT")
                 assert await lease.plan(Statement("SELECT")) == Plan("planned", 7)
@@ -239,8 +239,8 @@ class TestTheProcess:
     def test_redacts_what_its_driver_says(self, tmp_path: Path) -> None:
         async def work() -> None:
             async with engine_of(tmp_path) as engine:
-                wanted = Target("one", 1, Locking(), Config(password=SENTINEL))
-                async with engine.lease(wanted) as lease:
+                target = Target("one", 1, Locking(), Config(password=SENTINEL))
+                async with engine.lease(target) as lease:
                     with pytest.raises(errors.UnknownFault) as fault:
                         await lease.open(Statement("broken", [f"no {SENTINEL} here"]))
             assert fault.value.detail == "no *** here"
@@ -248,7 +248,7 @@ class TestTheProcess:
         asyncio.run(work())
 
     def test_can_send_nothing_but_data(self) -> None:
-        for said in (os.system, subprocess.Popen, errors.UnknownFault, Statement("")):
+        for forbidden in (os.system, subprocess.Popen, errors.UnknownFault, Statement("")):
             with pytest.raises(pickle.UnpicklingError):
-                messages.data(pickle.dumps((said,)))
+                messages.data(pickle.dumps((forbidden,)))
         assert messages.data(pickle.dumps((Plan("fine"), None, True))) == (Plan("fine"), None, True)

@@ -107,9 +107,13 @@ class TestSpellings:
     @quickly
     @given(secret=secrets, user=st.text(string.ascii_letters, min_size=4, max_size=6), cut=st.integers(0, 5))
     def test_of_base64_at_every_alignment(self, url_safe: bool, padded: bool, secret: str, user: str, cut: int) -> None:
-        for told in (secret, f"{user}:{secret}", f"{user}:{secret}:more", quote_plus(f"{user}:{secret}")):
-            coded = in_base64(told.encode(), url_safe=url_safe, padded=padded)
-            for text in (f"Basic {coded}", coded if told is secret else f"cut {coded[cut:]}", quote(coded, safe="")):
+        for text_with_secret in (secret, f"{user}:{secret}", f"{user}:{secret}:more", quote_plus(f"{user}:{secret}")):
+            coded = in_base64(text_with_secret.encode(), url_safe=url_safe, padded=padded)
+            for text in (
+                f"Basic {coded}",
+                coded if text_with_secret is secret else f"cut {coded[cut:]}",
+                quote(coded, safe=""),
+            ):
                 assert HIDDEN in redact(text, [secret])
             assert_hidden(redact(coded, [secret]), secret)
 
@@ -138,8 +142,8 @@ class TestKeys:
         for line in lines[1:-1]:
             assert redact(f"<{line}>", [PEM]) == f"<{HIDDEN}>"
             assert line[5:30] not in redact(f"<{line[5:30]}>", [PEM])
-        for told in (PEM, PEM.replace("\n", "\\n"), PEM.replace("\n", ""), json.dumps(PEM), quote(PEM)):
-            assert_hidden(redact(told, [PEM]), "".join(lines[1:-1])[:200])
+        for text_with_secret in (PEM, PEM.replace("\n", "\\n"), PEM.replace("\n", ""), json.dumps(PEM), quote(PEM)):
+            assert_hidden(redact(text_with_secret, [PEM]), "".join(lines[1:-1])[:200])
 
     def test_of_a_service_account_the_secret_members(self) -> None:
         account = ACCOUNT | {
@@ -147,14 +151,16 @@ class TestKeys:
             "private_key_id": "0123456789abcdef",
             "project_id": "my-project-of-reports",
         }
-        told = f"project my-project-of-reports: key 0123456789abcdef, {PEM.splitlines()[2]}"
-        assert redact(told, [json.dumps(account)]) == f"project my-project-of-reports: key {HIDDEN}, {HIDDEN}"
+        text_with_secret = f"project my-project-of-reports: key 0123456789abcdef, {PEM.splitlines()[2]}"
+        assert (
+            redact(text_with_secret, [json.dumps(account)]) == f"project my-project-of-reports: key {HIDDEN}, {HIDDEN}"
+        )
 
 
 class TestText:
     def test_keeps_the_rest(self) -> None:
-        told = 'FATAL: password authentication failed for user "etl" at 10.0.0.1:5432 (100% of café & co)\n'
-        assert redact(told, [SECRET]) == told
+        text_with_secret = 'FATAL: password authentication failed for user "etl" at 10.0.0.1:5432 (100% of café & co)\n'
+        assert redact(text_with_secret, [SECRET]) == text_with_secret
 
     def test_a_secret_at_the_cut_is_not_cut_in_half(self) -> None:
         for secret in ("hunter22", SECRET, "s" * 11):

@@ -142,8 +142,8 @@ def test_filters(service: Any, name: str):
 
 
 def test_parentheses_nest_as_deep_as_a_filter_is_long(service: Any):
-    asked = "(" * 1900 + "active eq true" + ")" * 1900
-    assert send(service, "GET", f"/Users?filter={quote(asked)}").status_code == 200
+    expression = "(" * 1900 + "active eq true" + ")" * 1900
+    assert send(service, "GET", f"/Users?filter={quote(expression)}").status_code == 200
 
 
 @pytest.mark.parametrize("place", ["attributes", "excludedAttributes", "sortBy", "startIndex", "count"])
@@ -156,8 +156,8 @@ def test_no_character_is_a_pattern(service: Any, value: str):
     mark = uuid.uuid4().hex
     send(service, "POST", "/Users", {"userName": f"{uuid.uuid4()}@example.com", "displayName": f"{mark} plain"})
     for operator in ("co", "sw", "ew", "eq"):
-        asked = f'displayName sw "{mark}" and displayName {operator} {json.dumps(value)}'
-        assert send(service, "GET", f"/Users?filter={quote(asked)}").json()["totalResults"] == 0
+        expression = f'displayName sw "{mark}" and displayName {operator} {json.dumps(value)}'
+        assert send(service, "GET", f"/Users?filter={quote(expression)}").json()["totalResults"] == 0
 
 
 def test_far_pages_are_empty(service: Any):

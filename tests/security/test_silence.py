@@ -131,10 +131,10 @@ async def heard(work: Awaitable[Any], within: float) -> errors.MooringsError | N
 
 
 async def read(
-    engine: Engine, wanted: Target, sql: str, *, then: Callable[[], None] = bool, seconds: float = 1
+    engine: Engine, target: Target, sql: str, *, then: Callable[[], None] = bool, seconds: float = 1
 ) -> None:
     """Run a statement to its end; after its first batch something may happen."""
-    async with engine.lease(wanted) as lease:
+    async with engine.lease(target) as lease:
         await lease.open(Statement(sql, timeout_seconds=seconds))
         while await lease.pull(lambda batch: batch) is not None:
             then()
@@ -167,9 +167,9 @@ class TestEachCall:
     """What hangs in a session that is open already."""
 
     def test_a_statement(self, servers: Servers, tmp_path: Path) -> None:
-        async def work(engine: Engine, wanted: Target, server: Silence, warehouse: Warehouse) -> None:
+        async def work(engine: Engine, target: Target, server: Silence, warehouse: Warehouse) -> None:
             async def asking() -> None:
-                async with engine.lease(wanted) as lease:
+                async with engine.lease(target) as lease:
                     server.fall()
                     await lease.open(Statement(warehouse.sql.many.format(rows=10), timeout_seconds=1))
 
@@ -178,30 +178,30 @@ class TestEachCall:
         self.run(servers, tmp_path, work, BEHIND)
 
     def test_a_ping(self, servers: Servers, tmp_path: Path) -> None:
-        async def work(engine: Engine, wanted: Target, server: Silence, warehouse: Warehouse) -> None:
-            await read(engine, wanted, warehouse.sql.many.format(rows=1), seconds=60)
+        async def work(engine: Engine, target: Target, server: Silence, warehouse: Warehouse) -> None:
+            await read(engine, target, warehouse.sql.many.format(rows=1), seconds=60)
             await comes(lambda: engine.sessions()["silent"].idle == 1)
             await asyncio.sleep(2.1)  # an idle session is tried before it is used
             server.fall()
-            fault = await heard(read(engine, wanted, "SELECT 1"), CONNECT_SECONDS)
+            fault = await heard(read(engine, target, "SELECT 1"), CONNECT_SECONDS)
             assert isinstance(fault, errors.SessionLost)
 
         self.run(servers, tmp_path, work, STREAMING)
 
     @pytest.mark.parametrize("trickle", [None, 0.2], ids=["silent", "a byte now and then"])
     def test_a_fetch(self, servers: Servers, tmp_path: Path, trickle: float | None) -> None:
-        async def work(engine: Engine, wanted: Target, server: Silence, warehouse: Warehouse) -> None:
+        async def work(engine: Engine, target: Target, server: Silence, warehouse: Warehouse) -> None:
             rows = ROWS.get(warehouse.under.dialect, 2_000_000)
             sql = warehouse.sql.many.format(rows=rows)
-            fault = await heard(read(engine, wanted, sql, then=server.fall, seconds=8), 8)
+            fault = await heard(read(engine, target, sql, then=server.fall, seconds=8), 8)
             assert isinstance(fault, errors.QueryTimeout)
 
         self.run(servers, tmp_path, work, STREAMING, trickle=trickle)
 
     def test_a_login_that_trickles(self, servers: Servers, tmp_path: Path) -> None:
-        async def work(engine: Engine, wanted: Target, server: Silence, _: Warehouse) -> None:
+        async def work(engine: Engine, target: Target, server: Silence, _: Warehouse) -> None:
             server.fall()
-            fault = await heard(read(engine, wanted, "SELECT 1"), CONNECT_SECONDS)
+            fault = await heard(read(engine, target, "SELECT 1"), CONNECT_SECONDS)
             assert isinstance(fault, errors.ConnectTimeout)
 
         self.run(servers, tmp_path, work, STREAMING, trickle=0.2)
@@ -209,8 +209,8 @@ class TestEachCall:
     def test_what_is_left_behind(self, servers: Servers, tmp_path: Path) -> None:
         """The cancel, the reset and the logout of a client that leaves."""
 
-        async def work(engine: Engine, wanted: Target, server: Silence, warehouse: Warehouse) -> None:
-            async with engine.lease(wanted) as lease:
+        async def work(engine: Engine, target: Target, server: Silence, warehouse: Warehouse) -> None:
+            async with engine.lease(target) as lease:
                 rows = ROWS.get(warehouse.under.dialect, 2_000_000)
                 await lease.open(Statement(warehouse.sql.many.format(rows=rows), timeout_seconds=60))
                 await lease.pull(lambda batch: batch)
@@ -221,8 +221,8 @@ class TestEachCall:
     def test_a_statement_that_was_prepared(self, servers: Servers, tmp_path: Path) -> None:
         """Drivers tell the server when such a statement is freed, some while they hold Python's lock."""
 
-        async def work(engine: Engine, wanted: Target, server: Silence, warehouse: Warehouse) -> None:
-            async with engine.lease(wanted) as lease:
+        async def work(engine: Engine, target: Target, server: Silence, warehouse: Warehouse) -> None:
+            async with engine.lease(target) as lease:
                 await lease.open(Statement(warehouse.sql.echo, ("x",), timeout_seconds=60))
                 while await lease.pull(lambda batch: batch) is not None:
                     pass
@@ -240,8 +240,8 @@ class TestEachCall:
             behind = ("127.0.0.1", warehouse.server.port)
             async with engine_of(directory, **warehouse.settings) as engine:
                 with silence(behind, **how) as server:
-                    wanted = Target("silent", 1, warehouse.dialect, warehouse.config(port=server.port))
-                    await work(engine, wanted, server, warehouse)
+                    target = Target("silent", 1, warehouse.dialect, warehouse.config(port=server.port))
+                    await work(engine, target, server, warehouse)
                     await comes(lambda: not any(count.in_use for count in engine.sessions().values()))
                     await engine.drop("silent")
                     await comes(lambda: not engine.sessions())

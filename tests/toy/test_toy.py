@@ -92,8 +92,8 @@ class TestFromOutside:
             made = client.post("/connections?test=true", json=body)
             assert made.status_code == 201, made.text
             path = f"/connections/{made.json()['data']}"
-            asked = client.post(f"{path}/query", json={"sql": "SELECT * FROM goods"}, headers={"accept": "text/csv"})
-            assert asked.text == '"id","name"\r\n1,"rope"\r\n'
+            answer = client.post(f"{path}/query", json={"sql": "SELECT * FROM goods"}, headers={"accept": "text/csv"})
+            assert answer.text == '"id","name"\r\n1,"rope"\r\n'
             (table,) = client.get(f"{path}/tables").json()["tables"]
             assert (table["name"], table["primaryKey"]) == ("goods", ["id"])
             assert [found["name"] for found in client.get("/connections?dialect=toy").json()["connections"]] == ["Shop"]

@@ -34,10 +34,10 @@ def watched(warehouse: Warehouse, tmp_path: Path) -> Callable[[], dict[str, list
     def watching() -> dict[str, Any]:
         given = {"dialect": warehouse.dialect.name, "body": warehouse.body(), "directory": str(warehouse.directory)}
         given["settings"] = warehouse.settings
-        told = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
+        reply = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
         (tmp_path / "passing").mkdir()
         command = [sys.executable, "-B", "-m", "tests.warehouses.watched"]
-        how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | told, "capture_output": True, "timeout": 60}
+        how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | reply, "capture_output": True, "timeout": 60}
         answer = subprocess.run(command, input=json.dumps(given).encode(), check=False, **how)
         assert answer.returncode == 0, answer.stderr.decode()
         return json.loads(answer.stdout)

@@ -81,7 +81,7 @@ class TestTables:
 
             types = inside(lambda room, sql=f"SELECT * FROM {name}": work(room, sql))
             foretold = [column.arrow_type for column in table.columns]
-            assert [told for told, came in zip(foretold, types, strict=True) if told not in (None, came)] == []
+            assert [reply for reply, came in zip(foretold, types, strict=True) if reply not in (None, came)] == []
             assert foretold.count(None) < len(foretold)
 
     @pytest.mark.needs("comments")
@@ -155,9 +155,9 @@ class TestMany:
             async with room.engine.lease(target) as lease:
                 return await lease.ask(lambda session: session.tables(Scope.of(target.config)), 120)
 
-        asked = warehouse.statements or (lambda: 0)  # a file has nobody who counts: test_files.py does
-        before = asked()
+        requested = warehouse.statements or (lambda: 0)  # a file has nobody who counts: test_files.py does
+        before = requested()
         tables = inside(work)
-        assert asked() - before < 20
+        assert requested() - before < 20
         assert len(tables) == self.TABLES
         assert {len(table.columns) for table in tables} == {self.COLUMNS}

@@ -42,7 +42,7 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class AttributeValues:
     """What somebody has of one attribute: values of their own (None: no such fact about them), and its defaults."""
 
     own: Values | None
@@ -65,21 +65,21 @@ async def find(session: AsyncSession, actor: Actor, attribute_id: str) -> UserAt
     return attribute
 
 
-async def define(session: AsyncSession, actor: Actor, wanted: Definition) -> UserAttribute:
+async def define(session: AsyncSession, actor: Actor, definition: Definition) -> UserAttribute:
     """Add an attribute; raises AttributeInUse for a name that is taken."""
     attribute = UserAttribute(
-        id=str(uuid.uuid4()), organization_id=actor.organization_id, created_at=clock.now(), **_columns(wanted)
+        id=str(uuid.uuid4()), organization_id=actor.organization_id, created_at=clock.now(), **_columns(definition)
     )
     session.add(attribute)
-    await _store(session, wanted.name)
+    await _store(session, definition.name)
     return attribute
 
 
-async def redefine(session: AsyncSession, attribute: UserAttribute, wanted: Definition) -> None:
+async def redefine(session: AsyncSession, attribute: UserAttribute, definition: Definition) -> None:
     """Change an attribute; raises AttributeInUse for a name that is taken."""
-    for column, value in _columns(wanted).items():
+    for column, value in _columns(definition).items():
         setattr(attribute, column, value)
-    await _store(session, wanted.name)
+    await _store(session, definition.name)
 
 
 async def _store(session: AsyncSession, name: str) -> None:
@@ -91,14 +91,14 @@ async def _store(session: AsyncSession, name: str) -> None:
         raise AttributeInUse(name) from None
 
 
-def _columns(wanted: Definition) -> dict[str, object]:
+def _columns(definition: Definition) -> dict[str, object]:
     return {
-        "name": wanted.name,
-        "label": wanted.label,
-        "description": wanted.description,
-        "type": wanted.type,
-        "multiple_values": int(wanted.multiple_values),
-        "default_values": list(wanted.default_values),
+        "name": definition.name,
+        "label": definition.label,
+        "description": definition.description,
+        "type": definition.type,
+        "multiple_values": int(definition.multiple_values),
+        "default_values": list(definition.default_values),
     }
 
 
@@ -112,16 +112,16 @@ async def remove(session: AsyncSession, attribute: UserAttribute) -> None:
 # ---- who has what -----------------------------------------------------------------------------------------------
 
 
-async def give(
+async def assign(
     session: AsyncSession,
     owner: User | ApiKey,
-    wanted: Mapping[str, Sequence[str] | None],
+    definition: Mapping[str, Sequence[str] | None],
     known: Sequence[UserAttribute],
 ) -> None:
     """Set what a user or an organization key has of attributes, by name; None takes it away. Others stay."""
     by_name = {attribute.name: attribute for attribute in known}
-    before = await given(session, owner)
-    for name, values in wanted.items():
+    before = await values_of(session, owner)
+    for name, values in definition.items():
         if before.get(name) == (None if values is None else tuple(values)):
             continue
         attribute = by_name[name]
@@ -150,7 +150,7 @@ def _row(owner: User | ApiKey, attribute: UserAttribute, values: Sequence[str]) 
     )
 
 
-async def given(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
+async def values_of(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
     """What was set for a user or an organization key, by the attributes' names."""
     rows = await session.execute(
         select(UserAttribute.name, UserAttributeValue.values)
@@ -161,7 +161,7 @@ async def given(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values
     return {name: tuple(values) for name, values in rows}
 
 
-async def given_to(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, dict[str, Values]]:
+async def values_of_users(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, dict[str, Values]]:
     """What was set for each of several users, by the attributes' names."""
     rows = await session.execute(
         select(UserAttributeValue.user_id, UserAttribute.name, UserAttributeValue.values)
@@ -175,25 +175,25 @@ async def given_to(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, 
     return found
 
 
-async def held(session: AsyncSession, owner: User | ApiKey, name: str) -> Held:
+async def values_for(session: AsyncSession, owner: User | ApiKey, name: str) -> AttributeValues:
     """What a user or an organization key has of one attribute, which need not be defined."""
     if name in SYSTEM:
-        return Held((await _system(session, owner)).get(name), ())
+        return AttributeValues((await _system(session, owner)).get(name), ())
     attribute = await _named(session, owner.organization_id, name)
     if attribute is None:
-        return Held(None, ())
-    return Held((await given(session, owner)).get(name), tuple(attribute.default_values))
+        return AttributeValues(None, ())
+    return AttributeValues((await values_of(session, owner)).get(name), tuple(attribute.default_values))
 
 
 @dataclass(frozen=True, slots=True)
-class Holders:
+class OwnerValues:
     """What every live user, and every organization key that was not revoked, has of one attribute, by their ids."""
 
-    users: Mapping[str, Held]
-    keys: Mapping[str, Held]
+    users: Mapping[str, AttributeValues]
+    keys: Mapping[str, AttributeValues]
 
 
-async def holders(session: AsyncSession, organization_id: str, name: str | None) -> Holders:
+async def values_of_owners(session: AsyncSession, organization_id: str, name: str | None) -> OwnerValues:
     """What everybody has of one attribute, which need not be defined; None asks of no attribute."""
     users = (User.organization_id == organization_id, User.deleted_at.is_(None))
     keys = (ApiKey.organization_id == organization_id, ApiKey.user_id.is_(None), ApiKey.revoked_at.is_(None))
@@ -202,8 +202,8 @@ async def holders(session: AsyncSession, organization_id: str, name: str | None)
         everybody = list(await session.scalars(select(User).where(*users)))
         groups_of = await groups.of_users(session, [user.id for user in everybody])
         facts = {user.id: _facts(user, groups_of.get(user.id, ())) for user in everybody}
-        of_users = {user_id: Held(found.get(name), ()) for user_id, found in facts.items()}
-        return Holders(of_users, {key_id: Held(_KEY_FACTS.get(name), ()) for key_id in key_ids})
+        of_users = {user_id: AttributeValues(found.get(name), ()) for user_id, found in facts.items()}
+        return OwnerValues(of_users, {key_id: AttributeValues(_KEY_FACTS.get(name), ()) for key_id in key_ids})
     user_ids = await session.scalars(select(User.id).where(*users))
     attribute = await _named(session, organization_id, name) if name else None
     default = tuple(attribute.default_values) if attribute else ()
@@ -211,9 +211,9 @@ async def holders(session: AsyncSession, organization_id: str, name: str | None)
         select(UserAttributeValue).where(UserAttributeValue.attribute_id == (attribute.id if attribute else None))
     )
     own = {row.user_id or row.key_id: tuple(row.values) for row in rows}
-    return Holders(
-        {user_id: Held(own.get(user_id), default) for user_id in user_ids},
-        {key_id: Held(own.get(key_id), default) for key_id in key_ids},
+    return OwnerValues(
+        {user_id: AttributeValues(own.get(user_id), default) for user_id in user_ids},
+        {key_id: AttributeValues(own.get(key_id), default) for key_id in key_ids},
     )
 
 
@@ -232,11 +232,11 @@ async def _system(session: AsyncSession, owner: User | ApiKey) -> Mapping[str, V
 _KEY_FACTS: Mapping[str, Values] = {"omni_is_org_admin": ("true",)}
 
 
-def _facts(user: User, held_groups: Sequence[UserGroup]) -> dict[str, Values]:
+def _facts(user: User, user_groups: Sequence[UserGroup]) -> dict[str, Values]:
     return {
         "omni_is_org_admin": ("true" if user.organization_role == "ORG_ADMIN" else "false",),
         "omni_user_email": (user.email,),
-        "omni_user_groups": tuple(group.name for group in held_groups),
+        "omni_user_groups": tuple(group.name for group in user_groups),
         "omni_user_id": (user.id,),
         "omni_user_name": (user.name,),
     }

@@ -55,19 +55,19 @@ def profile(user: User) -> Profile:
     )
 
 
-async def add(session: AsyncSession, organization_id: str, wanted: Profile) -> User:
+async def add(session: AsyncSession, organization_id: str, attributes: Profile) -> User:
     """Add a user; raises EmailInUse."""
     user = User(id=str(uuid.uuid4()), organization_id=organization_id, created_at=clock.now())
-    _set(user, wanted)
+    _set(user, attributes)
     session.add(user)
     await _store(session)
     return user
 
 
-async def replace(session: AsyncSession, user: User, wanted: Profile) -> None:
+async def replace(session: AsyncSession, user: User, attributes: Profile) -> None:
     """Let a user be as wanted; nothing is written where nothing differs. Raises EmailInUse."""
-    if profile(user) != wanted:
-        _set(user, wanted)
+    if profile(user) != attributes:
+        _set(user, attributes)
         user.updated_at = clock.now()
         await _store(session)
 
@@ -80,12 +80,12 @@ async def enable(session: AsyncSession, user: User, *, enabled: bool) -> None:
     await session.flush()
 
 
-def _set(user: User, wanted: Profile) -> None:
-    user.email, user.name = wanted.email, wanted.name
-    user.given_name, user.family_name = wanted.given_name, wanted.family_name
-    user.external_id = wanted.external_id
-    user.organization_role = "ORG_ADMIN" if wanted.admin else "MEMBER"
-    user.disabled_at = None if wanted.active else user.disabled_at or clock.now()
+def _set(user: User, attributes: Profile) -> None:
+    user.email, user.name = attributes.email, attributes.name
+    user.given_name, user.family_name = attributes.given_name, attributes.family_name
+    user.external_id = attributes.external_id
+    user.organization_role = "ORG_ADMIN" if attributes.admin else "MEMBER"
+    user.disabled_at = None if attributes.active else user.disabled_at or clock.now()
 
 
 async def _store(session: AsyncSession) -> None:

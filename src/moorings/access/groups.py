@@ -103,10 +103,10 @@ async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]
     """Add members; their rows are held, so that none of them is deleted meanwhile."""
     if not user_ids:
         return
-    wanted = list(dict.fromkeys(user_ids))
+    unique_ids = list(dict.fromkeys(user_ids))
     live = select(User.id).where(User.organization_id == group.organization_id, User.deleted_at.is_(None))
-    found = set(await session.scalars(live.where(User.id.in_(wanted)).with_for_update(read=True)))
-    if strangers := [user_id for user_id in wanted if user_id not in found]:
+    found = set(await session.scalars(live.where(User.id.in_(unique_ids)).with_for_update(read=True)))
+    if strangers := [user_id for user_id in unique_ids if user_id not in found]:
         raise NotUsers(strangers)
     now = clock.now()
     session.add_all(
@@ -117,7 +117,7 @@ async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]
             user_id=user_id,
             created_at=now,
         )
-        for user_id in wanted
+        for user_id in unique_ids
     )
 
 
@@ -177,21 +177,21 @@ async def sizes(session: AsyncSession, organization_id: str) -> dict[str, int]:
 
 async def assign_role(session: AsyncSession, group: UserGroup, connection_id: str, role: Role) -> None:
     """Give a group a role on one connection, in place of the one it had there."""
-    held = (
+    assignment = (
         await session.scalars(
             select(GroupRole).where(GroupRole.group_id == group.id, GroupRole.connection_id == connection_id)
         )
     ).one_or_none()
-    if held is None:
-        held = GroupRole(
+    if assignment is None:
+        assignment = GroupRole(
             id=str(uuid.uuid4()),
             organization_id=group.organization_id,
             connection_id=connection_id,
             group_id=group.id,
         )
-        session.add(held)
-    if held.role != role:
-        held.role, held.updated_at = int(role), clock.now()
+        session.add(assignment)
+    if assignment.role != role:
+        assignment.role, assignment.updated_at = int(role), clock.now()
     await session.flush()
 
 

@@ -14,7 +14,7 @@ from moorings.access.models import RepeatableRequest
 from moorings.access.service import Actor
 from moorings.errors import RepeatDiffers
 
-KEPT_MILLISECONDS = clock.DAY
+RETENTION_MILLISECONDS = clock.DAY
 
 
 async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> bytes | None:
@@ -23,7 +23,9 @@ async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: b
     Raises RepeatDiffers where that was another request.
     """
     found = (
-        await session.scalars(_named(actor, name).where(RepeatableRequest.created_at > clock.now() - KEPT_MILLISECONDS))
+        await session.scalars(
+            _named(actor, name).where(RepeatableRequest.created_at > clock.now() - RETENTION_MILLISECONDS)
+        )
     ).one_or_none()
     return _answer(found, fingerprint) if found else None
 
@@ -44,7 +46,7 @@ async def claim(session: AsyncSession, actor: Actor, name: str, fingerprint: byt
     Whoever claims it at the same time waits until this transaction ends. Raises RepeatDiffers.
     """
     await session.execute(
-        delete(RepeatableRequest).where(RepeatableRequest.created_at <= clock.now() - KEPT_MILLISECONDS)
+        delete(RepeatableRequest).where(RepeatableRequest.created_at <= clock.now() - RETENTION_MILLISECONDS)
     )
     claimed = RepeatableRequest(
         id=str(uuid.uuid4()),

@@ -54,9 +54,9 @@ def _resolved(here: Iterable[Assignment]) -> list[Assignment]:
 
 async def of_group(session: AsyncSession, group: UserGroup, connections: Sequence[Guarded]) -> list[Assignment]:
     """The roles that a group has on these connections."""
-    held = await groups.roles(session, [group])
+    assigned = await groups.roles(session, [group])
     return [
         Assignment(connection.id, role, "group", True, group)
         for connection in connections
-        for role in held.get(connection.id, {}).values()
+        for role in assigned.get(connection.id, {}).values()
     ]

@@ -174,11 +174,11 @@ async def visible_keys(
 
     Organization admins see every key that was not revoked, users their own.
     """
-    kept = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
+    conditions = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
     if not actor.admin:
-        kept.append(ApiKey.user_id == actor.user_id)
+        conditions.append(ApiKey.user_id == actor.user_id)
     newest = [(ApiKey.created_at, True), (ApiKey.id, False)]
-    return await page(session, select(ApiKey).where(*kept), newest, after, number)
+    return await page(session, select(ApiKey).where(*conditions), newest, after, number)
 
 
 async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:
@@ -295,21 +295,21 @@ async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
 
 async def assign_role(session: AsyncSession, user: User, connection_id: str, role: Role) -> None:
     """Give a user a role on one connection, in place of the one they had there."""
-    held = (
+    assignment = (
         await session.scalars(
             select(ConnectionRole).where(
                 ConnectionRole.user_id == user.id, ConnectionRole.connection_id == connection_id
             )
         )
     ).one_or_none()
-    if held is None:
-        held = ConnectionRole(
+    if assignment is None:
+        assignment = ConnectionRole(
             id=str(uuid.uuid4()),
             organization_id=user.organization_id,
             connection_id=connection_id,
             user_id=user.id,
         )
-        session.add(held)
-    if held.role != role:
-        held.role, held.updated_at = int(role), clock.now()
+        session.add(assignment)
+    if assignment.role != role:
+        assignment.role, assignment.updated_at = int(role), clock.now()
     await session.flush()

@@ -44,25 +44,25 @@ async def facts(session: AsyncSession, connection: Connection) -> Catalog | None
 
 
 async def tables(
-    session: AsyncSession, connection: Connection, wanted: Filter, after: Place | None, number: int
+    session: AsyncSession, connection: Connection, criteria: Filter, after: Place | None, number: int
 ) -> tuple[list[Listed], int]:
     """Tables by catalog, schema and name, from behind the place of one; and how many the filter leaves in all."""
-    kept = [StoredTable.connection_id == connection.id, *_conditions(wanted)]
-    total = (await session.execute(select(func.count()).select_from(StoredTable).where(*kept))).scalar_one()
+    conditions = [StoredTable.connection_id == connection.id, *_conditions(criteria)]
+    total = (await session.execute(select(func.count()).select_from(StoredTable).where(*conditions))).scalar_one()
     place = StoredTable.catalog, StoredTable.schema, StoredTable.name
     if after is not None:
-        kept.append(tuple_(*place) > after)
-    found = await session.scalars(select(StoredTable).where(*kept).order_by(*place).limit(number))
+        conditions.append(tuple_(*place) > after)
+    found = await session.scalars(select(StoredTable).where(*conditions).order_by(*place).limit(number))
     return [_listed(row) for row in found], total
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+def _conditions(criteria: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    for column, patterns in ((StoredTable.folded_schema, wanted.schemas), (StoredTable.folded_name, wanted.tables)):
+    for column, patterns in ((StoredTable.folded_schema, criteria.schemas), (StoredTable.folded_name, criteria.tables)):
         if patterns:
             conditions.append(or_(*(column.like(_pattern(each), escape="!") for each in patterns)))
-    if wanted.search:
-        conditions.append(StoredTable.searched.contains(wanted.search.casefold(), autoescape=True))
+    if criteria.search:
+        conditions.append(StoredTable.searched.contains(criteria.search.casefold(), autoescape=True))
     return conditions
 
 
@@ -84,8 +84,8 @@ async def changes(
     session: AsyncSession, connection: Connection, since: int | None, after: tuple[int, int, str] | None, number: int
 ) -> tuple[list[CatalogChange], int]:
     """What changed since an instant, newest first, from behind the place of one; and how many changes in all."""
-    kept = [CatalogChange.connection_id == connection.id]
+    conditions = [CatalogChange.connection_id == connection.id]
     if since is not None:
-        kept.append(CatalogChange.found_at >= since)
+        conditions.append(CatalogChange.found_at >= since)
     newest = [(CatalogChange.found_at, True), (CatalogChange.position, False), (CatalogChange.id, False)]
-    return await page(session, select(CatalogChange).where(*kept), newest, after, number)
+    return await page(session, select(CatalogChange).where(*conditions), newest, after, number)

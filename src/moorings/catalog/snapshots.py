@@ -61,8 +61,8 @@ class _Refresh:
         for each in () if self.first else found:
             catalog, schema, name = place
             row = {"catalog": catalog, "schema": schema, "name": name, "position": len(self.changes)}
-            told = {key: None if value is None else storable(value) for key, value in asdict(each).items()}
-            self.changes.append(self.owned() | row | told | {"job_id": self.job_id, "found_at": self.now})
+            changes = {key: None if value is None else storable(value) for key, value in asdict(each).items()}
+            self.changes.append(self.owned() | row | changes | {"job_id": self.job_id, "found_at": self.now})
 
     def owned(self) -> dict[str, Any]:
         return {
@@ -83,18 +83,18 @@ async def store(
     catalog = await session.get(Catalog, connection.id)
     refresh = _Refresh(connection, job_id, now, catalog is None)
     known = await _known(session, connection.id)
-    wanted = {content.place: content for content in found}
-    added = await _add(session, refresh, [each for place, each in wanted.items() if place not in known])
-    returned = await _return(session, refresh, {p: known[p] for p in wanted if p in known and known[p].missing_since})
-    differing = [each for place, each in wanted.items() if place in known and known[place].digest != each.digest]
+    by_place = {content.place: content for content in found}
+    added = await _add(session, refresh, [each for place, each in by_place.items() if place not in known])
+    returned = await _return(session, refresh, {p: known[p] for p in by_place if p in known and known[p].missing_since})
+    differing = [each for place, each in by_place.items() if place in known and known[place].digest != each.digest]
     changed = await _rewrite(session, refresh, differing, known)
-    await _estimate(session, [(known[place].id, each) for place, each in wanted.items() if _moved(known, each)])
-    gone = {place: known[place] for place in sorted(known.keys() - wanted.keys())}
+    await _estimate(session, [(known[place].id, each) for place, each in by_place.items() if _moved(known, each)])
+    gone = {place: known[place] for place in sorted(known.keys() - by_place.keys())}
     await (_remove if hard else _mark)(session, refresh, gone)
     await _execute(session, insert(_changes), refresh.changes)
     counts = Counts(
-        tables=len(wanted),
-        columns=sum(content.column_count for content in wanted.values()),
+        tables=len(by_place),
+        columns=sum(content.column_count for content in by_place.values()),
         added=added + returned,
         changed=changed,
         removed=len(gone) if hard else 0,
@@ -106,8 +106,8 @@ async def store(
 
 async def _known(session: AsyncSession, connection_id: str) -> dict[Place, _Known]:
     columns = [_tables.c[name] for name in ("id", "digest", "row_count", "size_bytes", "missing_since")]
-    asked = select(_tables.c.catalog, _tables.c.schema, _tables.c.name, *columns)
-    rows = await session.execute(asked.where(_tables.c.connection_id == connection_id))
+    query = select(_tables.c.catalog, _tables.c.schema, _tables.c.name, *columns)
+    rows = await session.execute(query.where(_tables.c.connection_id == connection_id))
     return {
         (row.catalog, row.schema, row.name): _Known(
             row.id, row.digest, (row.row_count, row.size_bytes), row.missing_since
@@ -166,9 +166,9 @@ async def _rewrite(
         rows: list[dict[str, Any]] = []
         for content in part:
             row, place = known[content.place].id, content.place
-            told = differences(restored(place, before[row]), restored(place, content.document))
-            refresh.note(place, *told)
-            changed += bool(told)
+            changes = differences(restored(place, before[row]), restored(place, content.document))
+            refresh.note(place, *changes)
+            changed += bool(changes)
             rows.append(
                 {
                     "row": row,

@@ -170,8 +170,8 @@ def _driver(dialect: Dialect) -> bool:
 def _packages(extra: str | None) -> list[str]:
     """The distributions that an extra brings."""
     needed = importlib.metadata.requires("moorings") or []
-    wanted = re.compile(rf"extra == ['\"]{extra}['\"]")
-    return [found.group() for line in needed if wanted.search(line) and (found := re.match(r"[\w.-]+", line))]
+    pattern = re.compile(rf"extra == ['\"]{extra}['\"]")
+    return [found.group() for line in needed if pattern.search(line) and (found := re.match(r"[\w.-]+", line))]
 
 
 def _installed(package: str) -> bool:

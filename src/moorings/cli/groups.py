@@ -83,11 +83,11 @@ def delete(group: str) -> None:
 
 def give(group: str, connection_id: str, role: str) -> None:
     """Give a group a role on a connection; raises OperatorError or NotFound for what does not exist."""
-    wanted = read_role(role)
+    level = read_role(role)
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         found = await groups.named(session, organization_id, group)
         connection = await find_connection(session, organization_id, connection_id)
-        await groups.assign_role(session, found, connection.id, wanted)
+        await groups.assign_role(session, found, connection.id, level)
 
     changing(act)

@@ -38,11 +38,11 @@ def for_child() -> tuple[dict[str, str], int]:
 
 def handing(clean: dict[str, str], secret: dict[str, str]) -> tuple[dict[str, str], int]:
     """An environment whose process can `receive` these settings, and the descriptor that it has to inherit."""
-    told = json.dumps(secret).encode()
-    if len(told) > MOST_BYTES:
+    payload = json.dumps(secret).encode()
+    if len(payload) > MOST_BYTES:
         raise OperatorError("the secret settings are longer than 16 kB together")
     reading, writing = os.pipe()
-    os.write(writing, told)
+    os.write(writing, payload)
     os.close(writing)
     return {**clean, VARIABLE: str(reading)}, reading
 

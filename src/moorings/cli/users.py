@@ -101,22 +101,22 @@ def roles_of(user: str) -> list[dict[str, Any]]:
 
 def give(user: str, connection_id: str, role: str) -> None:
     """Give a user a role on a connection; raises OperatorError or NotFound for what does not exist."""
-    wanted = read_role(role)
+    level = read_role(role)
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         found = await access.find_user(session, organization_id, user)
         connection = await find_connection(session, organization_id, connection_id)
-        await access.assign_role(session, found, connection.id, wanted)
+        await access.assign_role(session, found, connection.id, level)
 
     changing(act)
 
 
 def read_role(role: str) -> Role:
     """A role by its name in any case; raises OperatorError."""
-    wanted = role.upper()
-    if wanted not in Role.__members__:
+    level = role.upper()
+    if level not in Role.__members__:
         raise OperatorError(f"there is no role {role}: choose one of {', '.join(Role.__members__)}")
-    return Role[wanted]
+    return Role[level]
 
 
 async def find_connection(session: AsyncSession, organization_id: str, connection_id: str) -> Connection:

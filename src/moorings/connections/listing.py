@@ -62,13 +62,13 @@ class Snapshot:
         self.connections = connections
         self._names = _Texts([connection.name.casefold() for connection in connections])
 
-    def select(self, actor: Actor, wanted: Filter) -> list[Listed]:
+    def select(self, actor: Actor, criteria: Filter) -> list[Listed]:
         """Those that the actor may see and the filter lets through, in its order (ties by id)."""
         named: Iterable[Listed] = self.connections
-        if wanted.name:
-            named = [self.connections[place] for place in self._names.containing(wanted.name.casefold())]
-        found = [one for one in named if wanted.takes(one) and (actor.admin or actor.may(Permission.SEE, one))]
-        return _sorted(found, wanted)
+        if criteria.name:
+            named = [self.connections[place] for place in self._names.containing(criteria.name.casefold())]
+        found = [one for one in named if criteria.takes(one) and (actor.admin or actor.may(Permission.SEE, one))]
+        return _sorted(found, criteria)
 
 
 class _Texts:
@@ -91,12 +91,12 @@ class _Texts:
         return places
 
 
-def _sorted(found: list[Listed], wanted: Filter) -> list[Listed]:
-    if wanted.sort_field == "database":
+def _sorted(found: list[Listed], criteria: Filter) -> list[Listed]:
+    if criteria.sort_field == "database":
         named = [connection for connection in found if connection.database is not None]
         unnamed = [connection for connection in found if connection.database is None]
-        return _by("database", named, wanted.descending) + sorted(unnamed, key=lambda connection: connection.id)
-    return _by(wanted.sort_field, found, wanted.descending)
+        return _by("database", named, criteria.descending) + sorted(unnamed, key=lambda connection: connection.id)
+    return _by(criteria.sort_field, found, criteria.descending)
 
 
 def _by(field: str, found: list[Listed], descending: bool) -> list[Listed]:

@@ -69,8 +69,8 @@ class Revisions:
         self._version, self._good = version, good
 
     async def _current(self, connection_ids: Sequence[str]) -> Mapping[str, int]:
-        asked = select(Connection.id, Connection.revision).where(
+        query = select(Connection.id, Connection.revision).where(
             Connection.id.in_(connection_ids), Connection.deleted_at.is_(None)
         )
         async with self._db.reading() as session:
-            return {row.id: row.revision for row in await session.execute(asked)}
+            return {row.id: row.revision for row in await session.execute(query)}

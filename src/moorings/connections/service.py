@@ -280,7 +280,7 @@ def _columns(connection: Connection) -> dict[str, Any]:
     }
 
 
-async def _set_attribute(session: AsyncSession, connection: Connection, wanted: EnvironmentAttribute | None) -> bool:
+async def _set_attribute(session: AsyncSession, connection: Connection, requested: EnvironmentAttribute | None) -> bool:
     values = await session.execute(
         select(EnvironmentValue.value, EnvironmentValue.environment_id)
         .where(EnvironmentValue.base_connection_id == connection.id)
@@ -289,7 +289,7 @@ async def _set_attribute(session: AsyncSession, connection: Connection, wanted: 
     rows = list(values)
     claimed = {value for value, environment_id in rows if environment_id is not None}
     before = tuple(value for value, environment_id in rows if environment_id is None)
-    name, after = (wanted.name, wanted.default_values) if wanted else (None, ())
+    name, after = (requested.name, requested.default_values) if requested else (None, ())
     after = before if after is None else after
     for value in after:
         if value in claimed:

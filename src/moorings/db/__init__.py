@@ -47,7 +47,7 @@ M = TypeVar("M")
 Ordered = tuple[InstrumentedAttribute[Any], bool]
 """A column that rows are ordered by, and whether the greatest comes first."""
 
-KEPT_BYTES = 32 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 """How much a process keeps at most; the least recently used go first."""
 
 
@@ -230,8 +230,8 @@ class Database:
             asyncio.Lock() if self.embedded else contextlib.nullcontext()
         )
         self._version: Version | None = None
-        self._kept: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
-        self._kept_bytes = 0
+        self._cache: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
+        self._cache_bytes = 0
 
     @contextlib.asynccontextmanager
     async def unit_of_work(self) -> AsyncGenerator[AsyncSession]:
@@ -268,33 +268,33 @@ class Database:
                 await session.execute(delete(cast("type[Base]", instants.class_)).where(old))
 
     async def version(self) -> Versions:
-        """The database's versions, for `kept`; raises OperatorError when the database does not answer."""
+        """The database's versions, for `cached`; raises OperatorError when the database does not answer."""
         if self._version is None:
             at = self.address
             self._version = SqliteVersion(str(at.path)) if isinstance(at, SqliteAddress) else PostgresVersion(self._url)
         return await self._version.read()
 
-    async def kept(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
+    async def cached(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What `load` answered at this version, from memory or fresh.
 
         The only place where stored facts outlive a request, and never past a change: `version` is read for each
         request before anything else, so a value loaded later is at least as new as the version it is kept under.
         """
-        entry = self._kept.get(key)
+        entry = self._cache.get(key)
         if entry is not None and entry[0] == version:
-            self._kept.move_to_end(key)
+            self._cache.move_to_end(key)
             return cast("T", entry[1])
         value = await load()
-        self._keep(key, version, value)
+        self._cache_value(key, version, value)
         return value
 
-    def _keep(self, key: Hashable, version: Hashable, value: object) -> None:
-        replaced = self._kept.pop(key, None)
-        self._kept_bytes += _weight(key, value) - (_weight(key, replaced[1]) if replaced else 0)
-        self._kept[key] = (version, value)
-        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-            oldest, (_, dropped) = self._kept.popitem(last=False)
-            self._kept_bytes -= _weight(oldest, dropped)
+    def _cache_value(self, key: Hashable, version: Hashable, value: object) -> None:
+        replaced = self._cache.pop(key, None)
+        self._cache_bytes += _weight(key, value) - (_weight(key, replaced[1]) if replaced else 0)
+        self._cache[key] = (version, value)
+        while self._cache_bytes > CACHE_BYTES and len(self._cache) > 1:
+            oldest, (_, dropped) = self._cache.popitem(last=False)
+            self._cache_bytes -= _weight(oldest, dropped)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -311,9 +311,9 @@ async def page(
     No two rows may have the same place.
     """
     total = await session.scalar(rows.with_only_columns(func.count(), maintain_column_froms=True))
-    kept = rows if after is None else rows.where(_behind(list(zip(order, after, strict=True))))
+    cached = rows if after is None else rows.where(_behind(list(zip(order, after, strict=True))))
     by = (column.desc() if descending else column for column, descending in order)
-    return list(await session.scalars(kept.order_by(*by).limit(number))), total or 0
+    return list(await session.scalars(cached.order_by(*by).limit(number))), total or 0
 
 
 def _behind(place: Sequence[tuple[Ordered, Any]]) -> ColumnElement[bool]:

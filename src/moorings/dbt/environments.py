@@ -29,7 +29,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EnvironmentInput:
     """What an environment should be: the columns that are given, and all its variables (None: as they are)."""
 
     columns: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
@@ -73,7 +73,9 @@ async def variables(session: AsyncSession, environments: Sequence[DbtEnvironment
     return found
 
 
-async def create(session: AsyncSession, keyset: Keyset, connection: Connection, wanted: Wanted) -> DbtEnvironment:
+async def create(
+    session: AsyncSession, keyset: Keyset, connection: Connection, requested: EnvironmentInput
+) -> DbtEnvironment:
     """Add an environment; raises DbtNotSupported, or InvalidInput for an owner or variables that cannot be."""
     if not supported(connection):
         raise DbtNotSupported
@@ -86,22 +88,26 @@ async def create(session: AsyncSession, keyset: Keyset, connection: Connection, 
         created_at=now,
         updated_at=now,
     )
-    await _set_columns(session, environment, wanted.columns)
+    await _set_columns(session, environment, requested.columns)
     session.add(environment)
     await session.flush()
-    await _set_variables(session, keyset, environment, wanted.variables or ())
+    await _set_variables(session, keyset, environment, requested.variables or ())
     return environment
 
 
 async def change(
-    session: AsyncSession, keyset: Keyset, connection: Connection, environment: DbtEnvironment, wanted: Wanted
+    session: AsyncSession,
+    keyset: Keyset,
+    connection: Connection,
+    environment: DbtEnvironment,
+    requested: EnvironmentInput,
 ) -> None:
     """Change what is given; variables that are left out of a list are removed. Raises what `create` does."""
     await hold(session, connection)
-    await _set_columns(session, environment, wanted.columns)
-    if wanted.variables is not None:
-        await _set_variables(session, keyset, environment, wanted.variables)
-    if wanted.columns or wanted.variables is not None:
+    await _set_columns(session, environment, requested.columns)
+    if requested.variables is not None:
+        await _set_variables(session, keyset, environment, requested.variables)
+    if requested.columns or requested.variables is not None:
         environment.updated_at = clock.now()
     await session.flush()
 
@@ -118,19 +124,19 @@ async def _set_columns(session: AsyncSession, environment: DbtEnvironment, colum
     if owner is not None:
         user = await session.get(User, owner)
         if user is None or user.organization_id != environment.organization_id:
-            raise InvalidInput([Fault("ownerId", "said", {"reason": "There is no such user"})])
+            raise InvalidInput([Fault("ownerId", "custom", {"reason": "There is no such user"})])
     for name, value in columns.items():
         setattr(environment, name, value)
 
 
 async def _set_variables(
-    session: AsyncSession, keyset: Keyset, environment: DbtEnvironment, wanted: Sequence[Variable]
+    session: AsyncSession, keyset: Keyset, environment: DbtEnvironment, requested: Sequence[Variable]
 ) -> None:
     known = {each.id: each for each in (await variables(session, [environment]))[environment.id]}
-    _check(wanted, known)
+    _check(requested, known)
     rows = [
         _row(keyset, environment, position, variable, known.get(variable.id or ""))
-        for position, variable in enumerate(wanted)
+        for position, variable in enumerate(requested)
     ]
     # All go before any comes: two of them may have changed names with each other.
     await session.execute(delete(DbtVariable).where(DbtVariable.environment_id == environment.id))
@@ -138,17 +144,17 @@ async def _set_variables(
     await session.flush()
 
 
-def _check(wanted: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
+def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
     """Raise InvalidInput for ids that are not this environment's, ids and names that come twice, and lacking values."""
     faults: list[Fault] = []
     ids, names = set[str](), set[str]()
-    for place, variable in enumerate(wanted):
+    for place, variable in enumerate(requested):
         field = f"variables.{place}"
         before = known.get(variable.id or "")
         if variable.id is not None and (before is None or variable.id in ids):
-            faults.append(Fault(f"{field}.id", "said", {"reason": "There is no such variable"}))
+            faults.append(Fault(f"{field}.id", "custom", {"reason": "There is no such variable"}))
         if variable.name in names:
-            faults.append(Fault(f"{field}.name", "said", {"reason": "Another variable has this name"}))
+            faults.append(Fault(f"{field}.name", "custom", {"reason": "Another variable has this name"}))
         if variable.value is None and not (variable.secret and before is not None and before.is_secret):
             faults.append(Fault(f"{field}.value", "required"))
         ids.add(variable.id or "")

@@ -63,12 +63,12 @@ async def profile(
     target = await opened_connection(session, keyset, connection)
     output = target.dialect.dbt_output(target.config, _place(target.config, environment))
     secrets = target.config.secrets() if with_secrets else {}
-    asked: list[str] = []
-    resolved = _resolved(output, lambda secret: _written(secret, secrets, asked))
+    variables: list[str] = []
+    resolved = _resolved(output, lambda secret: _written(secret, secrets, variables))
     found = (await environments.variables(session, [environment]))[environment.id] if environment else []
     name = (environment.target_name if environment else None) or TARGET
     document = {PROFILE: {"target": name, "outputs": {name: resolved | {"threads": THREADS}}}}
-    comments = _comments(connection, asked, _exports(keyset, found, with_secrets=with_secrets))
+    comments = _comments(connection, variables, _exports(keyset, found, with_secrets=with_secrets))
     return "\n".join([*comments, *_lines(document, 0)]) + "\n"
 
 
@@ -83,13 +83,13 @@ def _place(config: ConnectionConfig, environment: DbtEnvironment | None) -> DbtP
 # ---- secrets ----------------------------------------------------------------------------------------------------
 
 
-def _written(secret: DbtSecret, known: Mapping[str, str], asked: list[str]) -> str | Raw:
+def _written(secret: DbtSecret, known: Mapping[str, str], variables: list[str]) -> str | Raw:
     """A secret where it is known, else what asks for it, under a name that is added to those asked for."""
     if secret.field in known:
         value = known[secret.field]
         return value if secret.member is None else str(json.loads(value)[secret.member])
     name = PREFIX + (secret.member or secret.field).upper()
-    asked.append(name)
+    variables.append(name)
     return Raw("{{ env_var('" + name + "') }}")
 
 
@@ -107,10 +107,10 @@ def _resolved(output: Mapping[str, Any], written: Callable[[DbtSecret], str | Ra
 # ---- comments ---------------------------------------------------------------------------------------------------
 
 
-def _comments(connection: Connection, asked: Sequence[str], exports: Sequence[str]) -> Iterator[str]:
+def _comments(connection: Connection, variables: Sequence[str], exports: Sequence[str]) -> Iterator[str]:
     yield f"# For `profile: {PROFILE}` of a dbt_project.yml: the connection {json.dumps(connection.name)}."
-    if asked:
-        yield f"# dbt reads from its environment: {', '.join(asked)}."
+    if variables:
+        yield f"# dbt reads from its environment: {', '.join(variables)}."
     if exports:
         yield "# Variables of the dbt environment:"
         yield from exports
@@ -121,8 +121,8 @@ def _exports(keyset: Keyset, found: Sequence[DbtVariable], *, with_secrets: bool
     lines: list[str] = []
     for variable in found:
         value = environments.opened(keyset, variable) if with_secrets or not variable.is_secret else None
-        said = f"export {variable.name}={'' if value is None else shlex.quote(value)}"
-        lines += [f"# {line}" for line in said.split("\n")]
+        command = f"export {variable.name}={'' if value is None else shlex.quote(value)}"
+        lines += [f"# {line}" for line in command.split("\n")]
     return lines
 
 

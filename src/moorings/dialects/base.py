@@ -252,7 +252,7 @@ class Dialect(ABC):
         """The key of FAULTS that a driver's exception stands for; None when there is none."""
         return type(error).__name__
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The driver's own text of an exception, without what the driver adds to every text."""
         return str(error)
 

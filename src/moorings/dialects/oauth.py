@@ -102,8 +102,8 @@ class Client:
         )
 
     def _form(self) -> str:
-        asked = {"grant_type": "client_credentials", "scope": self.scope, "audience": self.audience}
-        return urlencode({name: value for name, value in asked.items() if value})
+        form = {"grant_type": "client_credentials", "scope": self.scope, "audience": self.audience}
+        return urlencode({name: value for name, value in form.items() if value})
 
     def _headers(self) -> dict[str, str]:
         pair = f"{quote_plus(self.id)}:{quote_plus(self.secret)}"

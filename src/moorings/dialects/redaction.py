@@ -40,7 +40,7 @@ def translated(dialect: Dialect, error: BaseException, secrets: Sequence[str]) -
         return ours
     key = dialect.fault_key(error)
     template = dialect.FAULTS.get(key) if key is not None else None
-    return (template or errors.UnknownFault()).with_detail(detail(dialect.said(error), secrets))
+    return (template or errors.UnknownFault()).with_detail(detail(dialect.error_text(error), secrets))
 
 
 def _ours(error: BaseException) -> errors.WarehouseError | None:

@@ -77,7 +77,7 @@ class Engine:
     def require_allowed(self, config: ConnectionConfig) -> None:
         """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""
         reasons = dialects.named(config.dialect).reasons_against(config, self._context)
-        faults = [errors.Fault(config.wire_name(field), "said", {"reason": reason}) for field, reason in reasons]
+        faults = [errors.Fault(config.wire_name(field), "custom", {"reason": reason}) for field, reason in reasons]
         if faults:
             raise errors.InvalidInput(faults)
 

@@ -45,22 +45,22 @@ def waited_for(thread: threading.Thread) -> Iterator[tuple[int, socket.socket]]:
     path = f"/proc/self/task/{thread.native_id}/syscall"
     waiting = _read(path)
     for descriptor in _descriptors(waiting):
-        with contextlib.suppress(OSError), copied(descriptor) as held:
-            if held.family in (socket.AF_INET, socket.AF_INET6) and _read(path) == waiting:
-                yield descriptor, held
+        with contextlib.suppress(OSError), copied(descriptor) as descriptor_copy:
+            if descriptor_copy.family in (socket.AF_INET, socket.AF_INET6) and _read(path) == waiting:
+                yield descriptor, descriptor_copy
 
 
 @contextlib.contextmanager
 def copied(descriptor: int, inode: int | None = None) -> Generator[socket.socket]:
     """A copy of a socket's descriptor, for a block; raises OSError for another kind of file, or another inode."""
-    held = os.dup(descriptor)
+    descriptor_copy = os.dup(descriptor)
     try:
-        found = os.fstat(held)
+        found = os.fstat(descriptor_copy)
         if not stat.S_ISSOCK(found.st_mode) or inode not in (None, found.st_ino):
             raise OSError("no such socket")  # noqa: TRY301  # as the system would
-        wire = socket.socket(fileno=held)
+        wire = socket.socket(fileno=descriptor_copy)
     except BaseException:
-        os.close(held)
+        os.close(descriptor_copy)
         raise
     with wire:
         yield wire

@@ -114,12 +114,12 @@ def _attempt(cancel: Callable[[], None]) -> None:
         cancel()
 
 
-_kept: set[asyncio.Task[None]] = set()
+_background_tasks: set[asyncio.Task[None]] = set()
 
 
 def keep(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """Begin work on the loop that nobody has to wait for; the loop itself would let it be collected half done."""
     task = asyncio.get_running_loop().create_task(work)
-    _kept.add(task)
-    task.add_done_callback(_kept.discard)
+    _background_tasks.add(task)
+    task.add_done_callback(_background_tasks.discard)
     return task

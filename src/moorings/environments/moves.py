@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import attributes
-from moorings.access.attributes import Held
+from moorings.access.attributes import AttributeValues
 from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue
 from moorings.connections.models import Connection
 from moorings.environments.routing import Base, choose
@@ -44,16 +44,16 @@ class Dependents:
 async def places(session: AsyncSession, base: Connection) -> Places:
     """Which connection everybody gets who asks for this one and makes no choice of their own."""
     found = await meanings(session, base)
-    everybody = await attributes.holders(session, base.organization_id, found.attribute)
+    everybody = await attributes.values_of_owners(session, base.organization_id, found.attribute)
     return {
-        (kind, owner_id): _place(found, held)
+        (kind, owner_id): _place(found, values)
         for kind, owners in (("user", everybody.users), ("key", everybody.keys))
-        for owner_id, held in owners.items()
+        for owner_id, values in owners.items()
     }
 
 
-def _place(base: Base, held: Held) -> str | None:
-    return choose(base, held.own, held.default).connection_id
+def _place(base: Base, values: AttributeValues) -> str | None:
+    return choose(base, values.own, values.default).connection_id
 
 
 async def since(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
@@ -108,15 +108,15 @@ async def since_all(session: AsyncSession, before: Iterable[tuple[Connection, Pl
 
 def require_unused(attribute: UserAttribute, found: Dependents, act: str) -> None:
     """Raise AttributeHasDependents where anything depends on the attribute; `act` is what was asked for."""
-    said: list[str] = []
+    reasons: list[str] = []
     if found.connections:
-        said.append(f"it decides the environment of {_listed(found.connections)}")
+        reasons.append(f"it decides the environment of {_listed(found.connections)}")
     if found.users or found.api_keys:
-        said.append(
+        reasons.append(
             f"{counted(found.users, found.api_keys)} {'has' if found.users + found.api_keys == 1 else 'have'} values"
         )
-    if said:
-        raise AttributeHasDependents(attribute.name, ", and ".join(said), act)
+    if reasons:
+        raise AttributeHasDependents(attribute.name, ", and ".join(reasons), act)
 
 
 def counted(users: int, api_keys: int) -> str:

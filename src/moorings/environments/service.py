@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from moorings import clock
 from moorings.access import attributes
 from moorings.access import service as access
-from moorings.access.attributes import Held
+from moorings.access.attributes import AttributeValues
 from moorings.access.models import ApiKey, User
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
@@ -51,8 +51,8 @@ async def attach(
     session: AsyncSession, actor: Actor, base: Connection, connection_ids: Sequence[str]
 ) -> list[ConnectionEnvironment]:
     """Make connections environments of `base`, all or none; raises NotEnvironments that names each misfit."""
-    wanted = list(dict.fromkeys(connection_ids))
-    candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in wanted}
+    requested = list(dict.fromkeys(connection_ids))
+    candidates = {connection_id: await _visible(session, actor, connection_id) for connection_id in requested}
     await _lock_all(session, [base, *(each for each in candidates.values() if each)])
     _require_live(base)
     taken = set(
@@ -62,7 +62,7 @@ async def attach(
     )
     misfits = [
         connection_id
-        for connection_id in wanted
+        for connection_id in requested
         if connection_id in taken or not _fits(candidates[connection_id], base)
     ]
     if misfits:
@@ -84,7 +84,7 @@ async def attach(
             dialect=base.dialect,
             created_at=now,
         )
-        for connection_id in wanted
+        for connection_id in requested
     ]
     session.add_all(environments)
     await session.flush()
@@ -168,13 +168,15 @@ async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, e
     of an archived one.
     """
     found = await meanings(session, base)
-    wanted = _asked_for(found, explicit) if explicit is not None else None
-    held = await attributes.held(session, owner, found.attribute) if found.attribute else Held(None, ())
-    choice = choose(found, held.own, held.default, wanted)
+    requested = _asked_for(found, explicit) if explicit is not None else None
+    values = (
+        await attributes.values_for(session, owner, found.attribute) if found.attribute else AttributeValues(None, ())
+    )
+    choice = choose(found, values.own, values.default, requested)
     connection = await session.get_one(Connection, choice.connection_id) if choice.connection_id else None
     if connection is not None and connection.deleted_at is not None:
         raise Archived
-    return Routed(choice, connection, found, choose(found, held.own, held.default))
+    return Routed(choice, connection, found, choose(found, values.own, values.default))
 
 
 def _asked_for(base: Base, explicit: str) -> Candidate | Base:

@@ -15,8 +15,8 @@ class Fault:
     """One thing wrong with one field.
 
     `field` is the dotted name on the wire; `code` one of: required, type, enum, enum_short, too_short, too_long,
-    too_small, too_big, uuid, url, invalid, said. `details` are the code's parameters: `expected` and `received` (type),
-    `allowed` and `received` (enum), `limit` (the four bounds), `reason` (said). Secret values never go into them.
+    too_small, too_big, uuid, url, invalid, custom. `details` are the code's parameters: `expected` and `received`
+    (type), `allowed` and `received` (enum), `limit` (the four bounds), `reason` (custom). Never a secret value.
     """
 
     field: str

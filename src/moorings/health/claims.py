@@ -63,8 +63,8 @@ async def claim_due(db: Database, pause: int) -> list[Claim]:
 
 def wants_probes(dialect: str, settings: Mapping[str, Any]) -> bool:
     """Whether a connection's health is probed: as it says itself, else as its dialect does."""
-    named, asked = dialects.named(dialect), settings.get("probe_health")
-    return named.abilities.connects and (named.abilities.probed if asked is None else bool(asked))
+    named, setting = dialects.named(dialect), settings.get("probe_health")
+    return named.abilities.connects and (named.abilities.probed if setting is None else bool(setting))
 
 
 def _due(now: int, pause: int) -> Select[*tuple[Any, ...]]:

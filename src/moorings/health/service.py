@@ -77,13 +77,13 @@ async def history(
 
 async def record_all(session: AsyncSession, findings: Sequence[Finding], pause: int, *, webhook: bool) -> None:
     """Keep what probes found, which come every `pause` milliseconds: what is healthy as before in one statement."""
-    wanted = {finding.connection_id: finding for finding in findings if finding.report.success}
+    successes = {finding.connection_id: finding for finding in findings if finding.report.success}
     rows = await session.execute(
         select(Connection.id, Connection.revision)
         .join(ConnectionHealth, ConnectionHealth.connection_id == Connection.id)
-        .where(Connection.id.in_(wanted), Connection.deleted_at.is_(None), ConnectionHealth.status == HEALTHY)
+        .where(Connection.id.in_(successes), Connection.deleted_at.is_(None), ConnectionHealth.status == HEALTHY)
     )
-    same = [connection_id for connection_id, revision in rows if wanted[connection_id].revision == revision]
+    same = [connection_id for connection_id, revision in rows if successes[connection_id].revision == revision]
     if same:
         mine = HealthProbe.connection_id.in_(same)
         await session.execute(update(HealthProbe).where(mine).values(checked_at=clock.now(), refused=0))

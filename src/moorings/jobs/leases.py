@@ -124,9 +124,9 @@ async def release(session: AsyncSession, leased: Leased) -> None:
 
 async def give_up_dead(db: Database) -> None:
     """Let the leases of processes end that have ended on this machine: nobody has to wait until they expire."""
-    held = select(Job.lease_owner).where(Job.lease_owner.is_not(None))
+    conditions = select(Job.lease_owner).where(Job.lease_owner.is_not(None))
     async with db.reading() as session:
-        dead = [owner for owner in await session.scalars(held) if owner is not None and owners.is_dead(owner)]
+        dead = [owner for owner in await session.scalars(conditions) if owner is not None and owners.is_dead(owner)]
     if dead:
         async with db.unit_of_work() as session:
             await session.execute(update(Job).where(Job.lease_owner.in_(dead)).values(lease_expires_at=0))
@@ -141,13 +141,13 @@ def _finished() -> dict[str, int]:
 
 
 async def _write(session: AsyncSession, leased: Leased, **values: Any) -> None:
-    held = (
+    conditions = (
         Job.id == leased.id,
         Job.status == "running",
         Job.lease_owner == leased.owner,
         Job.attempt == leased.attempt,
     )
-    written = update(Job).where(*held).values(**values).returning(Job.id)
+    written = update(Job).where(*conditions).values(**values).returning(Job.id)
     found = await session.execute(written.execution_options(synchronize_session=False))
     if found.one_or_none() is None:
         raise LeaseLost

@@ -64,7 +64,7 @@ class Failure:
     step: str | None
     temporary: bool
 
-    def told(self) -> dict[str, Any]:
+    def stored(self) -> dict[str, Any]:
         """What is stored of it."""
         return {"code": self.code, "message": self.message, "step": self.step}
 
@@ -155,11 +155,11 @@ async def _require_unchanged(session: AsyncSession, connection: Connection, targ
 async def _settle(session: AsyncSession, leased: Leased, failure: Failure, patience: Patience) -> str:
     leased.say(failure.message)
     if not failure.temporary or leased.attempt >= patience.attempts:
-        await leases.fail(session, leased, failure.told())
+        await leases.fail(session, leased, failure.stored())
         return "failed"
     seconds = patience.pause(leased.attempt, random.random())  # noqa: S311  # spreads attempts, keeps no secret
     leased.say(f"The next attempt follows in {seconds:.0f} s.")
-    await leases.retry(session, leased, failure.told(), clock.now() + round(seconds * 1000))
+    await leases.retry(session, leased, failure.stored(), clock.now() + round(seconds * 1000))
     return "retried"
 
 

@@ -61,7 +61,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryRequest:
     """What a caller asks for. Absent limits take the connection's and the operator's."""
 
     sql: str
@@ -83,11 +83,11 @@ class Query:
         self._row_count = 0
         self._ended = False
 
-    async def start(self, asked: Asked, encoder: Encoder, *, read_only: bool) -> bytes:
+    async def start(self, request: QueryRequest, encoder: Encoder, *, read_only: bool) -> bytes:
         """Run the statement and encode its first rows; raises WarehouseError before there is a byte to send."""
         statement = Statement(
-            asked.sql,
-            asked.parameters,
+            request.sql,
+            request.parameters,
             read_only=read_only,
             timeout_seconds=self.timeout_seconds,
             batch_rows=min(self._row_limit + 1, BATCH_ROWS),
@@ -115,10 +115,10 @@ class Query:
         if batch is None:
             return self._end(encoder, truncated=False)
         room = self._row_limit - self._row_count
-        kept = batch if batch.num_rows <= room else batch.slice(0, room)
-        self._row_count += kept.num_rows
-        rows = encoder.batch(kept) if kept.num_rows else b""
-        return rows if kept is batch else rows + self._end(encoder, truncated=True)
+        visible = batch if batch.num_rows <= room else batch.slice(0, room)
+        self._row_count += visible.num_rows
+        rows = encoder.batch(visible) if visible.num_rows else b""
+        return rows if visible is batch else rows + self._end(encoder, truncated=True)
 
     def _end(self, encoder: Encoder, *, truncated: bool) -> bytes:
         self._ended = True
@@ -168,18 +168,18 @@ class Queries:
     # ---- run --------------------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def running(self, actor: Actor, target: Target, asked: Asked, claim: Claim) -> AsyncGenerator[Query]:
+    async def running(self, actor: Actor, target: Target, request: QueryRequest, claim: Claim) -> AsyncGenerator[Query]:
         """A session for the block, listed as a running query while it lasts; leaving the block stops what still runs.
 
         Raises Saturated, the WarehouseError of the login, QueryIdInUse, or AccessLost while it waits for a session.
         """
-        timeout = self._timeout(target, asked)
-        query_id = asked.query_id or str(uuid.uuid4())
-        async with contextlib.AsyncExitStack() as held:
-            watch = held.enter_context(self._watching(claim))
-            lease = await watch.unless_lost(held.enter_async_context(self._engine.lease(target)))
+        timeout = self._timeout(target, request)
+        query_id = request.query_id or str(uuid.uuid4())
+        async with contextlib.AsyncExitStack() as resources:
+            watch = resources.enter_context(self._watching(claim))
+            lease = await watch.unless_lost(resources.enter_async_context(self._engine.lease(target)))
             await self._register(actor, target, query_id, lease.session_id)
-            query = watch.query = Query(query_id, lease, timeout, self._row_limit(asked.row_limit))
+            query = watch.query = Query(query_id, lease, timeout, self._row_limit(request.row_limit))
             self._enter(query)
             try:
                 watch.require()
@@ -189,13 +189,15 @@ class Queries:
                 # A task of its own: whoever runs the query may be cancelled right now, and again.
                 await asyncio.shield(self._spawn(self._forget(query_id)))
 
-    async def plan(self, target: Target, asked: Asked, claim: Claim) -> Plan:
+    async def plan(self, target: Target, request: QueryRequest, claim: Claim) -> Plan:
         """What running a statement would take; it is not run. Raises Saturated or WarehouseError."""
-        timeout = self._timeout(target, asked)
-        statement = Statement(asked.sql, asked.parameters, read_only=target.config.read_only, timeout_seconds=timeout)
-        async with contextlib.AsyncExitStack() as held:
-            watch = held.enter_context(self._watching(claim))
-            lease = await watch.unless_lost(held.enter_async_context(self._engine.lease(target)))
+        timeout = self._timeout(target, request)
+        statement = Statement(
+            request.sql, request.parameters, read_only=target.config.read_only, timeout_seconds=timeout
+        )
+        async with contextlib.AsyncExitStack() as resources:
+            watch = resources.enter_context(self._watching(claim))
+            lease = await watch.unless_lost(resources.enter_async_context(self._engine.lease(target)))
             return await watch.unless_lost(lease.plan(statement))
 
     @contextlib.contextmanager
@@ -209,9 +211,9 @@ class Queries:
         finally:
             self._watches.discard(watch)
 
-    def _timeout(self, target: Target, asked: Asked) -> int:
+    def _timeout(self, target: Target, request: QueryRequest) -> int:
         ceiling = target.config.query_timeout_seconds
-        return min(asked.timeout_seconds or ceiling, ceiling)
+        return min(request.timeout_seconds or ceiling, ceiling)
 
     def _enter(self, query: Query) -> None:
         self._running[query.id] = query
@@ -222,9 +224,9 @@ class Queries:
         if not self._running:
             self._idle.set()
 
-    def _row_limit(self, asked: int | None) -> int:
-        wanted = asked or self._settings.row_limit
-        return min(wanted, self._settings.row_limit_max or wanted)
+    def _row_limit(self, request: int | None) -> int:
+        limit = request or self._settings.row_limit
+        return min(limit, self._settings.row_limit_max or limit)
 
     async def _register(self, actor: Actor, target: Target, query_id: str, session_id: str) -> None:
         row = RunningQuery(
@@ -306,8 +308,8 @@ class Queries:
 
 async def running_on(session: AsyncSession, connection_id: str) -> int:
     """How many queries run on a connection, in whichever process."""
-    asked = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
-    return (await session.execute(asked)).scalar_one()
+    request = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
+    return (await session.execute(request)).scalar_one()
 
 
 async def _may_cancel(session: AsyncSession, actor: Actor, row: RunningQuery) -> bool:

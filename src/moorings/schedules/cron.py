@@ -150,8 +150,8 @@ def _by_date(text: str) -> Days:
     if text == "LW":
         return lambda year, month: [_nearest_weekday(year, month, _last(year, month))]
     if text.endswith("W"):
-        wanted = DAY.number(text[:-1])
-        return lambda year, month: [_nearest_weekday(year, month, wanted)] if wanted <= _last(year, month) else []
+        day = DAY.number(text[:-1])
+        return lambda year, month: [_nearest_weekday(year, month, day)] if day <= _last(year, month) else []
     days = values(text, DAY)
     return lambda year, month: [day for day in days if day <= _last(year, month)]
 
@@ -161,14 +161,14 @@ def _by_weekday(text: str) -> Days:
     if text == "L":
         text = "SAT"
     if text.endswith("L"):
-        wanted = WEEKDAY.number(text[:-1])
-        return lambda year, month: _on(year, month, {wanted})[-1:]
+        day = WEEKDAY.number(text[:-1])
+        return lambda year, month: _on(year, month, {day})[-1:]
     if "#" in text:
         name, _, which = text.partition("#")
         if not re.fullmatch("[1-5]", which):
             raise NotCron(f"Day-of-week takes #1 to #5 after one day, not '{text}'")
-        wanted, place = WEEKDAY.number(name), int(which)
-        return lambda year, month: _on(year, month, {wanted})[place - 1 : place]
+        day, place = WEEKDAY.number(name), int(which)
+        return lambda year, month: _on(year, month, {day})[place - 1 : place]
     days = frozenset(values(text, WEEKDAY))
     return lambda year, month: _on(year, month, days)
 

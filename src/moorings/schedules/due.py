@@ -47,16 +47,16 @@ async def enqueue_due(session: AsyncSession, now: int, enqueue: Enqueue) -> int:
     The rows are locked, and rows that another worker has locked are left to it; SQLite has one writer anyway.
     """
     rows = await session.execute(_due(now).limit(AT_ONCE).with_for_update(of=Schedule, skip_locked=True))
-    found, asked = [(schedule, connection) for schedule, connection in rows], 0
+    found, started = [(schedule, connection) for schedule, connection in rows], 0
     for schedule, connection in sorted(found, key=lambda row: row[1].id):  # all lock connections in one order
         due_at = schedule.next_run_at
         assert due_at is not None  # noqa: S101  # it was selected by it
         if not _advance(schedule, now):
             continue
         await enqueue(session, connection, hard=bool(schedule.hard_refresh), schedule_id=schedule.id, due_at=due_at)
-        asked += 1
+        started += 1
     await session.flush()
-    return asked
+    return started
 
 
 def _due(now: int) -> Select[Schedule, Connection]:

@@ -82,5 +82,5 @@ async def remove(session: AsyncSession, schedule: Schedule) -> None:
 def _first_run(plan: Plan, now: int) -> int:
     runs = next_runs(parse(plan.cron), plan.timezone, now, 1)
     if not runs:
-        raise InvalidInput([Fault("schedule", "said", {"reason": "No such time comes any more"})])
+        raise InvalidInput([Fault("schedule", "custom", {"reason": "No such time comes any more"})])
     return runs[0]

@@ -69,27 +69,27 @@ def received() -> Mapping[str, str]:
     return _received
 
 
-KEPT = frozenset(
+INHERITED = frozenset(
     {
         *("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "COLUMNS", "NO_COLOR", "VIRTUAL_ENV"),
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMROOT"),
     }
 )
-KEPT_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
+INHERITED_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
 """What a process keeps of its environment: nothing that names a login, a proxy or a driver's file."""
 
 
 def driver_environment() -> dict[str, str]:
     """The environment for a process that runs nothing but a driver: without any setting, and without any login."""
-    kept = KEPT | {"HOME", "SSL_CERT_FILE"}
+    inherited = INHERITED | {"HOME", "SSL_CERT_FILE"}
     prefixes = ("LC_", "PYTHON", "COVERAGE_")
-    return {name: value for name, value in os.environ.items() if name in kept or name.startswith(prefixes)}
+    return {name: value for name, value in os.environ.items() if name in inherited or name.startswith(prefixes)}
 
 
 def leave_environment(settings: Settings) -> None:
     """Take the shell's variables and home from this process, so that no driver finds them. Its home is an empty one."""
     for name in list(os.environ):
-        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+        if name not in INHERITED and not name.startswith(INHERITED_PREFIXES):
             del os.environ[name]
     os.environ["HOME"] = str(settings.home)
     if settings.ca_bundle is not None:

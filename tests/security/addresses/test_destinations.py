@@ -128,10 +128,10 @@ class TestEveryDestination:
         body, secrets = CONNECTIONS[name]
         before, after = values(body, field)
         made = make(service, body | before)
-        kept = shown(service, made)
+        shown_before = shown(service, made)
         answer = patch(service, made, after)
         assert answer.json() == refusal(secrets, field)
-        assert shown(service, made) == kept
+        assert shown(service, made) == shown_before
         assert patch(service, made, after | {secret: body[secret] for secret in secrets}).status_code == 200
         assert shown(service, made)["settings"][field] == after[field]
 

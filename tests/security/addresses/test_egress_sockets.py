@@ -126,7 +126,7 @@ class TestExasol:
         with canary() as refused, Redirecting(certificate, refused.port).running() as server:
             changes = {"sslRootCert": certificate[0].read_text()}
             assert code(probe("exasol", "localhost", server.port, **changes)) is not None
-            assert server.asked == 1
+            assert server.connections == 1
 
 
 class Redirecting(Hostile):
@@ -134,14 +134,14 @@ class Redirecting(Hostile):
 
     def __init__(self, certificate: Certificate, port: int) -> None:
         super().__init__(certificate)
-        self.port_named, self.asked = port, 0
+        self.port_named, self.connections = port, 0
 
     def serve(self, wire: socket.socket) -> None:
         """Redirect."""
         with contextlib.suppress(ssl.SSLError):
             wire = self.encrypted(wire)
             if wire.recv(4096):
-                self.asked += 1
+                self.connections += 1
                 answer = f"HTTP/1.1 302 Found\r\nLocation: ws://{REFUSED}:{self.port_named}/\r\n\r\n"
                 wire.sendall(answer.encode())
 
@@ -151,13 +151,13 @@ class RedirectingListener(Hostile):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
-        self.place, self.asked = (host, port), 0
+        self.place, self.connections = (host, port), 0
 
     def serve(self, wire: socket.socket) -> None:
         """Redirect: the address comes in a packet of its own."""
         if not wire.recv(65_536):
             return
-        self.asked += 1
+        self.connections += 1
         host, port = self.place
         address = f"(ADDRESS=(PROTOCOL=tcp)(HOST={host})(PORT={port}))"
         text = f"{address}\0(DESCRIPTION={address}(CONNECT_DATA=(SERVICE_NAME=d)))".encode()
@@ -172,7 +172,7 @@ class TestOracle:
             for host in (REFUSED, "node.test"):
                 with RedirectingListener(host, refused.port).running() as server:
                     assert code(probe("oracle", "localhost", server.port)) == "egress_refused"
-                    assert server.asked == 1
+                    assert server.connections == 1
 
     def test_a_redirect_to_what_is_allowed_is_followed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with Silent().running() as node, names(monkeypatch, node=[[ALLOWED], [REFUSED]]):
@@ -186,7 +186,7 @@ class RedirectingHana(Hostile):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__()
-        self.place, self.asked = (host, port), 0
+        self.place, self.connections = (host, port), 0
 
     def serve(self, wire: socket.socket) -> None:
         """Answer the one question."""
@@ -194,7 +194,7 @@ class RedirectingHana(Hostile):
             return
         wire.sendall(b"\x04\x14\x00\x04\x01\x00\x00\x01")
         if wire.recv(4096):
-            self.asked += 1
+            self.connections += 1
             host, port = self.place
             options = hana_wire.option(2, host) + hana_wire.option(3, port) + hana_wire.option(4, False)
             part = hana_wire.part(hana_wire.PART_DATABASE_CONNECT_INFO, options, 3)
@@ -208,7 +208,7 @@ class TestHana:
             for host in (REFUSED, "node.test"):
                 with RedirectingHana(host, refused.port).running() as server:
                     assert code(probe("sap_hana", "localhost", server.port, sslMode="disable")) == "egress_refused"
-                    assert server.asked == 1
+                    assert server.connections == 1
 
     def test_a_host_that_is_allowed_is_dialled_at_the_checked_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with Silent().running() as node, names(monkeypatch, node=[[ALLOWED], [REFUSED]]):

@@ -44,8 +44,8 @@ class AskingMySQL(Hostile):
         plugin = self._greets
         if self._switches_to is not None:
             plugin = self._switches_to
-            asked = b"\x02Password: " if plugin == "dialog" else SALT + b"\0"
-            self._send(wire, b"\xfe" + plugin.encode() + b"\0" + asked)
+            requested = b"\x02Password: " if plugin == "dialog" else SALT + b"\0"
+            self._send(wire, b"\xfe" + plugin.encode() + b"\0" + requested)
             self.answers.append(self._receive(wire))
         if plugin in ("caching_sha2_password", "sha256_password"):
             self._ask_in_full(wire, plugin)
@@ -96,7 +96,7 @@ class FileAskingMySQL(AskingMySQL):
         self._at = at
         self.files: list[bytes] = []
         """What clients sent when they were asked for the file."""
-        self.asked = 0
+        self.connections = 0
 
     def serve(self, wire: socket.socket) -> None:
         """Go through one session."""
@@ -105,7 +105,7 @@ class FileAskingMySQL(AskingMySQL):
         while True:
             statement = self._receive(wire)
             if self._at in statement:
-                self.asked += 1
+                self.connections += 1
                 self._send(wire, b"\xfb" + WANTED_FILE.encode())
                 self.files.append(wire.recv(65_536))
                 return

@@ -42,17 +42,17 @@ class Flooding(Hostile):
         self._own.wires.append(server)
         threading.Thread(target=self._pass_answers, args=(server, wire), daemon=True).start()
         seen = 0
-        while said := wire.recv(65536):
-            seen += b"big" in said
+        while data := wire.recv(65536):
+            seen += b"big" in data
             if seen >= self._times:
                 self._flood(wire)
                 break
-            server.sendall(said)
+            server.sendall(data)
 
     def _pass_answers(self, server: socket.socket, wire: socket.socket) -> None:
         try:
-            while said := server.recv(65536):
-                wire.sendall(said)
+            while data := server.recv(65536):
+                wire.sendall(data)
         except OSError:
             pass
 

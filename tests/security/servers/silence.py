@@ -61,26 +61,26 @@ class Silence:
         if server is not None:
             threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
         with contextlib.suppress(OSError):
-            while said := client.recv(65536):
+            while sent := client.recv(65536):
                 if server is not None and not self._silent.is_set():
-                    server.sendall(said)
+                    server.sendall(sent)
         self._open.discard(client)
         for wire in filter(None, (client, server)):
             _end(wire)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
-        said = 0
+        sent = 0
         with contextlib.suppress(OSError):
             while answer := server.recv(65536):
-                if self._enough is not None and said + len(answer) > self._enough:
-                    client.sendall(answer[: self._enough - said])
+                if self._enough is not None and sent + len(answer) > self._enough:
+                    client.sendall(answer[: self._enough - sent])
                     self._silent.set()
-                    answer = answer[self._enough - said :]
+                    answer = answer[self._enough - sent :]
                 if self._silent.is_set():
                     self._say_slowly(client, answer)
                     return
                 client.sendall(answer)
-                said += len(answer)
+                sent += len(answer)
             if not self._silent.is_set():
                 client.shutdown(socket.SHUT_WR)
 

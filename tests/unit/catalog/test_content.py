@@ -82,6 +82,6 @@ DIFFERENCES = [
 ]
 
 
-@pytest.mark.parametrize(("after", "told"), DIFFERENCES)
-def test_differences(after: Table, told: list[Difference]):
-    assert differences(GOODS, after) == told
+@pytest.mark.parametrize(("after", "expected"), DIFFERENCES)
+def test_differences(after: Table, expected: list[Difference]):
+    assert differences(GOODS, after) == expected

@@ -159,8 +159,8 @@ class Outside:
             ids = athena.list_query_executions()["QueryExecutionIds"]
             found: list[Any] = []
             for first in range(0, len(ids), 50):
-                asked = ids[first : first + 50]
-                found += athena.batch_get_query_execution(QueryExecutionIds=asked)["QueryExecutions"]
+                requested = ids[first : first + 50]
+                found += athena.batch_get_query_execution(QueryExecutionIds=requested)["QueryExecutions"]
         return sum(marker in each["Query"] and each["Status"]["State"] == "RUNNING" for each in found)
 
     def tagged(self, query_id: str) -> int:

@@ -99,12 +99,12 @@ def stopped(data: dict[str, Any]) -> Any:
 def answered(data: dict[str, Any]) -> Any:
     """Answer with a page of results, whose columns have their exact types."""
     status, headers, body = results(data)
-    told = json.loads(body)
-    columns = told.get("ResultSet", {}).get("ResultSetMetadata", {}).get("ColumnInfo", [])
+    reply = json.loads(body)
+    columns = reply.get("ResultSet", {}).get("ResultSetMetadata", {}).get("ColumnInfo", [])
     for column, kind in zip(columns, TYPES.get(data["QueryExecutionId"], []), strict=False):
         if found := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", kind):
             column |= {"Type": "decimal", "Precision": int(found[1]), "Scale": int(found[2])}
-    return status, headers, json.dumps(told).encode()
+    return status, headers, json.dumps(reply).encode()
 
 
 async def saved(query_id: str) -> None:

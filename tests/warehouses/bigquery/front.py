@@ -56,7 +56,7 @@ class Job:
             self.fault = (reason, message)
             self.done.set()
 
-    def told(self) -> dict[str, Any]:
+    def reply(self) -> dict[str, Any]:
         status: dict[str, Any] = {"state": "DONE" if self.done.is_set() else "RUNNING"}
         if self.fault:
             status["errorResult"] = {"reason": self.fault[0], "message": self.fault[1]}
@@ -74,7 +74,7 @@ class Front:
         self.jobs: dict[str, Job] = {}
         self.submitted: list[dict[str, Any]] = []
         """The bodies of jobs, dry runs included, as they came."""
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         """The paths of requests, as they came."""
         self._threads: list[threading.Thread] = []
         front = self
@@ -172,8 +172,8 @@ class Front:
         if not (sql := query.get("query")):
             return _refusal(400, "required", "Required parameter is missing: query")
         if email.startswith("stranger"):
-            said = f"Access Denied: Project {PROJECT}: User does not have bigquery.jobs.create permission"
-            return _refusal(403, "accessDenied", f"{said} in project {PROJECT}.")
+            message = f"Access Denied: Project {PROJECT}: User does not have bigquery.jobs.create permission"
+            return _refusal(403, "accessDenied", f"{message} in project {PROJECT}.")
         if email.startswith("reader") and "written" in sql:
             return _refusal(403, "accessDenied", "Access Denied: User does not have permission to query table written.")
         if body["configuration"].get("dryRun"):
@@ -186,7 +186,7 @@ class Front:
             thread = threading.Thread(target=self._run, args=(job,), daemon=True)
             thread.start()
             self._threads.append(thread)
-        return 200, job.told()
+        return 200, job.extra_headers()
 
     def _run(self, job: Job) -> None:
         configuration = job.resource["configuration"]
@@ -223,8 +223,8 @@ class Front:
         elif parsed is not None and not _is(parsed, *KNOWN):
             kind = "SCRIPT"
         if kind is not None:
-            told = {"statementType": kind, "totalBytesProcessed": "0"}
-            return 200, body | {"status": {"state": "DONE"}, "statistics": {"query": told}}
+            reply = {"statementType": kind, "totalBytesProcessed": "0"}
+            return 200, body | {"status": {"state": "DONE"}, "statistics": {"query": reply}}
         status, answer = self._pass_on(body)
         if status == 200:
             answer["statistics"]["query"]["totalBytesProcessed"] = str(_estimate(sql))
@@ -234,18 +234,18 @@ class Front:
         if job is None:
             return _refusal(404, "notFound", "Not found: Job")
         job.fail("stopped", "Job execution was cancelled: User requested cancellation")
-        return 200, {"kind": "bigquery#jobCancelResponse", "job": job.told()}
+        return 200, {"kind": "bigquery#jobCancelResponse", "job": job.extra_headers()}
 
     def _progress(self, job: Job, what: str) -> Answer:
         if what == "jobs":
-            return 200, job.told()
+            return 200, job.extra_headers()
         job.done.wait(1)
         return 200, {"jobComplete": False, "jobReference": job.resource["jobReference"]}
 
 
 def _refusal(status: int, reason: str, message: str) -> Answer:
-    told = {"reason": reason, "message": message, "domain": "global"}
-    return status, {"error": {"code": status, "message": message, "errors": [told]}}
+    reply = {"reason": reason, "message": message, "domain": "global"}
+    return status, {"error": {"code": status, "message": message, "errors": [reply]}}
 
 
 def _parsed(sql: str) -> Any:
@@ -286,7 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(*self._served(self.rfile.read(int(self.headers.get("Content-Length") or 0))))
 
     def _served(self, body: bytes) -> Answer:
-        self.served.asked.append(self.path)
+        self.served.requested.append(self.path)
         if self.path == "/subject":
             return 200, {"token": SUBJECT_TOKEN} if self.headers.get("x-for") == "moorings" else {}
         if self.path in ("/token", "/sts"):
@@ -299,8 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.served.impersonate(found[1])
         return self.served.serve(self.command, self.path, body, email)
 
-    def _answer(self, status: int, said: Any) -> None:
-        body = json.dumps(said).encode()
+    def _answer(self, status: int, message: Any) -> None:
+        body = json.dumps(message).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -33,7 +33,7 @@ FRONTS: dict[int, Front] = {}
 
 
 @functools.cache
-def keys(whose: str = "moorings") -> tuple[str, bytes]:
+def keys(issuer: str = "moorings") -> tuple[str, bytes]:
     """A private key and its public one, in PEM."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa

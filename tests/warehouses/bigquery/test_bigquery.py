@@ -189,10 +189,10 @@ class TestFederation:
     def test_other_sources_are_refused(
         self, probe: Callable[..., TestReport], front: Front, source: dict[str, Any]
     ) -> None:
-        asked = len(front.asked)
+        requested = len(front.requested)
         report = probe(**federated(front, source))
         failed(report, "authenticate", "login_refused", "passwordUnencrypted")
-        assert len(front.asked) == asked
+        assert len(front.requested) == requested
 
     @pytest.mark.parametrize(
         "changes",
@@ -236,9 +236,9 @@ class TestSignIns:
         monkeypatch.setenv("GCE_METADATA_HOST", f"127.0.0.1:{front.port}")
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-        before = len(front.asked)
+        before = len(front.requested)
         session().query(Statement("SELECT 1 AS one")).read_all()
-        assert {path.split("/")[1] for path in front.asked[before:]} == {"token", "bigquery"}
+        assert {path.split("/")[1] for path in front.requested[before:]} == {"token", "bigquery"}
 
 
 class TestTls:

@@ -37,7 +37,7 @@ NO_SETTINGS = {
 }  # fmt: skip
 STATUS = {"516": 403, "497": 403, "81": 404, "60": 404, "62": 400, "159": 408}
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
-asked: list[str] = []
+requested: list[str] = []
 """The statements so far."""
 
 
@@ -50,7 +50,7 @@ class ClickHouse(Handler):
         if path == "/ping":
             self.answer(200, b"Ok.\n", {})
         elif path == "/asked":
-            self.answer(200, str(len(asked)).encode(), {})
+            self.answer(200, str(len(requested)).encode(), {})
         else:
             self.do_POST()
 
@@ -67,29 +67,29 @@ class ClickHouse(Handler):
                 " incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)"
             )
             return
-        asked.append(sql)
+        requested.append(sql)
         self.run(sql, given, user[1])
 
     def run(self, sql: str, given: dict[str, str], profile: dict[str, str]) -> None:
         """Run a statement in a session of its own, as each request is."""
         query_id = given.get("query_id", "")
-        told = re.search(r"\bFORMAT\s+(\w+)\s*;?\s*$", sql)
-        wanted = given.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
+        reply = re.search(r"\bFORMAT\s+(\w+)\s*;?\s*$", sql)
+        expected = given.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated"
         if re.search(r";\s*\S", QUOTED.sub("", sql)):
             self.refuse("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)")
             return
         try:
             with chdb.connect(FOLDER) as session:
-                result = self.result(session, sql, given, profile, wanted)
+                result = self.result(session, sql, given, profile, expected)
         except Exception as error:  # noqa: BLE001  # chdb raises several kinds of its own
             self.refuse(str(error))
             return
         headers = {"X-ClickHouse-Query-Id": query_id, "X-ClickHouse-Timezone": "UTC", "X-ClickHouse-Summary": "{}"}
         if result:
-            headers["X-ClickHouse-Format"] = told[1] if told else wanted
+            headers["X-ClickHouse-Format"] = reply[1] if reply else expected
         self.answer(200, result, headers)
 
-    def result(self, session: Any, sql: str, given: dict[str, str], profile: dict[str, str], wanted: str) -> bytes:
+    def result(self, session: Any, sql: str, given: dict[str, str], profile: dict[str, str], expected: str) -> bytes:
         """What the engine answers, settled as the request asks."""
         settings = {name: value for name, value in given.items() if self.is_setting(name)}
         # The engine names statements itself: ours keep their id in a setting, which its list of processes shows.
@@ -100,7 +100,7 @@ class ClickHouse(Handler):
             session.query(f"USE `{database}`")
         sql = re.sub(r"^(KILL QUERY WHERE )query_id", r"\1Settings['log_comment']", sql)
         parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
-        return bytes(session.query(sql, wanted, params=parameters or None).bytes() or b"")
+        return bytes(session.query(sql, expected, params=parameters or None).bytes() or b"")
 
     def is_setting(self, name: str) -> bool:
         """Whether a parameter of the URL is a setting of the engine."""

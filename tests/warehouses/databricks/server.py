@@ -45,9 +45,9 @@ def databricks_server() -> Iterator[Server]:
     with folder("databricks") as home:
         crt, key, authority = issued_certificate(home)
         port, log, settings = free_port(), home / "log", home / "settings.json"
-        told = {"port": port, "certificate": str(crt), "key": str(key), "tokens": TOKENS}
-        told |= {"client": CLIENT, "lifetime": LIFETIME_SECONDS}
-        settings.write_text(json.dumps(told))
+        reply = {"port": port, "certificate": str(crt), "key": str(key), "tokens": TOKENS}
+        reply |= {"client": CLIENT, "lifetime": LIFETIME_SECONDS}
+        settings.write_text(json.dumps(reply))
         command = [sys.executable, "-m", "tests.warehouses.databricks.stub", settings]
         with running(command, log, signal=signal.SIGTERM, cwd=ROOT) as process:
             server = Server("localhost", port, "moorings", SENTINEL, "app", home, process.pid, authority, log)

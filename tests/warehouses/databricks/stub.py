@@ -119,8 +119,8 @@ class Operation:
             return pa.table({"key": [setting[1]], "value": [self.session.settings.get(setting[1], "")]})
         if self.session.user == "reader" and re.search(r"\bwritten\b", sql):
             raise Refused("[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have SELECT.", "42501")
-        if asked := re.fullmatch(r"SELECT setting\('(\w+)'\)", sql):
-            return pa.table({"value": [self.session.settings.get(asked[1])]})
+        if requested := re.fullmatch(r"SELECT setting\('(\w+)'\)", sql):
+            return pa.table({"value": [self.session.settings.get(requested[1])]})
         if slept := SLEEP.search(sql):
             self.wake.wait(int(slept[1]) / 1000)
         return _ask(self.session, SLEEP.sub("NULL", sql), self.parameters)
@@ -155,8 +155,8 @@ def _ask(session: Login, sql: str, parameters: list[Any]) -> pa.Table:
 
 def _schema(session: Login, sql: str) -> pa.Table:
     catalog, schema = re.findall(r"`([^`]*)`", sql)
-    asked = "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?"
-    if not session.connection.execute(asked, [catalog, schema]).fetchall():
+    requested = "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?"
+    if not session.connection.execute(requested, [catalog, schema]).fetchall():
         raise Refused(f"[SCHEMA_NOT_FOUND] The schema `{schema}` cannot be found.", "42704")
     if schema == "closed":
         raise Refused("[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have USE SCHEMA.", "42501")
@@ -290,10 +290,14 @@ class Warehouse:
         operation = self.operations.get(request.operationHandle.operationId.guid)
         if operation is None:
             return t.TGetOperationStatusResp(status=_status(GONE))
-        said = str(operation.error) if operation.error else None
+        message = str(operation.error) if operation.error else None
         state = operation.error.state if operation.error else None
         return t.TGetOperationStatusResp(
-            status=_status(), operationState=operation.state, displayMessage=said, errorMessage=said, sqlState=state
+            status=_status(),
+            operationState=operation.state,
+            displayMessage=message,
+            errorMessage=message,
+            sqlState=state,
         )
 
     def FetchResults(self, request: Any) -> Any:  # noqa: N802
@@ -420,8 +424,8 @@ def _issue(credentials: str, body: str) -> tuple[int, bytes]:
     """The token endpoint of service principals: client credentials for an access token."""
     decoded = base64.b64decode(credentials.removeprefix("Basic ")).decode()
     client = tuple(urllib.parse.unquote_plus(part) for part in decoded.split(":", 1))
-    asked = urllib.parse.parse_qs(body)
-    if client != tuple(SETTINGS["client"]) or asked.get("scope") != ["all-apis"]:
+    requested = urllib.parse.parse_qs(body)
+    if client != tuple(SETTINGS["client"]) or requested.get("scope") != ["all-apis"]:
         return 401, b'{"error": "invalid_client"}'
     token = secrets.token_urlsafe(16)
     ISSUED[token] = client[0]
@@ -429,18 +433,18 @@ def _issue(credentials: str, body: str) -> tuple[int, bytes]:
     return 200, json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": SETTINGS["lifetime"]}).encode()
 
 
-def _outside(asked: dict[str, Any]) -> dict[str, Any]:
+def _outside(requested: dict[str, Any]) -> dict[str, Any]:
     """What tests ask past Moorings: run statements, count what runs, count and end sessions."""
     running = [each for each in WAREHOUSE.operations.values() if each.state == t.TOperationState.RUNNING_STATE]
-    if "kill" in asked:
-        WAREHOUSE.end(uuid.UUID(asked["kill"]).bytes)
+    if "kill" in requested:
+        WAREHOUSE.end(uuid.UUID(requested["kill"]).bytes)
     rows: list[Any] = []
     with WAREHOUSE.base.cursor() as cursor:
         cursor.execute('USE app."default"')
-        for statement in asked.get("statements", []):
+        for statement in requested.get("statements", []):
             result = cursor.execute(statement)
             rows = result.fetchall() if result.description else []
-    marked = [each for each in running if asked.get("marker", "") in each.sql]
+    marked = [each for each in running if requested.get("marker", "") in each.sql]
     return {
         "rows": rows,
         "running": len(marked),

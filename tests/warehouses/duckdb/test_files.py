@@ -184,27 +184,27 @@ class TestStructure:
     """Statements that open another file are out of reach, so other catalogs are seen past the session alone."""
 
     @pytest.fixture
-    def asked(self) -> list[str]:
+    def requested(self) -> list[str]:
         return []
 
     @pytest.fixture
-    def found(self, asked: list[str]) -> Iterator[Callable[..., list[Table]]]:
+    def found(self, requested: list[str]) -> Iterator[Callable[..., list[Table]]]:
         with duckdb.connect() as connection:
             connection.execute("ATTACH ':memory:' AS lake")
             for number in range(50):
                 connection.execute(f"CREATE TABLE mine{number} (a INT); CREATE TABLE lake.theirs{number} (a INT)")
 
             def ask(sql: str) -> list[tuple[Any, ...]]:
-                asked.append(sql)
+                requested.append(sql)
                 return connection.execute(sql).fetchall()
 
             yield lambda *catalogs: introspection.tables(ask, Scope((), catalogs), "memory")
 
     def test_three_statements_whatever_the_number_of_tables(
-        self, found: Callable[..., list[Table]], asked: list[str]
+        self, found: Callable[..., list[Table]], requested: list[str]
     ) -> None:
         assert len(found()) == 50
-        assert len(asked) == 3
+        assert len(requested) == 3
 
     def test_other_catalogs_are_read_where_they_are_included(self, found: Callable[..., list[Table]]) -> None:
         assert {table.catalog for table in found()} == {"memory"}

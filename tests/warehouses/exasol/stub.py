@@ -74,7 +74,7 @@ class Client(socketserver.BaseRequestHandler):
 
     def _serve(self) -> None:
         self.session = self.server.house.open(lambda: self.request.shutdown(socket.SHUT_RDWR))
-        self.asked: queue.Queue[Message | None] = queue.Queue()
+        self.requested: queue.Queue[Message | None] = queue.Queue()
         self.attributes: dict[str, Any] = {"autocommit": True, "currentSchema": "", "queryTimeout": 0}
         self.results: dict[int, pa.Table] = {}
         self.statements: dict[int, str] = {}
@@ -82,7 +82,7 @@ class Client(socketserver.BaseRequestHandler):
         listening = threading.Thread(target=self._listen, daemon=True)
         listening.start()
         try:
-            while (message := self.asked.get()) is not None:
+            while (message := self.requested.get()) is not None:
                 answer = self._answer(message)
                 websocket.send(self.request, json.dumps(answer).encode())
                 if message.get("command") == "disconnect":
@@ -97,9 +97,9 @@ class Client(socketserver.BaseRequestHandler):
     def _listen(self) -> None:
         with contextlib.suppress(OSError, EOFError):
             while True:
-                self.asked.put(json.loads(websocket.receive(self.request)))
+                self.requested.put(json.loads(websocket.receive(self.request)))
         self.session.stop()
-        self.asked.put(None)
+        self.requested.put(None)
 
     def _answer(self, message: Message) -> Message:
         answers = {
@@ -163,8 +163,8 @@ class Client(socketserver.BaseRequestHandler):
 
     def _zone(self) -> str:
         """The session's time zone, which Exasol writes in capitals, as the tests know it."""
-        told = self.session.variable("time_zone")
-        return next(zone for zone in zoneinfo.available_timezones() if zone.upper() == told)
+        reply = self.session.variable("time_zone")
+        return next(zone for zone in zoneinfo.available_timezones() if zone.upper() == reply)
 
     def _described(self, found: duckdb.DuckDBPyConnection) -> Message:
         if not self.session.has_rows:

@@ -105,12 +105,12 @@ class Session(socketserver.BaseRequestHandler):
 
     def _log_in(self) -> bool:
         stub = self.server.stub
-        asked = _options(self._wire.receive()[1])
-        wants = asked.get(1, bytes([UNSUPPORTED]))[0]
+        requested = _options(self._wire.receive()[1])
+        wants = requested.get(1, bytes([UNSUPPORTED]))[0]
         able = stub.certificate is not None
         agreed = (OFF if wants == OFF else ON) if able and wants != UNSUPPORTED else UNSUPPORTED
         answer = {0: VERSION, 1: bytes([agreed]), 2: b"\0", 3: b"", 4: b"\0"}
-        if FEDAUTH_OPTION in asked:
+        if FEDAUTH_OPTION in requested:
             answer[FEDAUTH_OPTION] = b"\x01"
         self._wire.send(_prelogin(answer))
         if stub.certificate and stub.key and agreed != UNSUPPORTED:
@@ -170,9 +170,9 @@ class Session(socketserver.BaseRequestHandler):
     # ---- statements -------------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        asked: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
-        threading.Thread(target=self._read_ahead, args=(asked,), daemon=True).start()
-        while (came := asked.get())[0]:
+        requested: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
+        threading.Thread(target=self._read_ahead, args=(requested,), daemon=True).start()
+        while (came := requested.get())[0]:
             kind, body = came
             if kind == wire.ATTENTION:
                 self._acknowledge()
@@ -181,16 +181,16 @@ class Session(socketserver.BaseRequestHandler):
             else:
                 self._answer(kind, body)
 
-    def _read_ahead(self, asked: queue.SimpleQueue[tuple[int, bytes]]) -> None:
+    def _read_ahead(self, requested: queue.SimpleQueue[tuple[int, bytes]]) -> None:
         try:
             while True:
                 kind, body = self._wire.receive()
                 if kind == wire.ATTENTION and self._engine is not None:
                     self._attentions += 1
                     self._engine.stop()
-                asked.put((kind, body))
+                requested.put((kind, body))
         except (EOFError, OSError, ssl.SSLError):
-            asked.put((0, b""))
+            requested.put((0, b""))
             if self._engine is not None:
                 self._engine.stop()
 
@@ -325,12 +325,12 @@ class _Login7:
     def _text(self, place: int) -> str:
         return self._bytes(place).decode("utf-16-le")
 
-    def _feature(self, wanted: int) -> bytes | None:
+    def _feature(self, expected: int) -> bytes | None:
         pointer = struct.unpack_from("<H", self._body, 36 + 4 * 5)[0]
         place = struct.unpack_from("<I", self._body, pointer)[0]
         while (kind := self._body[place]) != 0xFF:
             length = struct.unpack_from("<I", self._body, place + 1)[0]
-            if kind == wanted:
+            if kind == expected:
                 return self._body[place + 5 : place + 5 + length]
             place += 5 + length
         return None

@@ -61,8 +61,10 @@ class TestARefusedLogin:
         async def logins(room: Room, kind: str) -> int:
             before = len(stub.logins)
             target = room.target(passwordUnencrypted="wrong")
-            asked = room.engine.probe(target) if kind == "probe" else room.engine.test(target.dialect, target.config)
-            report = await asked
+            requested = (
+                room.engine.probe(target) if kind == "probe" else room.engine.test(target.dialect, target.config)
+            )
+            report = await requested
             assert report.failure.code == "login_refused"
             return len(stub.logins) - before
 

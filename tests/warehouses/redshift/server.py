@@ -104,8 +104,8 @@ class Proxy:
         if code != PROTOCOL:
             return message
         words = message[4:].rstrip(b"\0").split(b"\0")
-        told = zip(words[::2], words[1::2], strict=True)
-        return message[:4] + b"".join(b"%s\0%s\0" % (key, value) for key, value in told if key in KNOWN) + b"\0"
+        reply = zip(words[::2], words[1::2], strict=True)
+        return message[:4] + b"".join(b"%s\0%s\0" % (key, value) for key, value in reply if key in KNOWN) + b"\0"
 
 
 async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -108,8 +108,8 @@ class Client(socketserver.BaseRequestHandler):
 
     def _answer(self, message: wire.Message) -> bytes:
         if wire.PART_CLIENT_INFO in message.parts:
-            told = [value.decode() for value in wire.read_texts(message.parts[wire.PART_CLIENT_INFO])]
-            self.session.application = dict(zip(told[::2], told[1::2], strict=True)).get("APPLICATION", "")
+            reply = [value.decode() for value in wire.read_texts(message.parts[wire.PART_CLIENT_INFO])]
+            self.session.application = dict(zip(reply[::2], reply[1::2], strict=True)).get("APPLICATION", "")
         answers = {
             wire.DATABASE_CONNECT_INFO: self._database,
             wire.AUTHENTICATE: self._challenge,
@@ -132,8 +132,8 @@ class Client(socketserver.BaseRequestHandler):
 
     def _database(self, message: wire.Message) -> bytes:
         """Another database than ours is nowhere: not connected, and no other host to go to."""
-        asked = message.parts[wire.PART_DATABASE_CONNECT_INFO]
-        name = asked[4 : 4 + struct.unpack_from("<h", asked, 2)[0]].decode()
+        requested = message.parts[wire.PART_DATABASE_CONNECT_INFO]
+        name = requested[4 : 4 + struct.unpack_from("<h", requested, 2)[0]].decode()
         connected = wire.option(4, name.upper() == DATABASE)
         return wire.reply(0, [wire.part(wire.PART_DATABASE_CONNECT_INFO, connected)])
 

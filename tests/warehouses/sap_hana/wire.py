@@ -162,13 +162,13 @@ def option(name: int, value: bool | int | str) -> bytes:
 def scram_accepts(password: str, salt: bytes, challenge: bytes, client_challenge: bytes, proof: bytes) -> bool:
     """Whether a proof of SCRAMSHA256 was made with this password."""
 
-    def signed(key: bytes, said: bytes) -> bytes:
-        return hmac.new(key, said, hashlib.sha256).digest()
+    def signed(key: bytes, message: bytes) -> bytes:
+        return hmac.new(key, message, hashlib.sha256).digest()
 
     key = hashlib.sha256(signed(password.encode(), salt)).digest()
     signature = signed(hashlib.sha256(key).digest(), salt + challenge + client_challenge)
-    wanted = bytes(one ^ other for one, other in zip(signature, key, strict=True))
-    return hmac.compare_digest(wanted, proof)
+    expected = bytes(one ^ other for one, other in zip(signature, key, strict=True))
+    return hmac.compare_digest(expected, proof)
 
 
 # ---- columns ----------------------------------------------------------------------------------------------------

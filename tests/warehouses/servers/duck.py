@@ -159,11 +159,11 @@ class House:
 
     def _answer(self, listener: Listener) -> None:
         while True:
-            with contextlib.suppress(EOFError, OSError), listener.accept() as asked:
-                self._reply(asked)
+            with contextlib.suppress(EOFError, OSError), listener.accept() as requested:
+                self._reply(requested)
 
-    def _reply(self, asked: Connection) -> None:
-        verb, *rest = asked.recv()
+    def _reply(self, requested: Connection) -> None:
+        verb, *rest = requested.recv()
         answers = {
             "ask": self.ask,
             "running": self._running,
@@ -172,9 +172,9 @@ class House:
             "kill": lambda number: self.sessions[number].hang_up(),
         }
         try:
-            asked.send(answers[verb](*rest))
+            requested.send(answers[verb](*rest))
         except duckdb.Error as error:
-            asked.send(error)
+            requested.send(error)
 
     def ask(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
         """Run statements as the database itself; returns the rows of the last one."""

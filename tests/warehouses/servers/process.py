@@ -113,12 +113,12 @@ def wait_until(ready: Callable[[], object], process: subprocess.Popen[bytes], lo
             return
 
 
-def tell(server: Server, **asked: Any) -> Any:
+def tell(server: Server, **requested: Any) -> Any:
     """Ask a stub of ours what it saw, or tell it to do something, past Moorings."""
     context = ssl.create_default_context(cafile=str(server.certificate))
     wire = http.client.HTTPSConnection(server.host, server.port, timeout=60, context=context)
     try:
-        wire.request("POST", "/outside", json.dumps(asked))
+        wire.request("POST", "/outside", json.dumps(requested))
         answer = wire.getresponse()
         body = answer.read()
     finally:

@@ -80,9 +80,9 @@ SESSION_GONE = Refused("390111", "Session no longer exists. New login required."
 class Login:
     """One session, and fakesnow's connection behind it."""
 
-    def __init__(self, number: int, user: str, asked: dict[str, Any], where: dict[str, str | None]) -> None:
+    def __init__(self, number: int, user: str, requested: dict[str, Any], where: dict[str, str | None]) -> None:
         self.id, self.user, self.token = number, user, secrets.token_urlsafe(16)
-        self.parameters: dict[str, Any] = asked.get("SESSION_PARAMETERS") or {}
+        self.parameters: dict[str, Any] = requested.get("SESSION_PARAMETERS") or {}
         self.warehouse = where["warehouse"]
         self.connection = fakesnow_server.shared_fs.connect(where["database"], where["schema"] or "PUBLIC")
         self.lock = threading.Lock()
@@ -97,18 +97,18 @@ UNKNOWN: list[str] = []
 COUNTS = {"logins": 0, "statements": 0}
 
 
-def check_login(asked: dict[str, Any]) -> str:
+def check_login(requested: dict[str, Any]) -> str:
     """The user who logs in; raises Refused as the service does."""
-    user = (asked.get("LOGIN_NAME") or "").upper()
+    user = (requested.get("LOGIN_NAME") or "").upper()
     known = SETTINGS["users"].get(user, {})
-    kind = (asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+    kind = (requested.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
     if kind == "SNOWFLAKE_JWT":
-        if not (known.get("public_key") and _signed(asked.get("TOKEN") or "", known["public_key"], user)):
+        if not (known.get("public_key") and _signed(requested.get("TOKEN") or "", known["public_key"], user)):
             raise Refused("390144", f"JWT token is invalid. [{uuid.uuid4()}]", "08001")
     elif kind == "OAUTH":
-        if asked.get("TOKEN") not in ISSUED:
+        if requested.get("TOKEN") not in ISSUED:
             raise Refused("390303", "Invalid OAuth access token. [0]", "08001")
-    elif not known.get("password") or asked.get("PASSWORD") != known["password"]:
+    elif not known.get("password") or requested.get("PASSWORD") != known["password"]:
         raise Refused("390100", "Incorrect username or password was specified.", "08001")
     return user
 
@@ -150,19 +150,19 @@ def _schemas(database: str | None) -> set[str]:
 
 
 async def login(request: Request) -> Response:
-    asked = (await _json(request))["data"]
+    requested = (await _json(request))["data"]
     query = request.query_params
     names = {"database": "databaseName", "schema": "schemaName", "warehouse": "warehouse"}
     where = {kind: _identifier(query.get(name)) for kind, name in names.items()}
     try:
-        user = check_login(asked)
+        user = check_login(requested)
         check_defaults(where)
     except Refused as refused:
         return _refusal(refused)
     COUNTS["logins"] += 1
-    session = Login(COUNTS["logins"], user, asked, where)
+    session = Login(COUNTS["logins"], user, requested, where)
     LOGINS[session.token] = session
-    told = {
+    reply = {
         "token": session.token,
         "masterToken": secrets.token_urlsafe(16),
         "validityInSeconds": 3600,
@@ -173,7 +173,7 @@ async def login(request: Request) -> Response:
         "parameters": _parameters(session),
         "sessionInfo": {"databaseName": where["database"], "schemaName": where["schema"]},
     }
-    return JSONResponse({"data": told, "code": None, "message": None, "success": True})
+    return JSONResponse({"data": reply, "code": None, "message": None, "success": True})
 
 
 def _identifier(name: str | None) -> str | None:
@@ -191,10 +191,10 @@ async def token(request: Request) -> Response:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     decoded = base64.b64decode(given).decode() if scheme == "Basic" else ""
     client = tuple(urllib.parse.unquote_plus(part) for part in decoded.split(":", 1))
-    asked = urllib.parse.parse_qs((await request.body()).decode())
-    if client != tuple(SETTINGS["client"]) or asked.get("grant_type") != ["client_credentials"]:
+    requested = urllib.parse.parse_qs((await request.body()).decode())
+    if client != tuple(SETTINGS["client"]) or requested.get("grant_type") != ["client_credentials"]:
         return JSONResponse({"error": "invalid_client", "error_description": "Unknown client."}, 401)
-    if SETTINGS["audience"] and asked.get("audience") != [SETTINGS["audience"]]:
+    if SETTINGS["audience"] and requested.get("audience") != [SETTINGS["audience"]]:
         return JSONResponse({"error": "invalid_request", "error_description": "Unknown audience."}, 400)
     issued = secrets.token_urlsafe(16)
     ISSUED.add(issued)
@@ -207,10 +207,10 @@ async def token(request: Request) -> Response:
 class Job:
     """One statement in a thread of its own, from its submission until its result is forgotten."""
 
-    def __init__(self, session: Login, asked: dict[str, Any]) -> None:
+    def __init__(self, session: Login, requested: dict[str, Any]) -> None:
         self.id = str(uuid.uuid4())
-        self.session, self.asked = session, asked
-        self.sql: str = asked["sqlText"]
+        self.session, self.requested = session, requested
+        self.sql: str = requested["sqlText"]
         self.done: Future[dict[str, Any]] = Future()
         self.stopped: Refused | None = None
         self.wake = threading.Event()
@@ -224,7 +224,7 @@ class Job:
 
     def setting(self, name: str) -> Any:
         """A parameter as it holds for this statement."""
-        return (self.asked.get("parameters") or {}).get(name, self.session.parameters.get(name))
+        return (self.requested.get("parameters") or {}).get(name, self.session.parameters.get(name))
 
     def stop(self, reason: Refused) -> None:
         """End the statement, which then raises the reason."""
@@ -266,7 +266,7 @@ class Job:
         if self.sql.startswith("SHOW IMPORTED KEYS"):
             return self._run_in_fakesnow('SELECT 1 AS "key_sequence" WHERE FALSE')
         found = WAIT.search(self.sql)
-        if found and not self.asked.get("describeOnly"):
+        if found and not self.requested.get("describeOnly"):
             self.wake.wait(float(found[1]))
             if self.stopped:
                 raise self.stopped
@@ -274,16 +274,16 @@ class Job:
 
     def _run_in_fakesnow(self, sql: str) -> dict[str, Any]:
         """What fakesnow's own handler answers, which is synchronous but for its thread."""
-        asked = self.asked | {"sqlText": sql}
+        requested = self.requested | {"sqlText": sql}
         fakesnow_server.sessions[self.session.token] = self.session.connection
-        answer = asyncio.run(fakesnow_server.query_request(_Replayed(asked, self.session.token)))  # type: ignore[arg-type]
-        told = json.loads(answer.body)
-        if not told["success"]:
-            state = (told.get("data") or {}).get("sqlState") or ""
-            raise self.stopped or Refused(told["code"], re.sub(r"^\d{6} \(\w+\): ", "", told["message"]), state)
-        told["data"] |= {"queryId": self.id, "parameters": _parameters(self.session)}
-        self._cut(told["data"])
-        return told
+        answer = asyncio.run(fakesnow_server.query_request(_Replayed(requested, self.session.token)))  # type: ignore[arg-type]
+        reply = json.loads(answer.body)
+        if not reply["success"]:
+            state = (reply.get("data") or {}).get("sqlState") or ""
+            raise self.stopped or Refused(reply["code"], re.sub(r"^\d{6} \(\w+\): ", "", reply["message"]), state)
+        reply["data"] |= {"queryId": self.id, "parameters": _parameters(self.session)}
+        self._cut(reply["data"])
+        return reply
 
     def _cut(self, data: dict[str, Any]) -> None:
         """Cut a large result into chunks to be fetched one by one, as the service does."""
@@ -308,8 +308,8 @@ class Job:
 class _Replayed:
     """As much of a request as fakesnow's handler reads."""
 
-    def __init__(self, asked: dict[str, Any], token: str) -> None:
-        self._asked = asked
+    def __init__(self, requested: dict[str, Any], token: str) -> None:
+        self._asked = requested
         self.headers = {"Authorization": f'Snowflake Token="{token}"'}
 
     async def body(self) -> bytes:
@@ -321,7 +321,7 @@ async def query(request: Request) -> Response:
     if isinstance(session, Response):
         return session
     job = Job(session, await _json(request))
-    if job.asked.get("asyncExec"):
+    if job.requested.get("asyncExec"):
         where = {"queryId": job.id, "getResultUrl": f"/queries/{job.id}/result", "queryAbortsAfterSecs": 300}
         return JSONResponse({"data": where, "code": "333334", "message": "Asynchronous execution.", "success": True})
     return await _answer(job)
@@ -336,7 +336,7 @@ async def result(request: Request) -> Response:
 
 async def _answer(job: Job) -> Response:
     try:
-        told = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job.done)), HOLD_SECONDS)
+        reply = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job.done)), HOLD_SECONDS)
     except TimeoutError:
         where = {"queryId": job.id, "getResultUrl": f"/queries/{job.id}/result", "queryAbortsAfterSecs": 300}
         return JSONResponse(
@@ -344,7 +344,7 @@ async def _answer(job: Job) -> Response:
         )
     except Refused as refused:
         return _refusal(refused, job.id)
-    return JSONResponse(told)
+    return JSONResponse(reply)
 
 
 async def status(request: Request) -> Response:
@@ -353,13 +353,13 @@ async def status(request: Request) -> Response:
     job = JOBS.get(request.path_params["query_id"])
     if job is None:
         return JSONResponse({"data": {"queries": []}, "success": True})
-    told: dict[str, Any] = {"id": job.id, "status": "RUNNING"}
+    reply: dict[str, Any] = {"id": job.id, "status": "RUNNING"}
     if job.done.done():
         refused = job.done.exception()
-        told["status"] = "FAILED_WITH_ERROR" if refused else "SUCCESS"
+        reply["status"] = "FAILED_WITH_ERROR" if refused else "SUCCESS"
         if isinstance(refused, Refused):
-            told |= {"errorCode": refused.code, "errorMessage": refused.message}
-    return JSONResponse({"data": {"queries": [told]}, "success": True})
+            reply |= {"errorCode": refused.code, "errorMessage": refused.message}
+    return JSONResponse({"data": {"queries": [reply]}, "success": True})
 
 
 async def abort(request: Request) -> Response:
@@ -402,15 +402,15 @@ def _end(session: Login) -> None:
 
 async def outside(request: Request) -> Response:
     """What tests ask past Moorings: run statements, count what runs, count and end sessions."""
-    asked = await _json(request)
-    running = [job for job in JOBS.values() if not job.done.done() and asked.get("marker", "") in job.sql]
-    if "kill" in asked:
-        for found in [each for each in LOGINS.values() if str(each.id) == asked["kill"]]:
+    requested = await _json(request)
+    running = [job for job in JOBS.values() if not job.done.done() and requested.get("marker", "") in job.sql]
+    if "kill" in requested:
+        for found in [each for each in LOGINS.values() if str(each.id) == requested["kill"]]:
             _end(found)
-    rows = await asyncio.to_thread(_ask, asked.get("statements", []))
+    rows = await asyncio.to_thread(_ask, requested.get("statements", []))
     tags = [job.setting("QUERY_TAG") for job in JOBS.values() if not job.done.done()]
-    told = {"rows": rows, "running": len(running), "sessions": len(LOGINS), "tags": tags, "unknown": UNKNOWN} | COUNTS
-    return JSONResponse(told)
+    reply = {"rows": rows, "running": len(running), "sessions": len(LOGINS), "tags": tags, "unknown": UNKNOWN} | COUNTS
+    return JSONResponse(reply)
 
 
 async def unknown(request: Request) -> Response:
@@ -433,8 +433,8 @@ def _ask(statements: list[str]) -> list[Any]:
 
 
 def _refusal(refused: Refused, query_id: str | None = None) -> JSONResponse:
-    told = {"errorCode": refused.code, "sqlState": refused.state, "queryId": query_id}
-    data = None if refused.code == SESSION_GONE.code else told
+    reply = {"errorCode": refused.code, "sqlState": refused.state, "queryId": query_id}
+    data = None if refused.code == SESSION_GONE.code else reply
     return JSONResponse({"data": data, "code": refused.code, "message": refused.message, "success": False})
 
 
@@ -462,9 +462,9 @@ ROUTES = [
 def _list_views(database: str) -> None:
     """Let INFORMATION_SCHEMA.TABLES have views too, as Snowflake's has."""
     with fakesnow_server.shared_fs.duck_conn.cursor() as cursor:
-        asked = "SELECT sql FROM duckdb_views() WHERE view_name = '_fs_tables' AND database_name = ?"
-        (told,) = cursor.execute(asked, [database]).fetchone()
-        tables = told.partition(" AS ")[2].rstrip().rstrip(";")
+        requested = "SELECT sql FROM duckdb_views() WHERE view_name = '_fs_tables' AND database_name = ?"
+        (reply,) = cursor.execute(requested, [database]).fetchone()
+        tables = reply.partition(" AS ")[2].rstrip().rstrip(";")
         cursor.execute(
             f"CREATE OR REPLACE VIEW {database}._FS_INFORMATION_SCHEMA._fs_tables AS ({tables}) UNION ALL BY NAME"
             ' SELECT database_name AS "TABLE_CATALOG", schema_name AS "TABLE_SCHEMA", view_name AS "TABLE_NAME",'

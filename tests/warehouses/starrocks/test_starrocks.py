@@ -64,7 +64,7 @@ def test_a_session_whose_settings_changed_is_not_used_again(warehouse: Warehouse
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("message", "meant"),
     [
         ("Query exceeded time limit of 300 seconds", errors.QueryTimeout),
         ("Query reached its timeout of 300 seconds, please increase the 'query_timeout'", errors.QueryTimeout),
@@ -75,8 +75,8 @@ def test_a_session_whose_settings_changed_is_not_used_again(warehouse: Warehouse
     ],
 )
 def test_what_it_says_under_one_number_is_told_apart(
-    warehouse: Warehouse, said: str, meant: type[errors.WarehouseError]
+    warehouse: Warehouse, message: str, meant: type[errors.WarehouseError]
 ) -> None:
     from asyncmy.errors import ProgrammingError
 
-    assert type(warehouse.dialect.translate(ProgrammingError(1064, said), ())) is meant
+    assert type(warehouse.dialect.translate(ProgrammingError(1064, message), ())) is meant

@@ -49,10 +49,10 @@ def plain_port(server: Server) -> int:
     return int((server.folder / "plain_port").read_text())
 
 
-def outside(server: Server, **asked: Any) -> Any:
+def outside(server: Server, **requested: Any) -> Any:
     """Ask the stub's back door."""
     url = f"http://127.0.0.1:{plain_port(server)}/outside"
-    request = urllib.request.Request(url, json.dumps(asked).encode())
+    request = urllib.request.Request(url, json.dumps(requested).encode())
     with contextlib.closing(urllib.request.urlopen(request, timeout=30)) as answer:
         return json.loads(answer.read())
 

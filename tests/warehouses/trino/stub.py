@@ -195,8 +195,8 @@ class Query:
             cursor = self._connection.execute(statement, bound or None)
         except duckdb.InvalidInputException as error:
             if "arameter" in str(error) or "Values were not provided" in str(error):
-                wanted = sql.count("?")
-                text = f"Incorrect number of parameters: expected {wanted} but found {len(bound)}"
+                expected = sql.count("?")
+                text = f"Incorrect number of parameters: expected {expected} but found {len(bound)}"
                 raise TrinoError("INVALID_PARAMETER_USAGE", text) from error
             raise
         self._take(cursor, sql)
@@ -407,21 +407,21 @@ class Trino(Handler):
 
     def outside(self, body: str) -> None:
         """The back door: statements in DuckDB's words, what runs, and what was heard."""
-        asked = json.loads(body)
+        requested = json.loads(body)
         found: Any = None
-        if "running" in asked:
-            found = sum(asked["running"] in each.sql and not each.done.is_set() for each in list(queries.values()))
-        elif "tagged" in asked:
+        if "running" in requested:
+            found = sum(requested["running"] in each.sql and not each.done.is_set() for each in list(queries.values()))
+        elif "tagged" in requested:
             sources = [each.headers["X-Trino-Source"] for each in list(queries.values()) if not each.done.is_set()]
-            found = sum(asked["tagged"] in source for source in sources)
-        elif "heard" in asked:
+            found = sum(requested["tagged"] in source for source in sources)
+        elif "heard" in requested:
             found = heard
-        elif "transactions" in asked:
+        elif "transactions" in requested:
             found = len(transactions)
         else:
             with database.cursor() as cursor:
                 cursor.execute("USE app.public")
-                for statement in asked["statements"]:
+                for statement in requested["statements"]:
                     found = cursor.execute(statement).fetchall()
         self.answer(200, json.dumps(found, default=str).encode(), {})
 

@@ -25,7 +25,7 @@ async def identify(call: Call, headers: Headers) -> None:
             return await authenticate(session, hashed)
 
     try:
-        call.actor = await services.db.kept(hashed, call.version.access, load)
+        call.actor = await services.db.cached(hashed, call.version.access, load)
     except InvalidToken:
         await services.limits.count_failure(_address(call))
         raise

@@ -35,7 +35,7 @@ class Call:
     """The database's versions when the request arrived, for what may be kept in memory."""
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    told: Headers = field(default_factory=list[tuple[bytes, bytes]])
+    extra_headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
     """Headers that the handler adds to its answer."""
     transaction: AsyncSession | None = None
     subject: Connection | None = None

@@ -174,7 +174,7 @@ class Fields:
                 return round(moment.timestamp() * 1000)
         except (ValueError, OverflowError):
             pass
-        self.fault(name, "said", reason="Invalid datetime")
+        self.fault(name, "custom", reason="Invalid datetime")
         return None
 
     def boolean(self, name: str) -> bool | None:

@@ -65,19 +65,19 @@ async def earlier(call: Call, session: AsyncSession) -> bytes | None:
 
 
 def _replayed(call: Call, answer: bytes) -> bytes:
-    call.told.append((REPLAYED.lower().encode(), b"true"))
+    call.extra_headers.append((REPLAYED.lower().encode(), b"true"))
     return answer
 
 
 def _name(call: Call) -> str | None:
     sent = call.header(b"idempotency-key")
     if sent is not None and not re.fullmatch(rb"[!-~]{1,255}", sent):
-        raise InvalidInput([Fault(KEY.name, "said", {"reason": "Expected 1 to 255 visible ASCII characters"})])
+        raise InvalidInput([Fault(KEY.name, "custom", {"reason": "Expected 1 to 255 visible ASCII characters"})])
     return sent.decode() if sent else None
 
 
 async def _fingerprint(call: Call, session: AsyncSession) -> bytes:
     """What tells this request from another one. The body may hold secrets, so this is keyed."""
     key = await fingerprint_key(session, call.services.keyset)
-    told = json.dumps([call.scope["method"], call.scope["path"], call.query(), call.body], sort_keys=True)
-    return hmac.digest(key, told.encode("utf-8", "surrogatepass"), "sha256")
+    canonical = json.dumps([call.scope["method"], call.scope["path"], call.query(), call.body], sort_keys=True)
+    return hmac.digest(key, canonical.encode("utf-8", "surrogatepass"), "sha256")

@@ -51,10 +51,10 @@ class RateLimits:
         """Count one failed key of an address; raises RateLimited over the limit."""
         await self._count(self._failures, "failure", address)
 
-    async def _count(self, limit: RateLimitItem | None, what: str, whose: str) -> Window | None:
+    async def _count(self, limit: RateLimitItem | None, kind: str, client: str) -> Window | None:
         if limit is None:
             return None
-        key = limit.key_for(what, whose)
+        key = limit.key_for(kind, client)
         try:
             used = await self._storage.incr(key, limit.get_expiry())
             ends = await self._storage.get_expiry(key)

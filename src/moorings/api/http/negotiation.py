@@ -70,9 +70,9 @@ def _rank(ranges: Sequence[_Range], media_type: str) -> tuple[float, int, int] |
     return decisive.quality, exactness, position
 
 
-def _codec(wanted: Sequence[str]) -> str | None:
+def _codec(accepted: Sequence[str]) -> str | None:
     """The first codec of the caller's list that we have; uncompressed is what every reader can read."""
-    return next((codec for codec in wanted if codec in CODECS), None)
+    return next((codec for codec in accepted if codec in CODECS), None)
 
 
 MOST_RANGES = 100

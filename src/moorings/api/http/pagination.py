@@ -48,28 +48,28 @@ class PageInfo(Shape, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageRequest:
     """Which page: after which place, and how many records."""
 
     after: tuple[Any, ...] | None
     size: int
 
 
-def asked(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> Asked:
+def page_request(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> PageRequest:
     """What a query asks for, in a list whose places are made of these types; faults are noted in `fields`."""
     size = fields.whole("pageSize", least=1, most=LARGEST_PAGE)
     cursor = fields.string("cursor", shortest=0, longest=LONGEST_CURSOR)
     after = _decoded(cursor, places) if cursor else None
     if cursor and after is None:
         fields.fault("cursor", "invalid")
-    return Asked(after, size or PAGE_SIZE)
+    return PageRequest(after, size or PAGE_SIZE)
 
 
-def info(found: Sequence[Place], wanted: Asked, total: int) -> PageInfo:
+def info(found: Sequence[Place], page: PageRequest, total: int) -> PageInfo:
     """What is to be said about a page; `found` are the places of one record more than it has, if there are more."""
-    more = len(found) > wanted.size
-    cursor = _encoded(found[wanted.size - 1]) if more else None
-    return PageInfo(has_next_page=more, next_cursor=cursor, page_size=wanted.size, total_records=total)
+    more = len(found) > page.size
+    cursor = _encoded(found[page.size - 1]) if more else None
+    return PageInfo(has_next_page=more, next_cursor=cursor, page_size=page.size, total_records=total)
 
 
 def _encoded(place: Place) -> str:

@@ -20,6 +20,6 @@ class SegmentedPaths:
         """The ASGI entry."""
         raw: bytes = scope.get("raw_path") or b""
         if ESCAPED_SLASH.search(raw):
-            kept = ESCAPED_SLASH.sub(b"%252F", raw.partition(b"?")[0])
-            scope = {**scope, "path": unquote(kept.decode("latin-1"), errors="replace")}
+            escaped = ESCAPED_SLASH.sub(b"%252F", raw.partition(b"?")[0])
+            scope = {**scope, "path": unquote(escaped.decode("latin-1"), errors="replace")}
         await self._inner(scope, receive, send)

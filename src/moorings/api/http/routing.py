@@ -129,7 +129,7 @@ class Endpoint:
         headers: Headers = []
         reply = await self._reply(call, headers)
         try:
-            await reply.send(call, headers + call.told)
+            await reply.send(call, headers + call.extra_headers)
         finally:  # a stream that breaks off raises
             self._note(call, reply.status, clock.monotonic() - started)
 

@@ -127,7 +127,7 @@ def user_attribute() -> dict[str, Any]:
     return _object(properties) | {"required": ["name"], "examples": [{"name": "region", "default_value": "eu"}]}
 
 
-def held_attributes() -> dict[str, Any]:
+def attribute_values() -> dict[str, Any]:
     """The body that sets attributes, by their names."""
     return {"type": "object", "additionalProperties": _attribute_values(), "examples": [{"region": "eu"}]}
 

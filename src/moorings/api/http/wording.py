@@ -24,7 +24,7 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "uuid": lambda details: "Invalid uuid",
     "url": lambda details: "Invalid url",
     "invalid": lambda details: "Invalid input",
-    "said": lambda details: str(details["reason"]),
+    "custom": lambda details: str(details["reason"]),
 }
 """The sentence of each code of a fault."""
 

@@ -55,7 +55,7 @@ class AttributeList(Shape):
     records: list[AttributeShape]
 
 
-class HeldShape(Shape):
+class AttributeValuesShape(Shape):
     """What somebody has of the attributes: name → values."""
 
     attributes: dict[str, list[str]]
@@ -94,11 +94,11 @@ async def redefine(call: Call) -> AttributeShape:
     """
     force = _forced(call)
     attribute = await attributes.find(call.session, call.actor, call.ids["id"])
-    wanted = _definition(call.body)
-    if wanted.name != attribute.name and not force:
+    definition = _definition(call.body)
+    if definition.name != attribute.name and not force:
         found = await moves.dependents(call.session, attribute)
         moves.require_unused(attribute, replace(found, users=0, api_keys=0), "rename")
-    await attributes.redefine(call.session, attribute, wanted)
+    await attributes.redefine(call.session, attribute, definition)
     return _shape(attribute)
 
 
@@ -161,7 +161,7 @@ def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[s
         sent = [part.strip() for part in sent.split(",")]
     listed = cast("list[Any]", sent) if isinstance(sent, list) else [sent]
     if len(listed) > 1 and not several:
-        fields.fault(name, "said", reason="This attribute has one value")
+        fields.fault(name, "custom", reason="This attribute has one value")
     read = [
         _value(fields, f"{name}.{place}" if isinstance(sent, list) else name, each, kind)
         for place, each in enumerate(listed)
@@ -201,14 +201,14 @@ def _shape(attribute: UserAttribute) -> AttributeShape:
 # ---- who has what -----------------------------------------------------------------------------------------------
 
 
-async def of_user(call: Call) -> HeldShape:
+async def of_user(call: Call) -> AttributeValuesShape:
     """What a user has of the attributes."""
-    return await _held(call, await service.user(call.session, call.actor, call.ids["id"]))
+    return await _values(call, await service.user(call.session, call.actor, call.ids["id"]))
 
 
-async def of_key(call: Call) -> HeldShape:
+async def of_key(call: Call) -> AttributeValuesShape:
     """What an organization key has of the attributes."""
-    return await _held(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
+    return await _values(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
 
 
 async def give_user(call: Call) -> Done:
@@ -221,9 +221,9 @@ async def give_key(call: Call) -> Done:
     return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"], lock=True))
 
 
-async def _held(call: Call, owner: User | ApiKey) -> HeldShape:
-    found = await attributes.given(call.session, owner)
-    return HeldShape({name: list(values) for name, values in found.items()})
+async def _values(call: Call, owner: User | ApiKey) -> AttributeValuesShape:
+    found = await attributes.values_of(call.session, owner)
+    return AttributeValuesShape({name: list(values) for name, values in found.items()})
 
 
 async def _give(call: Call, owner: User | ApiKey) -> Done:
@@ -232,12 +232,12 @@ async def _give(call: Call, owner: User | ApiKey) -> Done:
     if unknown := [name for name in call.body if name not in by_name]:
         raise UnknownKeys(unknown)
     fields = Fields(call.body, tuple(by_name))
-    wanted = {
+    definition = {
         name: values_of(fields, name, by_name[name].type, several=bool(by_name[name].multiple_values))
         for name in call.body
     }
     fields.done()
-    await attributes.give(call.session, owner, wanted, known)
+    await attributes.assign(call.session, owner, definition, known)
     return Done()
 
 
@@ -291,7 +291,7 @@ ROUTES = (
         handler=of_user,
         admin=True,
         summary="Get a user's attributes",
-        answer=HeldShape,
+        answer=AttributeValuesShape,
         errors=(UserNotFound,),
     ),
     Route(
@@ -301,7 +301,7 @@ ROUTES = (
         admin=True,
         summary="Set a user's attributes",
         answer=Done,
-        body=schemas.held_attributes,
+        body=schemas.attribute_values,
         errors=(UserNotFound,),
     ),
     Route(
@@ -310,7 +310,7 @@ ROUTES = (
         handler=of_key,
         admin=True,
         summary="Get an organization key's attributes",
-        answer=HeldShape,
+        answer=AttributeValuesShape,
         errors=(KeyNotFound,),
     ),
     Route(
@@ -320,7 +320,7 @@ ROUTES = (
         admin=True,
         summary="Set an organization key's attributes",
         answer=Done,
-        body=schemas.held_attributes,
+        body=schemas.attribute_values,
         errors=(KeyNotFound,),
     ),
 )

@@ -192,12 +192,12 @@ async def catalog(call: Call) -> CatalogPage:
     Tables that the database dropped stay, with `missingSince`, until a hard refresh.
     """
     query = Fields(call.query(), ("schema", "table", "search", "environment", "cursor", "pageSize"))
-    wanted = _filter(query)
-    page = pagination.asked(query, (str, str, str))
+    criteria = _filter(query)
+    page = pagination.page_request(query, (str, str, str))
     environment = routed.chosen(query)
     query.done()
     connection = await routed.stored(call, Permission.READ, environment)
-    found, total = await listing.tables(call.session, connection, wanted, page.after, page.size + 1)
+    found, total = await listing.tables(call.session, connection, criteria, page.after, page.size + 1)
     facts = await listing.facts(call.session, connection)
     return CatalogPage(
         refreshed_at=instant(facts.refreshed_at) if facts else None,
@@ -224,7 +224,7 @@ async def changes(call: Call) -> ChangePage:
     """
     query = Fields(call.query(), ("since", "environment", "cursor", "pageSize"))
     since = query.instant("since")
-    page = pagination.asked(query, (int, int, str))
+    page = pagination.page_request(query, (int, int, str))
     environment = routed.chosen(query)
     query.done()
     connection = await routed.stored(call, Permission.READ, environment)

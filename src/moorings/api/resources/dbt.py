@@ -13,7 +13,7 @@ from moorings.api.http.fields import Fields
 from moorings.api.http.pagination import PageInfo
 from moorings.api.http.routing import Route
 from moorings.dbt import environments, service
-from moorings.dbt.environments import Variable, Wanted
+from moorings.dbt.environments import EnvironmentInput, Variable
 from moorings.dbt.models import DbtEnvironment, DbtVariable
 from moorings.dbt.service import Project
 from moorings.dialects.config.fields import json_type
@@ -137,7 +137,7 @@ def _read_project(call: Call) -> tuple[Project, bool]:
     virtual = fields.boolean("enableVirtualSchemas")
     address = fields.string("sshUrl", required=True, longest=LONGEST_ADDRESS)
     if address and not SSH.fullmatch(address) and not SCP.fullmatch(address):
-        fields.fault("sshUrl", "said", reason="Must be git@host:path or ssh://host/path")
+        fields.fault("sshUrl", "custom", reason="Must be git@host:path or ssh://host/path")
     version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
     semantic = _flag(fields, "enableSemanticLayer")
     path = _text(fields, "projectRootPath", longest=LONGEST_ADDRESS)
@@ -163,17 +163,17 @@ def _text(fields: Fields, name: str, *, longest: int = 255) -> str | None:
 async def list_environments(call: Call) -> DbtEnvironmentPage:
     """Where a dbt project is built, oldest environment first."""
     query = Fields(call.query(), ("cursor", "pageSize"))
-    wanted = pagination.asked(query)
+    requested = pagination.page_request(query)
     query.done()
-    found, total = await environments.page(call.session, call.connection, wanted.after, wanted.size + 1)
-    info = pagination.info([(each.created_at, each.id) for each in found], wanted, total)
-    return DbtEnvironmentPage(info, await _shapes(call, found[: wanted.size]))
+    found, total = await environments.page(call.session, call.connection, requested.after, requested.size + 1)
+    info = pagination.info([(each.created_at, each.id) for each in found], requested, total)
+    return DbtEnvironmentPage(info, await _shapes(call, found[: requested.size]))
 
 
 async def create_environment(call: Call) -> DbtEnvironmentShape:
     """Add a dbt environment."""
-    wanted = _read_environment(call, new=True)
-    made = await environments.create(call.session, call.services.keyset, call.connection, wanted)
+    requested = _read_environment(call, new=True)
+    made = await environments.create(call.session, call.services.keyset, call.connection, requested)
     return (await _shapes(call, [made]))[0]
 
 
@@ -184,8 +184,8 @@ async def update_environment(call: Call) -> DbtEnvironmentShape:
     the value of a secret keeps it.
     """
     found = await _found(call)
-    wanted = _read_environment(call, new=False)
-    await environments.change(call.session, call.services.keyset, call.connection, found, wanted)
+    requested = _read_environment(call, new=False)
+    await environments.change(call.session, call.services.keyset, call.connection, found, requested)
     return (await _shapes(call, [found]))[0]
 
 
@@ -199,7 +199,7 @@ async def _found(call: Call) -> DbtEnvironment:
     return await environments.find(call.session, call.connection, call.ids["environmentId"], to_change=True)
 
 
-def _read_environment(call: Call, *, new: bool) -> Wanted:
+def _read_environment(call: Call, *, new: bool) -> EnvironmentInput:
     fields = Fields(call.body, (*COLUMNS, "variables"))
     columns: dict[str, str | None] = {}
     for wire, column in COLUMNS.items():
@@ -213,7 +213,7 @@ def _read_environment(call: Call, *, new: bool) -> Wanted:
     fields.done()
     if new and call.actor.user_id is not None:
         columns["owner_id"] = call.actor.user_id
-    return Wanted(columns, variables)
+    return EnvironmentInput(columns, variables)
 
 
 def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> None:
@@ -224,13 +224,13 @@ def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> 
         if not UUID.fullmatch(owner):
             fields.fault("ownerId", "uuid")
         elif call.actor.user_id not in (None, owner.lower()):
-            fields.fault("ownerId", "said", reason="Only an organization key can say whose an environment is")
+            fields.fault("ownerId", "custom", reason="Only an organization key can say whose an environment is")
 
 
 def _read_variables(fields: Fields) -> list[Variable]:
     listed = fields.array("variables") or []
     if len(listed) > MOST_VARIABLES:
-        fields.fault("variables", "said", reason=f"At most {MOST_VARIABLES} variables")
+        fields.fault("variables", "custom", reason=f"At most {MOST_VARIABLES} variables")
         return []
     return [_read_variable(fields, f"variables.{place}", sent) for place, sent in enumerate(listed)]
 

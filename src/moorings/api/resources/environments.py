@@ -74,7 +74,7 @@ def _read(call: Call) -> tuple[str, list[str]]:
     fields = Fields(call.body, ("baseConnectionId", "environmentConnectionIds"))
     base_id = fields.string("baseConnectionId", required=True, shortest=0)
     if isinstance(fields.raw("baseConnectionId"), str) and not UUID.fullmatch(base_id):
-        fields.fault("baseConnectionId", "said", reason=INVALID_BASE)
+        fields.fault("baseConnectionId", "custom", reason=INVALID_BASE)
     connection_ids = _ids(fields, fields.raw("environmentConnectionIds"))
     fields.done()
     return base_id.lower(), [connection_id.lower() for connection_id in connection_ids]
@@ -89,7 +89,7 @@ def _ids(fields: Fields, sent: Any) -> list[str]:
     if listed is None:
         return []
     if not listed or not all(isinstance(part, str) and UUID.fullmatch(part) for part in listed):
-        fields.fault(name, "said", reason=INVALID_ENVIRONMENTS)
+        fields.fault(name, "custom", reason=INVALID_ENVIRONMENTS)
     return listed
 
 

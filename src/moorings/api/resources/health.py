@@ -78,7 +78,7 @@ async def of_organization(call: Call) -> Mapping[str, Health]:
         async with db.reading() as session:
             return await service.of_organization(session, organization_id)
 
-    return await db.kept(("health", organization_id), call.version, load)
+    return await db.cached(("health", organization_id), call.version, load)
 
 
 async def record(call: Call, target: Target, report: TestReport) -> None:
@@ -91,10 +91,10 @@ async def record(call: Call, target: Target, report: TestReport) -> None:
 async def show(call: Call) -> HealthPage:
     """How a connection is and was."""
     query = Fields(call.query(), ("cursor", "pageSize"))
-    wanted = pagination.asked(query)
+    page = pagination.page_request(query)
     query.done()
     connection = call.connection
-    found, total = await service.history(call.session, connection.id, wanted.after, wanted.size + 1)
+    found, total = await service.history(call.session, connection.id, page.after, page.size + 1)
     probe = await service.probes(call.session, connection.id)
     probed = await _probed(call)
     return HealthPage(
@@ -102,8 +102,8 @@ async def show(call: Call) -> HealthPage:
         probed=probed,
         checked_at=instant(probe.checked_at) if probe and probe.checked_at else None,
         next_probe_at=instant(probe.next_at) if probe and probed else None,
-        page_info=pagination.info([(change.at, change.id) for change in found], wanted, total),
-        records=[_change(change) for change in found[: wanted.size]],
+        page_info=pagination.info([(change.at, change.id) for change in found], page, total),
+        records=[_change(change) for change in found[: page.size]],
     )
 
 

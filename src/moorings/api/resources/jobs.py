@@ -19,7 +19,7 @@ STATUS = {"waiting": "IN_PROGRESS", "running": "IN_PROGRESS", "completed": "COMP
 """The status on the wire of each one that is stored."""
 
 
-class Asked(Shape, kw_only=True):
+class RefreshStarted(Shape, kw_only=True):
     """The job that does what was asked for, in both spellings."""
 
     success: bool = True
@@ -81,14 +81,14 @@ class JobPage(Shape):
     records: list[JobShape]
 
 
-async def refresh(call: Call) -> Asked:
+async def refresh(call: Call) -> RefreshStarted:
     """Read the connection's catalog anew, in the background; a refresh that has not begun yet is joined."""
     body = Fields(call.body, ("hardRefresh",))
     hard = body.has("hardRefresh") and bool(body.boolean("hardRefresh"))
     body.done()
     job = await service.enqueue(call.session, call.connection, hard=hard, requested_by=call.actor)
     call.after_commit.append(call.services.wake_worker)
-    return Asked(job_id=job.id, published_id=job.id)
+    return RefreshStarted(job_id=job.id, published_id=job.id)
 
 
 async def status(call: Call) -> JobShape:
@@ -99,7 +99,7 @@ async def status(call: Call) -> JobShape:
 async def listed(call: Call) -> JobPage:
     """The jobs of a connection, newest first."""
     query = Fields(call.query(), ("cursor", "pageSize"))
-    page = pagination.asked(query)
+    page = pagination.page_request(query)
     query.done()
     found, total = await service.listed(call.session, call.connection, page.after, page.size + 1)
     info = pagination.info([(job.created_at, job.id) for job in found], page, total)
@@ -140,7 +140,7 @@ ROUTES = (
         handler=idempotency.once(refresh),
         permission=Permission.CHANGE,
         summary="Refresh the catalog of a connection",
-        answer=Asked,
+        answer=RefreshStarted,
         status=202,
         body=schemas.refresh,
         body_optional=True,

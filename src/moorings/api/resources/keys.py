@@ -50,11 +50,11 @@ class WhoShape(Shape):
 async def list_keys(call: Call) -> KeyPage:
     """Keys, newest first: all of them for an organization admin, their own for a user. Never a token."""
     query = Fields(call.query(), ("cursor", "pageSize"))
-    wanted = pagination.asked(query)
+    page = pagination.page_request(query)
     query.done()
-    found, total = await service.visible_keys(call.session, call.actor, wanted.after, wanted.size + 1)
-    info = pagination.info([(key.created_at, key.id) for key in found], wanted, total)
-    return KeyPage(info, [_shape(key) for key in found[: wanted.size]])
+    found, total = await service.visible_keys(call.session, call.actor, page.after, page.size + 1)
+    info = pagination.info([(key.created_at, key.id) for key in found], page, total)
+    return KeyPage(info, [_shape(key) for key in found[: page.size]])
 
 
 async def get(call: Call) -> KeyShape:

@@ -90,7 +90,7 @@ async def _health(services: Services) -> Mapping[str, bool]:
             return await live(session)
 
     try:
-        return await services.db.kept(("healthy",), await services.db.version(), load)
+        return await services.db.cached(("healthy",), await services.db.version(), load)
     except AWAY:  # the rest can be told without the metadata database
         return {}
 

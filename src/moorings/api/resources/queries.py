@@ -30,7 +30,7 @@ from moorings.errors import (
     WarehouseError,
 )
 from moorings.queries.rights import Claim
-from moorings.queries.service import Asked
+from moorings.queries.service import QueryRequest
 
 SQL_LIMIT = 500_000
 """The most characters of a statement, and of one parameter."""
@@ -71,14 +71,14 @@ async def query(call: Call) -> Stream | PlanShape:
     dry_run = query.flag("dryRun", default=False)
     environment = routed.chosen(query)
     query.done()
-    asked = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
+    request = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
     chosen = None if dry_run else encoder(choose(_accept(call)))
     target = await routed.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
     if chosen is None:
-        plan = await call.services.queries.plan(target, asked, claim)
+        plan = await call.services.queries.plan(target, request, claim)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
-    return await streams.opened(call, target, asked, claim, chosen)
+    return await streams.opened(call, target, request, claim, chosen)
 
 
 OLD = ("0.9", "1.0", "1")
@@ -91,7 +91,7 @@ async def cancel(call: Call) -> Done:
     return Done()
 
 
-def _read(call: Call) -> Asked:
+def _read(call: Call) -> QueryRequest:
     fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds"))
     sql = fields.string("sql", required=True, longest=SQL_LIMIT)
     parameters = fields.array("parameters") or []
@@ -103,7 +103,7 @@ def _read(call: Call) -> Asked:
     row_limit = fields.integer("rowLimit", least=1)
     timeout = fields.integer("timeoutSeconds", least=1)
     fields.done()
-    return Asked(sql, parameters, row_limit, timeout, _chosen_id(call))
+    return QueryRequest(sql, parameters, row_limit, timeout, _chosen_id(call))
 
 
 def _chosen_id(call: Call) -> str | None:

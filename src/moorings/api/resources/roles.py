@@ -97,16 +97,16 @@ async def of_user(call: Call) -> ModelRoles:
     Organization admins ask about everybody, admins of a connection about that one, and users about themselves.
     """
     user = await service.user(call.session, call.actor, call.ids["id"])
-    asked = await _asked(call, own=user.id == call.actor.user_id)
-    found = await roles.of_user(call.session, user, asked)
+    connection = await _asked(call, own=user.id == call.actor.user_id)
+    found = await roles.of_user(call.session, user, connection)
     return ModelRoles(results=_shapes(found), membership_id=user.id)
 
 
 async def of_group(call: Call) -> ModelRoles:
     """The roles that a group gives to its members. Who may ask about others may ask this."""
     group = await _group(call)
-    asked = await _asked(call, own=False)
-    found = await roles.of_group(call.session, group, asked)
+    connection = await _asked(call, own=False)
+    found = await roles.of_group(call.session, group, connection)
     return ModelRoles(results=_shapes(found), membership_id=group.id, user_group_id=group.id)
 
 
@@ -154,7 +154,7 @@ async def _wanted(call: Call) -> tuple[Connection, Role]:
     role = fields.choice("roleName", (*ROLES, *ROLE_ALIASES))
     connection_id = _uuid(fields, "connectionId", fields.string("connectionId", required=True, shortest=0) or "")
     if fields.raw("modelId") is not None:
-        fields.fault("modelId", "said", reason=NO_MODELS)
+        fields.fault("modelId", "custom", reason=NO_MODELS)
     fields.done()
     connection = await connections.permitted(call.session, call.actor, connection_id or "", Permission.CHANGE)
     return connection, Role[ROLE_ALIASES.get(role or "", role or "")]

@@ -65,8 +65,8 @@ def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
     choice, base = routed.choice, routed.base
     meanings = [(value, base.connection_id) for value in base.values]
     meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]
-    told = sorted(meanings) if every_value else []
-    otherwise = [OtherwiseShape(value, connection) for value, connection in told if value != choice.value]
+    mapped = sorted(meanings) if every_value else []
+    otherwise = [OtherwiseShape(value, connection) for value, connection in mapped if value != choice.value]
     if choice.source not in ("base", "denied"):
         otherwise.append(OtherwiseShape(None, unmatched(base).connection_id))
     return RouteShape(

@@ -49,4 +49,4 @@ async def stored(call: Call, permission: Permission, environment: str | None) ->
 
 
 def _tell(call: Call, connection_id: str) -> None:
-    call.told.append((CONNECTION_ID.lower().encode(), connection_id.encode()))
+    call.extra_headers.append((CONNECTION_ID.lower().encode(), connection_id.encode()))

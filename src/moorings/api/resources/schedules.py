@@ -91,7 +91,7 @@ def _read(call: Call) -> Plan:
         _check_cron(fields, cron)
     zone = fields.string("timezone", required=True)
     if zone and zone not in zones():
-        fields.fault("timezone", "said", reason="No time zone of the tz database, such as America/New_York")
+        fields.fault("timezone", "custom", reason="No time zone of the tz database, such as America/New_York")
     hard = fields.boolean("hardRefresh") if fields.has("hardRefresh") else False
     fields.done()
     return Plan(cron, zone, bool(hard))
@@ -101,7 +101,7 @@ def _check_cron(fields: Fields, cron: str) -> None:
     try:
         parse(cron)
     except NotCron as refused:
-        fields.fault("schedule", "said", reason=str(refused))
+        fields.fault("schedule", "custom", reason=str(refused))
 
 
 def _shape(schedule: Schedule) -> ScheduleShape:

@@ -18,7 +18,7 @@ from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
 from moorings.errors import MooringsError, QueryCancelled, WarehouseError
 from moorings.queries.rights import Claim
-from moorings.queries.service import Asked, Query
+from moorings.queries.service import Query, QueryRequest
 
 T = TypeVar("T")
 
@@ -79,14 +79,14 @@ async def _ended(task: asyncio.Future[T]) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Stream:
-    """The reply of a query whose first rows are here. `held` lets go of client, query and session, in this order."""
+    """The reply of a query whose first rows are here. `resources` closes client, query and session, in this order."""
 
     encoder: Encoder
     client: Client
     query: Query
     first: bytes
     stalled_seconds: float
-    held: contextlib.AsyncExitStack = field(repr=False)
+    resources: contextlib.AsyncExitStack = field(repr=False)
     status: int = 200
 
     async def send(self, call: Call, headers: Headers) -> None:
@@ -95,7 +95,7 @@ class Stream:
         A failure is raised: the server then breaks the transfer off without its last chunk, so that no client takes a
         part for the whole.
         """
-        async with self.held:
+        async with self.resources:
             try:
                 await self._send(call, headers)
             except ClientLeft:
@@ -140,18 +140,25 @@ async def _written(call: Call, chunk: bytes) -> None:
         await call.send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def opened(call: Call, target: Target, asked: Asked, claim: Claim, encoder: Encoder) -> Stream:
+async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim, encoder: Encoder) -> Stream:
     """Run a query as far as its first rows; raises what fails until then, for an ordinary error response."""
-    async with contextlib.AsyncExitStack() as held:
+    async with contextlib.AsyncExitStack() as resources:
         client = Client(call)
-        held.push_async_callback(client.unwatch)
+        resources.push_async_callback(client.unwatch)
 
         async def begin() -> tuple[Query, bytes]:
-            query = await held.enter_async_context(call.services.queries.running(call.actor, target, asked, claim))
-            return query, await query.start(asked, encoder, read_only=target.config.read_only)
+            query = await resources.enter_async_context(
+                call.services.queries.running(call.actor, target, request, claim)
+            )
+            return query, await query.start(request, encoder, read_only=target.config.read_only)
 
         query, first = await client.unless_gone(begin())
         stalled = call.services.settings.stalled_seconds
         return Stream(
-            encoder=encoder, client=client, query=query, first=first, stalled_seconds=stalled, held=held.pop_all()
+            encoder=encoder,
+            client=client,
+            query=query,
+            first=first,
+            stalled_seconds=stalled,
+            resources=resources.pop_all(),
         )

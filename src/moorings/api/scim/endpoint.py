@@ -134,8 +134,8 @@ def _path(scope: Scope) -> tuple[str, str]:
 
 
 def _headers(call: Call) -> list[tuple[str, str]]:
-    wanted = (b"content-type", b"if-match", b"if-none-match")
-    return [(name.decode(), value.decode("latin-1")) for name, value in call.scope["headers"] if name in wanted]
+    forwarded = (b"content-type", b"if-match", b"if-none-match")
+    return [(name.decode(), value.decode("latin-1")) for name, value in call.scope["headers"] if name in forwarded]
 
 
 def _problem(status: int, detail: str, scim_type: str | None = None, headers: Iterable[Any] = ()) -> Rendered:

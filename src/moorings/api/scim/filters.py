@@ -132,26 +132,26 @@ PLACES: Mapping[tuple[str, str], Place] = {
 
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     **{name: getattr(operator, name) for name in ("eq", "ne", "gt", "ge", "lt", "le")},
-    "co": lambda held, wanted: wanted in held,
-    "sw": lambda held, wanted: held.startswith(wanted),
-    "ew": lambda held, wanted: held.endswith(wanted),
+    "co": lambda stored, operand: operand in stored,
+    "sw": lambda stored, operand: stored.startswith(operand),
+    "ew": lambda stored, operand: stored.endswith(operand),
 }
 
 
-def _sql(column: Column, compared: CompareOperator, wanted: Any) -> Condition:
+def _sql(column: Column, compared: CompareOperator, operand: Any) -> Condition:
     """A comparison with no LIKE, so that no character is a wildcard; never NULL."""
     match compared.value:
         case "ne":
-            return or_(column.is_(None), column != wanted)
+            return or_(column.is_(None), column != operand)
         case "co":
-            found = func.replace(column, wanted, "") != column if wanted else true()
+            found = func.replace(column, operand, "") != column if operand else true()
         case "sw":
-            found = func.substr(column, 1, len(wanted)) == wanted
+            found = func.substr(column, 1, len(operand)) == operand
         case "ew":
-            start = func.length(column) - len(wanted) + 1
-            found = and_(start > 0, func.substr(column, start) == wanted)
+            start = func.length(column) - len(operand) + 1
+            found = and_(start > 0, func.substr(column, start) == operand)
         case name:
-            found = getattr(operator, name)(column, wanted)
+            found = getattr(operator, name)(column, operand)
     return and_(column.is_not(None), found)
 
 
@@ -225,19 +225,19 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         binding = self._filter.resolve_comparison(path, strict=False)
         if binding is None:
             return false()
-        wanted = coerce_value(binding, node.value, node.op)
-        if wanted is None:
+        operand = coerce_value(binding, node.value, node.op)
+        if operand is None:
             present = await self.visit_present(Present(node.attr_path))
             return {"eq": not_(present), "ne": present}.get(node.op.value, false())
         if _is_extension(binding):
-            return await self._in_attributes(binding, node.op, wanted)
+            return await self._in_attributes(binding, node.op, operand)
         place = self._place(binding)
         several = SEVERAL.get((self._kind, binding.field_name)) if self._outer is None else None
         if several is None:
-            return _guarded(await self._compared(place, node.op, wanted), self._exists(binding), node.op)
+            return _guarded(await self._compared(place, node.op, operand), self._exists(binding), node.op)
         if node.op is CompareOperator.ne:  # of all values together
-            return not_(several.rows(await self._compared(place, CompareOperator.eq, wanted)))
-        return several.rows(await self._compared(place, node.op, wanted))
+            return not_(several.rows(await self._compared(place, CompareOperator.eq, operand)))
+        return several.rows(await self._compared(place, node.op, operand))
 
     def _whole(self, path: AttrPath) -> AttrPath:
         """A path in brackets, from the resource on."""
@@ -256,32 +256,34 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
             raise InvalidFilterException(detail=f"{binding.urn} cannot be compared")
         return found
 
-    async def _compared(self, place: Place, compared: CompareOperator, wanted: Any) -> Condition:
+    async def _compared(self, place: Place, compared: CompareOperator, operand: Any) -> Condition:
         if isinstance(place, Constant):
-            return true() if _fits(place.value, compared, wanted) else false()
+            return true() if _fits(place.value, compared, operand) else false()
         match place.kind:
             case "boolean":
-                return and_(place.column) if (wanted is True) is (compared.value == "eq") else not_(place.column)
+                return and_(place.column) if (operand is True) is (compared.value == "eq") else not_(place.column)
             case "instant":
-                return _sql(place.column, compared, _milliseconds(wanted))
+                return _sql(place.column, compared, _milliseconds(operand))
             case "exact":
-                return _sql(place.column, compared, text_of(wanted))
+                return _sql(place.column, compared, text_of(operand))
             case "loose":
                 mine = User.organization_id == self._organization_id
-                held = select(place.column).where(mine, place.column.is_not(None)).distinct()
-                chosen = await self._among(held, place.column, lambda held: _fits(held, compared, text_of(wanted)))
+                stored = select(place.column).where(mine, place.column.is_not(None)).distinct()
+                chosen = await self._among(
+                    stored, place.column, lambda stored: _fits(stored, compared, text_of(operand))
+                )
                 return or_(place.column.is_(None), chosen) if compared is CompareOperator.ne else chosen
             case _:
-                return _sql(place.column, compared, folded(text_of(wanted)))
+                return _sql(place.column, compared, folded(text_of(operand)))
 
-    async def _in_attributes(self, binding: AttributeBinding, compared: CompareOperator, wanted: Any) -> Condition:
+    async def _in_attributes(self, binding: AttributeBinding, compared: CompareOperator, operand: Any) -> Condition:
         if compared is CompareOperator.ne:
-            return not_(await self._in_attributes(binding, CompareOperator.eq, wanted))
+            return not_(await self._in_attributes(binding, CompareOperator.eq, operand))
         attribute = self._attribute(binding)
-        text = text_of(wanted) if isinstance(wanted, str) else wanted
+        text = text_of(operand) if isinstance(operand, str) else operand
 
-        def fits(held: Any) -> bool:
-            shown = shown_value(attribute, held)
+        def fits(stored: Any) -> bool:
+            shown = shown_value(attribute, stored)
             return any(_fits(each, compared, text) for each in (shown if isinstance(shown, list) else [shown]))  # pyright: ignore[reportUnknownVariableType]
 
         return await self._among_attributes(binding, fits)
@@ -289,18 +291,18 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
     async def _among_attributes(self, binding: AttributeBinding, fits: Test) -> Condition:
         """Users whose values of one attribute fit."""
         mine = UserAttributeValue.attribute_id == self._attribute(binding).id
-        held = select(UserAttributeValue.values).where(mine, UserAttributeValue.user_id.is_not(None)).distinct()
-        chosen = await self._among(held, UserAttributeValue.values, fits)
+        stored = select(UserAttributeValue.values).where(mine, UserAttributeValue.user_id.is_not(None)).distinct()
+        chosen = await self._among(stored, UserAttributeValue.values, fits)
         return User.id.in_(select(UserAttributeValue.user_id).where(mine, chosen))
 
     def _attribute(self, binding: AttributeBinding) -> UserAttribute:
         return self._known[binding.model.model_fields[binding.field_name].serialization_alias or ""]
 
-    async def _among(self, held: Any, column: Column, fits: Test) -> Condition:
+    async def _among(self, stored: Any, column: Column, fits: Test) -> Condition:
         """The column has one of the values that fit, of all those that there are."""
         chosen: list[Any] = []
         others: list[Any] = []
-        for value in await self._session.scalars(held):
+        for value in await self._session.scalars(stored):
             (chosen if fits(value) else others).append(value)
         if len(chosen) <= MOST_VALUES:
             return and_(column.is_not(None), column.in_(chosen))
@@ -317,13 +319,13 @@ def _is_extension(binding: AttributeBinding) -> bool:
     return issubclass(binding.model, Extension)
 
 
-def _fits(held: Any, compared: CompareOperator, wanted: Any) -> bool:
+def _fits(stored: Any, compared: CompareOperator, operand: Any) -> bool:
     """Whether one value fits; values of different kinds never do."""
-    if isinstance(held, str) and isinstance(wanted, str):
-        return COMPARE[compared.value](folded(held), folded(wanted))
-    if isinstance(held, str) or isinstance(wanted, str) or compared in STRING_OPERATORS:
+    if isinstance(stored, str) and isinstance(operand, str):
+        return COMPARE[compared.value](folded(stored), folded(operand))
+    if isinstance(stored, str) or isinstance(operand, str) or compared in STRING_OPERATORS:
         return False
-    return bool(COMPARE[compared.value](held, wanted))
+    return bool(COMPARE[compared.value](stored, operand))
 
 
 def _milliseconds(moment: datetime) -> int:

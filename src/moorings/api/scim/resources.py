@@ -31,12 +31,12 @@ class Shown(dict[str, Any]):
 class Projection:
     """Which attributes an answer has: names and `name.part`, in lower case. The id and the schemas it always has."""
 
-    kept: frozenset[str]
+    included: frozenset[str]
     meta: bool
 
     def wants(self, name: str) -> bool:
         """Whether anything of an attribute is shown."""
-        return name.lower() in self.kept
+        return name.lower() in self.included
 
     def apply(self, shown: Mapping[str, Any]) -> dict[str, Any]:
         """What is left of a resource."""
@@ -56,23 +56,23 @@ class Projection:
             return {
                 part: each  # pyright: ignore[reportUnknownVariableType]
                 for part, each in value.items()  # pyright: ignore[reportUnknownVariableType]
-                if f"{name}{separator}{part}".lower() in self.kept
+                if f"{name}{separator}{part}".lower() in self.included
             }
         return value
 
 
-def projection(model: type[Resource[Any]], asked: ResponseParameters[Any] | None) -> Projection | None:
+def projection(model: type[Resource[Any]], projection: ResponseParameters[Any] | None) -> Projection | None:
     """What a request asks for of one kind of resource; None for everything."""
-    if asked is None or not (asked.attributes or asked.excluded_attributes):
+    if projection is None or not (projection.attributes or projection.excluded_attributes):
         return None
-    only, without = asked.attributes or [], asked.excluded_attributes or []
+    only, without = projection.attributes or [], projection.excluded_attributes or []
     bound = cast("type[Path[Any]]", Path.__class_getitem__(model))
     paths = bound.iter_paths(attributes=only, excluded_attributes=without)
     schema = f"{model.__schema__}:".lower()
-    kept = frozenset(str(path).lower().removeprefix(schema) for path in paths)
+    included = frozenset(str(path).lower().removeprefix(schema) for path in paths)
     named = {str(path).lower().removeprefix(schema) for path in (*only, *without)}
     meta = any(name.partition(".")[0] == "meta" for name in named) if only else "meta" not in named
-    return Projection(kept, meta)
+    return Projection(included, meta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Read:
 
     kind: str
     rows: Sequence[Any]
-    asked: Projection | None
+    projection: Projection | None
     known: Mapping[str, UserAttribute]
     groups: Mapping[str, Sequence[UserGroup]] | None = None
     attributes: Mapping[str, Mapping[str, Sequence[str]]] | None = None
@@ -93,41 +93,49 @@ class Read:
 
     def _user(self, user: User) -> Shown:
         theirs = (self.groups or {}).get(user.id, ())
-        held = of_user(self.known, (self.attributes or {}).get(user.id, {}))
+        values = of_user(self.known, (self.attributes or {}).get(user.id, {}))
         whole = self.groups is not None and (self.attributes is not None or not self.known)
-        return _versioned(_user(user, theirs, held), whole=whole)
+        return _versioned(_user(user, theirs, values), whole=whole)
 
     def _group(self, group: UserGroup) -> Shown:
         members = (self.members or {}).get(group.id, ())
-        shown = _versioned(_group(group, members, wanted=self.members is not None), whole=self.members is not None)
-        if self.asked is not None and self.asked.wants("members.display"):
+        shown = _versioned(
+            _group(group, members, with_members=self.members is not None), whole=self.members is not None
+        )
+        if self.projection is not None and self.projection.wants("members.display"):
             for entry, member in zip(shown["members"], members, strict=True):
                 entry["display"] = member.name
         return shown
 
 
 async def read(
-    session: AsyncSession, kind: str, rows: Sequence[Any], known: Mapping[str, UserAttribute], asked: Projection | None
+    session: AsyncSession,
+    kind: str,
+    rows: Sequence[Any],
+    known: Mapping[str, UserAttribute],
+    projection: Projection | None,
 ) -> Read:
     """Read what belongs to users or groups."""
 
     def wants(name: str) -> bool:
-        return asked is None or asked.wants(name)
+        return projection is None or projection.wants(name)
 
     ids = [row.id for row in rows]
     if kind == "Group":
-        return Read(kind, rows, asked, known, members=await groups.members(session, ids) if wants("members") else None)
+        return Read(
+            kind, rows, projection, known, members=await groups.members(session, ids) if wants("members") else None
+        )
     theirs = await groups.of_users(session, ids) if wants("groups") else None
-    held = await attributes.given_to(session, ids) if known and wants(ATTRIBUTES) else None
-    return Read(kind, rows, asked, known, theirs, held)
+    values = await attributes.values_of_users(session, ids) if known and wants(ATTRIBUTES) else None
+    return Read(kind, rows, projection, known, theirs, values)
 
 
 # ---- users ------------------------------------------------------------------------------------------------------
 
 
-def of_user(known: Mapping[str, UserAttribute], held: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def of_user(known: Mapping[str, UserAttribute], values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What a user has of the attributes that SCIM can name."""
-    return {name: value(known[name], held[name]) for name in held if name in known}
+    return {name: value(known[name], values[name]) for name in values if name in known}
 
 
 def value(attribute: UserAttribute, values: Sequence[str]) -> Any:
@@ -144,8 +152,8 @@ def _number(text: str) -> int | float | str:
         return text
 
 
-def _user(user: User, theirs: Collection[UserGroup], held: Mapping[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"schemas": [USER, ATTRIBUTES] if held else [USER], "id": user.id}
+def _user(user: User, theirs: Collection[UserGroup], values: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"schemas": [USER, ATTRIBUTES] if values else [USER], "id": user.id}
     if user.external_id:
         shown["externalId"] = user.external_id
     shown |= {"userName": user.email, "displayName": user.name}
@@ -161,20 +169,20 @@ def _user(user: User, theirs: Collection[UserGroup], held: Mapping[str, Any]) ->
             {"value": each.id, "$ref": location("Group", each.id), "display": each.name, "type": "direct"}
             for each in theirs
         ]
-    if held:
-        shown[ATTRIBUTES] = held
+    if values:
+        shown[ATTRIBUTES] = values
     return shown | {"meta": _meta("User", user)}
 
 
 # ---- groups -----------------------------------------------------------------------------------------------------
 
 
-def _group(group: UserGroup, members: Sequence[groups.Member], *, wanted: bool) -> dict[str, Any]:
+def _group(group: UserGroup, members: Sequence[groups.Member], *, with_members: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"schemas": [GROUP], "id": group.id}
     if group.external_id:
         shown["externalId"] = group.external_id
     shown["displayName"] = group.name
-    if wanted:
+    if with_members:
         shown["members"] = [{"value": each.id, "$ref": location("User", each.id), "type": "User"} for each in members]
     return shown | {"meta": _meta("Group", group)}
 

@@ -102,14 +102,14 @@ def _entry(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     stored = ENTRY[name]
-    kept = {
+    rewritten = {
         key: each
         for key, each in cast("dict[str, Any]", value).items()
         if each is not None and (key.lower() in stored or key.lower() not in FILLED_IN)
     }
-    if name == "members" and UUID.fullmatch(str(kept.get("value"))):
-        kept["value"] = str(kept["value"]).lower()
-    return kept
+    if name == "members" and UUID.fullmatch(str(rewritten.get("value"))):
+        rewritten["value"] = str(rewritten["value"]).lower()
+    return rewritten
 
 
 def _single(name: str, value: Any) -> Any:
@@ -137,9 +137,9 @@ def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"schemas": [PATCH], "Operations": sent}
     operations = cast("list[Any]", sent)
     if len(operations) > MOST_OPERATIONS:
-        raise InvalidInput([Fault("Operations", "said", {"reason": f"A request has {MOST_OPERATIONS} at most"})])
-    kept = [each for operation in operations for each in _operation(kind, operation)]
-    return {"schemas": [PATCH], "Operations": kept or [NOTHING]}
+        raise InvalidInput([Fault("Operations", "custom", {"reason": f"A request has {MOST_OPERATIONS} at most"})])
+    rewritten = [each for operation in operations for each in _operation(kind, operation)]
+    return {"schemas": [PATCH], "Operations": rewritten or [NOTHING]}
 
 
 def _operation(kind: str, operation: Any) -> Iterator[Any]:
@@ -147,20 +147,20 @@ def _operation(kind: str, operation: Any) -> Iterator[Any]:
     if not isinstance(operation, dict):
         yield operation
         return
-    kept = {key: value for key, value in cast("dict[str, Any]", operation).items() if key.lower() != "name"}
-    path, value = kept.get("path"), kept.get("value")
+    rewritten = {key: value for key, value in cast("dict[str, Any]", operation).items() if key.lower() != "name"}
+    path, value = rewritten.get("path"), rewritten.get("value")
     if path is None or (isinstance(path, str) and not path.strip()):
-        kept.pop("path", None)
+        rewritten.pop("path", None)
         if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > MOST_KEYS:
-            raise InvalidInput([Fault("Operations.value", "said", {"reason": f"An object has {MOST_KEYS} keys"})])
+            raise InvalidInput([Fault("Operations.value", "custom", {"reason": f"An object has {MOST_KEYS} keys"})])
         if isinstance(value, dict):
-            kept["value"] = dict(_attributes(kind, cast("dict[str, Any]", value)))
+            rewritten["value"] = dict(_attributes(kind, cast("dict[str, Any]", value)))
     elif isinstance(path, str):
-        path = kept["path"] = _path(kind, path.strip())
+        path = rewritten["path"] = _path(kind, path.strip())
         if _is_elsewhere(kind, path):
             return
-        _set_value(kind, path, kept)
-    yield kept
+        _set_value(kind, path, rewritten)
+    yield rewritten
 
 
 def _set_value(kind: str, path: str, operation: dict[str, Any]) -> None:

@@ -42,13 +42,13 @@ log = structlog.get_logger(__name__)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-KEPT_PROVIDERS = 16
+CACHED_PROVIDERS = 16
 """How many sets of user attributes a process keeps models for; one set takes some 20 ms to build."""
 
 MOST_SENTENCES = 10
 """How many faults of a body an answer names."""
 
-KEPT_BY_PUT = ("roles", "members", "UserAttribute")
+PRESERVED_BY_PUT = ("roles", "members", "UserAttribute")
 """What decides on access stays where a PUT leaves it out (RFC 7644, 3.5.1 allows either)."""
 
 Rewriting = Callable[[str, Mapping[str, Any]], dict[str, Any]]
@@ -116,13 +116,15 @@ class Service(ScimService):
 
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
         """A search; what is empty is as if absent, and a page has `PAGE_SIZE` resources unless the request says."""
-        kept = {key: value for key, value in payload.items() if value not in ("", None) and key.casefold() != "cursor"}
-        for key, value in kept.items():
+        present = {
+            key: value for key, value in payload.items() if value not in ("", None) and key.casefold() != "cursor"
+        }
+        for key, value in present.items():
             if len(str(value)) > LONGEST_FILTER:
                 raise InvalidInput([Fault(key[:100], "too_long", {"limit": LONGEST_FILTER})])
-        if not any(key.casefold() == "count" for key in kept):
-            kept["count"] = PAGE_SIZE
-        return super().read_search(resource_types, kept)
+        if not any(key.casefold() == "count" for key in present):
+            present["count"] = PAGE_SIZE
+        return super().read_search(resource_types, present)
 
     def read_response_parameters(
         self, resource_type: ResourceType, query: Mapping[str, str]
@@ -140,7 +142,7 @@ class Service(ScimService):
     ) -> Resource[Any]:
         """The replacement, with what it leaves out and a PUT does not take away."""
         self.check_preconditions(current, "PUT", conditions)
-        for name in KEPT_BY_PUT:
+        for name in PRESERVED_BY_PUT:
             if name in type(replacement).model_fields and name not in replacement.model_fields_set:
                 vars(replacement)[name] = getattr(current, name)  # as it is: assigning would validate it again
         replacement.replace(current)
@@ -162,7 +164,7 @@ class Service(ScimService):
     def _answer(
         self,
         shown: Any,
-        asked: ResponseParameters[Any] | None = None,
+        parameters: ResponseParameters[Any] | None = None,
         status: HTTPStatus = HTTPStatus.OK,
     ) -> ScimResponse:
         """A resource as the storage shows it, and its location and version in headers too."""
@@ -170,8 +172,8 @@ class Service(ScimService):
         headers = {"Content-Location": meta["location"]}
         if "version" in meta:
             headers["ETag"] = meta["version"]
-        wanted = projection(self.get_model(self.get_resource_type(meta["resourceType"])), asked)
-        return ScimResponse(status, wanted.apply(shown) if wanted else shown, headers)
+        shape = projection(self.get_model(self.get_resource_type(meta["resourceType"])), parameters)
+        return ScimResponse(status, shape.apply(shown) if shape else shown, headers)
 
     def creation_response(self, base_url: str, created: Any) -> ScimResponse:
         """The resource that was created, with its place."""
@@ -246,7 +248,7 @@ def _refusal(refused: ValidationError) -> SCIMException:
     return SCIMException.from_error(found[0].model_copy(update={"detail": "; ".join(sentences)}))
 
 
-@functools.lru_cache(maxsize=KEPT_PROVIDERS)
+@functools.lru_cache(maxsize=CACHED_PROVIDERS)
 def service_for(defined: tuple[Defined, ...]) -> Service:
     """The service for a set of user attributes."""
     return Service(Provider(defined))

@@ -96,16 +96,16 @@ class Storage(ScimStorage):
     ) -> Any:
         """A resource as it is shown; without parameters, locked and as a model, to be changed."""
         model = cast("type[Resource[Any]]", self._provider.model_for(resource_type))
-        asked = projection(model, response_parameters)
-        (shown,) = self._run(self._get(str(resource_type.name), resource_id, asked)).shown()
+        projected = projection(model, response_parameters)
+        (shown,) = self._run(self._get(str(resource_type.name), resource_id, projected)).shown()
         if response_parameters is not None:
             return shown
         for member in shown.get("members", ()):
             del member["$ref"], member["type"]  # which every change would compare
         return model.model_validate(shown)
 
-    async def _get(self, kind: str, resource_id: str, asked: Projection | None) -> Read:
-        return await self._read(kind, [await self._row(kind, resource_id)], asked)
+    async def _get(self, kind: str, resource_id: str, projected: Projection | None) -> Read:
+        return await self._read(kind, [await self._row(kind, resource_id)], projected)
 
     async def _row(self, kind: str, resource_id: str) -> Any:
         if not UUID.fullmatch(resource_id):
@@ -115,8 +115,8 @@ class Storage(ScimStorage):
         organization = self._actor.organization_id
         return await groups.find(self._session, organization, resource_id.lower(), lock=self._writes)
 
-    async def _read(self, kind: str, rows: Sequence[Any], asked: Projection | None) -> Read:
-        return await read(self._session, kind, rows, self._known, asked)
+    async def _read(self, kind: str, rows: Sequence[Any], projected: Projection | None) -> Read:
+        return await read(self._session, kind, rows, self._known, projected)
 
     # ---- searching --------------------------------------------------------------------------------------------------
 
@@ -127,40 +127,40 @@ class Storage(ScimStorage):
         if search_request.sort_by is not None and len(resource_types) > 1:
             raise InvalidPathException(detail="Sort users and groups apart: below /Users or /Groups")
         total, pages = self._run(self._search(resource_types, search_request))
-        found = [each.asked.apply(one) if each.asked else one for each in pages for one in each.shown()]
+        found = [each.projection.apply(one) if each.projection else one for each in pages for one in each.shown()]
         return SearchPage(total, cast("list[Resource[Any]]", found))
 
-    async def _search(self, resource_types: list[ResourceType], wanted: SearchRequest[Any]) -> tuple[int, list[Read]]:
+    async def _search(self, resource_types: list[ResourceType], search: SearchRequest[Any]) -> tuple[int, list[Read]]:
         total, pages = 0, list[Read]()
-        skipped, count = min(wanted.start_index_0 or 0, FARTHEST), wanted.count or 0
+        skipped, count = min(search.start_index_0 or 0, FARTHEST), search.count or 0
         for each in resource_types:
             kind, model = str(each.name), cast("type[Resource[Any]]", self._provider.model_for(each))
-            rows = await self._rows(kind, model, wanted)
+            rows = await self._rows(kind, model, search)
             here = (await self._session.execute(select(func.count()).select_from(rows.subquery()))).scalar_one()
             left = count - sum(len(each.rows) for each in pages)
             if left and skipped < total + here:
-                ordered = rows.order_by(*self._order(kind, model, wanted))
+                ordered = rows.order_by(*self._order(kind, model, search))
                 page = await self._session.scalars(ordered.offset(max(0, skipped - total)).limit(left))
-                pages.append(await self._read(kind, list(page), projection(model, wanted)))
+                pages.append(await self._read(kind, list(page), projection(model, search)))
             total += here
         return total, pages
 
-    async def _rows(self, kind: str, model: type[Resource[Any]], wanted: SearchRequest[Any]) -> Select[Any]:
+    async def _rows(self, kind: str, model: type[Resource[Any]], search: SearchRequest[Any]) -> Select[Any]:
         rows = directory.rows_of_users(self._actor.organization_id)
         if kind == "Group":
             rows = directory.rows_of_groups(self._actor.organization_id)
-        if wanted.filter is None:
+        if search.filter is None:
             return rows
-        bound = ScimFilter.__class_getitem__(model)(wanted.filter)
+        bound = ScimFilter.__class_getitem__(model)(search.filter)
         organization = self._actor.organization_id
         return rows.where(await Conditions(self._session, organization, kind, bound, self._known).visit(bound.ast))
 
-    def _order(self, kind: str, model: type[Resource[Any]], wanted: SearchRequest[Any]) -> list[Column]:
+    def _order(self, kind: str, model: type[Resource[Any]], search: SearchRequest[Any]) -> list[Column]:
         oldest: list[Any] = [User.created_at, User.id] if kind == "User" else [UserGroup.created_at, UserGroup.id]
-        binding = wanted.sort_binding(model)
+        binding = search.sort_binding(model)
         if binding is None:
             return oldest
-        descending = wanted.sort_order == SearchRequest.SortOrder.descending
+        descending = search.sort_order == SearchRequest.SortOrder.descending
         return [*sorted_by(kind, binding, self._known, descending=descending), *oldest]
 
     # ---- writing ----------------------------------------------------------------------------------------------------
@@ -190,25 +190,25 @@ class Storage(ScimStorage):
     async def _update(self, kind: str, resource: Any) -> Read:
         row = await self._row(kind, str(resource.id))
         if kind == "User":
-            held = of_user(self._known, await attributes.given(self._session, row))
+            current = of_user(self._known, await attributes.values_of(self._session, row))
             await directory.replace(self._session, row, _profile(resource, directory.profile(row)))
-            await self._give(row, held, resource)
+            await self._give(row, current, resource)
         else:
             await groups.replace(self._session, row, *_group(resource))
         return await self._read(kind, [row], None)
 
-    async def _give(self, user: User, held: Mapping[str, Any], resource: Any) -> None:
+    async def _give(self, user: User, current: Mapping[str, Any], resource: Any) -> None:
         """Set the attributes that differ: one that nobody changes may hold what its definition no longer allows."""
         extension = getattr(resource, "UserAttribute", None)
         sent: dict[str, Any] = {} if extension is None else extension.model_dump(exclude={"schemas"}, exclude_none=True)
-        changed = {name: sent.get(name) for name in (*held, *sent) if held.get(name) != sent.get(name)}
+        changed = {name: sent.get(name) for name in (*current, *sent) if current.get(name) != sent.get(name)}
         fields = Fields(changed, tuple(changed))
-        wanted = {
+        search = {
             name: values_of(fields, name, self._known[name].type, several=bool(self._known[name].multiple_values))
             for name in changed
         }
         fields.done()
-        await attributes.give(self._session, user, wanted, list(self._known.values()))
+        await attributes.assign(self._session, user, search, list(self._known.values()))
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
         """Delete a resource; the operation holds it since it was read."""
@@ -240,7 +240,7 @@ def _profile(resource: Any, before: Profile | None) -> Profile:
     fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
     email = fields.string("userName", required=True, longest=LONGEST_EMAIL)
     if email and not directory.is_user_name(email):
-        fields.fault("userName", "said", reason="Invalid user name: it has blanks, or characters that cannot be seen")
+        fields.fault("userName", "custom", reason="Invalid user name: it has blanks, or characters that cannot be seen")
     display, formatted, given, family, external = (
         fields.string(key, shortest=0, longest=LONGEST_NAME) or None
         for key in ("displayName", "name.formatted", "name.givenName", "name.familyName", "externalId")

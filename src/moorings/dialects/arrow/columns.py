@@ -70,31 +70,31 @@ def plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _plain_column(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _plain_column(column: pa.Array, target: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(column.type, pa.UuidType):
         return uuids(column.storage)
-    if getattr(column.type, "type_name", None) == "numeric" and pa.types.is_string(wanted):
+    if getattr(column.type, "type_name", None) == "numeric" and pa.types.is_string(target):
         return finite_text(column.storage)
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
-    if pa.types.is_timestamp(wanted) or pa.types.is_date32(wanted):
+    if pa.types.is_timestamp(target) or pa.types.is_date32(target):
         return _within(column, *_years(column.type))
-    if pa.types.is_time64(wanted):
-        return _within(column, 0, SECONDS_A_DAY * TICKS[wanted.unit] - 1)
-    if pa.types.is_list(wanted):
-        return _plain_list(column, wanted)
-    if column.type == wanted:
+    if pa.types.is_time64(target):
+        return _within(column, 0, SECONDS_A_DAY * TICKS[target.unit] - 1)
+    if pa.types.is_list(target):
+        return _plain_list(column, target)
+    if column.type == target:
         return column
-    return numbers(column, wanted)
+    return numbers(column, target)
 
 
-def _plain_list(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _plain_list(column: pa.Array, target: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
-    values = _plain_column(column.values, wanted.value_type)
-    return pa.ListArray.from_arrays(column.offsets, values, type=wanted, mask=column.is_null())
+    values = _plain_column(column.values, target.value_type)
+    return pa.ListArray.from_arrays(column.offsets, values, type=target, mask=column.is_null())
 
 
 def uuids(column: pa.Array) -> pa.Array:
@@ -125,8 +125,8 @@ def _within(column: pa.Array, least: int, most: int) -> pa.Array:
     extremes = pc.min_max(numbers).as_py()
     if extremes["min"] is None or (extremes["min"] >= least and extremes["max"] <= most):
         return column
-    kept = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
-    return pc.if_else(kept, column, pa.scalar(None, column.type))
+    within = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
+    return pc.if_else(within, column, pa.scalar(None, column.type))
 
 
 def finite_text(column: pa.Array) -> pa.Array:
@@ -139,16 +139,16 @@ def finite_text(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring(column, "n", ignore_case=True), pa.scalar(None, column.type), column)
 
 
-def numbers(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def numbers(column: pa.Array, target: pa.DataType) -> pa.Array:
     """Text of exact numbers as decimals; NaN and infinity, which decimals cannot be, as null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
-        return column.cast(wanted)
+        return column.cast(target)
     except pa.ArrowInvalid:
         finite = pc.invert(pc.match_substring_regex(column, "N|I|n"))
-        return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(wanted)
+        return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(target)
 
 
 def narrow_schema(schema: pa.Schema) -> pa.Schema:

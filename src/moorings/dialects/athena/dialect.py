@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moorings.dialects.athena.config import ATHENA, CATALOG, ROLE, Config, endpoint
-from moorings.dialects.athena.faults import FAULTS, STATEMENTS, TELLTALES, ExecutionError
+from moorings.dialects.athena.faults import FAULTS, MESSAGE_PATTERNS, STATEMENTS, ExecutionError
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.tls import failure
@@ -35,19 +35,19 @@ class Athena(Dialect):
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
         if isinstance(error, ExecutionError):
-            return error.state if error.state == "CANCELLED" else _told(STATEMENTS, str(error)) or error.state
+            return error.state if error.state == "CANCELLED" else _matching(STATEMENTS, str(error)) or error.state
         response: Mapping[str, Any] = getattr(error, "response", None) or {}
-        said: Mapping[str, str] = response.get("Error", {})
+        fault: Mapping[str, str] = response.get("Error", {})
         if response and not _is_awss(response):
             return "ResponseParserError"
-        if "Code" in said:
-            return _of_code(said["Code"], said.get("Message", ""), getattr(error, "operation_name", ""))
+        if "Code" in fault:
+            return _of_code(fault["Code"], fault.get("Message", ""), getattr(error, "operation_name", ""))
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if "ArrowInvalid" in kinds:
             return "unreadable"
         return failure(error) or _of_botocore(kinds)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """AWS's words, where an answer has the shape of AWS's errors; of any other, the status alone."""
         if isinstance(error, ExecutionError):
             return str(error)
@@ -91,15 +91,15 @@ def _status(response: Mapping[str, Any]) -> int:
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _told(telltales: Iterable[tuple[str, str]], text: str) -> str | None:
-    return next((key for telltale, key in telltales if telltale in text), None)
+def _matching(patterns: Iterable[tuple[str, str]], text: str) -> str | None:
+    return next((key for pattern, key in patterns if pattern in text), None)
 
 
 def _of_code(code: str, message: str, operation: str) -> str:
     """The key for AWS's code; a call that runs no statement tells of the login's own settings."""
     statement = operation in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "GetObject")
-    told = _told(STATEMENTS if statement else TELLTALES, message)
-    return told or (code if code in FAULTS else "InvalidRequestException")
+    key = _matching(STATEMENTS if statement else MESSAGE_PATTERNS, message)
+    return key or (code if code in FAULTS else "InvalidRequestException")
 
 
 def _of_botocore(kinds: set[str]) -> str | None:

@@ -64,7 +64,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("on resource: arn:aws:iam", "role"),
     ("sts:AssumeRole", "role"),
     ("athena:GetWorkGroup", "no grant on workgroup"),

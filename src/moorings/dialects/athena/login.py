@@ -108,9 +108,9 @@ class Clients:
         """Credentials of the role, as botocore refreshes them."""
         client = self._made(_fresh(), STS, self._assuming_key())
         external = self._config.external_oauth_audience
-        asked = {"RoleArn": self._config.aws_role_arn, "RoleSessionName": "moorings", "DurationSeconds": 3600}
+        request = {"RoleArn": self._config.aws_role_arn, "RoleSessionName": "moorings", "DurationSeconds": 3600}
         try:
-            given = client.assume_role(**asked, **({"ExternalId": external} if external else {}))["Credentials"]
+            given = client.assume_role(**request, **({"ExternalId": external} if external else {}))["Credentials"]
         finally:
             client.close()
         return {

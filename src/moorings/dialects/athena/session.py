@@ -100,8 +100,8 @@ class AthenaSession(Session):
         """The tables of this catalog, and of the others that are included."""
         return introspection.tables(self._pages, scope, self._catalog)
 
-    def _pages(self, operation: str, key: str, **asked: Any) -> Iterable[Mapping[str, Any]]:
-        for page in self._athena.get_paginator(operation).paginate(**asked):
+    def _pages(self, operation: str, key: str, **request: Any) -> Iterable[Mapping[str, Any]]:
+        for page in self._athena.get_paginator(operation).paginate(**request):
             yield from page.get(key, ())
 
     # ---- statements -------------------------------------------------------------------------------------------
@@ -126,18 +126,18 @@ class AthenaSession(Session):
     def _start(self, sql: str, statement: Statement) -> str:
         note = f"\n-- {self._application_name} {statement.query_id}" if statement.query_id else ""
         context = {"Catalog": self._catalog, "Database": self._config.default_schema or "default"}
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "QueryString": without_end(sql) + note,
             "ClientRequestToken": uuid.uuid4().hex,
             "QueryExecutionContext": context,
             "WorkGroup": self._workgroup,
         }
         if self._config.results_location:
-            asked["ResultConfiguration"] = {"OutputLocation": self._config.results_location.rstrip("/") + "/"}
+            request["ResultConfiguration"] = {"OutputLocation": self._config.results_location.rstrip("/") + "/"}
         if statement.parameters:
-            asked["ExecutionParameters"] = [literal(value) for value in statement.parameters]
+            request["ExecutionParameters"] = [literal(value) for value in statement.parameters]
         self._cancelled.clear()
-        self._execution = started = self._athena.start_query_execution(**asked)["QueryExecutionId"]
+        self._execution = started = self._athena.start_query_execution(**request)["QueryExecutionId"]
         return started
 
     def _wait(self, started: str) -> Mapping[str, Any]:
@@ -191,8 +191,8 @@ class AthenaSession(Session):
             token = page.get("NextToken")
             if not token:
                 return
-            asked = {"QueryExecutionId": execution["QueryExecutionId"], "MaxResults": PAGE, "NextToken": token}
-            page = self._athena.get_query_results(**asked)
+            request = {"QueryExecutionId": execution["QueryExecutionId"], "MaxResults": PAGE, "NextToken": token}
+            page = self._athena.get_query_results(**request)
             rows = page["ResultSet"].get("Rows", [])
 
     # ---- the end ------------------------------------------------------------------------------------------------

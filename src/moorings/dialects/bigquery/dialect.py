@@ -9,7 +9,7 @@ from typing import Any, cast
 from moorings import errors
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.bigquery.config import FEDERATION, SERVICE_ACCOUNT, Config, decoded, endpoint
-from moorings.dialects.bigquery.faults import FAULTS, TELLTALES
+from moorings.dialects.bigquery.faults import FAULTS, MESSAGE_PATTERNS
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
@@ -45,22 +45,22 @@ class BigQuery(Dialect):
 
     def fault_key(self, error: BaseException) -> str | None:
         """What kept us from the server, what it said, or its reason."""
-        if kept := failure(error):
-            return kept
+        if network_fault := failure(error):
+            return network_fault
         if _of_login(error):
             return "login"
         if _is_anothers(error):
             return "no answer"
-        text = self.said(error)
-        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
-            return told
+        text = self.error_text(error)
+        if matched := next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None):
+            return matched
         code = getattr(error, "code", None)
         if code is None:
             return None
         reason = _reason(error)
         return reason if reason in FAULTS else {401: "authError", 403: "accessDenied"}.get(code, "statement")
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, without the request that the driver puts before them and the job's id behind.
 
         Nothing of an answer that a token server gave, or of one without the shape of Google's errors: only the status.
@@ -111,8 +111,8 @@ def _of_login(error: BaseException) -> bool:
 
 def _reason(error: BaseException) -> str | None:
     """BigQuery's own word for what is wrong; errors of the Storage API have none."""
-    told = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
-    return told[0].get("reason") if told else None
+    matched = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
+    return matched[0].get("reason") if matched else None
 
 
 def _key_login(config: Config) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 
 Source of the reasons: https://cloud.google.com/bigquery/docs/error-messages."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("bigquery.jobs.create permission", "no job"),
     ("Not found: Project", "no project"),
     ("has not enabled BigQuery", "no project"),

@@ -118,11 +118,11 @@ def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, most_byt
     A message of more bytes, as it is sent or decompressed, is ResultTooLarge.
     """
     client = BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
-    asked = types.ReadSession(table=job.destination.to_bqstorage(), data_format=types.DataFormat.ARROW)
-    asked.read_options.arrow_serialization_options.buffer_compression = LZ4
+    request = types.ReadSession(table=job.destination.to_bqstorage(), data_format=types.DataFormat.ARROW)
+    request.read_options.arrow_serialization_options.buffer_compression = LZ4
     parent = f"projects/{job.project}"
     session = client.create_read_session(
-        parent=parent, read_session=asked, max_stream_count=1, retry=None, timeout=seconds
+        parent=parent, read_session=request, max_stream_count=1, retry=None, timeout=seconds
     )
     return _batches(client, session, most_bytes)
 

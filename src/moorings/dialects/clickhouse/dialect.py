@@ -45,7 +45,7 @@ class ClickHouse(Dialect):
             return "settings"
         return str(code) if str(code) in FAULTS else "statement"
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, where they have ClickHouse's shape; of any other answer, the status alone."""
         text = str(error)
         if own := OWN_WORDS.match(text):

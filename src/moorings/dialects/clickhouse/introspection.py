@@ -45,8 +45,8 @@ def tables(ask: Callable[[str], Rows], scope: Scope, zone: str) -> list[Table]:
     for database, table, name, position, native, comment in ask(COLUMNS.format(databases=databases)):
         place = (None, database, table)
         arrow = arrow_type(native, zone)
-        told = str(arrow) if arrow is not None else None
-        assembly.column(place, Column(name, position, native, told, nullable(native), comment or None))
+        arrow_name = str(arrow) if arrow is not None else None
+        assembly.column(place, Column(name, position, native, arrow_name, nullable(native), comment or None))
         columns.setdefault(place, set()).add(name)
     for place, parts in keys.items():
         if columns.get(place, set()).issuperset(parts):  # else it is made of expressions

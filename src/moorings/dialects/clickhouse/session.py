@@ -136,13 +136,13 @@ class ClickHouseSession(Session):
 
     def _ask(self, sql: str, statement: Statement | None = None, **place: str) -> QueryResult:
         """What the server says to a statement of ours; about `statement` if there is one, with its parameters."""
-        wanted = {"session_timezone": self._config.session_zone}
+        requested = {"session_timezone": self._config.session_zone}
         if statement is None or statement.read_only:
-            wanted["readonly"] = "1"
+            requested["readonly"] = "1"
         if statement is not None and self._database:
             place["database"] = self._database
         values = named(statement.sql, statement.parameters) if statement else {}
-        return self._client.query(sql, parameters=values, settings=self._allowed(wanted) | place)
+        return self._client.query(sql, parameters=values, settings=self._allowed(requested) | place)
 
     # ---- statements -------------------------------------------------------------------------------------------
 
@@ -181,18 +181,18 @@ class ClickHouseSession(Session):
         change them, does not forbid its companions.
         """
         seconds = math.ceil(statement.timeout_seconds)
-        wanted = {
+        requested = {
             **ALWAYS,
             "max_execution_time": seconds,
             "http_send_timeout": seconds,  # or a reader that pauses would be cut off
             "max_block_size": statement.batch_rows,
             "session_timezone": self._config.session_zone,
         }
-        settings = self._allowed(wanted | ({"readonly": 1} if statement.read_only else {}))
+        settings = self._allowed(requested | ({"readonly": 1} if statement.read_only else {}))
         place = {"query_id": self._query_id} | ({"database": self._database} if self._database else {})
         return settings | place
 
-    def _allowed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def _allowed(self, requested: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that this server knows and this user may change.
 
         A user whose profile only reads has `readonly` already. To every other it is sent, whatever the server says of
@@ -202,7 +202,7 @@ class ClickHouseSession(Session):
         unlocked = known["readonly"].value == "0"
         return {
             name: value
-            for name, value in wanted.items()
+            for name, value in requested.items()
             if (unlocked if name == "readonly" else name in known and not known[name].readonly)
         }
 

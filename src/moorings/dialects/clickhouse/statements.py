@@ -23,9 +23,9 @@ def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
     Raises ParametersRefused when it names others, or fewer: the server takes a missing one for null.
     """
     given = {f"p{place}": value for place, value in enumerate(values, 1)}
-    wanted = {name for found in TOKEN.finditer(sql) if (name := found["parameter"])}
-    if wanted != set(given):
-        listed = ", ".join(f"{{{name}}}" for name in sorted(wanted)) or "none"
+    placeholders = {name for found in TOKEN.finditer(sql) if (name := found["parameter"])}
+    if placeholders != set(given):
+        listed = ", ".join(f"{{{name}}}" for name in sorted(placeholders)) or "none"
         raise errors.ParametersRefused(
             message=f"The statement names {listed}, and {len(given)} were given. Write {{p1:String}}, {{p2:Int64}}."
         )

@@ -145,7 +145,7 @@ def is_clear(kind: pa.DataType) -> bool:
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def convert(column: pa.Array, native: str, wanted: pa.DataType) -> pa.Array:
+def convert(column: pa.Array, native: str, target: pa.DataType) -> pa.Array:
     """A column as the Arrow format wrote it, in the type that `arrow_type` promises."""
     kind = kind_of(native)
     if isinstance(column, pa.DictionaryArray):
@@ -153,26 +153,26 @@ def convert(column: pa.Array, native: str, wanted: pa.DataType) -> pa.Array:
     if kind.name in LEAVES:
         return LEAVES[kind.name](column, kind)
     if kind.name in ("Array", "Map", "Tuple"):
-        return _convert_container(column, kind, wanted)
-    if pa.types.is_temporal(wanted) and pa.types.is_integer(column.type):  # seconds, or days in older servers
-        column = column.cast(pa.int32() if pa.types.is_date(wanted) else pa.int64())
-    return column if column.type == wanted else column.cast(wanted)
+        return _convert_container(column, kind, target)
+    if pa.types.is_temporal(target) and pa.types.is_integer(column.type):  # seconds, or days in older servers
+        column = column.cast(pa.int32() if pa.types.is_date(target) else pa.int64())
+    return column if column.type == target else column.cast(target)
 
 
-def _convert_container(column: pa.Array, kind: Kind, wanted: pa.DataType) -> pa.Array:
+def _convert_container(column: pa.Array, kind: Kind, target: pa.DataType) -> pa.Array:
     mask = column.is_null() if column.null_count else None
     if kind.name == "Array":
-        values = convert(column.values, kind.arguments[0], wanted.value_type)
-        return pa.ListArray.from_arrays(column.offsets, values, type=wanted, mask=mask)
+        values = convert(column.values, kind.arguments[0], target.value_type)
+        return pa.ListArray.from_arrays(column.offsets, values, type=target, mask=mask)
     if kind.name == "Map":
-        keys = convert(column.keys, kind.arguments[0], wanted.key_type)
-        items = convert(column.items, kind.arguments[1], wanted.item_type)
-        return pa.MapArray.from_arrays(column.offsets, keys, items, type=wanted, mask=mask)
+        keys = convert(column.keys, kind.arguments[0], target.key_type)
+        items = convert(column.items, kind.arguments[1], target.item_type)
+        return pa.MapArray.from_arrays(column.offsets, keys, items, type=target, mask=mask)
     parts = [
         convert(part, native, element.type)
-        for part, (_, native), element in zip(column.flatten(), _elements(kind), wanted, strict=True)
+        for part, (_, native), element in zip(column.flatten(), _elements(kind), target, strict=True)
     ]
-    return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=mask)
+    return pa.StructArray.from_arrays(parts, fields=list(target), mask=mask)
 
 
 def text(column: pa.Array) -> pa.Array:
@@ -216,8 +216,8 @@ def _wide(column: pa.Array, kind: Kind) -> pa.Array:
     return _each(column, lambda value: int.from_bytes(value, "little", signed=signed), SAME[kind.name])
 
 
-def _each(column: pa.Array, change: Callable[[Any], Any], wanted: pa.DataType) -> pa.Array:
-    return pa.array([None if value is None else change(value) for value in column.to_pylist()], wanted)
+def _each(column: pa.Array, change: Callable[[Any], Any], target: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else change(value) for value in column.to_pylist()], target)
 
 
 def _text(column: pa.Array, kind: Kind) -> pa.Array:

@@ -175,7 +175,7 @@ class ConnectionConfig(BaseModel, frozen=True):
             for fault in refused.errors(include_url=False):
                 faults.setdefault(str(fault["loc"][0]), translated(cls, fault))
         for field, reason in cls.further_faults(given, cls.login(given)):
-            faults.setdefault(field, Fault(cls.wire_name(field), "said", {"reason": reason}))
+            faults.setdefault(field, Fault(cls.wire_name(field), "custom", {"reason": reason}))
         return config
 
     @classmethod
@@ -256,7 +256,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     def refused_places(self) -> Sequence[Fault]:
         """Stored hosts, URLs and the like that today's rules refuse; no session is opened with them."""
         found = places.refused(self).items()
-        return [Fault(self.wire_name(field), "said", {"reason": reason}) for field, reason in found]
+        return [Fault(self.wire_name(field), "custom", {"reason": reason}) for field, reason in found]
 
     def dialable(self) -> Self:
         """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
@@ -273,12 +273,12 @@ class ConnectionConfig(BaseModel, frozen=True):
         if unknown := [key for key in body if key not in fields]:
             raise UnknownKeys(unknown)
         derived = self._derived_from(self.secrets())
-        kept = {
+        current = {
             self.wire_name(field): value
             for field, value in {**self.public(), **self.secrets()}.items()
             if value is not None and (field not in derived or value != derived[field])
         }
-        given = {key: value for key, value in (kept | dict(body)).items() if key not in body or value is not None}
+        given = {key: value for key, value in (current | dict(body)).items() if key not in body or value is not None}
         unchanged = (field for field in places.refused(self) if self.wire_name(field) not in body)
         after = self.read(given, unchanged)
         return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body), default_ssl_mode)

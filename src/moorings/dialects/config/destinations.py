@@ -118,7 +118,7 @@ def _required_again(
     login = _login(after)
     reason = f"Required when {before.wire_name(changed)} changes"
     return {
-        field: Fault(before.wire_name(field), "said", {"reason": reason})
+        field: Fault(before.wire_name(field), "custom", {"reason": reason})
         for field in before.secrets()
         if field not in sent and (field not in LOGIN_SECRETS or (login is not None and field in login.secrets))
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from moorings.dialects.config.fields import said
+from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.hosts import BLANKS
 from moorings.dialects.config.places import Place
 from moorings.dialects.config.urls import encode_url, split_url
@@ -40,7 +40,7 @@ def place(services: tuple[str, ...]) -> Place:
     def parse(override: str) -> str:
         override = override.strip(BLANKS)
         if reason := reason_against(override, services):
-            raise said(reason)
+            raise custom_error(reason)
         return override
 
     return Place(parse)

@@ -44,9 +44,9 @@ def invalid() -> PydanticCustomError:
     return PydanticCustomError("invalid", "Invalid input")
 
 
-def said(reason: str) -> PydanticCustomError:
+def custom_error(reason: str) -> PydanticCustomError:
     """A fault in words of its own."""
-    return PydanticCustomError("said", "{reason}", {"reason": reason})
+    return PydanticCustomError("custom", "{reason}", {"reason": reason})
 
 
 def _whole(value: object) -> object:

@@ -10,7 +10,7 @@ from typing import Annotated
 import idna
 from pydantic_core import PydanticCustomError
 
-from moorings.dialects.config.fields import said
+from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" + "".join(
@@ -62,17 +62,17 @@ def encode_host(host: str) -> str:
     if not host:
         raise PydanticCustomError("string_too_short", "Only blanks", {"min_length": 1})
     if len(host) > LONGEST_TEXT:
-        raise said(TOO_LONG)
+        raise custom_error(TOO_LONG)
     if _is_ipv6(host):
         return host
     if reason := _pasted(host):
-        raise said(reason)
+        raise custom_error(reason)
     labels = [_encoded(label) for label in host.split(".")]
     name = ".".join(labels)
     if len(name) > LONGEST_NAME or max(map(len, labels)) > LONGEST_LABEL:
-        raise said(TOO_LONG)
+        raise custom_error(TOO_LONG)
     if NUMBER.fullmatch(labels[-1]) and not _is_ipv4(name):
-        raise said(UNLIKE_IPV4)
+        raise custom_error(UNLIKE_IPV4)
     return name
 
 
@@ -84,14 +84,14 @@ def in_url(host: str) -> str:
 def _encoded(label: str) -> str:
     if label.isascii():
         if not LABEL.fullmatch(label):
-            raise said(UNLIKE_A_HOST)
+            raise custom_error(UNLIKE_A_HOST)
         return label
     try:
         encoded = idna.encode(label, uts46=True).decode()
     except UnicodeError:  # IDNAError is one
-        raise said(UNLIKE_IDNA) from None
+        raise custom_error(UNLIKE_IDNA) from None
     if not encoded.startswith("xn--") or not LABEL.fullmatch(encoded):  # full-width letters, and dots of other scripts
-        raise said(UNLIKE_IDNA)
+        raise custom_error(UNLIKE_IDNA)
     return encoded
 
 
@@ -177,10 +177,10 @@ UNLIKE_A_RANGE = f"A range goes from a lower to a higher number, such as 10.0.0.
 def parse_hosts(text: str) -> str:
     """Hosts as Exasol's clients take them: `db1..4.example/135A…,10.0.0.7`. Each is cleaned as by `parse_host`."""
     if len(text) > LONGEST_TEXT:
-        raise said(TOO_LONG)
+        raise custom_error(TOO_LONG)
     hosts = ",".join(_member(each) for each in text.split(","))
     if len(hosts_of(hosts)) > MOST_HOSTS:
-        raise said(UNLIKE_A_RANGE)
+        raise custom_error(UNLIKE_A_RANGE)
     return hosts
 
 
@@ -201,12 +201,12 @@ def _member(text: str) -> str:
     if "://" in text or not name:
         return parse_host(text)
     if slash and not FINGERPRINT.fullmatch(fingerprint):
-        raise said(_pasted(name) or UNLIKE_A_FINGERPRINT)
+        raise custom_error(_pasted(name) or UNLIKE_A_FINGERPRINT)
     if not _range(name):
         return parse_host(name) + slash + fingerprint
     for host in _expanded(name):
         if encode_host(host) != host:  # the driver writes numbers into a name that it does not encode
-            raise said(UNLIKE_A_HOST)
+            raise custom_error(UNLIKE_A_HOST)
     return text
 
 
@@ -225,7 +225,7 @@ def _expanded(name: str) -> Sequence[str]:
         return [name]
     before, low, high, after = found
     if max(len(low), len(high)) > 9 or not 0 <= int(high) - int(low) < MOST_HOSTS:
-        raise said(UNLIKE_A_RANGE)
+        raise custom_error(UNLIKE_A_RANGE)
     return [f"{before}{str(number).zfill(len(low))}{after}" for number in range(int(low), int(high) + 1)]
 
 

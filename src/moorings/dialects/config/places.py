@@ -16,7 +16,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from moorings.dialects.config.fields import said
+from moorings.dialects.config.fields import custom_error
 from moorings.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Place:
 
     def _parsed(self, value: str, info: ValidationInfo) -> str:
         """The clean text. Fields that the validation's context names keep theirs: a change does not touch them."""
-        kept = info.field_name in (info.context or ())
-        return value if kept else self.parse(value)
+        unchanged = info.field_name in (info.context or ())
+        return value if unchanged else self.parse(value)
 
     def reason_against(self, value: str) -> str | None:
         """What the rules refuse of a text; None when they take it."""
@@ -102,8 +102,8 @@ def cleaned(config: type[ConnectionConfig], values: Mapping[str, Any]) -> dict[s
 def encoded(config: ConnectionConfig) -> dict[str, str]:
     """Field → text as a driver gets it. Raises InvalidSettings for texts that the rules refuse."""
     if faults := refused(config):
-        told = "; ".join(f"{config.wire_name(field)}: {reason}" for field, reason in faults.items())
-        raise InvalidSettings(*faults, message=f"{told}. Correct this setting of the connection.")
+        reasons = "; ".join(f"{config.wire_name(field)}: {reason}" for field, reason in faults.items())
+        raise InvalidSettings(*faults, message=f"{reasons}. Correct this setting of the connection.")
     values = ((field, place, getattr(config, field)) for field, place in places(type(config)).items())
     return {field: place.encode(place.parse(value)) for field, place, value in values if value is not None}
 
@@ -117,7 +117,7 @@ def matching(pattern: str, reason: str) -> Place:
 
     def parse(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise said(reason)
+            raise custom_error(reason)
         return value
 
     return Place(parse, pattern=f"^(?:{pattern})$")
@@ -135,7 +135,7 @@ Region = Annotated[
 
 def _line(value: str) -> str:
     if CONTROL_CHARACTERS.search(value):
-        raise said(NO_CONTROLS)
+        raise custom_error(NO_CONTROLS)
     return value
 
 

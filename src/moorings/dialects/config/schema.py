@@ -29,8 +29,8 @@ def _property(config: type[ConnectionConfig], field: str, made: dict[str, Any]) 
     if field in config.secret_fields():
         schema["writeOnly"] = True
     condition = config.required(field)
-    told = f" Required {condition}." if condition and not condition.startswith("always") else ""
-    schema["description"] = config.description(field) + told
+    requirement = f" Required {condition}." if condition and not condition.startswith("always") else ""
+    schema["description"] = config.description(field) + requirement
     if not _always(config, field) and config.default(field) is not None:
         schema["default"] = config.default(field)
     return schema
@@ -38,11 +38,11 @@ def _property(config: type[ConnectionConfig], field: str, made: dict[str, Any]) 
 
 def _without_null(made: dict[str, Any]) -> dict[str, Any]:
     choices = cast("list[dict[str, Any]]", made.get("anyOf", []))
-    kept = [choice for choice in choices if choice != {"type": "null"}]
-    if len(kept) == len(choices):
+    non_null = [choice for choice in choices if choice != {"type": "null"}]
+    if len(non_null) == len(choices):
         return made
     rest = {key: value for key, value in made.items() if key != "anyOf"}
-    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})
+    return rest | (non_null[0] if len(non_null) == 1 else {"anyOf": non_null})
 
 
 def _always(config: type[ConnectionConfig], field: str) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from moorings.dialects.config.fields import said
+from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.hosts import encode_host, in_url, parse_host
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
@@ -32,9 +32,9 @@ def split_url(value: str, schemes: tuple[str, ...]) -> SplitResult:
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise refused
     if "@" in parts.netloc:
-        raise said(NO_LOGIN)
+        raise custom_error(NO_LOGIN)
     if "#" in value:
-        raise said(NO_FRAGMENT)
+        raise custom_error(NO_FRAGMENT)
     host = parts.netloc.removesuffix(f":{port}").removesuffix(":")
     if in_url(parse_host(host)) != host.removesuffix("."):
         raise refused
@@ -59,7 +59,7 @@ def _s3_url(value: str) -> str:
         raise PydanticCustomError("url", "Invalid url")
     found = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]+)(/[^\s?#\\]*)?", value)
     if found is None or ".." in found[1] or CONTROL_CHARACTERS.search(value):
-        raise said(NO_S3_KEY)
+        raise custom_error(NO_S3_KEY)
     return value
 
 

@@ -36,7 +36,7 @@ def malformed(config: type[ConnectionConfig], given: Mapping[str, Any]) -> dict[
         elif any(isinstance(part, str) and UNWHOLESOME.search(part) for part in _parts(value)):
             faults[field] = Fault(wire, "invalid")
         elif field in config.secret_fields() and isinstance(value, str) and MASK.fullmatch(value):
-            faults[field] = Fault(wire, "said", {"reason": "This is a mask, not a secret. Send the secret itself"})
+            faults[field] = Fault(wire, "custom", {"reason": "This is a mask, not a secret. Send the secret itself"})
         elif field == "authentication_type" and config.login(given) is None:
             faults[field] = _not_among(config, field, value)
     return faults

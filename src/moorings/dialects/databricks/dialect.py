@@ -34,7 +34,7 @@ class Databricks(Dialect):
         """The server's error class, an HTTP status, or a word for what went wrong on the way."""
         return fault_key(error)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, where they came as its protocol has them; of any other answer, the status alone."""
         if error_class(error) or type(error).__name__ in ("ServerOperationError", "DatabaseError"):
             return str(error)

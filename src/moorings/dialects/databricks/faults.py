@@ -50,7 +50,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The error class that starts the server's text, an HTTP status, or a word for what went wrong on the way."""
 
-TELLTALES: tuple[tuple[str, str], ...] = (
+MESSAGE_PATTERNS: tuple[tuple[str, str], ...] = (
     ("LoginRefused: ", "HTTP 401"),
     ("INVALID_HANDLE", "INVALID_HANDLE"),
     ("Invalid SessionHandle", "INVALID_HANDLE"),
@@ -76,8 +76,8 @@ def fault_key(error: BaseException) -> str | None:
     if named := error_class(error):
         return named if named in FAULTS else "statement"
     texts = list(_texts(error))
-    if told := next((word for telltale, word in TELLTALES for text in texts if telltale in text), None):
-        return told
+    if matched := next((word for pattern, word in MESSAGE_PATTERNS for text in texts if pattern in text), None):
+        return matched
     context: Any = getattr(error, "context", None) or {}
     if (key := f"HTTP {context.get('http-code')}") in FAULTS:
         return "PERMISSION_DENIED" if "PERMISSION_DENIED" in str(error) else key

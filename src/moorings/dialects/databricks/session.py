@@ -124,10 +124,10 @@ class DatabricksSession(Session):
             raise
 
     def _keep_time(self, seconds: float) -> None:
-        wanted = max(1, math.ceil(seconds))
-        if wanted != self._timeout_seconds:
-            self._run(f"SET STATEMENT_TIMEOUT = {wanted}")
-            self._timeout_seconds = wanted
+        limit_seconds = max(1, math.ceil(seconds))
+        if limit_seconds != self._timeout_seconds:
+            self._run(f"SET STATEMENT_TIMEOUT = {limit_seconds}")
+            self._timeout_seconds = limit_seconds
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         cursor = self._cursor

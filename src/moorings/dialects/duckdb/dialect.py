@@ -10,7 +10,7 @@ from moorings.dialects.base import Abilities, Dialect, Session, SessionContext
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.dbt import DbtPlace
 from moorings.dialects.duckdb.config import Config
-from moorings.dialects.duckdb.faults import FAULTS, TELLTALES
+from moorings.dialects.duckdb.faults import FAULTS, MESSAGE_PATTERNS
 
 
 class DuckDB(Dialect):
@@ -29,8 +29,8 @@ class DuckDB(Dialect):
     def fault_key(self, error: BaseException) -> str | None:
         """A telltale of the text, or the kind that it begins with: batches fail with OSError, whatever the reason."""
         text = str(error)
-        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
-            return told
+        if matched := next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None):
+            return matched
         kind = re.match(r"([A-Za-z ]+?) Error:", text)
         return kind[1] if kind else None
 

@@ -49,7 +49,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The kind of error that a text of DuckDB begins with, or a word of TELLTALES."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("Could not set lock on file", "file lock"),
     ("with a different configuration", "other configuration"),
     ("not a valid DuckDB database file", "no DuckDB file"),

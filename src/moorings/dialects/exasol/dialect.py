@@ -45,7 +45,7 @@ class Exasol(Dialect):
             return "fingerprint"
         return BY_KIND.get(type(error).__name__) or failure(error)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words and code, without what the driver tells of the connection."""
         text = str(getattr(error, "message", error))
         code = getattr(error, "code", None)

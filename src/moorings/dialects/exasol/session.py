@@ -142,14 +142,14 @@ class ExasolSession(Session):
         """Run a statement with values; one that the driver cannot write in JSON goes as text."""
         prepare = {"command": "createPreparedStatement", "attributes": attributes, "sqlText": sql}
         prepared = self._connection.req(prepare)["responseData"]
-        handle, wanted = prepared["statementHandle"], prepared.get("parameterData", {"columns": []})["columns"]
+        handle, expected = prepared["statementHandle"], prepared.get("parameterData", {"columns": []})["columns"]
         try:
-            if len(wanted) != len(parameters):
+            if len(expected) != len(parameters):
                 raise errors.ParametersRefused
             values = [
                 [each if isinstance(each, (bool, int, float, str, type(None))) else str(each)] for each in parameters
             ]
-            described = {"numColumns": len(wanted), "numRows": 1, "columns": wanted, "data": values}
+            described = {"numColumns": len(expected), "numRows": 1, "columns": expected, "data": values}
             execute = {"command": "executePreparedStatement", "statementHandle": handle}
             return self._connection.req({**execute, **described})
         finally:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.destinations import DESTINATIONS, Destinations, another_value
-from moorings.dialects.config.fields import said
+from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.needs import Need, always
 from moorings.dialects.config.places import Place
 from moorings.dialects.duckdb import files
@@ -17,7 +17,7 @@ from moorings.dialects.duckdb import files
 def _database(value: str) -> str:
     is_file = value.endswith(files.ENDINGS) and not FORBIDDEN_IN_FILES.search(value)
     if not is_file and not re.fullmatch(r"md:|(?:md:)?(?:_share/[\w.-]+/[0-9a-fA-F-]{36}|[\w.][\w. -]*)", value):
-        raise said("Only the name of a database, or md: and its name. Settings after ? are not allowed")
+        raise custom_error("Only the name of a database, or md: and its name. Settings after ? are not allowed")
     return value
 
 

@@ -10,7 +10,7 @@ from moorings import errors
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.mssql.config import ENTRA, ENTRA_PRINCIPAL, SQL_LOGIN, Config
-from moorings.dialects.mssql.faults import FAULTS, STATES, TELLTALES
+from moorings.dialects.mssql.faults import FAULTS, MESSAGE_PATTERNS, STATES
 
 
 class MSSQL(Dialect):
@@ -30,15 +30,15 @@ class MSSQL(Dialect):
         found = [str(number) for number in getattr(error, "numbers", ())]
         if known := next((number for number in found if number in FAULTS), None):
             return known
-        if told := next((key for telltale, key in TELLTALES if telltale in text), None):
-            return told
+        if matched := next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None):
+            return matched
         if state := next((STATES[state] for state in getattr(error, "states", ()) if state in STATES), None):
             return state
         if isinstance(error, (TypeError, ValueError, OverflowError)):
             return "parameters"
         return "statement" if any(number != "0" for number in found) or "[SQL Server]" in text else None
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, without the names of the driver's layers before them."""
         return re.sub(r"^.*?DDBC Error: |\[(Microsoft|SQL Server)\]", "", str(error))
 

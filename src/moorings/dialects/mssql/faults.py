@@ -20,7 +20,7 @@ NO_FIREWALL_RULE = "The server's firewall does not let this machine in. Add its 
 NOT_READABLE = "This replica cannot be read. Name another one as host, or let the secondary take read-only connections."
 
 DATABASE_READ_ONLY = errors.StatementForbidden(message="The database itself is read-only. Nothing can write to it.")
-KEPT_IN = errors.ReadOnly()
+READ_ONLY = errors.ReadOnly()
 EXPIRED = errors.LoginRefused(
     "username", "password", message="The password has expired, or must be changed first. Give the user a new one."
 )
@@ -60,8 +60,8 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "297": errors.StatementForbidden(),
     "300": errors.StatementForbidden(),
     "15247": errors.StatementForbidden(),
-    "226": KEPT_IN,
-    "574": KEPT_IN,
+    "226": READ_ONLY,
+    "574": READ_ONLY,
     "3906": DATABASE_READ_ONLY,
     "1205": errors.StatementRefused(message="The statement lost a deadlock and was undone. Run it again."),
     "1222": errors.QueryTimeout(),
@@ -83,7 +83,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 STATES = {"07002": "parameters", "07009": "parameters", "HY008": "cancelled", "HYT00": "timeout", "08S01": "lost"}
 """SQLSTATEs of the driver's own errors → keys of FAULTS."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("Error code 0x2AF9", "unresolved"),
     ("Error code 0x2749", "refused"),
     ("Error code 0x274C", "timed out"),

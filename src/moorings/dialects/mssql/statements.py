@@ -75,9 +75,9 @@ def check_some(batch: str) -> None:
 
 def check_marks(batch: str, given: int) -> None:
     """Raise ParametersRefused unless a batch has as many question marks as values were given."""
-    wanted = sum(word == "?" for word in words(batch))
-    if wanted != given:
-        raise errors.ParametersRefused(message=f"The statement takes {wanted} parameters, and {given} were given.")
+    expected = sum(word == "?" for word in words(batch))
+    if expected != given:
+        raise errors.ParametersRefused(message=f"The statement takes {expected} parameters, and {given} were given.")
 
 
 def _forbidden(word: str) -> bool:

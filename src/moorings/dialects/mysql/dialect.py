@@ -31,7 +31,7 @@ class MySQL(Dialect):
             return failure(error) or str(number)
         return str(number) if str(number) in FAULTS else "statement"
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, and its number."""
         number, *words = error.args or ("",)
         return f"{words[0]} ({number})" if words else str(error)

@@ -50,8 +50,8 @@ class BoundedAnswer(HTTPResponse):
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         """What has arrived, so many bytes at most; raises ResultTooLarge beyond the limit."""
-        wanted = CHUNK if amt is None or amt < 0 else min(amt, self.most_bytes)
-        return self._taken(super().read1(wanted, decode_content))
+        size = CHUNK if amt is None or amt < 0 else min(amt, self.most_bytes)
+        return self._taken(super().read1(size, decode_content))
 
     def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes]:
         """All of it, piece by piece; raises ResultTooLarge beyond the limit."""

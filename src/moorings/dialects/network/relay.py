@@ -26,7 +26,7 @@ USER = "moorings"
 LONGEST_HEAD = 16_384
 HEAD_SECONDS = 5.0
 CHUNK = 65_536
-ASKED = re.compile(rb"CONNECT (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5}) HTTP/1\.[01]\r\n")
+CONNECT_REQUEST = re.compile(rb"CONNECT (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5}) HTTP/1\.[01]\r\n")
 AUTHORIZATION = re.compile(rb"\r\nproxy-authorization: *basic +([A-Za-z0-9+/=]+) *\r\n", re.IGNORECASE)
 
 
@@ -111,20 +111,20 @@ class Relay:
         """The place that a driver asks for; None for whoever has no password, who is told so."""
         head = _head(near)
         given = AUTHORIZATION.search(head)
-        wanted = base64.b64encode(f"{USER}:{self.password}".encode())
-        if given is None or not hmac.compare_digest(given[1], wanted):
+        events = base64.b64encode(f"{USER}:{self.password}".encode())
+        if given is None or not hmac.compare_digest(given[1], events):
             near.sendall(
                 b"HTTP/1.1 407 Proxy Authentication Required\r\n"
                 b'Proxy-Authenticate: Basic realm="moorings"\r\nContent-Length: 0\r\n\r\n'
             )
             return None
-        asked = ASKED.match(head)
-        if asked is None:
+        request = CONNECT_REQUEST.match(head)
+        if request is None:
             message = "The server names an address without TLS. Moorings does not follow it."
             self.fault = errors.AnotherService(*self._fields, message=message)
             near.sendall(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
             return None
-        return asked[1].decode().strip("[]"), int(asked[2])
+        return request[1].decode().strip("[]"), int(request[2])
 
     def _dialled(self, host: str, port: int) -> socket.socket | None:
         try:
@@ -167,8 +167,8 @@ def pump(near: socket.socket, far: socket.socket) -> None:
         ready = select.poll()
         for wire in other:
             reads = wire in talking and not waiting[other[wire]]
-            if wanted := (select.POLLIN if reads else 0) | (select.POLLOUT if waiting[wire] else 0):
-                ready.register(wire, wanted)
+            if events := (select.POLLIN if reads else 0) | (select.POLLOUT if waiting[wire] else 0):
+                ready.register(wire, events)
         for number, event in ready.poll():
             wire = by_number[number]
             if waiting[wire] and event & (select.POLLOUT | select.POLLERR | select.POLLHUP):

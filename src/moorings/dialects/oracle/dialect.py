@@ -35,7 +35,7 @@ class Oracle(Dialect):
             return failed
         return "statement" if codes else None
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The words, without the driver's ids of connections and addresses of help."""
         return re.sub(r" \(CONNECTION_ID=[^()]*+\)|(?<!\s)\s*+Help: \S+", "", str(error))
 

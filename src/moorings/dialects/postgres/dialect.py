@@ -41,7 +41,7 @@ class Postgres(Dialect):
             "refused statement" if "ERROR:" in text else _silent(text)
         )
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, without the statement that the driver repeats after them."""
         text = str(error).partition("\n\nQuery was:")[0]
         return re.sub(r"^.*?(?=ERROR:|FATAL:)|\. SQLSTATE: \w{5}$", "", text, flags=re.DOTALL)

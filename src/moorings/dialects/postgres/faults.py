@@ -68,7 +68,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """SQLSTATE or its class, or a word of TELLTALES."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("due to statement timeout", "statement timeout"),
     ("canceling statement", "57014"),
     ("insert multiple commands", "several"),
@@ -115,7 +115,7 @@ the statement."""
 def key_of(text: str, state: str | None) -> str | None:
     """The key of FAULTS for what a server said, and the SQLSTATE that it gave."""
     known = state is not None and state not in VAGUE
-    told = None if known else next((key for telltale, key in TELLTALES if telltale in text), None)
-    if told is not None or state is None:
-        return told
+    matched = None if known else next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None)
+    if matched is not None or state is None:
+        return matched
     return state if state in FAULTS else state[:2]

@@ -171,12 +171,12 @@ class PostgresSession(Session):
 
     def _bound(self, sql: str, parameters: Sequence[Any]) -> pa.RecordBatch:
         types = self._fresh_cursor().adbc_prepare(sql)
-        wanted = list(types) if types is not None else []
-        if len(wanted) != len(parameters):
+        expected = list(types) if types is not None else []
+        if len(expected) != len(parameters):
             raise errors.ParametersRefused(
-                message=f"The statement takes {len(wanted)} parameters, and {len(parameters)} were given."
+                message=f"The statement takes {len(expected)} parameters, and {len(parameters)} were given."
             )
-        columns = [_value(value, field.type) for value, field in zip(parameters, wanted, strict=True)]
+        columns = [_value(value, field.type) for value, field in zip(parameters, expected, strict=True)]
         return pa.record_batch(columns, names=[str(place) for place in range(len(columns))])
 
     def _fetched(self, statement: Statement, first: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -281,17 +281,19 @@ def _bare(sql: str) -> str:
     return head.rstrip(SPACE) if semicolon and comments else plain
 
 
-def _value(value: Any, wanted: pa.DataType) -> pa.Array:
+def _value(value: Any, expected: pa.DataType) -> pa.Array:
     """A parameter as a column of one row, in the type that the statement takes; as text where Arrow cannot say it."""
-    if value is not None and "numeric" in str(wanted) and not isinstance(value, bool):
+    if value is not None and "numeric" in str(expected) and not isinstance(value, bool):
         with contextlib.suppress(decimal.InvalidOperation, pa.ArrowInvalid):
             return pa.array([decimal.Decimal(str(value))])
-    zoned = pa.types.is_timestamp(wanted) and wanted.tz is not None  # for these the driver would end our transaction
+    zoned = (
+        pa.types.is_timestamp(expected) and expected.tz is not None
+    )  # for these the driver would end our transaction
     try:
         with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-            if zoned or (isinstance(wanted, pa.OpaqueType) and value is not None):
+            if zoned or (isinstance(expected, pa.OpaqueType) and value is not None):
                 return pa.array([value], type=pa.string())
-            return pa.array([value], type=pa.string() if value is None else None).cast(wanted)
+            return pa.array([value], type=pa.string() if value is None else None).cast(expected)
         return pa.array([value if isinstance(value, (int, float, bool)) else str(value)])
     except OverflowError:
         raise errors.ParametersRefused(message="A number among the parameters is too large.") from None

@@ -10,7 +10,7 @@ from moorings.dialects.config.tls import failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.faults import key_of
 from moorings.dialects.redshift.config import Config
-from moorings.dialects.redshift.faults import FAULTS, told
+from moorings.dialects.redshift.faults import FAULTS, server_fields
 
 REFUSED_PARAMETERS = ("Array", "NotSupported", "DataError")
 """How the names of the driver's exceptions begin that it raises for parameters, before it sends them."""
@@ -29,18 +29,22 @@ class Redshift(Dialect):
 
     def fault_key(self, error: BaseException) -> str | None:
         """The SQLSTATE, its class, what the text tells, or a word for what went wrong on this side."""
-        if said := told(error):
-            return key_of(said.get("M", ""), said.get("C"))
+        if message_fields := server_fields(error):
+            return key_of(message_fields.get("M", ""), message_fields.get("C"))
         if type(error).__name__.startswith(REFUSED_PARAMETERS) or "are supported in the query" in str(error):
             return "parameters"
         if "query was empty" in str(error):
             return "empty"
         return "lost" if "BrokenPipe" in str(error) or "connection is closed" in str(error) else failure(error)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, without the places in its source code."""
-        said = told(error)
-        return " ".join(said[part] for part in ("M", "D", "H") if part in said) if said else str(error)
+        message_fields = server_fields(error)
+        return (
+            " ".join(message_fields[part] for part in ("M", "D", "H") if part in message_fields)
+            if message_fields
+            else str(error)
+        )
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-redshift."""

@@ -24,7 +24,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 
 
-def told(error: BaseException) -> Mapping[str, Any]:
+def server_fields(error: BaseException) -> Mapping[str, Any]:
     """The fields of the server's message, by their letters; none for the driver's own exceptions."""
     first = error.args[0] if error.args else None
     return cast("Mapping[str, Any]", first) if isinstance(first, dict) else {}

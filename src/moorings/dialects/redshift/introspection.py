@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from moorings.dialects.introspection import Assembly, Column, Scope, Table
-from moorings.dialects.redshift.faults import told
+from moorings.dialects.redshift.faults import server_fields
 
 OWN = "schema_name NOT LIKE 'pg!_%' ESCAPE '!' AND schema_name NOT IN ('information_schema', 'catalog_history')"
 """Schemas whose names begin with pg_ are Redshift's."""
@@ -94,7 +94,7 @@ def _sizes(ask: Ask) -> dict[tuple[str, str], tuple[int, int]]:
     try:
         return {(schema, table): (rows, size * MEGABYTE) for schema, table, rows, size in ask(SIZES)}
     except Exception as error:
-        if told(error).get("C") != FORBIDDEN:
+        if server_fields(error).get("C") != FORBIDDEN:
             raise
         return {}
 

@@ -67,8 +67,8 @@ def _moments(values: Sequence[int | None], kind: pa.DataType) -> pa.Array:
     ticks = pa.array(values, pa.int64())
     least = columns.FIRST_DAY * MICROSECONDS_A_DAY - SINCE_1970
     most = (columns.LAST_DAY + 1) * MICROSECONDS_A_DAY - 1 - SINCE_1970
-    kept = pc.and_(pc.greater_equal(ticks, least), pc.less_equal(ticks, most))
-    return pc.add(pc.if_else(kept, ticks, pa.scalar(None, pa.int64())), SINCE_1970).cast(kind)
+    valid = pc.and_(pc.greater_equal(ticks, least), pc.less_equal(ticks, most))
+    return pc.add(pc.if_else(valid, ticks, pa.scalar(None, pa.int64())), SINCE_1970).cast(kind)
 
 
 def _dates(values: Sequence[str | None]) -> pa.Array:
@@ -80,5 +80,5 @@ def _dates(values: Sequence[str | None]) -> pa.Array:
 def _times(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
     """Times of day; 24:00:00 is none."""
     texts = pa.array(values, pa.string())
-    kept = pc.if_else(pc.starts_with(texts, "24"), pa.scalar(None, pa.string()), texts)
-    return pc.binary_join_element_wise("1970-01-01", kept, " ").cast(pa.timestamp("us")).cast(kind)
+    valid = pc.if_else(pc.starts_with(texts, "24"), pa.scalar(None, pa.string()), texts)
+    return pc.binary_join_element_wise("1970-01-01", valid, " ").cast(pa.timestamp("us")).cast(kind)

@@ -7,7 +7,7 @@ import os
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import failure
 from moorings.dialects.sap_hana.config import Config
-from moorings.dialects.sap_hana.faults import BY_NUMBER, FAULTS, TELLTALES
+from moorings.dialects.sap_hana.faults import BY_NUMBER, FAULTS, MESSAGE_PATTERNS
 from moorings.dialects.sap_hana.login import options, place
 
 CONNECT_FAILED = -10709
@@ -35,7 +35,7 @@ class SapHana(Dialect):
         if code is None:
             return failure(error)
         if code == CONNECT_FAILED:
-            return next((key for telltale, key in TELLTALES if telltale in text), "unreachable")
+            return next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), "unreachable")
         if code in BY_NUMBER:
             return BY_NUMBER[code]
         if code < 0:
@@ -44,7 +44,7 @@ class SapHana(Dialect):
             return "read only"
         return str(code) if str(code) in FAULTS else "statement"
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words, and its number."""
         code, text = getattr(error, "errorcode", None), getattr(error, "errortext", str(error))
         return f"{text} ({code})" if code else text

@@ -49,7 +49,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """HANA's error number, or a word for what went wrong on this side."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("[89001]", "unresolved"),
     ("does not match names in certificate", "certificate name"),
     ("[300015]", "certificate"),

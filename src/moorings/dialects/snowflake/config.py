@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.dialects.config.fields import RsaKey, said
+from moorings.dialects.config.fields import RsaKey, custom_error
 from moorings.dialects.config.hosts import BLANKS
 from moorings.dialects.config.needs import Login, Need, always
 from moorings.dialects.config.places import Place
@@ -25,11 +25,11 @@ LONGEST_ACCOUNT = 200
 def parse_account(text: str) -> str:
     """An account identifier, without blanks around it and a dot at the end. Raises PydanticCustomError."""
     if re.search(r"snowflakecomputing\.|[/:]", text, re.IGNORECASE):
-        raise said("Please only include your Snowflake account identifier")
+        raise custom_error("Please only include your Snowflake account identifier")
     account = text.strip(BLANKS).removesuffix(".")
     is_one = account[:1].isalpha() and all(map(ACCOUNT.fullmatch, account.split(".")))
     if len(account) > LONGEST_ACCOUNT or not is_one:
-        raise said(UNLIKE_AN_ACCOUNT)
+        raise custom_error(UNLIKE_AN_ACCOUNT)
     return account
 
 

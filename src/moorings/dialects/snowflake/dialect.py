@@ -10,7 +10,7 @@ from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, 
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 from moorings.dialects.snowflake.config import TLS_PORT, Config, uses_client_credentials
-from moorings.dialects.snowflake.faults import FAULTS, TELLTALES, fault_key
+from moorings.dialects.snowflake.faults import FAULTS, MESSAGE_PATTERNS, fault_key
 
 USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
 LAST_OF_DRIVER = 99
@@ -39,13 +39,13 @@ class Snowflake(Dialect):
         """The server's number, or a word for what went wrong on the way."""
         return fault_key(error)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """The server's words and its number, without the driver's own ids of the request."""
         number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
         if isinstance(number, int) and number > LAST_OF_DRIVER and number not in OF_DRIVER:
             return f"{text} ({number:06d})"
-        told = next((telltale for telltale, _ in TELLTALES if telltale in text), "")
-        return of_transport(error) or told  # the driver's own texts may quote any answer
+        matched = next((pattern for pattern, _ in MESSAGE_PATTERNS if pattern in text), "")
+        return of_transport(error) or matched  # the driver's own texts may quote any answer
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""

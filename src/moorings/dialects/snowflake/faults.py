@@ -72,7 +72,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 
 DRIVERS_OWN = "000099"
 """Numbers up to here are the driver's own kinds of failures."""
-TELLTALES: tuple[tuple[str, str], ...] = (
+MESSAGE_PATTERNS: tuple[tuple[str, str], ...] = (
     ("UnknownIssuer", "certificate"),
     ("invalid peer certificate", "certificate"),
     ("Connection refused", "refused"),
@@ -107,4 +107,4 @@ def fault_key(error: BaseException) -> str | None:
         return key[:3]
     if type(error).__name__ in ("ProgrammingError", "IntegrityError") and key > DRIVERS_OWN:
         return "statement"
-    return next((word for telltale, word in TELLTALES if telltale in text), None)
+    return next((word for pattern, word in MESSAGE_PATTERNS if pattern in text), None)

@@ -100,8 +100,8 @@ class SnowflakeSession(Session):
         """Snowflake's own plan; its partitions' bytes are what would be read."""
         rows = self._ask(f"EXPLAIN USING TEXT {statement.sql}", statement.parameters)
         text = "\n".join(str(next(iter(row.values()))) for row in rows)
-        told = re.search(r"bytesAssigned=(\d+)", text)
-        return Plan(text, int(told[1]) if told else None)
+        match = re.search(r"bytesAssigned=(\d+)", text)
+        return Plan(text, int(match[1]) if match else None)
 
     # ---- statements -------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def result_schema(description: Sequence[Any], found: pa.Schema) -> pa.Schema:
     import pyarrow as pa
 
     pairs = zip(description, found, strict=True)
-    return pa.schema([pa.field(told.name, column_type(told, field.type)) for told, field in pairs])
+    return pa.schema([pa.field(described.name, column_type(described, field.type)) for described, field in pairs])
 
 
 def batch(found: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

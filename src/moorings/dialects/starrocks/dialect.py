@@ -9,7 +9,7 @@ from moorings.dialects.base import Abilities, Session, SessionContext, importing
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.mysql.dialect import MySQL
 from moorings.dialects.starrocks.config import Config
-from moorings.dialects.starrocks.faults import FAULTS, TELLTALES
+from moorings.dialects.starrocks.faults import FAULTS, MESSAGE_PATTERNS
 
 
 class StarRocks(MySQL):
@@ -25,8 +25,8 @@ class StarRocks(MySQL):
     def fault_key(self, error: BaseException) -> str | None:
         """The server's number, or what its text tells."""
         text = str(error)
-        told = next((key for telltale, key in TELLTALES if telltale in text), None)
-        return told or super().fault_key(error)
+        matched = next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None)
+        return matched or super().fault_key(error)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
         """For dbt-starrocks, which calls a database a schema."""

@@ -14,7 +14,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
 }
 """The server's error number, or a word of TELLTALES."""
 
-TELLTALES = (
+MESSAGE_PATTERNS = (
     ("Unknown catalog", "catalog"),
     ("Access denied; you need", "5203"),
     ("reached its timeout", "3024"),

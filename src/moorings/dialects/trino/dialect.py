@@ -41,7 +41,7 @@ class Trino(Dialect):
             return "busy" if status[1] in ("429", "502", "503", "504") else _status(status[1])
         return failure(error) or ("no answer" if type(error).__name__ in MALFORMED else None)
 
-    def said(self, error: BaseException) -> str:
+    def error_text(self, error: BaseException) -> str:
         """Trino's own words; of an answer that is no error of Trino's, the status alone."""
         if getattr(error, "error_name", None) is not None:
             return str(getattr(error, "message", ""))

@@ -54,8 +54,8 @@ def _catalog(ask: Ask, scope: Scope, catalog: str) -> list[Table]:
     materialized = {(schema, name) for schema, name in _asked(ask, MATERIALIZED.format(**by_schema))}
     assembly = Assembly()
     for schema, name, kind in ask(TABLES.format(**by_table)):
-        said = "materialized view" if (schema, name) in materialized else "view" if kind == "VIEW" else "table"
-        assembly.table(Table(catalog, schema, name, said, comments.get((schema, name))))
+        table_kind = "materialized view" if (schema, name) in materialized else "view" if kind == "VIEW" else "table"
+        assembly.table(Table(catalog, schema, name, table_kind, comments.get((schema, name))))
     for schema, table, name, position, native, nullable, comment in ask(COLUMNS.format(**by_table)):
         arrow = str(arrow_type(native))
         column = Column(name, int(position), native, arrow, nullable == "YES", comment or None)

@@ -82,7 +82,7 @@ def _fields(inner: Iterable[str]) -> list[tuple[str, str]]:
 
 def column(values: Sequence[Any], native: str) -> pa.Array:
     """A column of JSON values in its Arrow type."""
-    wanted = arrow_type(native)
+    target = arrow_type(native)
     kinds: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Sequence[Any], str, pa.DataType], pa.Array]], ...] = (
         (pa.types.is_map, _map),
         (pa.types.is_list, _list),
@@ -94,46 +94,46 @@ def column(values: Sequence[Any], native: str) -> pa.Array:
         (pa.types.is_binary, _bytes),
         (pa.types.is_string, _texts),
     )
-    convert = next((convert for is_kind, convert in kinds if is_kind(wanted)), _simple)
-    return convert(values, native, wanted)
+    convert = next((convert for is_kind, convert in kinds if is_kind(target)), _simple)
+    return convert(values, native, target)
 
 
-def _simple(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
-    return plain_column(values, wanted)  # NaN and infinity are words among numbers; keys of maps are all words
+def _simple(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
+    return plain_column(values, target)  # NaN and infinity are words among numbers; keys of maps are all words
 
 
-def _texts(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+def _texts(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     texts = [value if isinstance(value, str) or value is None else json.dumps(value) for value in values]
-    return pa.array(texts, wanted)
+    return pa.array(texts, target)
 
 
-def _bytes(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
-    return pa.array([None if value is None else base64.b64decode(value) for value in values], wanted)
+def _bytes(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
+    return pa.array([None if value is None else base64.b64decode(value) for value in values], target)
 
 
-def _decimals(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
-    return pa.array(values, pa.string()).cast(wanted)
+def _decimals(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
+    return pa.array(values, pa.string()).cast(target)
 
 
-def _dates(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
-    return _ordinary(pa.array(values, pa.string())).cast(wanted)
+def _dates(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
+    return _ordinary(pa.array(values, pa.string())).cast(target)
 
 
-def _times(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+def _times(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     """By way of a day: Arrow reads no time alone."""
     texts = [None if value is None else f"1970-01-01 {value[: 9 + FINEST]}" for value in values]
-    return pa.array(texts, pa.string()).cast(pa.timestamp(wanted.unit)).cast(wanted)
+    return pa.array(texts, pa.string()).cast(pa.timestamp(target.unit)).cast(target)
 
 
-def _timestamps(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
-    if wanted.tz is None:
-        return _moments(values, wanted)
+def _timestamps(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
+    if target.tz is None:
+        return _moments(values, target)
     parts = [(None, None) if value is None else value.rsplit(" ", 1) for value in values]
-    local = _moments([moment for moment, _ in parts], pa.timestamp(wanted.unit))
+    local = _moments([moment for moment, _ in parts], pa.timestamp(target.unit))
     zones = pa.array([zone for _, zone in parts], pa.string())
-    found = pa.nulls(len(values), wanted)
+    found = pa.nulls(len(values), target)
     for zone in pc.unique(zones).drop_null().to_pylist():
-        instants = pc.assume_timezone(local, _region(zone), ambiguous="earliest", nonexistent="latest").cast(wanted)
+        instants = pc.assume_timezone(local, _region(zone), ambiguous="earliest", nonexistent="latest").cast(target)
         found = pc.if_else(pc.fill_null(pc.equal(zones, zone), fill_value=False), instants, found)
     return found
 
@@ -142,40 +142,40 @@ def _region(zone: str) -> str:
     return "UTC" if zone in ("Z", "UTC", "+00:00") else zone
 
 
-def _moments(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
+def _moments(values: Sequence[Any], target: pa.DataType) -> pa.Array:
     """Dates with times. Null for years beyond 1 to 9999, and for those that nanoseconds cannot say (1677 to 2262)."""
     texts = _ordinary(pa.array([None if value is None else value[: 20 + FINEST] for value in values], pa.string()))
     try:
-        return texts.cast(wanted)
+        return texts.cast(target)
     except pa.ArrowInvalid:
         sayable = pc.and_(pc.greater_equal(texts, "1678"), pc.less(texts, "2262"))
-        return pc.if_else(sayable, texts, pa.scalar(None, pa.string())).cast(wanted)
+        return pc.if_else(sayable, texts, pa.scalar(None, pa.string())).cast(target)
 
 
 def _ordinary(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(texts, ORDINARY_YEAR), texts, pa.scalar(None, pa.string()))
 
 
-def _list(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+def _list(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     (inner,) = taken_apart(native)[1]
     items = column(list(chain.from_iterable(value or () for value in values)), inner)
-    return pa.ListArray.from_arrays(_offsets(values), items, type=wanted, mask=_missing(values))
+    return pa.ListArray.from_arrays(_offsets(values), items, type=target, mask=_missing(values))
 
 
-def _map(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+def _map(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     key, item = taken_apart(native)[1]
     keys = column(list(chain.from_iterable(value or () for value in values)), key)
     items = column(list(chain.from_iterable(value.values() for value in values if value)), item)
-    return pa.MapArray.from_arrays(_offsets(values), keys, items, type=wanted, mask=_missing(values))
+    return pa.MapArray.from_arrays(_offsets(values), keys, items, type=target, mask=_missing(values))
 
 
-def _struct(values: Sequence[Any], native: str, wanted: pa.DataType) -> pa.Array:
+def _struct(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     fields = _fields(taken_apart(native)[1])
     parts = [
         column([None if value is None else value[place] for value in values], inner)
         for place, (_, inner) in enumerate(fields)
     ]
-    return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=_missing(values))
+    return pa.StructArray.from_arrays(parts, fields=list(target), mask=_missing(values))
 
 
 def _offsets(values: Sequence[Any]) -> pa.Array:

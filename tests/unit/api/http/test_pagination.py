@@ -14,9 +14,9 @@ from moorings.errors import InvalidInput
 NAMES = (str, str, str)
 
 
-def asked(cursor: str, places: tuple[type, ...] = NAMES) -> pagination.Asked:
+def page_request(cursor: str, places: tuple[type, ...] = NAMES) -> pagination.PageRequest:
     fields = Fields({"cursor": cursor}, ("cursor", "pageSize"))
-    page = pagination.asked(fields, places)
+    page = pagination.page_request(fields, places)
     fields.done()
     return page
 
@@ -28,12 +28,12 @@ def cursor(place: object) -> str:
 class TestCursor:
     def test_the_place_of_the_last_record_comes_back(self):
         places = [("", "Größe", "a" * 200), ("", "b", "c")]
-        info = pagination.info(places, pagination.Asked(None, 1), 2)
+        info = pagination.info(places, pagination.PageRequest(None, 1), 2)
         assert info.next_cursor is not None
-        assert asked(info.next_cursor).after == places[0]
+        assert page_request(info.next_cursor).after == places[0]
 
     def test_the_last_page_has_none(self):
-        assert pagination.info([("a", "b", "c")], pagination.Asked(None, 1), 1).next_cursor is None
+        assert pagination.info([("a", "b", "c")], pagination.PageRequest(None, 1), 1).next_cursor is None
 
     @pytest.mark.parametrize(
         "place",
@@ -51,14 +51,14 @@ class TestCursor:
     )
     def test_another_place_is_refused(self, place: object):
         with pytest.raises(InvalidInput):
-            asked(cursor(place))
+            page_request(cursor(place))
 
     @pytest.mark.parametrize("place", [[2**53, "a"], [True, "a"], [1.5, "a"], ["1", "a"]], ids=str)
     def test_no_instant_is_refused(self, place: object):
         with pytest.raises(InvalidInput):
-            asked(cursor(place), pagination.BY_INSTANT)
+            page_request(cursor(place), pagination.BY_INSTANT)
 
     @pytest.mark.parametrize("text", ["x", "%%%", "ä", "W10", "[" * 1000])
     def test_what_is_no_cursor_is_refused(self, text: str):
         with pytest.raises(InvalidInput):
-            asked(text)
+            page_request(text)

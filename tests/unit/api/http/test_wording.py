@@ -24,7 +24,7 @@ SENTENCES = [
     (Fault("f", "uuid"), "f: Invalid uuid"),
     (Fault("f", "url"), "f: Invalid url"),
     (Fault("f.0", "invalid"), "f.0: Invalid input"),
-    (Fault("f", "said", {"reason": "In words"}), "f: In words"),
+    (Fault("f", "custom", {"reason": "In words"}), "f: In words"),
 ]
 DETAILS = [
     (errors.InvalidInput([Fault("a", "required"), Fault("b", "uuid")]), "Bad Request: a: Required; b: Invalid uuid"),

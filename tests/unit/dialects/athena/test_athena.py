@@ -75,7 +75,7 @@ class Pages:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def __call__(self, operation: str, key: str, **asked: Any) -> Iterable[Mapping[str, Any]]:
+    def __call__(self, operation: str, key: str, **arguments: Any) -> Iterable[Mapping[str, Any]]:
         self.calls.append(operation)
         if operation == "list_data_catalogs":
             return [{"CatalogName": name} for name in ("AwsDataCatalog", "lake", "sea")]
@@ -84,7 +84,7 @@ class Pages:
         columns = [{"Name": f"c{place}", "Type": "int", "Comment": "x"} for place in range(29)]
         made = {"TableType": "EXTERNAL_TABLE", "Columns": columns, "PartitionKeys": [{"Name": "day", "Type": "date"}]}
         tables = ({"Name": f"t{number}", "Parameters": {"comment": "y"}, **made} for number in range(2000))
-        return list(tables) if asked["DatabaseName"] == "app" else []
+        return list(tables) if arguments["DatabaseName"] == "app" else []
 
 
 class TestStructure:

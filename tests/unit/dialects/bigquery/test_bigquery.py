@@ -35,7 +35,7 @@ ANSWERS = {
 }
 
 
-class Asked:
+class FakeServer:
     """Answers statements, and keeps them."""
 
     def __init__(self, *refused: str) -> None:
@@ -64,9 +64,9 @@ class TestTypes:
 
 class TestStructure:
     def test_everything_in_six_statements(self) -> None:
-        asked = Asked()
-        children, parents, seen = introspection.tables(asked, DATASETS)
-        assert len(asked.statements) == 6
+        server = FakeServer()
+        children, parents, seen = introspection.tables(server, DATASETS)
+        assert len(server.statements) == 6
         assert (parents.comment, parents.row_count, parents.size_bytes) == ('It\'s "one"', 7, 70)
         assert [(column.name, column.nullable, column.comment) for column in parents.columns] == [
             ("a", False, "What counts"),
@@ -79,18 +79,18 @@ class TestStructure:
         assert (key.columns, key.referred_columns, key.table) == (("first", "second"), ("b", "a"), "parents")
 
     def test_what_takes_grants_of_its_own_may_be_missing(self) -> None:
-        asked = Asked("COLUMN_FIELD_PATHS", "__TABLES__", "KEY_COLUMN_USAGE", "CONSTRAINT_COLUMN_USAGE")
-        assert [table.row_count for table in introspection.tables(asked, DATASETS)] == [None, None, None]
+        server = FakeServer("COLUMN_FIELD_PATHS", "__TABLES__", "KEY_COLUMN_USAGE", "CONSTRAINT_COLUMN_USAGE")
+        assert [table.row_count for table in introspection.tables(server, DATASETS)] == [None, None, None]
 
     def test_many_datasets_are_asked_by_the_hundred(self) -> None:
-        asked = Asked()
-        introspection.tables(asked, [("p", f"d{number}") for number in range(250)])
-        assert len(asked.statements) == 18
+        server = FakeServer()
+        introspection.tables(server, [("p", f"d{number}") for number in range(250)])
+        assert len(server.statements) == 18
 
     def test_the_statements_are_bigquerys_sql(self) -> None:
-        asked = Asked()
-        introspection.tables(asked, DATASETS)
-        for sql in asked.statements:
+        server = FakeServer()
+        introspection.tables(server, DATASETS)
+        for sql in server.statements:
             assert sqlglot.parse_one(sql, read="bigquery")
 
 

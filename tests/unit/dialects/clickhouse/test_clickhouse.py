@@ -58,14 +58,14 @@ class TestTypes:
 
     def test_null_lists_and_maps_stay_null(self) -> None:
         lists = pa.array([[1], None, []], pa.list_(pa.int8()))
-        wanted = arrow_type("Array(Enum8('a' = 1))", "UTC")
-        assert wanted is not None
-        assert convert(lists, "Array(Enum8('a' = 1))", wanted).to_pylist() == [["a"], None, []]
+        target = arrow_type("Array(Enum8('a' = 1))", "UTC")
+        assert target is not None
+        assert convert(lists, "Array(Enum8('a' = 1))", target).to_pylist() == [["a"], None, []]
 
 
 class TestStatements:
     @pytest.mark.parametrize(
-        ("sql", "kept"),
+        ("sql", "trimmed_sql"),
         [
             ("SELECT 1 ; ", "SELECT 1"),
             ("SELECT 1 -- the end\n;", "SELECT 1"),
@@ -75,8 +75,8 @@ class TestStatements:
             (" ; -- nothing", ""),
         ],
     )
-    def test_where_one_ends(self, sql: str, kept: str) -> None:
-        assert trimmed(sql, TOKEN) == kept
+    def test_where_one_ends(self, sql: str, trimmed_sql: str) -> None:
+        assert trimmed(sql, TOKEN) == trimmed_sql
 
     def test_parameters_in_strings_and_comments_are_none(self) -> None:
         assert named("SELECT {p1:Int8}, '{p2:Int8}' -- {p3:Int8}", [7]) == {"p1": 7}
@@ -118,11 +118,13 @@ class TestAnswers:
     )
     @pytest.mark.parametrize("end", [b"", END])
     def test_an_error_behind_the_rows_is_told(self, form: str, end: bytes) -> None:
-        said = "Code: 395. DB::Exception: Value passed to 'throwIf' is non-zero. (FUNCTION_THROW_IF_VALUE_IS_NON_ZERO)"
-        answer = self.stream().removesuffix(END) + end + form.format(said).encode()
+        message = (
+            "Code: 395. DB::Exception: Value passed to 'throwIf' is non-zero. (FUNCTION_THROW_IF_VALUE_IS_NON_ZERO)"
+        )
+        answer = self.stream().removesuffix(END) + end + form.format(message).encode()
         with pytest.raises(DatabaseError) as broken:
             self.read(answer)
         assert broken.value.code == 395
         fault = dialects.named("clickhouse").translate(broken.value, ())
         assert isinstance(fault, errors.StatementRefused)
-        assert fault.detail == said.partition("DB::Exception: ")[2]
+        assert fault.detail == message.partition("DB::Exception: ")[2]

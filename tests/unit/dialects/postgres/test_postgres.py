@@ -11,7 +11,7 @@ START = 'IO: [libpq] Failed to connect: connection to server at "db" (10.0.0.1),
 
 @pytest.mark.parametrize("name", ["postgres", "databricks_lakebase"])
 @pytest.mark.parametrize(
-    ("said", "step", "code"),
+    ("message", "step", "code"),
     [
         ("FATAL:  the database system is starting up\n", "authenticate", "login_refused"),
         ("FATAL:  the database system is shutting down\n", "authenticate", "login_refused"),
@@ -24,6 +24,6 @@ START = 'IO: [libpq] Failed to connect: connection to server at "db" (10.0.0.1),
         ("No route to host\n", "connect", "host_unreachable"),
     ],
 )
-def test_a_login_that_failed_is_told_by_its_words(name: str, said: str, step: str, code: str) -> None:
-    fault = dialects.named(name).translate(Exception(START + said), [])
+def test_a_login_that_failed_is_told_by_its_words(name: str, message: str, step: str, code: str) -> None:
+    fault = dialects.named(name).translate(Exception(START + message), [])
     assert (fault.step, fault.code) == (step, code)

@@ -34,10 +34,10 @@ class Views:
     """Redshift's views, with rows as its documentation shows them; counts the statements."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.statements: list[str] = []
 
     def __call__(self, sql: str) -> Sequence[Sequence[Any]]:
-        self.asked.append(sql)
+        self.statements.append(sql)
         answers = {
             "svv_all_tables": [
                 ["dev", "public", "sales", "TABLE", "All of them"],
@@ -69,8 +69,8 @@ class TestStructure:
         )
         assert (events.kind, events.comment, events.row_count) == ("external table", None, None)
         assert sales.primary_key == ("id",)
-        assert len(views.asked) == 5
-        assert all("database_name = current_database()" in sql for sql in views.asked if "svv_all" in sql)
+        assert len(views.statements) == 5
+        assert all("database_name = current_database()" in sql for sql in views.statements if "svv_all" in sql)
 
     def test_columns_say_their_types_as_they_were_declared(self) -> None:
         events, sales = introspection.tables(Views(), Scope())
@@ -89,4 +89,4 @@ class TestStructure:
             ("dev", "sales", "table"),
             ("shared", "rates", "table"),
         ]
-        assert not any("database_name = current_database()" in sql for sql in views.asked)
+        assert not any("database_name = current_database()" in sql for sql in views.statements)

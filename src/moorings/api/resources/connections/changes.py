@@ -82,10 +82,10 @@ async def restored(call: Call) -> ConnectionConfig | None:
 def _config(fields: Fields, engine: Engine, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
     """The Config with new values; notes what is wrong with them."""
     if own.get("privateKey") is not None and not target.dialect.abilities.key_pair:
-        fields.fault("privateKey", "said", reason="Only Snowflake connections have a private key")
+        fields.fault("privateKey", "custom", reason="Only Snowflake connections have a private key")
         own = {key: value for key, value in own.items() if key != "privateKey"}
     if own.get("dialect", target.config.dialect) != target.config.dialect:
-        fields.fault("dialect", "said", reason="A connection keeps its dialect. Create another connection")
+        fields.fault("dialect", "custom", reason="A connection keeps its dialect. Create another connection")
         own = {key: value for key, value in own.items() if key != "dialect"}
     try:
         changed = target.config.changed(own, engine.default_ssl_mode)

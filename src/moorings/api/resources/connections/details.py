@@ -44,7 +44,7 @@ async def get(call: Call) -> OneConnection:
 async def details(call: Call, session: AsyncSession) -> ConnectionDetails:
     """The call's connection in full; the answer has its etag as a header too."""
     found = await _details(call, session, call.connection)
-    call.told.append((ETAG, found.etag.encode()))
+    call.extra_headers.append((ETAG, found.etag.encode()))
     return found
 
 

@@ -31,15 +31,15 @@ _encode = msgspec.json.Encoder().encode
 
 async def list_connections(call: Call) -> bytes:
     """The list, rendered once for each version of the database, caller and query."""
-    whose = None if call.actor.admin else call.actor.user_id
+    viewer = None if call.actor.admin else call.actor.user_id
 
     async def render() -> bytes:
-        wanted = _filter(call.query())
-        found = (await _snapshot(call)).select(call.actor, wanted)
+        criteria = _filter(call.query())
+        found = (await _snapshot(call)).select(call.actor, criteria)
         known = await health.of_organization(call)
         return _encode(ConnectionList([_listed(call, connection, known) for connection in found]))
 
-    return await call.services.db.kept((call.actor.organization_id, whose, call.query_string), call.version, render)
+    return await call.services.db.cached((call.actor.organization_id, viewer, call.query_string), call.version, render)
 
 
 def _listed(call: Call, connection: Listed, known: Mapping[str, Health]) -> ConnectionShape:
@@ -56,7 +56,7 @@ async def _snapshot(call: Call) -> Snapshot:
         async with db.reading() as session:
             return await snapshot(session, organization_id)
 
-    return await db.kept(("connections", organization_id), call.version.access, load)
+    return await db.cached(("connections", organization_id), call.version.access, load)
 
 
 def _filter(query: Mapping[str, str]) -> Filter:

@@ -20,11 +20,13 @@ async def update(call: Call) -> Changed:
     """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
     # Of two changes at once, the second is checked with what the first left.
     await service.hold(call.session, call.connection)
-    wanted = await changes.read(call)
+    requested = await changes.read(call)
     await details.require_match(call)
     before = call.connection.revision
-    places: moves.Places = await moves.places(call.session, call.connection) if wanted.environment is not None else {}
-    changed = await service.change(call.session, call.services.keyset, call.connection, wanted)
+    places: moves.Places = (
+        await moves.places(call.session, call.connection) if requested.environment is not None else {}
+    )
+    changed = await service.change(call.session, call.services.keyset, call.connection, requested)
     warnings: list[str] = []
     if call.connection.revision != before:
         drop_sessions(call)

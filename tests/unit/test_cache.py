@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from moorings.db import KEPT_BYTES, Database
+from moorings.db import CACHE_BYTES, Database
 
 
 class Counting:
@@ -15,10 +15,10 @@ class Counting:
 
     def __init__(self, value: Any = b"[]") -> None:
         self.value = value
-        self.asked = 0
+        self.calls = 0
 
     async def __call__(self) -> Any:
-        self.asked += 1
+        self.calls += 1
         return self.value
 
 
@@ -27,16 +27,16 @@ def database(tmp_path) -> Database:
     return Database(f"sqlite+aiosqlite:///{tmp_path / 'moorings.db'}")
 
 
-def kept(database: Database, key: Any, version: int, load: Counting) -> Any:
-    return asyncio.run(database.kept(key, version, load))
+def cached(database: Database, key: Any, version: int, load: Counting) -> Any:
+    return asyncio.run(database.cached(key, version, load))
 
 
 class TestKept:
     def test_is_loaded_once_a_version(self, database):
         load = Counting()
         for version in (1, 1, 2, 2, 1):
-            kept(database, "key", version, load)
-        assert load.asked == 3, "what was kept of an older version is gone for good"
+            cached(database, "key", version, load)
+        assert load.calls == 3, "what was kept of an older version is gone for good"
 
     def test_what_failed_is_not_kept(self, database):
         async def failing() -> Any:
@@ -44,7 +44,7 @@ class TestKept:
 
         for _ in "ab":
             with pytest.raises(LookupError):
-                asyncio.run(database.kept("key", 1, failing))
+                asyncio.run(database.cached("key", 1, failing))
 
     @pytest.mark.parametrize(
         ("key", "value"), [(b"", b""), (b"k" * 60_000, b""), (b"", b"v" * 60_000), (b"", object())]
@@ -53,11 +53,11 @@ class TestKept:
         async def keeping() -> int:
             size = max(500, len(key), len(value) if isinstance(value, bytes) else 0)
             load = Counting(value)
-            for number in range(KEPT_BYTES // size + 10):
-                await database.kept((number, key), 1, load)
+            for number in range(CACHE_BYTES // size + 10):
+                await database.cached((number, key), 1, load)
             first = Counting(value)
-            await database.kept((0, key), 1, first)
-            return first.asked
+            await database.cached((0, key), 1, first)
+            return first.calls
 
         assert asyncio.run(keeping()) == 1, "the first one had to go"
 
@@ -65,8 +65,8 @@ class TestKept:
         async def keeping() -> int:
             used, other = Counting(), Counting(b"v" * 1_000_000)
             for number in range(100):
-                await database.kept("used", 1, used)
-                await database.kept(number, 1, other)
-            return used.asked
+                await database.cached("used", 1, used)
+                await database.cached(number, 1, other)
+            return used.calls
 
         assert asyncio.run(keeping()) == 1
