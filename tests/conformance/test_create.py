@@ -13,6 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from moorings.dialects.config.keys import DAMAGED, ENCRYPTED, NOT_RSA
+
 ABSENT = object()
 
 
@@ -247,10 +249,10 @@ SNOWFLAKE = rows(
     ("snowflake", {"host": "xy/"}, SNOWFLAKE_HOST),
     ("snowflake", {"host": "xy:443"}, SNOWFLAKE_HOST),
     ("snowflake", {"privateKey": "not a key"}, "privateKey: Invalid input"),
-    ("snowflake", {"privateKey": SHORT_PEM}, "privateKey: Invalid input"),
-    ("snowflake", {"privateKey": pem(KEY, secret=b"x")}, "privateKey: Invalid input"),
-    ("snowflake", {"privateKey": pem(ec.generate_private_key(ec.SECP256R1()))}, "privateKey: Invalid input"),
-    ("snowflake", {"privateKey": PEM[:200]}, "privateKey: Invalid input"),
+    ("snowflake", {"privateKey": SHORT_PEM}, f"privateKey: {NOT_RSA}"),
+    ("snowflake", {"privateKey": pem(KEY, secret=b"x")}, f"privateKey: {ENCRYPTED}"),
+    ("snowflake", {"privateKey": pem(ec.generate_private_key(ec.SECP256R1()))}, f"privateKey: {NOT_RSA}"),
+    ("snowflake", {"privateKey": PEM[:200]}, f"privateKey: {DAMAGED}"),
     ("snowflake", {"privateKey": "A" * 900_000}, "privateKey: Invalid input"),
 )
 LOGINS = rows(

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from moorings.dialects.config.fields import split_names
+
 if TYPE_CHECKING:
     from moorings.dialects.config.connection import ConnectionConfig
 
@@ -101,7 +103,7 @@ class Scope:
 
 def names(listed: str | None) -> tuple[str, ...]:
     """The names of a comma list."""
-    return tuple(name for part in (listed or "").split(",") if (name := part.strip()))
+    return split_names(listed or "")
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -11,11 +11,11 @@ from moorings import dialects
 from moorings.access.policy import Role
 from moorings.dialects.config.fields import SslMode
 from moorings.errors import InvalidInput
+from tests.certificates import authority
 from tests.conformance.test_create import PEM, VALID
 from tests.security.servers.collector import collecting
 
-CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
-OTHER_CA = CA.replace("MIIB", "MIIC")
+CA, OTHER_CA = authority().pem, authority("Another").pem
 PASSWORD, KEY, CLIENT_SECRET = "passwordUnencrypted", "privateKey", "oauthClientSecretUnencrypted"
 SECRETS = (PASSWORD, KEY, CLIENT_SECRET)
 
@@ -292,6 +292,6 @@ HARMLESS = {
     "infer_relationships_from_column_names", "infer_relationships_from_foreign_keys",
     "enable_db_semantic_layer_integration", "enable_db_semantic_layer_topics", "use_machine_auth",
     "authentication_type", "aws_role_arn", "oauth_client_id", "external_oauth_audience", "wif_audience",
-    "wif_service_account_email", "read_only", "results_location", "unmatched", "probe_health",
+    "wif_service_account_email", "read_only", "ssl_client_cert", "results_location", "unmatched", "probe_health",
 }  # fmt: skip
 """Fields that decide neither where a secret is sent nor how it is protected on the way."""

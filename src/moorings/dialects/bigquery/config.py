@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from moorings.dialects.config import endpoints
+from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.fields import UNWHOLESOME
 from moorings.dialects.config.needs import Login
@@ -74,6 +76,14 @@ class Config(ConnectionConfig, frozen=True):
     always_scope_view_names: bool = True
 
     @classmethod
+    def unwrapped(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The service account's key as JSON text: it may come as an object, with a byte order mark, or in base64."""
+        key = given.get("password")
+        if isinstance(key, dict):
+            return given | {"password": json.dumps(key)}
+        return given | {"password": _bare(key)} if isinstance(key, str) else given
+
+    @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
         """What is wrong with the shape of the service account's key."""
         key = given.get("password")
@@ -89,6 +99,17 @@ class Config(ConnectionConfig, frozen=True):
             if getattr(self, field) is None and _storable(account.get(key)):
                 derived[field] = account[key]
         return derived
+
+
+def _bare(key: str) -> str:
+    bare = key.strip(BLANKS)
+    if bare[:1] == "{":
+        return bare
+    try:
+        inner = base64.b64decode("".join(bare.split()), validate=True).decode().strip(BLANKS)
+    except ValueError:
+        return bare
+    return inner if inner[:1] == "{" else bare
 
 
 def decoded(key: str) -> dict[str, Any] | None:

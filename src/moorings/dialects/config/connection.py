@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from moorings.dialects.config import places
-from moorings.dialects.config.destinations import DESTINATIONS, Destinations, with_secrets_kept_home
+from moorings.dialects.config.certificates import Certificates, client_faults
+from moorings.dialects.config.destinations import DESTINATIONS, Destinations
 from moorings.dialects.config.facts import FieldFacts
 from moorings.dialects.config.fields import (
-    Certificates,
     Decimal,
     Name,
     Names,
@@ -25,11 +25,13 @@ from moorings.dialects.config.fields import (
     Role,
     Seconds,
     SslMode,
+    Token,
     Unmatched,
     Zone,
     ZoneOrNone,
 )
 from moorings.dialects.config.hosts import Host
+from moorings.dialects.config.keys import PrivateKey
 from moorings.dialects.config.needs import Login, Need, always, applies, required
 from moorings.dialects.config.places import Line
 from moorings.dialects.config.urls import S3Url, Url
@@ -116,7 +118,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     host_override: Host | None = Field(None, description="The full host name, where the usual one does not apply.")
     private_key: SecretStr | None = Field(None, description="The private key that logs in instead of a password.")
     oauth_client_id: Line | None = Field(None, description="The id of the OAuth client.")
-    oauth_client_secret: SecretStr | None = Field(None, description="The secret of the OAuth client.")
+    oauth_client_secret: Token | None = Field(None, description="The secret of the OAuth client.")
     external_oauth_audience: Line | None = Field(
         None, description="The audience of the external OAuth server's tokens."
     )
@@ -134,6 +136,13 @@ class ConnectionConfig(BaseModel, frozen=True):
     )
     ssl_root_cert: Certificates | None = Field(
         None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
+    )
+    ssl_client_cert: Certificates | None = Field(
+        None, description="The client's certificate and its chain, in PEM, for servers that ask for one (mutual TLS)."
+    )
+    ssl_client_key: PrivateKey | None = Field(None, description="The private key of sslClientCert, in PEM.")
+    private_key_passphrase: SecretStr | None = Field(
+        None, description="The passphrase of an encrypted privateKey or sslClientKey."
     )
     results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
     unmatched: Unmatched = Field(
@@ -156,7 +165,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         fields = {cls.wire_name(field): field for field in cls.model_fields}
         if unknown := [key for key in body if key not in fields]:
             raise UnknownKeys(unknown)
-        given = {fields[key]: value for key, value in body.items()}
+        given = cls.unwrapped({fields[key]: value for key, value in body.items()})
         needed = cls._needed(given)
         given = {field: value for field, value in given.items() if value != "" or cls._keeps_empty(field, needed)}
         faults = malformed(cls, given) | unmet(cls, given, needed)
@@ -174,9 +183,14 @@ class ConnectionConfig(BaseModel, frozen=True):
         except ValidationError as refused:
             for fault in refused.errors(include_url=False):
                 faults.setdefault(str(fault["loc"][0]), translated(cls, fault))
-        for field, reason in cls.further_faults(given, cls.login(given)):
+        for field, reason in (*client_faults(given), *cls.further_faults(given, cls.login(given))):
             faults.setdefault(field, Fault(cls.wire_name(field), "custom", {"reason": reason}))
         return config
+
+    @classmethod
+    def unwrapped(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What was given, without what tools put around it, where a dialect's values have a form of their own."""
+        return given
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
@@ -265,27 +279,20 @@ class ConnectionConfig(BaseModel, frozen=True):
     def changed(self, body: Mapping[str, Any], default_ssl_mode: SslMode = "require") -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
 
-        What was derived from the secrets up to now, and is not changed by itself, follows new ones. With a new
-        destination, secrets that the login does not use are taken away. Raises what `read` does, and InvalidInput for
-        each secret that has to be sent again because its destination changes.
+        What was derived up to now, and is not changed by itself, follows: the port of a TLS mode, a key's project.
+        A key that is sent changes the way to log in, and so does a password. With a new destination, secrets
+        that the login does not use are taken away. Raises what `read` does, and InvalidInput for each secret that has
+        to be sent again because its destination changes.
         """
-        fields = {self.wire_name(field): field for field in type(self).model_fields}
-        if unknown := [key for key in body if key not in fields]:
-            raise UnknownKeys(unknown)
-        derived = self._derived_from(self.secrets())
-        current = {
-            self.wire_name(field): value
-            for field, value in {**self.public(), **self.secrets()}.items()
-            if value is not None and (field not in derived or value != derived[field])
-        }
-        given = {key: value for key, value in (current | dict(body)).items() if key not in body or value is not None}
-        unchanged = (field for field in places.refused(self) if self.wire_name(field) not in body)
-        after = self.read(given, unchanged)
-        return with_secrets_kept_home(self, after, frozenset(fields[key] for key in body), default_ssl_mode)
+        from moorings.dialects.config.changes import changed
 
-    def _derived_from(self, secrets: Mapping[str, str]) -> dict[str, Any]:
-        values = {field: SecretStr(value) for field, value in secrets.items()}
-        return type(self).model_construct(None, authentication_type=self.authentication_type, **values).derived()
+        return changed(self, body, default_ssl_mode)
+
+    def derived_anew(self) -> dict[str, Any]:
+        """What would be derived from the secrets and the TLS mode, if nothing else were given."""
+        given = {"authentication_type": self.authentication_type, "ssl_mode": self.ssl_mode}
+        values = {field: SecretStr(value) for field, value in self.secrets().items()}
+        return type(self).model_construct(None, **given, **values).derived()
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Nothing of what the settings hold: only what kind they are, and their name."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.fields import custom_error
-from moorings.dialects.config.hosts import BLANKS
 from moorings.dialects.config.places import Place
 from moorings.dialects.config.urls import encode_url, split_url
 

@@ -5,8 +5,6 @@ A check raises PydanticCustomError whose type is the code of an `errors.Fault`. 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import re
 import zoneinfo
@@ -15,6 +13,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from moorings.dialects.config.blanks import BLANKS, is_blank
+
 ROLE_ALIASES = {"QUERY_TOPICS": "RESTRICTED_QUERIER"}
 """Older names of roles: accepted, and stored under the new name."""
 
@@ -22,8 +22,9 @@ UNWHOLESOME = re.compile("[\0\ud800-\udfff]")
 """What no string may hold: databases refuse NUL, and a lone surrogate has no UTF-8."""
 
 
-LONGEST_KEY = 20_000
-"""Characters of a private key: 16384 bits fit, and nobody keeps the processor busy with a million."""
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+NAMES = re.compile(r'\s*"(?:[^"]|"")*"\s*(?=,|$)|[^,]+')
+"""A part of a comma list, in double quotes or without."""
 
 NO_ZONES = {"Factory", "localtime", "posixrules"}
 """Files beside those of the zones: what a machine's own zone is, or that it was never set."""
@@ -58,10 +59,22 @@ def _whole(value: object) -> object:
     return int(value)
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """The names of a comma list; one that holds a comma or blanks around it stands in double quotes.
+
+    Two double quotes in such a name are one. A name that only begins with a quote is taken as it is.
+    """
+    return tuple(name for part in NAMES.findall(text) if (name := _unquoted(part.strip())))
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if QUOTED.fullmatch(part) else part
+
+
 def _listed(value: object) -> object:
     """A comma list becomes the array that it stands for."""
     if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
+        value = split_names(value)
     if not isinstance(value, (list, tuple)):
         raise PydanticCustomError("string_type", "Not a string")
     return tuple(part for part in cast("list[object]", value) if part != "")
@@ -89,44 +102,21 @@ def _decimal(value: str) -> str:
     return value
 
 
-def _certificates(value: str) -> str:
-    if "-----BEGIN CERTIFICATE-----" not in value:
-        raise invalid()
-    return value
-
-
-def _rsa_key(value: SecretStr) -> SecretStr:
-    """The key as PKCS #8 PEM, whatever form it came in; RSA of 2048 bits or more, without a passphrase."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    if len(value.get_secret_value()) > LONGEST_KEY:
-        raise invalid()
-    try:
-        key = serialization.load_der_private_key(_der(value.get_secret_value()), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise invalid() from None
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 2048:
-        raise invalid()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return SecretStr(pem.decode())
-
-
-def _der(pem: str) -> bytes:
-    r"""What is between a PEM's headers; without them, all of it. Line breaks may have become `\n` on the way."""
-    body = re.sub(r"-----(BEGIN|END) (RSA )?PRIVATE KEY-----", "", pem.replace("\\n", "\n"))
-    try:
-        return base64.b64decode("".join(body.split()), validate=True)
-    except binascii.Error:
-        raise invalid() from None
-
-
 def _role(value: object) -> object:
     return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+def _token(value: SecretStr) -> SecretStr:
+    return SecretStr(value.get_secret_value().strip(BLANKS))
+
+
+def _seen(value: str) -> str:
+    if value and is_blank(value):
+        raise PydanticCustomError("string_too_short", "Only blanks", {"min_length": 1})
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_seen)]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
 Seconds = Annotated[int, Field(ge=1, le=3600), BeforeValidator(_whole)]
 Role = Annotated[
@@ -137,8 +127,8 @@ Role = Annotated[
 Zone = Annotated[str, AfterValidator(_zone)]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Decimal = Annotated[str, AfterValidator(_decimal), Field(json_schema_extra={"pattern": "^[0-9]{1,19}$"})]
-Certificates = Annotated[str, AfterValidator(_certificates)]
-RsaKey = Annotated[SecretStr, AfterValidator(_rsa_key)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
+"""A secret without blanks around it: no token has any, and a pasted one often ends with a line break."""
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(_listed),

@@ -10,13 +10,10 @@ from typing import Annotated
 import idna
 from pydantic_core import PydanticCustomError
 
+from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
-BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200C))
-)
-"""What is pasted around a host name without being seen, marks of byte order included."""
 LONGEST_TEXT = 1000
 """Characters of anything that is looked into at all."""
 LONGEST_NAME, LONGEST_LABEL = 253, 63

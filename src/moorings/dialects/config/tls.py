@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from moorings import errors
+from moorings.dialects.config.certificates import present
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.network.dialing import Network
@@ -38,7 +40,8 @@ class OptionalTlsConfig(TlsConfig, frozen=True):
 def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None = None) -> ssl.SSLContext | None:
     """How TLS is spoken by a mode, the connection's own if none is given; None where it is not.
 
-    Certificates are verified with the connection's own authorities, else with the operator's or the system's.
+    Certificates are verified with the connection's own authorities, else with the operator's or the system's. Servers
+    that ask for a certificate get the connection's own.
     """
     mode = mode or mode_in_force(config)
     if mode == "disable":
@@ -47,7 +50,20 @@ def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None
     context = ssl.create_default_context(cafile=None if authorities else network.ca_bundle, cadata=authorities)
     context.check_hostname = mode == "verify-full"
     context.verify_mode = ssl.CERT_REQUIRED if verifies(mode) else ssl.CERT_NONE
+    present(context, config)
     return context
+
+
+ASKS_FOR_CERTIFICATE = re.compile(
+    r"alert.(certificate required|bad certificate|unknown ca|certificate unknown|handshake failure)", re.IGNORECASE
+)
+"""How servers refuse a client without a certificate, or with one that they do not trust, in OpenSSL's words."""
+NO_CLIENT_CERTIFICATE = errors.TlsRefused(
+    "ssl_client_cert",
+    "ssl_client_key",
+    message="The server refused this client during TLS. It may want a client certificate that it trusts: set"
+    " sslClientCert and sslClientKey.",
+)
 
 
 def failure(error: BaseException) -> str | None:
@@ -57,7 +73,7 @@ def failure(error: BaseException) -> str | None:
         (ConnectionRefusedError, "refused"),
         (TimeoutError, "timed out"),
         (ssl.SSLCertVerificationError, "certificate name" if "mismatch" in str(error) else "certificate"),
-        (ssl.SSLError, "no tls"),
+        (ssl.SSLError, "client certificate" if ASKS_FOR_CERTIFICATE.search(str(error)) else "no tls"),
         (ConnectionError, "lost"),
         (http.client.HTTPException, "another service"),
         (EOFError, "lost"),
@@ -79,6 +95,7 @@ NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
         "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
     ),
     "no tls": errors.TlsRefused("ssl_mode"),
+    "client certificate": NO_CLIENT_CERTIFICATE,
     "lost": errors.SessionLost(),
     "another service": errors.AnotherService("host", "port"),
 }

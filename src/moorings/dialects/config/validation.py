@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
     from moorings.dialects.config.connection import ConnectionConfig
 
-MASK = re.compile(r"\s*[*•●]+\s*")
-"""What forms and exports show in the place of a secret: saved as one, it would lock the connection out."""
+MASK = re.compile(
+    r"\s*(?:[*•●∙·⋅▪■█…]+|x{8,}|-{8,}|\*\*\w{1,40}\*\*|redacted"
+    r"|[\[<({_*]{1,3}(?:redacted|masked|hidden|filtered|sensitive(?: value)?|secret|protected)[])>}_*]{1,3})\s*",
+    re.IGNORECASE,
+)
+"""What forms, logs and exports of this and other products show in the place of a secret (Superset: ten X, Metabase:
+`**MetabasePass**`, Redash: eight dashes, Terraform: `(sensitive value)`): saved as one, it would lock the connection
+out."""
 
 LIMITS = {
     "string_too_short": ("too_short", "min_length"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.dialects.config.fields import Port
+from moorings.dialects.config.fields import Port, Token
 from moorings.dialects.config.needs import Login, Need, always
 from moorings.dialects.config.places import matching
 
@@ -39,6 +39,7 @@ class Config(ConnectionConfig, frozen=True):
     }
 
     dialect: Literal["databricks"] = "databricks"
+    password: Token | None = None
     warehouse: HttpPath | None = None
     port: Port | None = 443
     always_scope_view_names: bool = True

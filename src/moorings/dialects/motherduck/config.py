@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.destinations import DESTINATIONS, Destinations, another_value
-from moorings.dialects.config.fields import custom_error
+from moorings.dialects.config.fields import Token, custom_error
 from moorings.dialects.config.needs import Need, always
 from moorings.dialects.config.places import Place
 from moorings.dialects.duckdb import files
@@ -35,5 +35,6 @@ class Config(ConnectionConfig, frozen=True):
     EXAMPLE: ClassVar[Mapping[str, object]] = {"database": "sales", "passwordUnencrypted": "the token"}
 
     dialect: Literal["motherduck"] = "motherduck"
+    password: Token | None = None
     database: MotherDuckDatabase | None = None
     always_scope_view_names: bool = True

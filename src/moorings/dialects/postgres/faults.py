@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from moorings import errors
+from moorings.dialects.config.tls import NO_CLIENT_CERTIFICATE
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "28": errors.LoginRefused("username", "password"),
@@ -24,6 +25,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no tls": errors.TlsRefused("ssl_mode"),
     "tls not offered": errors.TlsNotOffered("ssl_mode"),
     "cleartext": errors.CleartextPasswordRefused("ssl_mode"),
+    "client certificate": NO_CLIENT_CERTIFICATE,
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
     "certificate name": errors.CertificateRefused(
         "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
@@ -82,6 +84,11 @@ MESSAGE_PATTERNS = (
     ("connection slots", "53300"),
     ("connection limit", "53300"),
     ("the database system is", "57P03"),
+    ("alert certificate required", "client certificate"),
+    ("alert bad certificate", "client certificate"),
+    ("alert unknown ca", "client certificate"),
+    ("valid client certificate", "client certificate"),
+    ("certificate authentication failed", "28P01"),
     ("does not match host name", "certificate name"),
     ("certificate verify failed", "certificate"),
     ("root certificate", "certificate"),

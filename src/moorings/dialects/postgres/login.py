@@ -14,12 +14,12 @@ import math
 import socket
 import ssl
 import struct
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from moorings import errors
 from moorings.dialects.base import SessionContext
+from moorings.dialects.config.certificates import in_file
 from moorings.dialects.config.fields import SslMode
 from moorings.dialects.config.tls import TlsConfig
 from moorings.dialects.network import dialing
@@ -58,8 +58,9 @@ def login(config: TlsConfig, context: SessionContext) -> Generator[Login]:
     Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
     """
     way = _way(config, context)
-    with _root_certificates(config, way.mode, context.network.ca_bundle) as path:
-        text = conninfo(_parameters(config, context, way) | {"sslrootcert": path})
+    bundle = context.network.ca_bundle
+    with _root_certificates(config, way.mode, bundle) as path, _client_certificate(config) as own:
+        text = conninfo(_parameters(config, context, way) | {"sslrootcert": path, **own})
         yield Login(text, way.encrypted, transport(config, way.mode, encrypted=way.encrypted))
 
 
@@ -109,7 +110,6 @@ def _parameters(config: TlsConfig, context: SessionContext, way: Way) -> dict[st
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "sslmode": sslmode,
-        "sslcertmode": "disable",
         "sslcrl": NOWHERE,
         "require_auth": None if may_send_password(config, way.mode) else "!password",
     }
@@ -128,7 +128,17 @@ def _root_certificates(config: TlsConfig, mode: SslMode, bundle: str | None) -> 
     elif config.ssl_root_cert is None:
         yield bundle or ssl.get_default_verify_paths().cafile or "system"
     else:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-            file.write(config.ssl_root_cert)
-            file.flush()
-            yield file.name
+        with in_file(config.ssl_root_cert) as path:
+            yield path
+
+
+@contextlib.contextmanager
+def _client_certificate(config: TlsConfig) -> Generator[Mapping[str, object]]:
+    """What has libpq show the client's certificate to a server that asks for one, and nothing of this machine's."""
+    if config.ssl_client_cert is None or config.ssl_client_key is None:
+        yield {"sslcertmode": "disable"}
+        return
+    with in_file(config.ssl_client_cert) as chain, in_file(config.ssl_client_key.get_secret_value()) as key:
+        # Without a passphrase, libpq would ask the terminal for one.
+        passphrase = config.secrets().get("private_key_passphrase", "")
+        yield {"sslcertmode": "allow", "sslcert": chain, "sslkey": key, "sslpassword": passphrase}

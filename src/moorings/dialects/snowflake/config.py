@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
+from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.dialects.config.fields import RsaKey, custom_error
-from moorings.dialects.config.hosts import BLANKS
+from moorings.dialects.config.fields import custom_error
+from moorings.dialects.config.keys import PrivateKey, in_the_clear, rsa_faults
 from moorings.dialects.config.needs import Login, Need, always
 from moorings.dialects.config.places import Place
 from moorings.dialects.config.urls import HttpsUrl
@@ -45,7 +46,7 @@ class Config(ConnectionConfig, frozen=True):
     )
     LOGINS: ClassVar[tuple[Login, ...]] = (
         Login("snowflake-password", uses=("oauth_client_secret",)),
-        Login("snowflake-keypair", ("private_key",), inferred_from="private_key"),
+        Login("snowflake-keypair", ("private_key",), inferred_from="private_key", uses=("private_key_passphrase",)),
         Login("snowflake-oauth-user", ("oauth_client_id", "oauth_client_secret")),
         Login(
             "snowflake-external-oauth-user",
@@ -59,9 +60,19 @@ class Config(ConnectionConfig, frozen=True):
     dialect: Literal["snowflake"] = "snowflake"
     host: Account | None = None
     always_scope_view_names: bool = True
-    private_key: RsaKey | None = None
+    private_key: PrivateKey | None = None
     external_oauth_authorization_url: HttpsUrl | None = None
     external_oauth_token_url: HttpsUrl | None = None
+
+    @classmethod
+    def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
+        """What is wrong with the private key, and its passphrase."""
+        return rsa_faults(given)
+
+    @property
+    def opened_key(self) -> str | None:
+        """The private key without its passphrase, as the driver takes it."""
+        return in_the_clear(self.private_key, self.private_key_passphrase) if self.private_key else None
 
     @property
     def server(self) -> str:

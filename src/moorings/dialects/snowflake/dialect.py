@@ -51,7 +51,12 @@ class Snowflake(Dialect):
         """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""
         logins: Mapping[str | None, Mapping[str, Any]] = {
             "snowflake-password": {"password": DbtSecret("password")},
-            "snowflake-keypair": {"private_key": DbtSecret("private_key")},
+            "snowflake-keypair": {
+                "private_key": DbtSecret("private_key"),
+                "private_key_passphrase": (
+                    DbtSecret("private_key_passphrase") if config.private_key_passphrase else None
+                ),
+            },
             "snowflake-oauth-user": {
                 "authenticator": "oauth",
                 "oauth_client_id": config.oauth_client_id,

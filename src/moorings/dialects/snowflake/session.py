@@ -273,8 +273,8 @@ def _proxied(relay: Relay) -> dict[str, Any]:
 
 
 def _credentials(config: Config, context: SessionContext) -> dict[str, Any]:
-    if config.authentication_type == "snowflake-keypair" and config.private_key is not None:
-        return {"authenticator": "SNOWFLAKE_JWT", "private_key": config.private_key.get_secret_value()}
+    if config.authentication_type == "snowflake-keypair" and (key := config.opened_key):
+        return {"authenticator": "SNOWFLAKE_JWT", "private_key": key}
     if uses_client_credentials(config):
         return {"authenticator": "OAUTH", "token": _client(config, context).token()}
     return {"password": config.secrets().get("password")}

@@ -75,7 +75,7 @@ CONTRACT_ORDER = [
     "wifAudience",
     "wifServiceAccountEmail",
 ]
-SECRETS = ["passwordUnencrypted", "privateKey", "oauthClientSecretUnencrypted"]
+SECRETS = ["passwordUnencrypted", "privateKey", "oauthClientSecretUnencrypted", "sslClientKey", "privateKeyPassphrase"]
 
 
 def read(dialect: str, **body: Any) -> ConnectionConfig:

@@ -1,0 +1,13 @@
+"""What is pasted around a text without being seen."""
+
+from __future__ import annotations
+
+BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200C))
+)
+"""Spaces of every kind, line breaks, and marks of byte order."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text holds nothing that anybody sees."""
+    return not text.strip(BLANKS)
