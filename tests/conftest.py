@@ -29,7 +29,7 @@ WAREHOUSES = Path(__file__).parent / "warehouses"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the fixture of each server known to every test; stubs that fixtures start as processes are no plugins."""
-    names = ["tests.terminal"]
+    names = ["tests.terminal", "tests.collection"]
     shared = [path for path in WAREHOUSES.glob("servers/[a-z]*.py") if "stub" not in path.stem]
     found = [*shared, *WAREHOUSES.glob("*/server.py")]
     names += [f"tests.warehouses.{path.parent.name}.{path.stem}" for path in found]
@@ -79,8 +79,8 @@ class Service:
 
         app = create_app(self.settings)
         await self._stack.enter_async_context(lifespan(app))
-        self._database = Database(self.settings.database)
-        self._stack.push_async_callback(self._database.close)
+        self.database = Database(self.settings.database)
+        self._stack.push_async_callback(self.database.close)
         transport = httpx.ASGITransport(app)
         return await self._stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://moorings", trust_env=False)
@@ -114,7 +114,7 @@ class Service:
         """Act on the metadata database itself, for what no endpoint offers yet."""
 
         async def acting() -> Any:
-            async with self._database.unit_of_work() as session:
+            async with self.database.unit_of_work() as session:
                 return await act(session)
 
         return self.run(acting())

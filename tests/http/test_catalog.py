@@ -375,7 +375,7 @@ class TestLarge:
         statements: list[str] = []
         instants = itertools.count(1)
 
-        @event.listens_for(service._database.engine.sync_engine, "before_cursor_execute")
+        @event.listens_for(service.database.engine.sync_engine, "before_cursor_execute")
         def note(_: Any, __: Any, statement: str, *___: Any) -> None:
             statements.append(statement)
 

@@ -47,7 +47,7 @@ def prober(service: Any, *, webhook: bool = False) -> Prober:
         return Engine(service.settings)
 
     keyset = Keyset.read(service.settings.keyset_path)
-    return Prober(service._database, service.run(making()), keyset, 300.0, webhook)
+    return Prober(service.database, service.run(making()), keyset, 300.0, webhook)
 
 
 def probe(service: Any, *, webhook: bool = False) -> None:
@@ -364,7 +364,7 @@ def receiver() -> Iterator[Receiver]:
 
 class TestWebhook:
     def deliver(self, service: Any, url: str) -> None:
-        service.run(Webhook(service._database, url, SECRET).deliver_due())
+        service.run(Webhook(service.database, url, SECRET).deliver_due())
 
     def waiting(self, service: Any) -> int:
         async def counting(session: Any) -> int:

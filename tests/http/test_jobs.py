@@ -298,7 +298,7 @@ class TestLeases:
         return idle
 
     def take(self, service: Any, owner: str = "a", seconds: float = 30, attempts: int = 5) -> Leased | None:
-        return service.run(leases.take(service._database, owner, seconds, attempts))
+        return service.run(leases.take(service.database, owner, seconds, attempts))
 
     def write(self, service: Any, act: Callable[..., Coroutine[Any, Any, None]], *given: Any) -> None:
         service.change(lambda session: act(session, *given))
@@ -307,7 +307,7 @@ class TestLeases:
         jobs = {ask(lone, lone.create()) for _ in range(12)}
 
         async def together() -> list[Leased | None]:
-            asking = (leases.take(lone._database, f"w{number}", 30, 5) for number in range(20))
+            asking = (leases.take(lone.database, f"w{number}", 30, 5) for number in range(20))
             return await asyncio.gather(*asking)
 
         taken: list[str] = []
@@ -322,24 +322,25 @@ class TestLeases:
         assert leased is not None
         written: list[str] = []
 
-        @event.listens_for(lone._database.engine.sync_engine, "before_cursor_execute")
+        @event.listens_for(lone.database.engine.sync_engine, "before_cursor_execute")
         def note(_: Any, __: Any, statement: str, *___: Any) -> None:
             written.append(statement)
 
         assert self.take(lone) is None
-        lone.run(leases.give_up_dead(lone._database))
-        lone.run(lone._database.forget_older(Job.finished_at, 0))
+        lone.run(leases.give_up_dead(lone.database))
+        lone.run(lone.database.forget_older(Job.finished_at, 0))
         assert [each for each in written if not each.startswith(("SELECT", "BEGIN"))] == []
         assert "BEGIN IMMEDIATE" not in written
 
-    def test_an_expired_lease_is_taken_over_and_the_first_holder_can_write_nothing(self, lone: Any):
+    @pytest.mark.parametrize("by", ["another worker", "the same worker"])
+    def test_an_expired_lease_is_taken_over_and_the_first_holder_can_write_nothing(self, lone: Any, by: str):
         job_id = ask(lone, lone.create())
-        first = self.take(lone, "a", seconds=0)
+        first = self.take(lone, "the same worker", seconds=0)
         time.sleep(0.01)
-        second = self.take(lone, "b")
+        second = self.take(lone, by)
         assert first is not None
         assert second is not None
-        assert (second.id, second.attempt, second.owner) == (job_id, 2, "b")
+        assert (second.id, second.attempt, second.owner) == (job_id, 2, by)
         failure = {"code": "c", "message": "m", "step": None}
         for act, given in (
             (leases.complete, [{"tables": 1}]),
@@ -350,7 +351,7 @@ class TestLeases:
             with pytest.raises(LeaseLost):
                 self.write(lone, act, first, *given)
         with pytest.raises(LeaseLost):
-            lone.run(leases.extend(lone._database, first, 30))
+            lone.run(leases.extend(lone.database, first, 30))
         counts = dict.fromkeys(("tables", "columns", "added", "changed", "removed", "missing"), 1)
         self.write(lone, leases.complete, second, counts)
         assert (status(lone, job_id)["status"], status(lone, job_id)["result"]) == ("COMPLETED", counts)
@@ -361,7 +362,7 @@ class TestLeases:
         ask(lone, lone.create())
         leased = self.take(lone, seconds=0)
         assert leased is not None
-        lone.run(leases.extend(lone._database, leased, 30))
+        lone.run(leases.extend(lone.database, leased, 30))
         time.sleep(0.01)
         assert self.take(lone, "b") is None
 
@@ -402,7 +403,7 @@ class TestLeases:
         place = owners.this_process().rpartition("/")[0].rpartition("/")[0]
         assert self.take(lone, f"{place}/4194999/0") is not None
         assert self.take(lone) is None
-        lone.run(leases.give_up_dead(lone._database))
+        lone.run(leases.give_up_dead(lone.database))
         leased = self.take(lone)
         assert leased is not None
         assert leased.attempt == 2
@@ -445,7 +446,7 @@ class TestLeases:
             await session.execute(update(Job).where(Job.connection_id == old).values(finished_at=5))
 
         lone.change(aging)
-        lone.run(lone._database.forget_older(Job.finished_at, 6))
+        lone.run(lone.database.forget_older(Job.finished_at, 6))
 
         async def left(session: AsyncSession) -> set[str]:
             return set(await session.scalars(select(Job.connection_id)))

@@ -67,6 +67,14 @@ class TestRepeats:
         assert (answer.status_code, answer.json()) == (422, {"detail": detail, "status": 422})
         assert send(service, name, "/user-attributes", {"name": f"a{new()}"}).status_code == 422
 
+    @pytest.mark.parametrize(
+        ("first", "second"), [("", "?test=false"), ("?test=true", ""), ("?test=true", "?test=false")]
+    )
+    def test_the_same_body_with_another_query_is_another_request(self, service: Any, first: str, second: str):
+        name, body = new(), {"dialect": "duckdb", "name": "n", "database": ":memory:", "readOnly": False}
+        assert send(service, name, f"/connections{first}", body).status_code == 201
+        assert send(service, name, f"/connections{second}", body).status_code == 422
+
     def test_what_failed_may_be_tried_again(self, service: Any):
         name = new()
         assert send(service, name, body=BODY | {"port": 0}).status_code == 400

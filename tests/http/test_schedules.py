@@ -30,7 +30,7 @@ def commits(database: Database) -> Iterator[Callable[[], bool]]:
     if not database.embedded:
         yield lambda: False
         return
-    with contextlib.closing(sqlite3.connect(str(database.url.database))) as looking:
+    with contextlib.closing(sqlite3.connect(str(database.engine.url.database))) as looking:
         count = looking.execute("PRAGMA data_version").fetchone()
         yield lambda: looking.execute("PRAGMA data_version").fetchone() != count
 
@@ -158,7 +158,7 @@ class TestDue:
             raise RuntimeError
 
         async def look() -> int:
-            return await run_due(service._database, one.next_run_at, refuse)
+            return await run_due(service.database, one.next_run_at, refuse)
 
         with pytest.raises(RuntimeError):
             service.run(look())
@@ -168,8 +168,8 @@ class TestDue:
         schedule(service, service.create())
 
         async def look() -> bool:
-            with commits(service._database) as written:
-                assert await run_due(service._database, clock.now(), RecordedJobs()) == 0
+            with commits(service.database) as written:
+                assert await run_due(service.database, clock.now(), RecordedJobs()) == 0
                 return not written()
 
         assert service.run(look())
@@ -198,6 +198,6 @@ class TestPromisesTheDatabaseKeeps:
 class TestFreshness:
     def test_a_run_leaves_what_is_kept_in_memory(self, service: Any):
         one = stored(service, schedule(service, service.create()))
-        before = service.run(service._database.version())
+        before = service.run(service.database.version())
         assert run(service, one.next_run_at).seen
-        assert service.run(service._database.version()) == before
+        assert service.run(service.database.version()) == before

@@ -42,7 +42,7 @@ class Probes:
         self.engine: Engine = service.run(making())
         keyset = Keyset.read(service.settings.keyset_path)
         self.prober = Prober(
-            service._database, self.engine, keyset, PAUSE, webhook=False, at_once=AT_ONCE, late=self.late.append
+            service.database, self.engine, keyset, PAUSE, webhook=False, at_once=AT_ONCE, late=self.late.append
         )
 
     def run(self) -> None:

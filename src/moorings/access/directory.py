@@ -101,6 +101,7 @@ async def remove(session: AsyncSession, user: User) -> None:
     A nameless row stays, because keys and running queries name it. The email can be taken again, by another user.
     """
     now = clock.now()
+    await session.refresh(user, with_for_update=True)  # or somebody lets them join a group meanwhile
     for table in (GroupMember, ConnectionRole, UserAttributeValue):
         await session.execute(delete(table).where(table.user_id == user.id))
     live = ApiKey.revoked_at.is_(None)

@@ -88,6 +88,13 @@ def ask(server: Server, *statements: str) -> list[tuple[Any, ...]]:
     return rows
 
 
+def asked(server: Server) -> list[str]:
+    """The statements that came so far."""
+    url = f"http://127.0.0.1:{plain_port(server)}/asked"
+    with contextlib.closing(urllib.request.urlopen(url, timeout=30)) as answer:
+        return json.loads(answer.read())
+
+
 # ---- under test -------------------------------------------------------------------------------------------------
 
 
@@ -119,10 +126,7 @@ class Outside:
         return self.running("")
 
     def statements(self) -> int:
-        with contextlib.closing(
-            urllib.request.urlopen(f"http://127.0.0.1:{plain_port(self._server)}/asked", timeout=30)
-        ) as answer:
-            return int(answer.read())
+        return len(asked(self._server))
 
     def kill(self, session_id: str) -> None:
         raise NotImplementedError

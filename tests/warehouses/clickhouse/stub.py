@@ -12,6 +12,7 @@ of `moorings` in the environment.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -45,12 +46,12 @@ class ClickHouse(Handler):
     """One client's requests."""
 
     def do_GET(self) -> None:  # noqa: N802
-        """The ping, how many statements came so far, or a statement."""
+        """The ping, the statements that came so far, or a statement."""
         path = urllib.parse.urlsplit(self.path).path
         if path == "/ping":
             self.answer(200, b"Ok.\n", {})
         elif path == "/asked":
-            self.answer(200, str(len(requested)).encode(), {})
+            self.answer(200, json.dumps(requested).encode(), {})
         else:
             self.do_POST()
 

@@ -90,6 +90,24 @@ class TestTls:
         assert report.failure.code == "session_lost"
 
 
+class TestUnread:
+    @pytest.mark.parametrize("whole", [False, True], ids=["half read", "read"])
+    def test_a_result_that_is_dropped_is_killed_unless_it_was_read(self, engine: Warehouse, whole: bool) -> None:
+        query_id = str(uuid.uuid4())
+
+        async def work(room: Room) -> None:
+            async with room.engine.lease(room.target()) as lease:
+                await lease.open(Statement(engine.sql.many.format(rows=500_000), query_id=query_id))
+                while await lease.pull(lambda batch: batch) is not None and whole:
+                    pass
+            await room.settled()
+
+        run_inside(engine, work)
+        kill = f"KILL QUERY WHERE query_id = '{query_id}' ASYNC"
+        killed = [each for each in clickhouse.asked(engine.server) if each.startswith(kill)]
+        assert len(killed) == (0 if whole else 1)
+
+
 class TestProfiles:
     """Users who may change no setting (`readonly` 1), or every one but that (2)."""
 
