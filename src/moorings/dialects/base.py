@@ -110,6 +110,8 @@ class Statement:
     """How many rows a record batch may have at most, where the driver lets us choose."""
     limits: ByteLimits = ByteLimits()
     """`limits.batch` is how large a record batch should be, where the driver lets us choose; the engine cuts others."""
+    exact: bool = False
+    """The caller writes values that readers of Arrow cannot hold, such as infinite dates; else they become null."""
     query_id: str = ""
     """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
 

@@ -15,6 +15,8 @@ from moorings.dialects.base import ByteLimits
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from moorings.dialects.arrow.beyond import Sound
+
 MOST_COLUMNS = 20_000
 """More than any warehouse's result has; each costs some kilobytes before the first row."""
 
@@ -22,11 +24,15 @@ MOST_COLUMNS = 20_000
 class Batches:
     """The batches of a reader, in order, none larger than the limits. Used in the session's thread."""
 
-    def __init__(self, reader: pa.RecordBatchReader, limits: ByteLimits) -> None:
-        """Take over a reader; raises ResultTooLarge for one with too many columns."""
+    def __init__(self, reader: pa.RecordBatchReader, limits: ByteLimits, *, exact: bool = False) -> None:
+        """Take over a reader; raises ResultTooLarge for one with too many columns.
+
+        Values that readers of Arrow cannot hold become null, unless the caller wants the `exact` ones to write them.
+        """
         if len(reader.schema) > MOST_COLUMNS:
             raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
-        self.schema = reader.schema
+        self._sound = None if exact else _sound(reader.schema)
+        self.schema = reader.schema if self._sound is None else self._sound.schema
         self._reader = reader
         self._limits = limits
         self._pieces: Iterator[pa.RecordBatch] = iter(())
@@ -39,12 +45,20 @@ class Batches:
                 batch = self._reader.read_next_batch()
             except StopIteration:
                 return None
+            if self._sound is not None:
+                batch = self._sound(batch)
             if batch.nbytes <= min(self._limits.batch, self._limits.value):
                 return batch
             self._pieces = pieces(batch, self._limits)
             del batch  # the pieces hold it as long as they need it
             piece = next(self._pieces, None)
         return piece
+
+
+def _sound(schema: pa.Schema) -> Sound:
+    from moorings.dialects.arrow.beyond import Sound
+
+    return Sound(schema)
 
 
 def pieces(batch: pa.RecordBatch, limits: ByteLimits) -> Iterator[pa.RecordBatch]:

@@ -88,7 +88,8 @@ class Lease:
     def _begin(self, statement: Statement) -> pa.Schema:
         check_size(statement.sql)
         limits = self._slot.limits
-        self._reader = self._slot.guard(lambda: Batches(self._session.query(replace(statement, limits=limits)), limits))
+        bounded = replace(statement, limits=limits)
+        self._reader = self._slot.guard(lambda: Batches(self._session.query(bounded), limits, exact=statement.exact))
         return self._reader.schema
 
     def _next(self) -> pa.RecordBatch | None:

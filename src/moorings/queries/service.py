@@ -47,6 +47,11 @@ BATCH_ROWS = 16_384
 class Encoder(Protocol):
     """Turns a result into bytes, in the session's thread, one call after the other."""
 
+    @property
+    def exact(self) -> bool:
+        """Whether it writes values that readers of Arrow cannot hold."""
+        ...
+
     def start(self, schema: pa.Schema) -> bytes:
         """What comes before the first row."""
         ...
@@ -91,6 +96,7 @@ class Query:
             read_only=read_only,
             timeout_seconds=self.timeout_seconds,
             batch_rows=min(self._row_limit + 1, BATCH_ROWS),
+            exact=encoder.exact,
             query_id=self.id,
         )
         schema = await self._lease.open(statement)

@@ -9,7 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import zoneinfo
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,31 @@ def ask(server: Server, *statements: str) -> list[tuple[object, ...]]:
         return rows
 
     return asyncio.run(asking())
+
+
+def zone(name: str, years: Sequence[int] = range(2020, 2030)) -> tuple[str, ...]:
+    """Statements that let a server know a zone by its name, as mysql_tzinfo_to_sql does, for some years."""
+    place = zoneinfo.ZoneInfo(name)
+    start = datetime.datetime(years[0], 1, 1, tzinfo=datetime.UTC)
+    hours = [start + datetime.timedelta(hours=hour) for hour in range(24 * 366 * len(years))]
+    kinds: dict[tuple[int, int, str], int] = {}
+    changes: list[tuple[int, int]] = []
+    for moment in hours:
+        there = moment.astimezone(place)
+        ahead, summer = there.utcoffset() or datetime.timedelta(), bool(there.dst())
+        kind = kinds.setdefault((int(ahead.total_seconds()), int(summer), there.tzname() or ""), len(kinds))
+        if not changes or changes[-1][1] != kind:
+            changes.append((int(moment.timestamp()), kind))
+    listed = ", ".join(f"(4242, {when}, {kind})" for when, kind in changes)
+    described = ", ".join(f"(4242, {kind}, {ahead}, {dst}, '{word}')" for (ahead, dst, word), kind in kinds.items())
+    tables = ("time_zone", "time_zone_transition", "time_zone_transition_type")
+    return (
+        *(f"DELETE FROM mysql.{table} WHERE time_zone_id = 4242" for table in tables),
+        "INSERT INTO mysql.time_zone VALUES (4242, 'N')",
+        f"REPLACE INTO mysql.time_zone_name VALUES ('{name}', 4242)",
+        f"INSERT INTO mysql.time_zone_transition VALUES {listed}",
+        f"INSERT INTO mysql.time_zone_transition_type VALUES {described}",
+    )
 
 
 @pytest.fixture(scope="session")

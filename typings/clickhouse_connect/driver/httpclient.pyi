@@ -12,6 +12,7 @@ class SettingDef:
     readonly: int
 
 class HttpClient:
+    params: dict[str, str]
     server_settings: Mapping[str, SettingDef]
     timeout: Timeout
     def __init__(

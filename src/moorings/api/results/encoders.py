@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON, Choice
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from moorings.dialects.arrow.beyond import Notation
 
 SLICE_ROWS = 16_384
 """Text is made of so many rows at a time: the columns' texts stay in the processor's cache, and memory flat."""
@@ -27,6 +29,8 @@ class Encoder(ABC):
     """One format. `start`, then `batch` for each, then `end`; what they return, in this order, is the whole body."""
 
     media_type: str
+    exact: bool = False
+    """Whether it writes values that readers of Arrow cannot hold."""
 
     @abstractmethod
     def start(self, schema: pa.Schema) -> bytes:
@@ -97,13 +101,35 @@ class _Collector:
 class TextEncoder(Encoder):
     """What the textual formats share: they make text of a few thousand rows at a time."""
 
+    exact = True
+
+    def __init__(self) -> None:
+        self._notations: Mapping[int, Notation] = {}
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """What comes before the first row."""
+        from moorings.dialects.arrow.beyond import notations
+
+        self._notations = notations(schema)
+        return self.head(schema)
+
     def batch(self, batch: pa.RecordBatch) -> bytes:
         """Some rows."""
-        parts = [self.rows(batch.slice(start, SLICE_ROWS)) for start in range(0, batch.num_rows, SLICE_ROWS)]
+        from moorings.api.results.cells import texts
+        from moorings.dialects.arrow.beyond import worded
+
+        parts = list[bytes]()
+        for start in range(0, batch.num_rows, SLICE_ROWS):
+            part = batch.slice(start, SLICE_ROWS)
+            parts.append(self.rows(worded(part.columns, self._notations, texts), part.num_rows))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     @abstractmethod
-    def rows(self, batch: pa.RecordBatch) -> bytes:
+    def head(self, schema: pa.Schema) -> bytes:
+        """The text before the first row."""
+
+    @abstractmethod
+    def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """The text of one slice; it has at least one row."""
 
 
@@ -113,25 +139,26 @@ class JsonEncoder(TextEncoder):
     media_type = JSON
 
     def __init__(self) -> None:
+        super().__init__()
         self._first = True
 
-    def start(self, schema: pa.Schema) -> bytes:
+    def head(self, schema: pa.Schema) -> bytes:
         """The columns, and the opening of the rows."""
         from moorings.api.results.cells import type_name
 
         columns = [{"name": field.name, "type": type_name(field.type)} for field in schema]
         return f'{{"columns":{_json(columns)},"rows":['.encode()
 
-    def rows(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`[1,"a"],[2,"b"]`."""
         from moorings.api.results import cells
 
-        if batch.num_columns:
-            parts = [part for column in batch.columns for part in (",", cells.json_values(column))]
+        if columns:
+            parts = [part for column in columns for part in (",", cells.json_values(column))]
             texts = cells.join(",[", *parts[1:], "]")
             del parts  # of one long value they are as large as what was made of them
         else:
-            texts = cells.repeated(",[]", batch.num_rows)
+            texts = cells.repeated(",[]", count)
         first, self._first = self._first, False
         return cells.content(texts, skipped=int(first))
 
@@ -146,21 +173,22 @@ class NdjsonEncoder(TextEncoder):
     media_type = NDJSON
 
     def __init__(self) -> None:
+        super().__init__()
         self._names: list[str] = []
 
-    def start(self, schema: pa.Schema) -> bytes:
+    def head(self, schema: pa.Schema) -> bytes:
         """Nothing: the names are in every row."""
         from moorings.api.results.cells import distinct
 
         self._names = distinct(schema.names)
         return b""
 
-    def rows(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`{"id":1,"name":"a"}` and a line feed."""
         from moorings.api.results import cells
 
-        values = [cells.json_values(column) for column in batch.columns]
-        return cells.content(cells.json_objects(self._names, values, batch.num_rows, "}\n"))
+        values = [cells.json_values(column) for column in columns]
+        return cells.content(cells.json_objects(self._names, values, count, "}\n"))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """Nothing: a cut is told by the number of rows alone."""
@@ -172,18 +200,18 @@ class CsvEncoder(TextEncoder):
 
     media_type = f"{CSV}; charset=utf-8; header=present"
 
-    def start(self, schema: pa.Schema) -> bytes:
+    def head(self, schema: pa.Schema) -> bytes:
         """The header."""
         names = ['"' + name.replace('"', '""') + '"' for name in schema.names]
         return (",".join(names) + "\r\n").encode()
 
-    def rows(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`1,"a"` and both line ends."""
         from moorings.api.results import cells
 
-        if batch.num_columns == 0:
-            return b"\r\n" * batch.num_rows
-        fields = [cells.csv_fields(column) for column in batch.columns]
+        if not columns:
+            return b"\r\n" * count
+        fields = [cells.csv_fields(column) for column in columns]
         if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
             fields = [cells.where_empty(fields[0], '""')]
         parts = [part for column in fields for part in (",", column)]

@@ -79,10 +79,6 @@ def _plain_column(column: pa.Array, target: pa.DataType) -> pa.Array:
         return finite_text(column.storage)
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
-    if pa.types.is_timestamp(target) or pa.types.is_date32(target):
-        return _within(column, *_years(column.type))
-    if pa.types.is_time64(target):
-        return _within(column, 0, SECONDS_A_DAY * TICKS[target.unit] - 1)
     if pa.types.is_list(target):
         return _plain_list(column, target)
     if column.type == target:
@@ -106,27 +102,6 @@ def uuids(column: pa.Array) -> pa.Array:
     digits = pa.array(texts, pa.string())
     parts = [pc.utf8_slice_codeunits(digits, start, stop) for start, stop in UUID_PARTS]
     return pc.binary_join_element_wise(*parts, "-")
-
-
-def _years(kind: pa.DataType) -> tuple[int, int]:
-    """The first and the last tick of the years 1 to 9999; infinity lies outside of them."""
-    import pyarrow as pa
-
-    ticks = 1 if pa.types.is_date32(kind) else SECONDS_A_DAY * TICKS[kind.unit]
-    return FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1
-
-
-def _within(column: pa.Array, least: int, most: int) -> pa.Array:
-    """Times or dates, with null for those outside of the bounds."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
-    extremes = pc.min_max(numbers).as_py()
-    if extremes["min"] is None or (extremes["min"] >= least and extremes["max"] <= most):
-        return column
-    within = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
-    return pc.if_else(within, column, pa.scalar(None, column.type))
 
 
 def finite_text(column: pa.Array) -> pa.Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -24,8 +24,8 @@ from moorings.dialects.arrow.columns import plain, plain_schema
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.clickhouse import introspection
 from moorings.dialects.clickhouse.body import Body
-from moorings.dialects.clickhouse.statements import TOKEN, literal, named, require_query
-from moorings.dialects.clickhouse.types import arrow_type, convert, is_clear
+from moorings.dialects.clickhouse.statements import TOKEN, bound, literal, require_query
+from moorings.dialects.clickhouse.types import RECAST, arrow_type, convert, durations, is_clear, recast, recast_type
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.tls import tls_context
 from moorings.dialects.introspection import Plan, Scope, Table, joined
@@ -36,13 +36,15 @@ READ_SLACK_SECONDS = 30
 """How much longer than its time limit a silent statement is waited for: the server, then we, stop it before."""
 FORMAT = {"X-ClickHouse-Format": "ArrowStream"}
 """Asked for by a header: appended to the statement, it would be swallowed by a last comment or semicolon."""
-SYNTAX_ERROR, UNKNOWN_DATABASE = 62, 81
+SYNTAX_ERROR, UNKNOWN_DATABASE, OUT_OF_RANGE = 62, 81, 321
 ALWAYS = {
     "cancel_http_readonly_queries_on_client_close": 1,
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 0,
-    "output_format_arrow_variant_as_string": 1,
 }
+
+Natives = Sequence[str | None]
+Columns = Sequence[tuple[str, str]]
 
 common.set_setting("send_os_user", False)
 common.set_setting("send_integration_tags", False)
@@ -141,8 +143,22 @@ class ClickHouseSession(Session):
             requested["readonly"] = "1"
         if statement is not None and self._database:
             place["database"] = self._database
-        values = named(statement.sql, statement.parameters) if statement else {}
-        return self._client.query(sql, parameters=values, settings=self._allowed(requested) | place)
+        with self._with(statement):
+            return self._client.query(sql, settings=self._allowed(requested) | place)
+
+    @contextlib.contextmanager
+    def _with(self, statement: Statement | None) -> Generator[None]:
+        """Requests of the block carry a statement's parameters.
+
+        The driver would write values into the text where it does not see the placeholder, and quotes in arrays.
+        """
+        values = bound(statement.sql, statement.parameters) if statement else {}
+        self._client.params.update(values)
+        try:
+            yield
+        finally:
+            for name in values:
+                del self._client.params[name]
 
     # ---- statements -------------------------------------------------------------------------------------------
 
@@ -152,15 +168,24 @@ class ClickHouseSession(Session):
             raise errors.StatementRefused(message="There is no statement. Send exactly one.")
         if statement.read_only:
             require_query(statement.sql)
-        self._leave_unread()
         self._query_id = statement.query_id or str(uuid.uuid4())
+        try:
+            return self._run(statement, statement.sql)
+        except DatabaseError as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+            columns = [(name, durations(native)) for name, native in self._columns(statement) or ()]
+            asked = self._recast(statement, columns)
+            if asked is None:
+                raise
+            return self._run(statement, *asked)
+
+    def _run(self, statement: Statement, sql: str, natives: Natives | None = None) -> pa.RecordBatchReader:
+        """Send a statement; `natives` are the types of a result whose columns are asked for in other forms."""
+        self._leave_unread()
         self._wait(statement.timeout_seconds)
-        response = self._client.raw_stream(
-            statement.sql,
-            parameters=named(statement.sql, statement.parameters),
-            settings=self._settings(statement),
-            transport_settings=FORMAT,
-        )
+        with self._with(statement):
+            response = self._client.raw_stream(sql, settings=self._settings(statement), transport_settings=FORMAT)
         self._response = response
         body = Body(response, statement.limits.buffer)
         if body.empty():
@@ -169,7 +194,22 @@ class ClickHouseSession(Session):
         if response.headers.get("X-ClickHouse-Format") != "ArrowStream":
             self._leave_unread()
             raise errors.StatementRefused(message="Results come in Arrow. Leave FORMAT out of the statement.")
-        return self._converted(statement, body)
+        return self._converted(statement, body, natives)
+
+    def _recast(self, statement: Statement, columns: Columns) -> tuple[str, Natives] | None:
+        """The statement around which columns are asked for in forms that Arrow has; None where it needs none."""
+        asked = {name: recast(f"`{_escaped(name)}`", native) for name, native in columns}
+        changed = [f"{found} AS `{_escaped(name)}`" for name, found in asked.items() if found]
+        if not changed:
+            return None
+        if len(asked) < len(columns):
+            raise errors.StatementRefused(
+                message="Columns of the result share a name, and one of them has a type that Arrow has not. Name each."
+            )
+        self._query_id = str(uuid.uuid4())  # the first one may not be over yet
+        inner = trimmed(statement.sql, TOKEN)
+        sql = f"SELECT * REPLACE ({', '.join(changed)}) FROM (\n{inner}\n)"  # noqa: S608  # quoted names
+        return sql, [recast_type(native) for _, native in columns]
 
     def _wait(self, seconds: float) -> None:
         self._client.timeout = Timeout(connect=self._connect_seconds, read=seconds + READ_SLACK_SECONDS)
@@ -206,10 +246,14 @@ class ClickHouseSession(Session):
             if (unlocked if name == "readonly" else name in known and not known[name].readonly)
         }
 
-    def _converted(self, statement: Statement, body: Body) -> pa.RecordBatchReader:
+    def _converted(self, statement: Statement, body: Body, known: Natives | None) -> pa.RecordBatchReader:
         sent = body.arrow()
         bare = plain_schema(sent)
-        natives = self._described(statement, sent)
+        natives = known or self._described(statement, sent)
+        if known is None and any(native and RECAST.search(native) for native in natives):
+            asked = self._recast(statement, list(zip(bare.names, map(str, natives), strict=True)))
+            if asked is not None:
+                return self._run(statement, *asked)
         fields = [
             pa.field(field.name, (native and arrow_type(native, self._zone)) or field.type)
             for field, native in zip(bare, natives, strict=True)
@@ -227,22 +271,27 @@ class ClickHouseSession(Session):
 
         return pa.RecordBatchReader.from_batches(schema, batches())
 
-    def _described(self, statement: Statement, schema: pa.Schema) -> list[str | None]:
+    def _described(self, statement: Statement, schema: pa.Schema) -> Natives:
         """The server's own types of the result's columns, asked for only where Arrow's leave something open.
 
         Asking is not free: the server evaluates scalar subqueries to answer. None for a type that need not be known,
         or cannot: only a SELECT can be described.
         """
-        clear: list[str | None] = ["String" if pa.types.is_string(field.type) else None for field in schema]
+        clear: Natives = ["String" if pa.types.is_string(field.type) else None for field in schema]
         if all(is_clear(field.type) for field in schema):
             return clear
+        found = self._columns(statement)
+        return [native for _, native in found] if found and len(found) == len(schema) else clear
+
+    def _columns(self, statement: Statement) -> Columns | None:
+        """Name and type of each column of a result, by the server's own words; None where it cannot tell."""
         try:
             found = self._ask(f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)", statement).result_rows
         except DatabaseError as error:
             if error.code != SYNTAX_ERROR:
                 raise
-            return clear
-        return [str(row[1]) for row in found] if len(found) == len(schema) else clear
+            return None
+        return [(str(row[0]), str(row[1])) for row in found]
 
     def plan(self, statement: Statement) -> Plan:
         """What the server would do, and how many rows of which tables it would read where it can tell."""
@@ -278,3 +327,7 @@ class ClickHouseSession(Session):
         """Hang up."""
         self._leave_unread()
         self._wire.hang_up()
+
+
+def _escaped(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("`", "\\`")

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from moorings import errors
+from moorings.dialects.arrow.nested import taken_apart
 from moorings.dialects.read_only import refusal
 
 TOKEN = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`"
-    r"|(?P<blank>\s+|;|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)|(?:['\"`]|/\*).*|\{\s*(?P<parameter>[A-Za-z_]\w*)\s*:|\w+|.",
+    r"|(?P<blank>\s+|;|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)|(?:['\"`]|/\*).*"
+    r"|\{\s*(?P<parameter>[A-Za-z_]\w*)\s*:(?P<type>[^{}]*)\}?|\w+|.",
     re.DOTALL,
 )
 
@@ -23,13 +25,43 @@ def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
     Raises ParametersRefused when it names others, or fewer: the server takes a missing one for null.
     """
     given = {f"p{place}": value for place, value in enumerate(values, 1)}
-    placeholders = {name for found in TOKEN.finditer(sql) if (name := found["parameter"])}
-    if placeholders != set(given):
+    placeholders = _placeholders(sql)
+    if set(placeholders) != set(given):
         listed = ", ".join(f"{{{name}}}" for name in sorted(placeholders)) or "none"
         raise errors.ParametersRefused(
             message=f"The statement names {listed}, and {len(given)} were given. Write {{p1:String}}, {{p2:Int64}}."
         )
     return given
+
+
+def bound(sql: str, values: Sequence[Any]) -> dict[str, str]:
+    """The same as parameters of a request, each written as the server reads its declared type."""
+    types = _placeholders(sql)
+    return {f"param_{name}": _text(value, types[name]) for name, value in named(sql, values).items()}
+
+
+def _placeholders(sql: str) -> dict[str, str]:
+    return {name: found["type"].strip() for found in TOKEN.finditer(sql) if (name := found["parameter"])}
+
+
+NESTED = ("Array", "Map", "Tuple", "Nested")
+INTEGER = re.compile(r"U?Int\d+")
+ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+
+
+def _text(value: Any, native: str) -> str:
+    """A value as the server reads it in the declared type: arrays and maps as SQL writes them, others escaped."""
+    kind, arguments = taken_apart(native)
+    while kind in ("Nullable", "LowCardinality") and arguments:
+        kind, arguments = taken_apart(arguments[0])
+    if value is None:
+        return "\\N"
+    if isinstance(value, bool):
+        return str(value).lower() if kind in ("Bool", "String", "FixedString") else str(int(value))
+    if isinstance(value, float) and value.is_integer() and INTEGER.fullmatch(kind):
+        return str(int(value))
+    text = str(value)
+    return text if kind in NESTED else "".join(ESCAPED.get(character, character) for character in text)
 
 
 READS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC", "EXISTS", "CHECK"})

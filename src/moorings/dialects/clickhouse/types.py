@@ -12,12 +12,16 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from moorings.dialects.arrow.columns import decimal_type, uuids
+from moorings import errors
+from moorings.dialects.arrow.columns import TICKS, decimal_type, uuids
 from moorings.dialects.arrow.nested import field, taken_apart
+from moorings.dialects.clickhouse.statements import literal
 
 LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'\s*=\s*(-?\d+)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "\f"}
@@ -34,12 +38,15 @@ SAME = {
     "UInt64": pa.uint64(),
     "Float32": pa.float32(),
     "Float64": pa.float64(),
+    "BFloat16": pa.float32(),
     "Date": pa.date32(),
     "Date32": pa.date32(),
     "FixedString": pa.binary(),
     "Int128": pa.decimal256(39, 0),
     "UInt128": pa.decimal256(39, 0),
     "Nothing": pa.null(),
+    "State": pa.binary(),
+    "Duration": pa.duration("s"),
 }
 TEXTS = ("String", "UUID", "IPv4", "IPv6", "Enum8", "Enum16", "Int256", "UInt256", "JSON")
 """What arrives as text; 256 bits have one digit more than Arrow's widest decimal."""
@@ -103,6 +110,8 @@ def arrow_type(native: str, zone: str) -> pa.DataType | None:
         return _decimal(kind)
     if kind.name in ("DateTime", "DateTime64"):
         return _moment(kind, zone)
+    if kind.name == "Duration64":
+        return pa.duration(_unit(int(kind.arguments[0])))
     return _container(kind, zone)
 
 
@@ -114,7 +123,12 @@ def _decimal(kind: Kind) -> pa.DataType:
 def _moment(kind: Kind, zone: str) -> pa.DataType:
     scale = int(kind.arguments[0]) if kind.name == "DateTime64" else 0
     declared = kind.arguments[-1].strip("'") if len(kind.arguments) > (kind.name == "DateTime64") else zone
-    return pa.timestamp("s" if scale == 0 else "ms" if scale <= 3 else "us" if scale <= 6 else "ns", declared)
+    return pa.timestamp(_unit(scale), declared)
+
+
+def _unit(scale: int) -> str:
+    """The unit of time that has so many digits behind the second."""
+    return "s" if scale == 0 else "ms" if scale <= 3 else "us" if scale <= 6 else "ns"
 
 
 def _container(kind: Kind, zone: str) -> pa.DataType | None:
@@ -140,6 +154,58 @@ def is_clear(kind: pa.DataType) -> bool:
         or pa.types.is_decimal(kind)
         or pa.types.is_null(kind)
     )
+
+
+# ---- what the Arrow format cannot write ------------------------------------------------------------------------------
+
+RECAST = re.compile(r"\b(?:AggregateFunction|BFloat16|Dynamic|Duration|Duration64|Variant)\b")
+"""Types that the format writes as inner bytes or as JSON, or cannot write."""
+
+
+def durations(native: str) -> str:
+    """A type with ours in place of times that are longer than a day, which the format cannot write."""
+    return re.sub(r"\bTime(64)?\b", r"Duration\1", native)
+
+
+def recast(expression: str, native: str) -> str | None:
+    """An expression that asks for a value in a form that the format can write; None where it can as it is.
+
+    Raises StatementRefused for a state of an aggregate deep inside of other types.
+    """
+    if not RECAST.search(native):
+        return None
+    kind = kind_of(native)
+    if kind.name == "AggregateFunction":
+        return f"hex({expression})"
+    if "AggregateFunction" in native:
+        if kind.name == "Array" and (inner := recast("x", kind.arguments[0])):
+            return f"arrayMap(x -> {inner}, {expression})"
+        raise errors.StatementRefused(
+            message="A state of an aggregate function is nested in the result. Select it by itself, or finalize it."
+        )
+    return f"CAST({expression}, {literal(_server_type(recast_type(native)))})"
+
+
+def _server_type(recasted: str) -> str:
+    """What a recast type is to the server."""
+    return re.sub(r"\bDuration64\((\d)\)", r"Decimal(18, \1)", recasted).replace("Duration", "Int32")
+
+
+def recast_type(native: str) -> str:
+    """The type of what `recast` asks for; `State` and `Duration` are ours."""
+    name, arguments = taken_apart(native)
+    if name == "AggregateFunction":
+        return "State"
+    if name in ("Dynamic", "Variant"):
+        return "Nullable(String)"
+    if name == "BFloat16":
+        return "Float32"
+    if name in ("Tuple", "Nested"):
+        parts = [(label, recast_type(inner)) for label, inner in map(field, arguments)]
+        return f"{name}({', '.join(inner if label is None else f'{label} {inner}' for label, inner in parts)})"
+    if name in ("Array", "Map", "Nullable", "LowCardinality"):
+        return f"{name}({', '.join(map(recast_type, arguments))})"
+    return native
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -224,6 +290,19 @@ def _text(column: pa.Array, kind: Kind) -> pa.Array:
     return text(column)
 
 
+def _states(column: pa.Array, kind: Kind) -> pa.Array:
+    """States of aggregate functions, asked for in hexadecimal digits."""
+    return _each(column, bytes.fromhex, SAME[kind.name])
+
+
+def _durations(column: pa.Array, kind: Kind) -> pa.Array:
+    """Times, which may be longer than a day and negative; asked for as numbers of seconds."""
+    unit = _unit(int(kind.arguments[0]) if kind.arguments else 0)
+    scale = TICKS[unit]
+    ticks = pc.multiply(column.cast(pa.decimal128(18, len(str(scale)) - 1)), pa.scalar(Decimal(scale)))
+    return ticks.cast(pa.int64()).cast(pa.duration(unit))
+
+
 LEAVES: Mapping[str, Callable[[pa.Array, Kind], pa.Array]] = {
     "String": _text,
     "JSON": _text,
@@ -236,5 +315,8 @@ LEAVES: Mapping[str, Callable[[pa.Array, Kind], pa.Array]] = {
     "UInt128": _wide,
     "Int256": _wide,
     "UInt256": _wide,
+    "State": _states,
+    "Duration": _durations,
+    "Duration64": _durations,
 }
 """Types whose values are not Arrow's."""

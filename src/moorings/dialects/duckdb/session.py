@@ -16,7 +16,7 @@ from moorings import errors
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.duckdb import files as duckdb_files
-from moorings.dialects.duckdb import introspection
+from moorings.dialects.duckdb import introspection, types
 from moorings.dialects.duckdb.statements import check_attached, check_files
 from moorings.dialects.introspection import Plan, Scope, Table, joined
 
@@ -128,7 +128,7 @@ class DuckSession(Session):
             connection.execute("BEGIN TRANSACTION READ ONLY")
         relation = connection.sql(statement.sql, params=list(statement.parameters) or None)
         most = statement.batch_rows if _is_narrow(relation) else min(statement.batch_rows, WIDE_ROWS)
-        reader = self._reader = relation.to_arrow_reader(most)
+        reader = self._reader = types.presented(relation, most)
         return reader
 
     def plan(self, statement: Statement) -> Plan:

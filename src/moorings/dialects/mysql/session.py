@@ -28,6 +28,7 @@ PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
 MOST_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
+SEVERAL_RESULTS = "The statement gives more than one result. Call what gives one, or select from its tables."
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1044: errors.SchemaForbidden,
     1049: errors.SchemaNotFound,
@@ -45,6 +46,7 @@ class MySQLSession(Session):
         self._cursor: SSCursor | None = None
         self._unread = False
         self._xid: str | None = None
+        self._knows_zone: bool | None = None
         try:
             addresses = checked_addresses(config, context)
             self._wire = self._loop.run_until_complete(login(config, context, addresses, config.database))
@@ -122,7 +124,7 @@ class MySQLSession(Session):
         result = cursor._result  # noqa: SLF001  # the columns in full are said nowhere else
         fields = result.fields if result is not None and cursor.description else ()
         schema = pa.schema([pa.field(field.name, types.column_type(field)) for field in fields])
-        bits = [field.type_code == types.BIT for field in fields]
+        bits = [types.Bits(field, statement.sql) if field.type_code == types.BIT else None for field in fields]
         most = min(statement.batch_rows, MOST_ROWS)
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
 
@@ -138,7 +140,7 @@ class MySQLSession(Session):
         limit = f"max_statement_time={seconds}" if self._mariadb else f"max_execution_time={int(seconds * 1000)}"
         flag = "tx_read_only" if self._mariadb else "transaction_read_only"
         charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
-        zone = f"time_zone='{clock.offset(self._config.session_zone)}'"  # names need tables that few servers loaded
+        zone = f"time_zone='{self._zone()}'"
         self._ask(f"SET SESSION {charsets}, autocommit=1, {zone}, {limit}, {flag}={int(statement.read_only)}")
         if not statement.read_only:
             return
@@ -148,6 +150,14 @@ class MySQLSession(Session):
         except MySQLError:
             self._xid = None
             self._ask("START TRANSACTION READ ONLY")
+
+    def _zone(self) -> str:
+        """The session's zone by its name; by its offset of today where the server has no tables of time zones."""
+        zone = self._config.session_zone
+        if self._knows_zone is None:
+            asked = self._ask(f"SELECT CONVERT_TZ('2000-01-01', '+00:00', '{zone}')") if zone != "UTC" else [(None,)]
+            self._knows_zone = asked != [(None,)]
+        return zone if self._knows_zone else clock.offset(zone)
 
     def _require_reading(self, sql: str) -> None:
         """Refuse what acts beside a transaction: on files, and on the server itself."""
@@ -161,12 +171,11 @@ class MySQLSession(Session):
         return cursor
 
     def _batches(
-        self, schema: pa.Schema, bits: list[bool], most_rows: int, most_bytes: int
+        self, schema: pa.Schema, bits: Sequence[types.Bits | None], most_rows: int, most_bytes: int
     ) -> Iterator[pa.RecordBatch]:
         while len(schema) and (rows := self._await(self._read(most_rows, most_bytes))):
             yield types.batch(rows, schema, bits)
-        if self._cursor is not None:
-            self._await(self._cursor.close())
+        self._await(self._finish())
         self._unread = False
 
     async def _read(self, most_rows: int, most_bytes: int) -> list[Any]:
@@ -181,6 +190,7 @@ class MySQLSession(Session):
         for _ in range(PASSES):
             row = await cursor.read_next()
             if row is None:
+                await self._finish()
                 break
             rows.append(row)
             size += sum(len(value) for value in row if value is not None)
@@ -189,6 +199,16 @@ class MySQLSession(Session):
             if len(rows) >= most_rows or size >= most_bytes:
                 break
         return rows
+
+    async def _finish(self) -> None:
+        """See that a statement gave one result: a procedure may give several, and ends with a count of rows."""
+        cursor = self._cursor
+        while cursor is not None and await cursor.nextset():
+            if cursor.description:
+                raise errors.StatementRefused(message=SEVERAL_RESULTS)
+        if cursor is not None:
+            await cursor.close()
+            self._cursor = None
 
     # ---- the end ------------------------------------------------------------------------------------------------
 

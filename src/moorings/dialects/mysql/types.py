@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BINARY_CHARSET = 63
-UNSIGNED = 32
-"""A flag of a column; see https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__column__definition__flags.html."""
+UNSIGNED, BINARY = 32, 128
+"""Flags of a column; see https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__column__definition__flags.html."""
 
 INTEGERS = {1: 8, 2: 16, 3: 32, 8: 64, 9: 32, 13: 16}
 """Type code → bits: TINYINT, SMALLINT, INT, BIGINT, MEDIUMINT, YEAR."""
@@ -20,8 +22,8 @@ DATES, TIMES, MOMENTS = (10, 14), (11,), (7, 12)
 BIT, JSON, GEOMETRY = 16, 245, 255
 
 PARTS_OF_A_TIME = r"^(?P<sign>-?)(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)(?:\.(?P<fraction>\d+))?$"
-ZERO_PARTS = r"^0000|-00"
-"""A year of 0, or a month or day of 0: what MySQL stores where there is no date."""
+PASSES_BYTES = re.compile(r"\b(?:over|union|except|intersect)\b", re.IGNORECASE)
+"""What makes a statement's bits come as bytes although no table has them."""
 
 
 def column_type(field: Any) -> pa.DataType:
@@ -56,13 +58,50 @@ def _decimal(field: Any, *, unsigned: bool) -> pa.DataType:
     return decimal_type(max(precision, field.scale, 1), field.scale)
 
 
-def batch(rows: Sequence[Sequence[bytes | None]], schema: pa.Schema, bits: Sequence[bool]) -> pa.RecordBatch:
-    """Rows of raw values as a record batch; `bits` says which columns are BIT, whose values are no digits."""
+def batch(rows: Sequence[Sequence[bytes | None]], schema: pa.Schema, bits: Sequence[Bits | None]) -> pa.RecordBatch:
+    """Rows of raw values as a record batch; `bits` reads the columns that are BIT."""
     import pyarrow as pa
 
     described = zip(zip(*rows, strict=True), schema, bits, strict=True)
-    columns = [_bits(values) if is_bit else column(values, field.type) for values, field, is_bit in described]
+    columns = [column(values, field.type) if read is None else read(values) for values, field, read in described]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class Bits:
+    """Reads one column of BIT, whose values are bytes, or digits where a function of the server made them.
+
+    The server does not say which. A column of a table, temporary ones included, comes without the flag BINARY, as
+    bytes. Of the others, functions and aggregates write digits, unions and window functions bytes. What a value looks
+    like tells: bytes are as many as the bits need, and digits have no other characters. MariaDB 10.11, MySQL 8.4.
+    """
+
+    def __init__(self, field: Any, sql: str) -> None:
+        self._width = (field.length + 7) // 8
+        self._digits = None if field.flags & BINARY else False
+        self._guess = not PASSES_BYTES.search(sql)
+
+    def __call__(self, values: Sequence[bytes | None]) -> pa.Array:
+        """The column's values as integers."""
+        import pyarrow as pa
+
+        if self._digits is None:
+            self._digits = self._evidence(values)
+        digits = self._guess if self._digits is None else self._digits
+        read: Callable[[bytes], int] = int if digits else _number
+        return pa.array([None if value is None else read(value) for value in values], pa.uint64())
+
+    def _evidence(self, values: Sequence[bytes | None]) -> bool | None:
+        """Whether values are digits; None when all of them could be either."""
+        for value in values:
+            if value is not None and not value.isdigit():
+                return False
+            if value is not None and len(value) != self._width:
+                return True
+        return None
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "big")
 
 
 def column(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
@@ -82,12 +121,6 @@ def column(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
     return texts if pa.types.is_string(kind) else texts.cast(kind)
 
 
-def _bits(values: Sequence[bytes | None]) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array([None if value is None else int.from_bytes(value, "big") for value in values], pa.uint64())
-
-
 def _texts(raw: pa.Array, values: Sequence[bytes | None]) -> pa.Array:
     import pyarrow as pa
 
@@ -97,15 +130,23 @@ def _texts(raw: pa.Array, values: Sequence[bytes | None]) -> pa.Array:
 
 
 def _dates(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Dates and moments, with null for those that do not exist."""
+    """Dates and moments, with null for those that are in no calendar."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     try:
         return texts.cast(kind)
     except pa.ArrowInvalid:
-        real = pc.invert(pc.match_substring_regex(texts, ZERO_PARTS))
-        return pc.if_else(real, texts, pa.scalar(None, pa.string())).cast(kind)
+        kept = [text if text is not None and _is_date(text) else None for text in texts.to_pylist()]
+        return pa.array(kept, pa.string()).cast(kind)
+
+
+def _is_date(text: str) -> bool:
+    """Whether a date such as 2024-04-31 or 0000-00-00 is in the calendar; the year 0 has one."""
+    year, month, day = text[:10].split("-")
+    with contextlib.suppress(ValueError):
+        datetime.date(int(year) or 2000, int(month), int(day))
+        return text[:10] != "0000-00-00"
+    return False
 
 
 def _durations(texts: pa.Array) -> pa.Array:

@@ -1,0 +1,69 @@
+"""Exact numbers without a declared precision, which arrive as text: marked as numeric, and on request as another type.
+
+Imports pyarrow.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from moorings import errors
+from moorings.dialects.arrow.columns import decimal_type
+from moorings.dialects.arrow.leaves import replaced
+
+TYPE, NUMERIC = b"moorings.type", b"numeric"
+"""Key and value of a field's metadata: its text, or the text in its lists, is of numbers."""
+DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+NO_NUMBER = "^-?(?:nan|inf(?:inity)?)$"
+
+
+def marked(field: pa.Field) -> pa.Field:
+    """A field that says that its text is of numbers."""
+    return field.with_metadata({**(field.metadata or {}), TYPE: NUMERIC})
+
+
+def is_marked(field: pa.Field) -> bool:
+    """Whether a field says so."""
+    return (field.metadata or {}).get(TYPE) == NUMERIC
+
+
+class As:
+    """Makes of numeric texts what a caller wants: `double`, or `decimal(p,s)`."""
+
+    def __init__(self, schema: pa.Schema, wanted: str) -> None:
+        self._kind = _kind(wanted)
+        self._wanted = wanted
+        self._places = [place for place, field in enumerate(schema) if is_marked(field)]
+        fields = list(schema)
+        for place in self._places:
+            empty = replaced(pa.nulls(0, fields[place].type), lambda leaf: leaf.cast(self._kind))
+            fields[place] = fields[place].with_type(empty.type)
+        self.schema = pa.schema(fields)
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch with its numbers in that type; raises StatementRefused for one that does not fit."""
+        columns = list(batch.columns)
+        for place in self._places:
+            columns[place] = replaced(columns[place], lambda leaf, at=place: self._converted(leaf, at))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _converted(self, texts: pa.Array, place: int) -> pa.Array:
+        if types.is_decimal(self._kind):
+            none = pc.match_substring_regex(texts, NO_NUMBER, ignore_case=True)
+            texts = pc.if_else(none, pa.scalar(None, texts.type), texts)
+        try:
+            return texts.cast(self._kind)
+        except pa.ArrowInvalid:
+            name = self.schema.field(place).name
+            raise errors.StatementRefused(
+                message=f"A value of column {name} does not fit numericAs {self._wanted}. Choose a wider type, or text."
+            ) from None
+
+
+def _kind(wanted: str) -> pa.DataType:
+    found = DECIMAL.fullmatch(wanted)
+    return decimal_type(int(found[1]), int(found[2])) if found else pa.float64()

@@ -1,0 +1,74 @@
+"""DuckDB's types that its Arrow cannot say: they are asked for as text. Imports the driver.
+
+Left to the driver, BIT, BIGNUM and VARIANT arrive as the engine's inner bytes, TIMETZ loses its offset, and UHUGEINT is
+read as a signed number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
+
+from moorings.dialects.arrow.beyond import noted
+from moorings.dialects.arrow.numerics import marked
+
+TEXTS = frozenset({"BIT", "BIGNUM", "TIME WITH TIME ZONE", "UHUGEINT", "VARIANT"})
+NUMBERS = frozenset({"BIGNUM", "UHUGEINT"})
+CONCERNED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT)\b")
+
+
+def presented(relation: duckdb.DuckDBPyRelation, most_rows: int) -> pa.RecordBatchReader:
+    """The reader of a relation's rows, under its own names, with text for what Arrow cannot say."""
+    natives = relation.types
+    names = relation.columns
+    texts = [CONCERNED.search(str(native)) is not None for native in natives]
+    if any(texts):
+        columns = (
+            f"CAST(#{place} AS {_text_type(native)})" if as_text else f"#{place}"
+            for place, (native, as_text) in enumerate(zip(natives, texts, strict=True), 1)
+        )
+        relation = relation.project(", ".join(columns))
+    return _named(relation.to_arrow_reader(most_rows), names, natives)
+
+
+def _named(reader: pa.RecordBatchReader, names: Sequence[str], natives: Sequence[DuckDBPyType]) -> pa.RecordBatchReader:
+    """A reader with other names, which must not differ: projected columns are called by their expressions."""
+    fields = [field.with_name(name) for field, name in zip(reader.schema, names, strict=True)]
+    fields = [
+        marked(field) if str(native) in NUMBERS else noted(field, b"duckdb")
+        for field, native in zip(fields, natives, strict=True)
+    ]
+    schema = pa.schema(fields)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _text_type(native: Any) -> str:
+    """A type with VARCHAR for each of TEXTS in it, as a cast names it."""
+    if str(native) in TEXTS:
+        return "VARCHAR"
+    kind = native.id
+    if kind in ("list", "array"):
+        ((_, child), *size) = native.children
+        return f"{_text_type(child)}[{size[0][1] if size else ''}]"
+    if kind in ("struct", "map", "union", "tuple"):
+        return _nested(kind, native)
+    return str(native)
+
+
+def _nested(kind: str, native: Any) -> str:
+    children = native.children[1:] if kind == "union" else native.children  # the first of a union is its tag
+    parts = [(name.replace('"', '""'), _text_type(child)) for name, child in children]
+    if kind in ("map", "tuple"):
+        return f"{kind.upper()}({', '.join(text for _, text in parts)})"
+    named = ", ".join(f'"{name}" {text}' for name, text in parts)
+    return f"{kind.upper()}({named})"

@@ -1,0 +1,1 @@
+"""What databases hold, and what arrives of it: values, types and parameters, through the API in every format."""
