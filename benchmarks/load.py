@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 WARM_UP_SECONDS = 0.2
 LENGTH = b"content-length: "
-LONGEST_SECONDS = 60
+MAX_SECONDS = 60
 CHUNKED, LAST_CHUNK = b"transfer-encoding: chunked", b"\r\n0\r\n\r\n"
 
 
@@ -72,9 +72,9 @@ def _drive(port: int, requests: Iterator[bytes], clients: int, seconds: float) -
 
 
 def _readable(selector: selectors.BaseSelector) -> list[tuple[selectors.SelectorKey, int]]:
-    ready = selector.select(LONGEST_SECONDS)
+    ready = selector.select(MAX_SECONDS)
     if not ready:
-        raise RuntimeError(f"no answer within {LONGEST_SECONDS} s")
+        raise RuntimeError(f"no answer within {MAX_SECONDS} s")
     return ready
 
 

@@ -17,7 +17,7 @@ from moorings import settings as environment
 from moorings.access import installation
 from moorings.api.http import metrics, routing
 from moorings.api.http.limits import RateLimits
-from moorings.api.http.lingering import Lingering
+from moorings.api.http.lingering import DrainRequestMiddleware
 from moorings.api.http.paths import SegmentedPaths
 from moorings.api.http.state import Services
 from moorings.api.resources import (
@@ -56,7 +56,7 @@ from moorings.queries.service import Queries
 from moorings.schedules import due
 from moorings.secrets import Keyset
 from moorings.settings import Settings
-from moorings.worker import Duty, Worker
+from moorings.worker import PeriodicTask, Worker
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ def create_app(settings: Settings) -> ASGIApp:
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
-    return Lingering(SegmentedPaths(router))
+    return DrainRequestMiddleware(SegmentedPaths(router))
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:
@@ -185,28 +185,33 @@ async def work(settings: Settings, stopped: asyncio.Event) -> None:
 
 def _worker(settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event) -> Worker:
     return Worker(
-        database, engine, keyset, settings, wake=wake, duties=tuple(_duties(settings, database, engine, keyset, wake))
+        database,
+        engine,
+        keyset,
+        settings,
+        wake=wake,
+        periodic_tasks=tuple(_periodic_tasks(settings, database, engine, keyset, wake)),
     )
 
 
-def _duties(
+def _periodic_tasks(
     settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event
-) -> Iterable[Duty]:
+) -> Iterable[PeriodicTask]:
     """What a worker does beside jobs."""
 
     async def tidy() -> None:
         now = clock.now()
-        await database.forget_older(Job.finished_at, now - settings.job_history_days * clock.DAY)
-        await database.forget_older(CatalogChange.found_at, now - settings.catalog_changes_days * clock.DAY)
-        await database.forget_older(HealthChange.at, now - settings.health_history_days * clock.DAY)
+        await database.delete_older(Job.finished_at, now - settings.job_history_days * clock.DAY)
+        await database.delete_older(CatalogChange.found_at, now - settings.catalog_changes_days * clock.DAY)
+        await database.delete_older(HealthChange.at, now - settings.health_history_days * clock.DAY)
 
-    async def ask_for_due_refreshes() -> None:
+    async def enqueue_due_refreshes() -> None:
         if await due.run_due(database, clock.now(), jobs_of.enqueue):
             wake.set()
 
-    yield Duty("tidy", TIDY_SECONDS, tidy)
+    yield PeriodicTask("tidy", TIDY_SECONDS, tidy)
     url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
-    yield Duty("schedules", often, ask_for_due_refreshes)
+    yield PeriodicTask("schedules", often, enqueue_due_refreshes)
     if settings.health_probe_seconds:
         prober = Prober(
             database,
@@ -217,7 +222,7 @@ def _duties(
             at_once=settings.health_probe_concurrency,
             late=metrics.probe_lag.set,
         )
-        yield Duty("health", often, prober.probe_due)
+        yield PeriodicTask("health", often, prober.probe_due)
     if url is not None:
         webhook = Webhook(
             database,
@@ -225,7 +230,7 @@ def _duties(
             secret.get_secret_value() if secret else None,
             egress.for_operator(settings),
         )
-        yield Duty("webhook", often, webhook.deliver_due)
+        yield PeriodicTask("webhook", often, webhook.deliver_due)
 
 
 def _pages(services: Services) -> list[StarletteRoute]:

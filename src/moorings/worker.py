@@ -20,7 +20,7 @@ from moorings.engine.service import Engine
 from moorings.errors import LeaseLost, MooringsError
 from moorings.jobs import leases, refresh
 from moorings.jobs.leases import Leased
-from moorings.jobs.refresh import Patience
+from moorings.jobs.refresh import RetryPolicy
 from moorings.queries import owners
 from moorings.secrets import Keyset
 from moorings.settings import Settings
@@ -38,7 +38,7 @@ AWAY = (SQLAlchemyError, OSError, MooringsError)
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class PeriodicTask:
     """Something that every worker does from time to time, beside jobs; whatever it raises is logged."""
 
     name: str
@@ -57,24 +57,24 @@ class Worker:
         settings: Settings,
         *,
         wake: asyncio.Event,
-        duties: Sequence[Duty] = (),
+        periodic_tasks: Sequence[PeriodicTask] = (),
     ) -> None:
         self._db = db
         self._engine = engine
         self._keyset = keyset
         self._settings = settings
         self._wake = wake
-        self._duties = duties
+        self._periodic_tasks = periodic_tasks
         self._owner = owners.this_process()
-        self._patience = Patience(settings.job_attempts, settings.job_pause_seconds)
+        self._retry_policy = RetryPolicy(settings.job_attempts, settings.job_pause_seconds)
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._jobs: dict[asyncio.Task[None], Leased] = {}
 
     def start(self) -> None:
         """Look for jobs from now on."""
-        self._loops.append(asyncio.create_task(self._look()))
-        self._loops += [asyncio.create_task(self._repeat(duty)) for duty in self._duties]
+        self._loops.append(asyncio.create_task(self._poll()))
+        self._loops += [asyncio.create_task(self._repeat(periodic_task)) for periodic_task in self._periodic_tasks]
 
     async def close(self) -> None:
         """Stop: what runs is stopped in its warehouse, and given up for another worker to take over at once.
@@ -94,12 +94,12 @@ class Worker:
             log.warning("worker_cut", tasks=len(late))
             await _ended(late)
 
-    async def _look(self) -> None:
-        await _quietly(leases.give_up_dead(self._db))
+    async def _poll(self) -> None:
+        await _suppressing_errors(leases.release_dead_leases(self._db))
         while not self._stopping.is_set():
             self._wake.clear()
-            await _quietly(self._fill())
-            await _comes(self._wake, self._settings.worker_poll_seconds)
+            await _suppressing_errors(self._fill())
+            await _set_within(self._wake, self._settings.worker_poll_seconds)
 
     async def _fill(self) -> None:
         """Begin jobs as long as there are due ones, and places."""
@@ -122,7 +122,7 @@ class Worker:
         over = asyncio.Event()
         holding = asyncio.create_task(self._hold(leased, over))
         try:
-            outcome = await refresh.attempt(self._db, self._engine, self._keyset, leased, self._patience)
+            outcome = await refresh.attempt(self._db, self._engine, self._keyset, leased, self._retry_policy)
         except LeaseLost:
             pass
         except Exception:  # not even the failure could be stored: the lease expires, and then somebody tries again
@@ -136,7 +136,7 @@ class Worker:
     async def _hold(self, leased: Leased, over: asyncio.Event) -> None:
         """Extend the lease again and again until the attempt is over; one that is lost is stopped."""
         lease = self._settings.job_lease_seconds
-        while not await _comes(over, lease / HEARTBEATS):
+        while not await _set_within(over, lease / HEARTBEATS):
             try:
                 await leases.extend(self._db, leased, lease)
             except LeaseLost:
@@ -147,17 +147,17 @@ class Worker:
             except Exception:  # the border of a loop that must not end before its job
                 log.exception("lease_not_extended", job=leased.id)
 
-    async def _repeat(self, duty: Duty) -> None:
+    async def _repeat(self, periodic_task: PeriodicTask) -> None:
         while True:
             try:
-                await duty.act()
+                await periodic_task.act()
             except Exception:  # the border of a loop that must not end
-                log.exception("duty_failed", duty=duty.name)
-            if await _comes(self._stopping, duty.every_seconds):
+                log.exception("duty_failed", periodic_task=periodic_task.name)
+            if await _set_within(self._stopping, periodic_task.every_seconds):
                 return
 
 
-async def _comes(event: asyncio.Event, seconds: float) -> bool:
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     """Whether an event comes within so many seconds."""
     try:
         await asyncio.wait_for(event.wait(), seconds)
@@ -172,7 +172,7 @@ async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
         await asyncio.wait(set(tasks))
 
 
-async def _quietly(work: Awaitable[None]) -> None:
+async def _suppressing_errors(work: Awaitable[None]) -> None:
     try:
         await work
     except AWAY as refused:

@@ -327,8 +327,8 @@ class TestLeases:
             written.append(statement)
 
         assert self.take(lone) is None
-        lone.run(leases.give_up_dead(lone.database))
-        lone.run(lone.database.forget_older(Job.finished_at, 0))
+        lone.run(leases.release_dead_leases(lone.database))
+        lone.run(lone.database.delete_older(Job.finished_at, 0))
         assert [each for each in written if not each.startswith(("SELECT", "BEGIN"))] == []
         assert "BEGIN IMMEDIATE" not in written
 
@@ -403,7 +403,7 @@ class TestLeases:
         place = owners.this_process().rpartition("/")[0].rpartition("/")[0]
         assert self.take(lone, f"{place}/4194999/0") is not None
         assert self.take(lone) is None
-        lone.run(leases.give_up_dead(lone.database))
+        lone.run(leases.release_dead_leases(lone.database))
         leased = self.take(lone)
         assert leased is not None
         assert leased.attempt == 2
@@ -446,7 +446,7 @@ class TestLeases:
             await session.execute(update(Job).where(Job.connection_id == old).values(finished_at=5))
 
         lone.change(aging)
-        lone.run(lone.database.forget_older(Job.finished_at, 6))
+        lone.run(lone.database.delete_older(Job.finished_at, 6))
 
         async def left(session: AsyncSession) -> set[str]:
             return set(await session.scalars(select(Job.connection_id)))

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 
-def waited_for(replica: Any, connection: str, status: str) -> dict[str, Any]:
+def awaited_sockets(replica: Any, connection: str, status: str) -> dict[str, Any]:
     for _ in range(300):
         (found,) = replica.request("GET", "/connections").json()["connections"]
         if found["health"]["status"] == status:
@@ -27,8 +27,8 @@ def test_a_connection_is_probed_when_it_is_new_and_again_and_again(start: Any, t
     with start(**often) as replica:
         body = {"dialect": "duckdb", "name": "n", "database": "shop.duckdb"}
         connection = replica.request("POST", "/connections", json=body).json()["data"]
-        assert waited_for(replica, connection, "healthy")["error"] is None
+        assert awaited_sockets(replica, connection, "healthy")["error"] is None
         file.write_bytes(b"no database")
-        assert waited_for(replica, connection, "failing")["error"]["code"]
+        assert awaited_sockets(replica, connection, "failing")["error"]["code"]
         file.write_bytes(whole)
-        waited_for(replica, connection, "healthy")
+        awaited_sockets(replica, connection, "healthy")

@@ -11,7 +11,7 @@ import pytest
 
 from moorings.dialects import credential_files
 from moorings.dialects.base import SessionContext
-from moorings.dialects.bigquery.federation import reason_against
+from moorings.dialects.bigquery.federation import fault_in
 
 IAM = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam:generateAccessToken"
 
@@ -84,8 +84,8 @@ class TestConfigurations:
     )
     def test_what_is_refused(self, given: dict[str, Any]) -> None:
         usual: dict[str, Any] = {"credential_source": {"url": "https://x.example/token"}}
-        assert reason_against(usual, SessionContext()) is None
-        reason = reason_against(usual | given, SessionContext())
+        assert fault_in(usual, SessionContext()) is None
+        reason = fault_in(usual | given, SessionContext())
         assert reason is not None
         assert "shadow" not in reason
 

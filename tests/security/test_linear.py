@@ -39,9 +39,9 @@ METHODS = {"match", "fullmatch", "search", "findall", "finditer", "sub", "split"
 SMALL, HALF, WHOLE = (300, 2_000, 8_000), 250_000, 500_000
 """The sizes that texts are tried with: all at the small one, which tells the worst, and those at the others."""
 WORST_TEXTS = 6
-MOST_SECONDS = 2.0
+MAX_SECONDS = 2.0
 """Of processor time for one text of the whole size."""
-MOST_GROWTH = 3.2
+MAX_GROWTH = 3.2
 """How much longer twice the text may take: 2 if it is linear, 4 if it is quadratic; short times tell nothing."""
 UNITS = (
     *(
@@ -327,7 +327,7 @@ BY_HAND: dict[str, Callable[[str], object]] = {
     "trino_statements.executed": lambda text: trino_statements.executed(Statement(text)),
     "nested.arguments": nested.arguments,
     "nested.field": nested.field,
-    "nested.taken_apart": ignoring(nested.taken_apart, ValueError),
+    "nested.parse_nested": ignoring(nested.parse_nested, ValueError),
     "structure.Scope.takes": lambda text: introspection.Scope(schemas=("*a*a*b",)).takes(text),
     "redaction.detail": lambda text: redaction.detail(text, SECRETS),
     "redaction.redact short": lambda text: redaction.redact(text, ["ab", "a"]),
@@ -355,7 +355,7 @@ def _too_slow(*_: object) -> None:
     raise TooSlow
 
 
-def seconds(run: Callable[[str], object], text: str, most: float = MOST_SECONDS) -> float:
+def seconds(run: Callable[[str], object], text: str, most: float = MAX_SECONDS) -> float:
     """The processor time that a text takes; `re` looks for signals while it matches, so none takes for ever."""
     before = signal.signal(signal.SIGVTALRM, _too_slow)
     started = time.thread_time()
@@ -377,18 +377,18 @@ def check(run: Callable[[str], object]) -> None:
     for _, recipe in took[-WORST_TEXTS:]:
         half, whole = made(recipe, HALF), made(recipe, WHOLE)
         first, second = seconds(run, half), seconds(run, whole)
-        if second > max(0.3, MOST_GROWTH * first):  # once more, should the machine have been busy
+        if second > max(0.3, MAX_GROWTH * first):  # once more, should the machine have been busy
             first, second = seconds(run, half), seconds(run, whole)
-        assert second < MOST_SECONDS, f"{recipe} takes {second:.3f} s"
-        assert second < max(0.3, MOST_GROWTH * first), f"{recipe} takes {first:.3f} s, and {second:.3f} s twice as long"
+        assert second < MAX_SECONDS, f"{recipe} takes {second:.3f} s"
+        assert second < max(0.3, MAX_GROWTH * first), f"{recipe} takes {first:.3f} s, and {second:.3f} s twice as long"
 
 
 def small_seconds(run: Callable[[str], object], recipe: Recipe) -> float:
     """How long a short text takes, tried at sizes that find a very slow expression out before it takes for ever."""
     took = 0.0
     for size in SMALL:
-        took = seconds(run, made(recipe, size), MOST_SECONDS / 10)
-        assert took < MOST_SECONDS / 20, f"{recipe} takes {took:.3f} s at {size} characters already"
+        took = seconds(run, made(recipe, size), MAX_SECONDS / 10)
+        assert took < MAX_SECONDS / 20, f"{recipe} takes {took:.3f} s at {size} characters already"
     return took
 
 

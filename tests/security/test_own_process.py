@@ -29,7 +29,7 @@ from tests.warehouses.engines import Warehouse, under
 from tests.warehouses.servers.process import SENTINEL, Server
 
 ROOT = Path(__file__).parents[2]
-LONGEST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 0.5
 """A driver that holds the lock stops the event loop for as long as it waits; a busy machine, for much less."""
 SECONDS = 12.0
 
@@ -90,7 +90,7 @@ async def beating() -> AsyncGenerator[None]:
         yield
     finally:
         task.cancel()
-    assert longest < LONGEST_PAUSE_SECONDS
+    assert longest < MAX_PAUSE_SECONDS
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_a_pooled_session_that_works_is_as_good_as_a_probe(service: Any, postgre
     assert probes.health(connection)["status"] == "healthy"
 
     async def revouch() -> bool:
-        return await probes.engine.vouches(connection, 1, PAUSE)
+        return await probes.engine.is_known_healthy(connection, 1, PAUSE)
 
     assert service.run(revouch()) is False
     target = service.change(lambda session: _target(service, session, connection))
@@ -138,9 +138,9 @@ def test_a_pooled_session_that_works_is_as_good_as_a_probe(service: Any, postgre
 
     service.run(use())
     assert service.run(revouch()) is True
-    assert service.run(probes.engine.vouches(connection, target.revision + 1, PAUSE)) is False
+    assert service.run(probes.engine.is_known_healthy(connection, target.revision + 1, PAUSE)) is False
     service.run(asyncio.sleep(0.01))
-    assert service.run(probes.engine.vouches(connection, target.revision, 0)) is True, "it answers a ping"
+    assert service.run(probes.engine.is_known_healthy(connection, target.revision, 0)) is True, "it answers a ping"
     before = probes.of(connection).checked_at
     probes.make_due()
     probes.run()

@@ -82,7 +82,7 @@ quickly = settings(max_examples=40, deadline=None)
 
 WORST = ["a", "%61", "%", "\\", "\\u0061", "&#x61;", "&", "&#", "''", "'", "YWFh", "61", " ", "+", "\\'%27&#39;''", "="]
 WORST += [SECRET, SECRET[:11]]
-MOST_GROWTH = 3.2
+MAX_GROWTH = 3.2
 """How much longer twice the text may take: 2 if it is linear, 4 if it is quadratic; short times tell nothing."""
 
 
@@ -180,7 +180,7 @@ class TestText:
             return time.process_time() - began
 
         whole = seconds(500_000)
-        assert whole < 0.5 or whole < MOST_GROWTH * seconds(250_000)
+        assert whole < 0.5 or whole < MAX_GROWTH * seconds(250_000)
 
     def test_what_is_no_unicode_is_kept(self) -> None:
         assert redact("\ud800 and p@ssword", ["p@ssword"]) == f"\ud800 and {HIDDEN}"

@@ -15,7 +15,7 @@ from moorings.access.models import ApiKey, ConnectionRole, GroupMember, User, Us
 from moorings.errors import EmailInUse
 
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-LONGEST_EMAIL, LONGEST_NAME = 254, 255
+MAX_EMAIL_LENGTH, MAX_NAME_LENGTH = 254, 255
 """The longest address that mail can be sent to, and the longest name of anything here."""
 
 
@@ -34,12 +34,12 @@ class Profile:
 
 def is_email(text: str) -> bool:
     """Whether a text can be a user's email."""
-    return len(text) <= LONGEST_EMAIL and text.isprintable() and EMAIL.fullmatch(text) is not None
+    return len(text) <= MAX_EMAIL_LENGTH and text.isprintable() and EMAIL.fullmatch(text) is not None
 
 
 def is_user_name(text: str) -> bool:
     """Whether a text can be what a user is called at logins: an email, or a name of an identity provider's own."""
-    return len(text) <= LONGEST_EMAIL and text.isprintable() and text == text.strip() != ""
+    return len(text) <= MAX_EMAIL_LENGTH and text.isprintable() and text == text.strip() != ""
 
 
 def profile(user: User) -> Profile:

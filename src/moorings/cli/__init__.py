@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from moorings.errors import MooringsError
 
 
-class OneLineErrors(TyperGroup):
+class ErrorReportingGroup(TyperGroup):
     """Says what Moorings refuses in one line on stderr, exit code 1; never a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -25,7 +25,7 @@ class OneLineErrors(TyperGroup):
 
 def _group(explanation: str) -> typer.Typer:
     return typer.Typer(
-        cls=OneLineErrors,
+        cls=ErrorReportingGroup,
         help=explanation,
         no_args_is_help=True,
         add_completion=False,

@@ -34,8 +34,8 @@ def examine() -> bool:
     try:
         settings = configured()
     except MooringsError as refused:
-        return _say("settings", refused.message, passed=False)
-    _say("settings", "readable", passed=True)
+        return _print("settings", refused.message, passed=False)
+    _print("settings", "readable", passed=True)
     results = [_run(name, look, settings) for name, look in CHECKS.items()]
     results.append(_egress(settings))
     drivers = [_driver(dialect) for dialect in map(dialects.named, dialects.names()) if dialect.abilities.connects]
@@ -44,12 +44,12 @@ def examine() -> bool:
 
 def _run(name: str, look: Check, settings: Settings) -> bool:
     try:
-        return _say(name, look(settings), passed=True)
+        return _print(name, look(settings), passed=True)
     except MooringsError as refused:
-        return _say(name, refused.message, passed=False)
+        return _print(name, refused.message, passed=False)
 
 
-def _say(name: str, finding: str, *, passed: bool) -> bool:
+def _print(name: str, finding: str, *, passed: bool) -> bool:
     typer.echo(f"{'ok  ' if passed else 'FAIL'}  {name}: {finding}")
     return passed
 
@@ -153,9 +153,9 @@ def _egress(settings: Settings) -> bool:
     try:
         rules = EgressRules.of(settings).described()
     except OperatorError as refused:
-        return _say("egress", refused.message, passed=False)
+        return _print("egress", refused.message, passed=False)
     for rule in rules:
-        _say("egress", rule, passed=True)
+        _print("egress", rule, passed=True)
     return True
 
 
@@ -163,8 +163,8 @@ def _driver(dialect: Dialect) -> bool:
     missing = [package for package in _packages(dialect.extra) if not _installed(package)]
     if missing:
         remedy = f"pip install 'moorings[{dialect.extra}]'"
-        return _say(f"dialect {dialect.name}", f"{', '.join(missing)} is missing: {remedy}", passed=False)
-    return _say(f"dialect {dialect.name}", "its driver is installed", passed=True)
+        return _print(f"dialect {dialect.name}", f"{', '.join(missing)} is missing: {remedy}", passed=False)
+    return _print(f"dialect {dialect.name}", "its driver is installed", passed=True)
 
 
 def _packages(extra: str | None) -> list[str]:

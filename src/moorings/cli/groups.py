@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import directory, groups
 from moorings.access import service as access
-from moorings.access.directory import LONGEST_NAME
+from moorings.access.directory import MAX_NAME_LENGTH
 from moorings.cli.storage import changing
 from moorings.cli.tables import when
 from moorings.cli.users import find_connection, read_role
@@ -18,8 +18,8 @@ from moorings.errors import OperatorError
 
 def create(name: str) -> str:
     """Add a group; returns its id. Raises OperatorError for what is no name, and GroupInUse."""
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise OperatorError(f"a name has 1 to {LONGEST_NAME} characters, all of them printable")
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise OperatorError(f"a name has 1 to {MAX_NAME_LENGTH} characters, all of them printable")
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await groups.add(session, organization_id, name)).id

@@ -16,7 +16,7 @@ from moorings.errors import OperatorError
 
 VARIABLE = "MOORINGS_HANDED_SETTINGS"
 """The number of the pipe's descriptor, for the process that is to read it."""
-MOST_BYTES = 16_384
+MAX_BYTES = 16_384
 """What a pipe takes at least on every system without anybody reading it."""
 
 
@@ -39,7 +39,7 @@ def for_child() -> tuple[dict[str, str], int]:
 def handing(clean: dict[str, str], secret: dict[str, str]) -> tuple[dict[str, str], int]:
     """An environment whose process can `receive` these settings, and the descriptor that it has to inherit."""
     payload = json.dumps(secret).encode()
-    if len(payload) > MOST_BYTES:
+    if len(payload) > MAX_BYTES:
         raise OperatorError("the secret settings are longer than 16 kB together")
     reading, writing = os.pipe()
     os.write(writing, payload)

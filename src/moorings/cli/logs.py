@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-from moorings.api.results.streams import BrokenOff
+from moorings.api.results.streams import StreamInterrupted
 from moorings.settings import Settings
 
 OURS = "moorings"
@@ -36,7 +36,7 @@ class Expected(logging.Filter):
     """
 
     RAISED = re.compile(
-        rf"Application callable raised an exception\n.*\n({BrokenOff.__name__}|CancelledError):? ?", re.DOTALL
+        rf"Application callable raised an exception\n.*\n({StreamInterrupted.__name__}|CancelledError):? ?", re.DOTALL
     )
 
     def filter(self, record: logging.LogRecord) -> bool:

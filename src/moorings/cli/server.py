@@ -39,7 +39,7 @@ GIVE_UP_SECONDS = 3.0
 """How long requests may take to end after they were cut."""
 
 
-class Cuttable:
+class CancellableApp:
     """An ASGI app whose running requests can be cut."""
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -81,7 +81,7 @@ def run(settings: Settings) -> bool:
 
 
 async def _serve(settings: Settings) -> bool:
-    service = Cuttable(create_app(settings))
+    service = CancellableApp(create_app(settings))
     server = Server(
         target=service,
         address=settings.host,

@@ -204,7 +204,7 @@ def _of_connections(settings: Settings, found: Found) -> Iterator[Finding]:
 
 
 def _places(connection: Stored) -> Iterator[Finding]:
-    for fault in connection.config.refused_places():
+    for fault in connection.config.refused_addresses():
         yield Finding(
             connection.subject,
             f"{fault.field}: {fault.details['reason']}. No query runs until it is changed.",

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import directory, roles
 from moorings.access import service as access
-from moorings.access.directory import LONGEST_EMAIL, LONGEST_NAME, is_email
+from moorings.access.directory import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, is_email
 from moorings.access.policy import Role
 from moorings.cli.storage import changing
 from moorings.cli.tables import when
@@ -21,9 +21,9 @@ from moorings.errors import NotFound, OperatorError
 def create(email: str, name: str, *, admin: bool) -> str:
     """Add a user; returns their id. Raises OperatorError when the email or name is none, and EmailInUse."""
     if not is_email(email):
-        raise OperatorError(f"an email address has one @, no space, and {LONGEST_EMAIL} characters at most")
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise OperatorError(f"a name has {LONGEST_NAME} characters at most, all of them printable")
+        raise OperatorError(f"an email address has one @, no space, and {MAX_EMAIL_LENGTH} characters at most")
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise OperatorError(f"a name has {MAX_NAME_LENGTH} characters at most, all of them printable")
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await access.create_user(session, organization_id, email, name, admin=admin)).id

@@ -260,7 +260,7 @@ class Database:
         async with self.reading() as session:
             return (await session.execute(rows.limit(1))).first() is not None
 
-    async def forget_older(self, instants: InstrumentedAttribute[Any], before: int) -> None:
+    async def delete_older(self, instants: InstrumentedAttribute[Any], before: int) -> None:
         """Delete the rows whose instant, in this column, is before another one; writes nothing when there are none."""
         old = instants < before
         if await self.finds(select(instants).where(old)):

@@ -31,7 +31,7 @@ TARGET = "default"
 THREADS = 4
 PREFIX = "DBT_ENV_SECRET_"
 """Variables of which dbt shows nothing begin with this."""
-LONGEST_SIMPLE_KEY = 1024
+MAX_SIMPLE_KEY_LENGTH = 1024
 """Characters that YAML lets a key have on one line with its value; a longer one is written with `?`."""
 OURS = (0, 1, 3)
 """How deep names stand that are dbt's or ours; those of targets, and within parts of them, are other people's."""
@@ -134,7 +134,7 @@ def _lines(mapping: Mapping[str, Any], depth: int) -> Iterator[str]:
     for key, value in mapping.items():
         name, indent = key if depth in OURS else _quoted(key), "  " * depth
         start = f"{indent}{name}:"
-        if len(name) > LONGEST_SIMPLE_KEY:
+        if len(name) > MAX_SIMPLE_KEY_LENGTH:
             yield f"{indent}? {name}"
             start = f"{indent}:"
         if isinstance(value, dict):

@@ -211,7 +211,7 @@ class Dialect(ABC):
     `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
     over_http: ClassVar[bool] = False
     """Whether everything goes over HTTP, and so through the operator's proxy, if there is one."""
-    looks_cheaply: ClassVar[bool] = False
+    probes_cheaply: ClassVar[bool] = False
     """`connect` has a cheaper login for `SessionContext.light`, and tells by its faults alone what a test dials for."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that say where `address` is, to blame when nothing answers there; the host's comes first."""
@@ -233,7 +233,7 @@ class Dialect(ABC):
         """Log in; the driver import's only home. Raises the driver's exceptions, or a WarehouseError."""
         raise errors.DialectNotConnectable
 
-    def reasons_against(self, config: Any, context: SessionContext) -> Iterable[tuple[str, str]]:
+    def config_faults(self, config: Any, context: SessionContext) -> Iterable[tuple[str, str]]:
         """Field and reason of what the operator's settings refuse of a Config, when it is written."""
         del config, context
         return ()

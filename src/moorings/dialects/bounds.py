@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from moorings import errors
 
-MOST_CHARACTERS = 1_000_000
-MOST_PARTS = 100
+MAX_CHARACTERS = 1_000_000
+MAX_PARTS = 100
 """Of one name, as in `catalog.schema.table.column.field`."""
-MOST_DEPTH = 500
+MAX_DEPTH = 500
 """Of parentheses, brackets and braces inside of each other."""
-MOST_TABLES = 200
+MAX_TABLES = 200
 """Of one FROM, with its joins."""
-MOST_UNFOLDED = 500
+MAX_UNFOLDED = 500
 """How many parts a WITH may come to when each that is NOT MATERIALIZED is put in the place of its name: DuckDB plans
 1,024 for seconds and 4,096 for minutes. Other parts it computes once."""
 
@@ -47,13 +47,13 @@ ENDS_FROM = frozenset({"WHERE", "SELECT", "GROUP", "ORDER", "HAVING", "UNION", "
 
 def check_size(sql: str) -> None:
     """See that a statement is of a size that every driver can bear; raises StatementRefused. Linear in its length."""
-    if len(sql) > MOST_CHARACTERS:
-        raise _refused(f"The statement is longer than {MOST_CHARACTERS:,} characters")
-    if sql.count(".") > MOST_PARTS:
+    if len(sql) > MAX_CHARACTERS:
+        raise _refused(f"The statement is longer than {MAX_CHARACTERS:,} characters")
+    if sql.count(".") > MAX_PARTS:
         _check_parts(sql)
-    if sum(map(sql.count, "([{")) > MOST_DEPTH:
+    if sum(map(sql.count, "([{")) > MAX_DEPTH:
         _check_depth(sql)
-    if sql.count(",") + len(re.findall("join", sql, re.IGNORECASE)) >= MOST_TABLES:
+    if sql.count(",") + len(re.findall("join", sql, re.IGNORECASE)) >= MAX_TABLES:
         _check_tables(sql)
     if len(UNFOLDS.findall(sql)) > 1:
         _check_unfolded(sql)
@@ -70,16 +70,16 @@ def _check_parts(sql: str) -> None:
             dotted = True
             continue
         parts, dotted = (parts + 1 if dotted else 1), False
-        if parts > MOST_PARTS:
-            raise _refused(f"A name in the statement has more than {MOST_PARTS} parts")
+        if parts > MAX_PARTS:
+            raise _refused(f"A name in the statement has more than {MAX_PARTS} parts")
 
 
 def _check_depth(sql: str) -> None:
     depth = 0
     for kind, _ in tokens(sql):
         depth += (kind == "open") - (kind == "close" and depth > 0)
-        if depth > MOST_DEPTH:
-            raise _refused(f"Parentheses in the statement are more than {MOST_DEPTH} levels deep")
+        if depth > MAX_DEPTH:
+            raise _refused(f"Parentheses in the statement are more than {MAX_DEPTH} levels deep")
 
 
 def _check_tables(sql: str) -> None:
@@ -97,8 +97,8 @@ def _check_tables(sql: str) -> None:
             tables[-1] = 0
         elif tables[-1] and (kind == "comma" or word == "JOIN"):
             tables[-1] += 1
-            if tables[-1] > MOST_TABLES:
-                raise _refused(f"A FROM in the statement has more than {MOST_TABLES} tables")
+            if tables[-1] > MAX_TABLES:
+                raise _refused(f"A FROM in the statement has more than {MAX_TABLES} tables")
 
 
 def _check_unfolded(sql: str) -> None:
@@ -110,8 +110,8 @@ def _check_unfolded(sql: str) -> None:
         if named and kind != "dot":  # else it is only the table of a column
             part = open_parts[-1][0]
             weights[part] += weights[named]
-            if weights[part] > MOST_UNFOLDED:
-                raise _refused(f"The parts of a WITH in the statement unfold to more than {MOST_UNFOLDED}")
+            if weights[part] > MAX_UNFOLDED:
+                raise _refused(f"The parts of a WITH in the statement unfold to more than {MAX_UNFOLDED}")
         word = token.strip('"').casefold()
         named = word if open_parts and word in weights and before[-1] != "." else ""
         if kind == "open":

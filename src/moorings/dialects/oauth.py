@@ -23,7 +23,7 @@ UNVERIFIED = "The OAuth server's certificate cannot be verified. Set sslRootCert
 NO_TOKEN = "The OAuth server gave no access token. Check that the client may use client credentials there."  # noqa: S105
 
 
-LONGEST_TOKEN = 32_768
+MAX_TOKEN_LENGTH = 32_768
 """Characters of a token: headers of most servers end below that."""
 
 
@@ -40,7 +40,7 @@ def _granted(body: bytes) -> tuple[str, float] | None:
         expires = float(seconds)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return None
-    whole = isinstance(token, str) and re.fullmatch(r"[!-~]+", token) and len(token) <= LONGEST_TOKEN
+    whole = isinstance(token, str) and re.fullmatch(r"[!-~]+", token) and len(token) <= MAX_TOKEN_LENGTH
     return (token, expires) if whole and math.isfinite(expires) else None
 
 

@@ -20,11 +20,11 @@ RUN = 12
 """A part of a secret of so many characters is hidden; a shorter secret is hidden as a whole."""
 SHORT = 4
 """Secrets shorter than this are hidden only where they stand alone: `a` would hide half of every text."""
-LONGEST_TEXT = 4_000
+MAX_TEXT_LENGTH = 4_000
 """Characters of a text that are looked at; the rest is cut off."""
 MARGIN = 1_000
 """Characters behind the cut that are looked at too: no secret below RUN is longer in any spelling."""
-LONGEST_DETAIL = 500
+MAX_DETAIL_LENGTH = 500
 
 PUBLIC = frozenset({
     "type", "project_id", "client_email", "client_id", "auth_uri", "token_uri", "auth_provider_x509_cert_url",
@@ -51,7 +51,7 @@ def _ours(error: BaseException) -> errors.WarehouseError | None:
 def detail(text: str, secrets: Sequence[str]) -> str:
     """A driver's text on one line, redacted and cut to a readable length."""
     text = " ".join(redact(text, secrets).split())
-    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
+    return text if len(text) <= MAX_DETAIL_LENGTH else f"{text[:MAX_DETAIL_LENGTH]}…"
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -61,12 +61,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """
     patterns = Patterns.of(secrets)
     if not patterns:
-        return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
-    end = len(_bytes(text[:LONGEST_TEXT]))
-    root = View.of(_bytes(text[: LONGEST_TEXT + MARGIN]))
+        return text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}…"
+    end = len(_bytes(text[:MAX_TEXT_LENGTH]))
+    root = View.of(_bytes(text[: MAX_TEXT_LENGTH + MARGIN]))
     spans = sorted(span for view in views(root) for span in patterns.spans(view))
     shown = _without(root.data, spans, end)
-    return shown if len(text) <= LONGEST_TEXT else f"{shown}…"
+    return shown if len(text) <= MAX_TEXT_LENGTH else f"{shown}…"
 
 
 def _without(data: bytes, spans: Iterable[tuple[int, int]], end: int) -> str:

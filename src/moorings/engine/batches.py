@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from moorings.dialects.arrow.beyond import Sound
 
-MOST_COLUMNS = 20_000
+MAX_COLUMNS = 20_000
 """More than any warehouse's result has; each costs some kilobytes before the first row."""
 
 
@@ -29,8 +29,8 @@ class Batches:
 
         Values that readers of Arrow cannot hold become null, unless the caller wants the `exact` ones to write them.
         """
-        if len(reader.schema) > MOST_COLUMNS:
-            raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
+        if len(reader.schema) > MAX_COLUMNS:
+            raise errors.ResultTooLarge(message=f"The result has more than {MAX_COLUMNS} columns. Select fewer.")
         self._sound = None if exact else _sound(reader.schema)
         self.schema = reader.schema if self._sound is None else self._sound.schema
         self._reader = reader

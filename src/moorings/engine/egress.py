@@ -21,7 +21,7 @@ from moorings.settings import Settings, database
 
 PORTS = {"postgresql": 5432, "valkey": 6379, "valkeys": 6379, "redis": 6379, "rediss": 6379}
 """Default ports of the stores that settings name by URL."""
-LONGEST_NAME = 63
+MAX_NAME_LENGTH = 63
 """Bytes of a database's name: before version 17, PostgreSQL cuts a longer one off."""
 LOOPBACK_NAMES = {"localhost", "localhost.localdomain"}
 _SPELLS_NUMBERS = re.compile(r"[.*-]*[0-9][0-9.*-]*")
@@ -190,8 +190,8 @@ class EgressRules:
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
         """Refuses the database where Moorings keeps its metadata, under whatever name of its server; no other one."""
-        named = database.encode()[:LONGEST_NAME]
-        same = (store for store in self.metadata if store.database.encode()[:LONGEST_NAME] == named)
+        named = database.encode()[:MAX_NAME_LENGTH]
+        same = (store for store in self.metadata if store.database.encode()[:MAX_NAME_LENGTH] == named)
         if not any(store.is_at(address, port) for store in same):
             return None
         return "This is the database where Moorings keeps its metadata. Name another database."

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 GRACE_SECONDS = 5.0
 """How long a stopped statement may take to end, before its connection is severed and its caller hears of it anyway."""
-HURRY_SECONDS = 2.0
+RESET_SECONDS = 2.0
 """How long a reset may take that was stopped, before its connection is severed."""
 
 
@@ -132,7 +132,7 @@ class Lease:
             self._cancelling = self._slot.run(self._slot.logout)
             return
         job = self._job
-        self._cancelling = self._slot.press(job.over)
+        self._cancelling = self._slot.cancel_until_over(job.over)
         self._slot.after(GRACE_SECONDS, job, lambda: _end(job, reason))
 
     def _start_timer(self, seconds: float) -> None:
@@ -158,7 +158,7 @@ class Lease:
             return None
         resetting = self._slot.run(self._reset)
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
-        self._slot.after(GRACE_SECONDS + HURRY_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
+        self._slot.after(GRACE_SECONDS + RESET_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
         return resetting
 
     def _reset(self) -> bool:
@@ -168,7 +168,7 @@ class Lease:
     def _hurry(self, resetting: Job[bool]) -> None:
         if not resetting.over.is_set():
             self._late = True
-            self._slot.press(resetting.over)
+            self._slot.cancel_until_over(resetting.over)
 
 
 def _end(job: Job[Any], reason: errors.WarehouseError) -> None:

@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from moorings import errors
 from moorings.dialects.network.dialing import DIALLED
-from moorings.engine.severing import copied, waited_for
+from moorings.engine.severing import awaited_sockets, copied
 
 TICK_SECONDS = 0.005
 """The pause between two looks at the process's memory while calls run."""
@@ -45,8 +45,8 @@ OWNED: WeakValueDictionary[int, Meter] = WeakValueDictionary()
 class Meter:
     """What one session may receive in one call."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max = max_bytes
         self._lock = threading.Lock()
         self._wires: dict[int, int] = {}
         """Inode of a connection → its descriptor. Descriptors are used again for other files, inodes are not."""
@@ -83,7 +83,7 @@ class Meter:
 
     def _raise_exceeded(self) -> None:
         if self._exceeded:
-            raise errors.ResultTooLarge.of("What the warehouse sent at once", self._most) from None
+            raise errors.ResultTooLarge.of("What the warehouse sent at once", self._max) from None
 
     def _claim(self, before: Mapping[int, int]) -> None:
         """Take the one connection that is new since the login began, if no other session's thread waits for it."""
@@ -101,7 +101,7 @@ class Meter:
 
     def find(self, thread: threading.Thread) -> None:
         """Find the connections that the thread waits for, until there are any. Called by the watching thread."""
-        for descriptor, wire in waited_for(thread) if not self._open() else ():
+        for descriptor, wire in awaited_sockets(thread) if not self._open() else ():
             self._found(os.fstat(wire.fileno()).st_ino, descriptor)
 
     def _open(self) -> bool:
@@ -127,7 +127,7 @@ class Meter:
         with self._lock:
             for inode, descriptor in list(self._wires.items()):
                 self._count(inode, descriptor)
-            if sum(self._received.values()) <= self._most:
+            if sum(self._received.values()) <= self._max:
                 return
             self._exceeded = True
             for inode, descriptor in list(self._wires.items()):

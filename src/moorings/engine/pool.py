@@ -57,7 +57,7 @@ class Lane:
     """Places for one kind of work, so that none of them takes those of another. One connection gets a part of them."""
 
     def __init__(self, most: int, cap: Cap, share: int, share_cap: Cap) -> None:
-        self._most, self._cap = most, cap
+        self._max, self._cap = most, cap
         self._share, self._share_cap = share, share_cap
         self._taken: Counter[str] = Counter()
 
@@ -77,7 +77,7 @@ class Lane:
 
     def full(self, owner: str) -> Cap | None:
         """What keeps someone from another place; None when nothing does. Nobody in particular has no share."""
-        if self._taken.total() >= self._most:
+        if self._taken.total() >= self._max:
             return self._cap
         return self._share_cap if owner and self._taken[owner] >= self._share else None
 
@@ -133,7 +133,7 @@ class Pools:
         """A slot with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
         slot = await self.claim(self._pool(target))
         try:
-            await self._enliven(slot)
+            await self._ensure_connected(slot)
         except BaseException:
             self.discard(slot)
             raise
@@ -147,9 +147,9 @@ class Pools:
     def give_back(self, slot: Slot) -> None:
         """Keep a session that was reset for the next one to take, unless its time is up."""
         slot.idle_since = self._home[slot].worked_at = asyncio.get_running_loop().time()
-        self._shelve(slot)
+        self._return_to_pool(slot)
 
-    def _shelve(self, slot: Slot) -> None:
+    def _return_to_pool(self, slot: Slot) -> None:
         pool, now = self._home[slot], asyncio.get_running_loop().time()
         idle_until = slot.idle_since + self._limits.idle_seconds
         rest = min(idle_until, slot.born + self._limits.lifetime_seconds) - now
@@ -162,12 +162,12 @@ class Pools:
 
     def discard(self, slot: Slot) -> asyncio.Future[None]:
         """Close a session; its place is free once that is done, which takes seconds at most."""
-        self._unlist(slot)
+        self._remove(slot)
         closed = slot.leave()
         closed.add_done_callback(lambda _: self._forget(slot))
         return closed
 
-    async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
+    async def is_known_healthy(self, connection_id: str, revision: int, seconds: float) -> bool:
         """Whether a session of a connection was seen to work within so many seconds, or an idle one does so now."""
         pool, now = self._pools.get(connection_id), asyncio.get_running_loop().time()
         if pool is None or pool.target.revision != revision:
@@ -177,7 +177,7 @@ class Pools:
         if not pool.idle:
             return False
         slot = pool.idle[-1]
-        self._unlist(slot)
+        self._remove(slot)
         try:
             await slot.within(self._context.connect_timeout_seconds, slot.connected.ping)
         except errors.WarehouseError:
@@ -187,10 +187,10 @@ class Pools:
             self.discard(slot)
             raise
         pool.worked_at = asyncio.get_running_loop().time()
-        self._shelve(slot)
+        self._return_to_pool(slot)
         return True
 
-    async def _enliven(self, slot: Slot) -> None:
+    async def _ensure_connected(self, slot: Slot) -> None:
         if slot.session is not None and await self._works(slot):
             return
         await slot.login()
@@ -212,9 +212,9 @@ class Pools:
     def _grant(self, pool: Pool) -> Slot | None:
         if pool.idle:
             slot = pool.idle[-1]
-            self._unlist(slot)
+            self._remove(slot)
             return slot
-        if self._full(pool) is not None and not self._make_room(pool):
+        if self._full(pool) is not None and not self._evict_idle(pool):
             return None
         slot = Slot(pool.target, pool.context, self.abandoned, pool.owner)
         pool.slots.add(slot)
@@ -233,7 +233,7 @@ class Pools:
             return POOL
         return pool.lane.full(pool.owner)
 
-    def _make_room(self, pool: Pool) -> bool:
+    def _evict_idle(self, pool: Pool) -> bool:
         """Close the longest idle session of another connection, where only the cap over all is in the way."""
         if self._full(pool) is not TOTAL:
             return False
@@ -340,7 +340,7 @@ class Pools:
         if slot in self._home[slot].idle:
             self.discard(slot)
 
-    def _unlist(self, slot: Slot) -> None:
+    def _remove(self, slot: Slot) -> None:
         if slot.expiry is not None:
             slot.expiry.cancel()
             slot.expiry = None

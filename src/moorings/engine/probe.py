@@ -122,7 +122,7 @@ class Probe:
             return self._network.check(host, port, database, *self._fields)
 
         try:
-            return await self._slot.within_aside(self._timeout, look)
+            return await self._slot.within_in_thread(self._timeout, look)
         except errors.ConnectTimeout:
             raise errors.HostNotFound(self._fields[0]) from None
 

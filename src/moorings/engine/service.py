@@ -76,7 +76,7 @@ class Engine:
 
     def require_allowed(self, config: ConnectionConfig) -> None:
         """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""
-        reasons = dialects.named(config.dialect).reasons_against(config, self._context)
+        reasons = dialects.named(config.dialect).config_faults(config, self._context)
         faults = [errors.Fault(config.wire_name(field), "custom", {"reason": reason}) for field, reason in reasons]
         if faults:
             raise errors.InvalidInput(faults)
@@ -89,22 +89,22 @@ class Engine:
         """
         owner = connection_id or "{}:{}".format(*(dialect.address(config) or (config.database or "", "")))
         target = Target("test", 0, dialect, config)
-        return await self._tried(self._pools.passing(target, owner.removesuffix(":")))
+        return await self._ping(self._pools.passing(target, owner.removesuffix(":")))
 
     async def probe(self, target: Target) -> TestReport:
         """The same for a connection's health: by the cheapest login, in places of its own. Raises Saturated."""
-        return await self._tried(self._pools.passing(target, target.connection_id, probe=True))
+        return await self._ping(self._pools.passing(target, target.connection_id, probe=True))
 
-    async def _tried(self, pool: Pool) -> TestReport:
+    async def _ping(self, pool: Pool) -> TestReport:
         slot = await self._pools.claim(pool)
         try:
             return await Probe(slot, self._context).run()
         finally:
             self._pools.discard(slot)
 
-    async def vouches(self, connection_id: str, revision: int, seconds: float) -> bool:
+    async def is_known_healthy(self, connection_id: str, revision: int, seconds: float) -> bool:
         """Whether a pooled session of a connection works: it was used within so many seconds, or answers a ping."""
-        return await self._pools.vouches(connection_id, revision, seconds)
+        return await self._pools.is_known_healthy(connection_id, revision, seconds)
 
     def hangs(self, connection_id: str) -> bool:
         """Whether threads of a connection hang that nothing could end."""
@@ -162,12 +162,12 @@ class Engine:
         cancelling = [asyncio.ensure_future(lease.cancel()) for lease in list(self._leases)]
         if cancelling:
             await asyncio.wait(cancelling, timeout=CLOSE_SECONDS)
-        await self._emptied(CLOSE_SECONDS / 2)
+        await self._wait_until_empty(CLOSE_SECONDS / 2)
         if self._pools.counts():
             self._pools.sever()
-            await self._emptied(CLOSE_SECONDS)
+            await self._wait_until_empty(CLOSE_SECONDS)
 
-    async def _emptied(self, seconds: float) -> None:
+    async def _wait_until_empty(self, seconds: float) -> None:
         until = asyncio.get_running_loop().time() + seconds
         while self._pools.counts() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110  # only once
             await asyncio.sleep(0.01)

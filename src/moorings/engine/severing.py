@@ -22,7 +22,7 @@ Words = Sequence[int]
 """The arguments of a system call."""
 
 POLLFD = struct.Struct("=ihh")
-MOST_DESCRIPTORS = 1024
+MAX_DESCRIPTORS = 1024
 """More than that a session never waits for at once."""
 
 
@@ -33,14 +33,14 @@ def sever(thread: threading.Thread) -> bool:
     time: if it still waits in the same call, the copy is of what it waits for, not of a file that was opened since.
     """
     found = False
-    for _, wire in waited_for(thread):
+    for _, wire in awaited_sockets(thread):
         with contextlib.suppress(OSError):
             wire.shutdown(socket.SHUT_RDWR)
             found = True
     return found
 
 
-def waited_for(thread: threading.Thread) -> Iterator[tuple[int, socket.socket]]:
+def awaited_sockets(thread: threading.Thread) -> Iterator[tuple[int, socket.socket]]:
     """The network connections that a thread waits for: each descriptor, with a copy of it that lives for one step."""
     path = f"/proc/self/task/{thread.native_id}/syscall"
     waiting = _read(path)
@@ -86,14 +86,14 @@ def _first(words: Words) -> Iterator[int]:
 
 def _polled(words: Words) -> Iterator[int]:
     """Of `poll`: an array of descriptors, each with what is waited for."""
-    for descriptor, _, _ in POLLFD.iter_unpack(_memory(words[0], min(words[1], MOST_DESCRIPTORS) * POLLFD.size)):
+    for descriptor, _, _ in POLLFD.iter_unpack(_memory(words[0], min(words[1], MAX_DESCRIPTORS) * POLLFD.size)):
         if descriptor >= 0:
             yield descriptor
 
 
 def _selected(words: Words) -> Iterator[int]:
     """Of `select`: three sets, a bit for each descriptor."""
-    size = (min(words[0], MOST_DESCRIPTORS) + 63) // 64 * 8
+    size = (min(words[0], MAX_DESCRIPTORS) + 63) // 64 * 8
     chosen = 0
     for address in filter(None, words[1:4]):
         chosen |= int.from_bytes(_memory(address, size), "little")

@@ -15,19 +15,19 @@ from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.metering import Meter
 from moorings.engine.process.session import ProcessSession
 from moorings.engine.severing import Abandoned, sever
-from moorings.engine.threads import Job, SessionThread, aside, keep, press
+from moorings.engine.threads import Job, SessionThread, cancel_until_over, keep, run_in_thread
 
 T = TypeVar("T")
 
 SLACK_SECONDS = 2.0
 """What a driver gets beyond its own time limit before its connection is severed."""
-PATIENCE_SECONDS = 5.0
+CLOSE_GRACE_SECONDS = 5.0
 """How long a session that is left may take to stop and to log out, before its connection is severed."""
 SEVERED_SECONDS = 2.0
 """How long a thread may take to end once its connection is severed, before it is abandoned."""
 START_SECONDS = 20.0
 """How long a session's own process may take to start, on a machine with much to do."""
-AGAIN_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 """The pause between two attempts to sever: a thread may have dialled again."""
 ABANDONED_SECONDS = 1.0
 """The same for threads that were abandoned."""
@@ -62,10 +62,10 @@ class Slot:
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
         self._context = context
-        self.light = context.light and target.dialect.looks_cheaply
+        self.light = context.light and target.dialect.probes_cheaply
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
-        self._aside: list[threading.Thread] = []
+        self._side_threads: list[threading.Thread] = []
         self._abandoned = abandoned
         self._severed = False
         self._meter = Meter(self.limits.buffer + 2 * self.limits.batch)  # drivers read a little ahead
@@ -153,10 +153,10 @@ class Slot:
         """Work, with a hard deadline: raises ConnectTimeout after it, and severs what the thread still waits for."""
         return await self._awaited(seconds, self.run(work))
 
-    async def within_aside(self, seconds: float, work: Callable[[], T]) -> T:
+    async def within_in_thread(self, seconds: float, work: Callable[[], T]) -> T:
         """The same in a thread of its own, for work that needs no session; raises what the work raises."""
-        job, thread = aside(work)
-        self._aside.append(thread)
+        job, thread = run_in_thread(work)
+        self._side_threads.append(thread)
         return await self._awaited(seconds, job)
 
     async def _awaited(self, seconds: float, job: Job[T]) -> T:
@@ -168,16 +168,16 @@ class Slot:
         self.sever()
         raise errors.ConnectTimeout(*self.target.dialect.ADDRESS_FIELDS)
 
-    def press(self, over: threading.Event) -> Job[None]:
+    def cancel_until_over(self, over: threading.Event) -> Job[None]:
         """Cancel what the session runs, again and again until it is over; done after the first attempt."""
-        job, thread = press(self.connected.cancel, over)
-        self._aside.append(thread)
+        job, thread = cancel_until_over(self.connected.cancel, over)
+        self._side_threads.append(thread)
         return job
 
     def sever(self) -> None:
         """End what hangs, in the session's thread and beside it, by shutting down its network connections."""
         self._severed = True
-        for thread in (self._thread.thread, *self._aside):
+        for thread in (self._thread.thread, *self._side_threads):
             sever(thread)
         session = self.session or self._closing or self._starting
         if session is not None:
@@ -201,25 +201,29 @@ class Slot:
         """
         job = self._thread.run(self.logout)
         self._thread.end()
-        if any(thread.is_alive() for thread in self._aside):
-            keep(self._left([thread for thread in self._aside if thread.is_alive()], PATIENCE_SECONDS))
+        if any(thread.is_alive() for thread in self._side_threads):
+            keep(
+                self._wait_or_abandon(
+                    [thread for thread in self._side_threads if thread.is_alive()], CLOSE_GRACE_SECONDS
+                )
+            )
         return keep(self._closed(job))
 
     async def _closed(self, job: Job[None]) -> None:
-        await asyncio.wait({job.future}, timeout=0 if self._severed else PATIENCE_SECONDS)
+        await asyncio.wait({job.future}, timeout=0 if self._severed else CLOSE_GRACE_SECONDS)
         if not job.over.is_set():
-            await self._left([self._thread.thread], 0)
+            await self._wait_or_abandon([self._thread.thread], 0)
 
-    async def _left(self, threads: list[threading.Thread], patience: float) -> None:
+    async def _wait_or_abandon(self, threads: list[threading.Thread], grace_seconds: float) -> None:
         """Wait for threads to end; sever them when they take too long, and abandon those that hang even then."""
         began = asyncio.get_running_loop().time()
         while threads := [thread for thread in threads if thread.is_alive()]:
             waited = asyncio.get_running_loop().time() - began
-            if waited >= patience:
+            if waited >= grace_seconds:
                 self.sever()
-            if waited >= patience + SEVERED_SECONDS:
+            if waited >= grace_seconds + SEVERED_SECONDS:
                 break
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
         for thread in threads:
             self._abandoned.add(self.owner, thread)
         if threads:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 2.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 2.0
 
 
 class Job(Generic[T]):
@@ -81,7 +81,7 @@ class SessionThread:
             del job  # or the last batch would live on until the next job
 
 
-def aside(work: Callable[[], T]) -> tuple[Job[T], threading.Thread]:
+def run_in_thread(work: Callable[[], T]) -> tuple[Job[T], threading.Thread]:
     """Do work in a new thread: what must neither wait for a session's thread nor for a place in a pool of threads."""
     job = Job(work)
     thread = threading.Thread(target=job.perform, name="moorings-aside", daemon=True)
@@ -89,7 +89,7 @@ def aside(work: Callable[[], T]) -> tuple[Job[T], threading.Thread]:
     return job, thread
 
 
-def press(cancel: Callable[[], None], over: threading.Event) -> tuple[Job[None], threading.Thread]:
+def cancel_until_over(cancel: Callable[[], None], over: threading.Event) -> tuple[Job[None], threading.Thread]:
     """Cancel again and again until the work is over, in a thread; the job is done after the first attempt.
 
     Once is not enough: a cancel that reaches the server just before the statement does stops nothing.
@@ -102,7 +102,7 @@ def press(cancel: Callable[[], None], over: threading.Event) -> tuple[Job[None],
         first.perform()
         while not over.wait(pause):
             _attempt(cancel)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     thread = threading.Thread(target=keep_on, name="moorings-cancel", daemon=True)
     thread.start()

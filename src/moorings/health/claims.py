@@ -16,7 +16,7 @@ from moorings.health.service import FAILING, backoff
 
 BATCH = 500
 """Connections that a process claims at a time."""
-LONGEST_PAUSE = clock.DAY
+MAX_PAUSE = clock.DAY
 """After so long a connection that is not probed is looked at again, unless it is changed before."""
 
 
@@ -49,7 +49,7 @@ async def claim_due(db: Database, pause: int) -> list[Claim]:
         for row in rows:
             probed = wants_probes(row.dialect, row.settings)
             refused = row.refused if row.refused and row.probed_revision == row.revision else 0
-            wait = backoff(pause, refused) if probed else LONGEST_PAUSE
+            wait = backoff(pause, refused) if probed else MAX_PAUSE
             values = {"connection_id": row.id, "revision": row.revision, "next_at": now + wait, "refused": refused}
             (new if row.next_at is None else known).append(values | {"organization_id": row.organization_id})
             if probed:
@@ -70,7 +70,7 @@ def wants_probes(dialect: str, settings: Mapping[str, Any]) -> bool:
 def _due(now: int, pause: int) -> Select[*tuple[Any, ...]]:
     """Connections whose time has come, those that are new, and those that were changed since."""
     # Whether a connection is probed is no matter of its revision: who put it off for a day looks for any change.
-    put_off = HealthProbe.next_at - LONGEST_PAUSE
+    put_off = HealthProbe.next_at - MAX_PAUSE
     reconsidered = and_(HealthProbe.refused == 0, HealthProbe.next_at > now + pause, Connection.updated_at >= put_off)
     due = or_(
         HealthProbe.connection_id.is_(None),

@@ -51,7 +51,7 @@ class Prober:
         """Test every connection that is due. One that is claimed by a process that dies is due again a pause later."""
         round_ = _Round(self)
         try:
-            while await round_.goes_on():
+            while await round_.advance():
                 pass
         finally:
             await round_.write()
@@ -78,7 +78,7 @@ class _Round:
     unopened: set[str] = field(default_factory=set[str])
     """Connections whose probe runs and needs to be opened."""
 
-    async def goes_on(self) -> bool:
+    async def advance(self) -> bool:
         """Claim, begin, wait for the next to end, and write from time to time; False once nothing is left."""
         if clock.monotonic() - self.looked_at >= LOOK_SECONDS or not (self.hopeful or self.running):
             await self.write()
@@ -130,7 +130,7 @@ class _Round:
     async def _probe(self, claim: Claim) -> None:
         """Test a connection, unless a session in its pool shows that it is healthy still, or its last probe hangs."""
         engine = self.prober.engine
-        if claim.status == HEALTHY and await engine.vouches(
+        if claim.status == HEALTHY and await engine.is_known_healthy(
             claim.connection_id, claim.revision, self.prober.every_seconds
         ):
             self.found.append(Finding(claim.connection_id, claim.revision, TestReport(())))

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 ANSWER_SECONDS = 10.0
 ATTEMPTS = 12
-FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
+FIRST_PAUSE, MAX_PAUSE = 10_000, 4 * 3600 * 1000
 """Milliseconds between attempts: the pause doubles each time."""
 BATCH = 20
 """Messages that a process sends before it pauses."""
@@ -92,7 +92,7 @@ class Webhook:
         attempts = delivery.attempts + 1
         over = refused is None or attempts >= ATTEMPTS
         mine = Delivery.id == delivery.id
-        pause = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** (attempts - 1), MAX_PAUSE)
         later = update(Delivery).where(mine).values(attempts=attempts, next_at=clock.now() + pause)
         async with self.db.unit_of_work() as session:
             await session.execute(delete(Delivery).where(mine) if over else later)

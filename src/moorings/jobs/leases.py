@@ -122,7 +122,7 @@ async def release(session: AsyncSession, leased: Leased) -> None:
     await _write(session, leased, **_free(leased), attempt=leased.attempt - 1)
 
 
-async def give_up_dead(db: Database) -> None:
+async def release_dead_leases(db: Database) -> None:
     """Let the leases of processes end that have ended on this machine: nobody has to wait until they expire."""
     conditions = select(Job.lease_owner).where(Job.lease_owner.is_not(None))
     async with db.reading() as session:

@@ -39,11 +39,11 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-LONGEST_PAUSE_SECONDS = 3600.0
+MAX_PAUSE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often a job is tried, and how long the first pause between two attempts is at most."""
 
     attempts: int
@@ -51,7 +51,7 @@ class Patience:
 
     def pause(self, attempt: int, chance: float) -> float:
         """Seconds until the attempt after this one: twice as long each time, and by `chance` (0 to 1) half of it."""
-        longest = min(self.pause_seconds * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+        longest = min(self.pause_seconds * 2 ** (attempt - 1), MAX_PAUSE_SECONDS)
         return longest * (0.5 + chance / 2)
 
 
@@ -69,7 +69,7 @@ class Failure:
         return {"code": self.code, "message": self.message, "step": self.step}
 
 
-async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, patience: Patience) -> str:
+async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy) -> str:
     """Run the job once; returns what became of it: `completed`, `failed`, or `retried` when it will be tried again.
 
     `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
@@ -88,7 +88,7 @@ async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, 
     if leased.stopped.is_set():
         return await _release(db, leased)
     async with db.unit_of_work() as session:
-        return await _settle(session, leased, failure, patience)
+        return await _settle(session, leased, failure, policy)
 
 
 async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased) -> None:
@@ -152,12 +152,12 @@ async def _require_unchanged(session: AsyncSession, connection: Connection, targ
         raise ConnectionChanged
 
 
-async def _settle(session: AsyncSession, leased: Leased, failure: Failure, patience: Patience) -> str:
+async def _settle(session: AsyncSession, leased: Leased, failure: Failure, policy: RetryPolicy) -> str:
     leased.say(failure.message)
-    if not failure.temporary or leased.attempt >= patience.attempts:
+    if not failure.temporary or leased.attempt >= policy.attempts:
         await leases.fail(session, leased, failure.stored())
         return "failed"
-    seconds = patience.pause(leased.attempt, random.random())  # noqa: S311  # spreads attempts, keeps no secret
+    seconds = policy.pause(leased.attempt, random.random())  # noqa: S311  # spreads attempts, keeps no secret
     leased.say(f"The next attempt follows in {seconds:.0f} s.")
     await leases.retry(session, leased, failure.stored(), clock.now() + round(seconds * 1000))
     return "retried"

@@ -14,7 +14,7 @@ SIZE = r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})? ?([KMGT]i?B)$"
 Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
-def one_word(token: SecretStr) -> SecretStr:
+def check_token(token: SecretStr) -> SecretStr:
     """Refuse what no bearer token can hold."""
     if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
         raise ValueError("must be printable ASCII without spaces, as a bearer token is")
@@ -58,7 +58,7 @@ def signing_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def none_or_a_second(pause: float) -> float:
+def check_pause(pause: float) -> float:
     """Refuse pauses between 0 and 1 second."""
     if 0 < pause < 1:
         raise ValueError("must be 0, or 1 or more")

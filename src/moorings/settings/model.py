@@ -13,9 +13,9 @@ from moorings.settings.database import SqliteAddress, parsed
 from moorings.settings.kinds import (
     SIZE,
     Rate,
+    check_pause,
+    check_token,
     database_address,
-    none_or_a_second,
-    one_word,
     plain_web_address,
     proxy_address,
     signing_secret,
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         False, description="Start although users of this machine other than the owner can read the keyset or database."
     )
     core_dumps: bool = Field(False, description="Leave core dumps as the machine has them. They can hold secrets.")
-    bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(one_word)] | None = Field(
+    bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(check_token)] | None = Field(
         None,
         description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
     )
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     duckdb_dir: Path | None = Field(
         None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
     )
-    health_probe_seconds: Annotated[float, AfterValidator(none_or_a_second)] = Field(
+    health_probe_seconds: Annotated[float, AfterValidator(check_pause)] = Field(
         300.0,
         ge=0,
         le=86_400,

@@ -308,10 +308,10 @@ class TestStored:
 
     def test_what_is_refused_can_be_listed(self, service: Any) -> None:
         config = dialects.named("postgres").Config.restore({"host": "x:1", "name": "n"}, {})
-        assert [(fault.field, fault.details["reason"]) for fault in config.refused_places()] == [
+        assert [(fault.field, fault.details["reason"]) for fault in config.refused_addresses()] == [
             ("host", "Only the host name. Put 1 into port")
         ]
-        assert dialects.named("postgres").Config.restore({"host": "x"}, {}).refused_places() == []
+        assert dialects.named("postgres").Config.restore({"host": "x"}, {}).refused_addresses() == []
 
 
 class TestUnixSocket:

@@ -17,9 +17,9 @@ HEAD = 'Application callable raised an exception\nTraceback (most recent call la
 @pytest.mark.parametrize(
     ("text", "logged"),
     [
-        (f"{HEAD}    raise BrokenOff from None\nBrokenOff: ", False),
+        (f"{HEAD}    raise StreamInterrupted from None\nStreamInterrupted: ", False),
         (f"{HEAD}    await sleep(1)\nCancelledError: ", False),
-        (f"{HEAD}    raise BrokenOff\nRuntimeError: BrokenOff", True),
+        (f"{HEAD}    raise StreamInterrupted\nRuntimeError: StreamInterrupted", True),
         (f"{HEAD}    raise ValueError\nValueError: CancelledError: ", True),
         (f"{HEAD}    await sleep(1)\nCancelledError: \n\nDuring handling:\nKeyError: 1", True),
         ("CancelledError: ", True),

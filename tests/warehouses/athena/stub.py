@@ -21,7 +21,7 @@ import duckdb
 from ministack import app
 from ministack.services import athena, iam, s3, sts
 
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 RUNNING: dict[str, Any] = {}
 """Execution → its connection to DuckDB."""
 TYPES: dict[str, list[str]] = {}
@@ -73,12 +73,12 @@ def fetched(execution: str, sql: str) -> dict[str, Any]:
         connection.execute(sql)
         about = connection.description or []
         TYPES[execution] = [str(column[1]) for column in about]
-        rows = connection.fetchmany(MOST_ROWS + 1)
-        if len(rows) > MOST_ROWS:
+        rows = connection.fetchmany(MAX_ROWS + 1)
+        if len(rows) > MAX_ROWS:
             FILES[execution] = exported(connection, sql)
         del RUNNING[execution]
     kinds = [athena._DUCKDB_TYPE_MAP.get(kind.split("(")[0], "varchar") for kind in TYPES[execution]]
-    texts = [[value.hex(" ") if isinstance(value, bytes) else value for value in row] for row in rows[:MOST_ROWS]]
+    texts = [[value.hex(" ") if isinstance(value, bytes) else value for value in row] for row in rows[:MAX_ROWS]]
     return {"columns": [column[0] for column in about], "column_types": kinds, "rows": texts}
 
 

@@ -97,7 +97,7 @@ class Session(socketserver.BaseRequestHandler):
 
     def kill(self) -> None:
         """What KILL does: the client is told no more, not even that its statement was stopped."""
-        self._wire.hang_up()
+        self._wire.disconnect()
         if self._engine is not None:
             self._engine.stop()
 

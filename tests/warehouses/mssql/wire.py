@@ -120,7 +120,7 @@ class Wire:
         """Go on in the clear, where only the login was to be encrypted."""
         self._tls = None
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """End the connection under both threads."""
         with contextlib.suppress(OSError):
             self._client.shutdown(socket.SHUT_RDWR)

@@ -33,7 +33,7 @@ class Refused(Exception):
 class Session:
     """One login: a connection of DuckDB's, and what it does now."""
 
-    def __init__(self, number: int, house: House, hang_up: Callable[[], None]) -> None:
+    def __init__(self, number: int, house: House, disconnect: Callable[[], None]) -> None:
         self.number = number
         self.user = ""
         self.application = ""
@@ -43,7 +43,7 @@ class Session:
         self.read_only = False
         self.barred = ""
         self.house = house
-        self._hang_up = hang_up
+        self._hang_up = disconnect
         self._connection = house.connection.cursor()
         self._stopped = threading.Event()
         self._why = ""
@@ -110,7 +110,7 @@ class Session:
             self._stopped.set()
             self._connection.interrupt()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """End the session, as an administrator does: the client is told no more, not even that it was stopped."""
         with contextlib.suppress(OSError):  # it may just have left
             self._hang_up()
@@ -146,9 +146,9 @@ class House:
         """How many statements were run, but for those of the back door."""
         self._numbers = itertools.count(100_001)
 
-    def open(self, hang_up: Callable[[], None], number: int | None = None) -> Session:
-        """A session for a client that has just come; `hang_up` ends its connection."""
-        session = Session(number or next(self._numbers), self, hang_up)
+    def open(self, disconnect: Callable[[], None], number: int | None = None) -> Session:
+        """A session for a client that has just come; `disconnect` ends its connection."""
+        session = Session(number or next(self._numbers), self, disconnect)
         self.sessions[session.number] = session
         return session
 
@@ -169,7 +169,7 @@ class House:
             "running": self._running,
             "sessions": lambda: len(self.sessions),
             "statements": lambda: self.ran,
-            "kill": lambda number: self.sessions[number].hang_up(),
+            "kill": lambda number: self.sessions[number].disconnect(),
         }
         try:
             requested.send(answers[verb](*rest))

@@ -12,14 +12,14 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 32 * 1024 * 1024
-MOST_SECONDS = 10.0
+MAX_BYTES = 32 * 1024 * 1024
+MAX_SECONDS = 10.0
 TOO_SLOW = 408
 """The status of a request that was waited for long enough."""
 WITHOUT_BODY = ("GET", "HEAD")
 
 
-class Lingering:
+class DrainRequestMiddleware:
     """An ASGI app whose answers wait until the request has been received to its end."""
 
     def __init__(self, inner: ASGIApp) -> None:
@@ -65,10 +65,10 @@ class _Body:
         return message
 
     async def discard(self) -> bool:
-        """Receive the rest; False for a client that sends more than `MOST_BYTES`, too slowly to wait for, or no end."""
+        """Receive the rest; False for a client that sends more than `MAX_BYTES`, too slowly to wait for, or no end."""
         received = 0
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(MOST_SECONDS):
-                while not (self._ended or self._left) and received < MOST_BYTES:
+            async with asyncio.timeout(MAX_SECONDS):
+                while not (self._ended or self._left) and received < MAX_BYTES:
                     received += len((await self.receive()).get("body", b""))
         return self._ended

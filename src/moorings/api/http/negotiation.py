@@ -75,7 +75,7 @@ def _codec(accepted: Sequence[str]) -> str | None:
     return next((codec for codec in accepted if codec in CODECS), None)
 
 
-MOST_RANGES = 100
+MAX_RANGES = 100
 """Browsers send ten; those behind do not count."""
 # A quote that nobody closes reaches to the end: a pattern that could fail here would take quadratic time.
 _PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.?)*(?:"|$))+'
@@ -84,7 +84,7 @@ _PARAMETERS = re.compile(_PART.format(separator=";"), re.DOTALL)
 
 
 def _parsed(accept: str) -> list[_Range]:
-    elements = [found[0] for found in itertools.islice(_ELEMENTS.finditer(accept), MOST_RANGES) if found[0].strip()]
+    elements = [found[0] for found in itertools.islice(_ELEMENTS.finditer(accept), MAX_RANGES) if found[0].strip()]
     return [_range(element, position) for position, element in enumerate(elements)]
 
 

@@ -17,14 +17,14 @@ from moorings.api.http.answers import Shape
 from moorings.api.http.call import Parameter
 from moorings.api.http.fields import Fields, encodable
 
-PAGE_SIZE, LARGEST_PAGE = 20, 100
-LONGEST_CURSOR = 16_000  # names of tables are in some
+PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
+MAX_CURSOR_LENGTH = 16_000  # names of tables are in some
 
 PARAMETERS = (
     Parameter("cursor", {"type": "string"}, "`nextCursor` of the page before; the first page without it."),
     Parameter(
         "pageSize",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
         f"Records of a page; {PAGE_SIZE} unless said.",
     ),
 )
@@ -57,8 +57,8 @@ class PageRequest:
 
 def page_request(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> PageRequest:
     """What a query asks for, in a list whose places are made of these types; faults are noted in `fields`."""
-    size = fields.whole("pageSize", least=1, most=LARGEST_PAGE)
-    cursor = fields.string("cursor", shortest=0, longest=LONGEST_CURSOR)
+    size = fields.whole("pageSize", least=1, most=MAX_PAGE_SIZE)
+    cursor = fields.string("cursor", shortest=0, longest=MAX_CURSOR_LENGTH)
     after = _decoded(cursor, places) if cursor else None
     if cursor and after is None:
         fields.fault("cursor", "invalid")

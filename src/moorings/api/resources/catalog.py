@@ -21,8 +21,8 @@ from moorings.catalog.models import CatalogChange
 from moorings.dialects.introspection import Column, ForeignKey, Table, names
 from moorings.errors import EnvironmentNotFound, NoEnvironment, QueryTimeout, Saturated, WarehouseError
 
-LONGEST_LIST = 10_000
-LONGEST_PATTERNS = 1000
+MAX_LIST_LENGTH = 10_000
+MAX_PATTERNS_LENGTH = 1000
 
 _encode = msgspec.json.Encoder().encode
 
@@ -175,7 +175,7 @@ async def tables(call: Call) -> bytes:
     Which schemas are read say the connection's `includeSchemas` and `includeOtherCatalogs`, or `schema`.
     """
     query = Fields(call.query(), ("schema", "environment"))
-    schemas = names(query.string("schema", shortest=0, longest=LONGEST_LIST))
+    schemas = names(query.string("schema", shortest=0, longest=MAX_LIST_LENGTH))
     environment = routed.chosen(query)
     query.done()
     target = await routed.routed(call, Permission.QUERY, environment)
@@ -211,8 +211,8 @@ async def catalog(call: Call) -> CatalogPage:
 
 def _filter(query: Fields) -> Filter:
     return Filter(
-        schemas=names(query.string("schema", shortest=0, longest=LONGEST_PATTERNS)),
-        tables=names(query.string("table", shortest=0, longest=LONGEST_PATTERNS)),
+        schemas=names(query.string("schema", shortest=0, longest=MAX_PATTERNS_LENGTH)),
+        tables=names(query.string("table", shortest=0, longest=MAX_PATTERNS_LENGTH)),
         search=query.string("search", shortest=0) or "",
     )
 

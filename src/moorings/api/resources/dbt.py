@@ -19,8 +19,8 @@ from moorings.dbt.service import Project
 from moorings.dialects.config.fields import json_type
 from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, RepeatDiffers
 
-LONGEST_ADDRESS, LONGEST_VALUE = 1000, 10_000
-MOST_VARIABLES = 1000
+MAX_ADDRESS_LENGTH, MAX_VALUE_LENGTH = 1000, 10_000
+MAX_VARIABLES = 1000
 SSH = re.compile(r"ssh://([\w.-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[^\s-]\S*", re.ASCII)
 SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-]\S*", re.ASCII)
 BRANCH = re.compile(r"(?!-|/)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\\x00-\x20\x7f]+")
@@ -135,12 +135,12 @@ def _read_project(call: Call) -> tuple[Project, bool]:
     if branch and not BRANCH.fullmatch(branch):
         fields.fault("branch", "invalid")
     virtual = fields.boolean("enableVirtualSchemas")
-    address = fields.string("sshUrl", required=True, longest=LONGEST_ADDRESS)
+    address = fields.string("sshUrl", required=True, longest=MAX_ADDRESS_LENGTH)
     if address and not SSH.fullmatch(address) and not SCP.fullmatch(address):
         fields.fault("sshUrl", "custom", reason="Must be git@host:path or ssh://host/path")
     version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
     semantic = _flag(fields, "enableSemanticLayer")
-    path = _text(fields, "projectRootPath", longest=LONGEST_ADDRESS)
+    path = _text(fields, "projectRootPath", longest=MAX_ADDRESS_LENGTH)
     if path and not re.fullmatch(schemas.PATH_PATTERN, path):
         fields.fault("projectRootPath", "invalid")
     rotate = _flag(fields, "rotateKeys")
@@ -229,8 +229,8 @@ def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> 
 
 def _read_variables(fields: Fields) -> list[Variable]:
     listed = fields.array("variables") or []
-    if len(listed) > MOST_VARIABLES:
-        fields.fault("variables", "custom", reason=f"At most {MOST_VARIABLES} variables")
+    if len(listed) > MAX_VARIABLES:
+        fields.fault("variables", "custom", reason=f"At most {MAX_VARIABLES} variables")
         return []
     return [_read_variable(fields, f"variables.{place}", sent) for place, sent in enumerate(listed)]
 
@@ -247,7 +247,7 @@ def _read_variable(fields: Fields, place: str, sent: object) -> Variable:
     name = inner.string("name", required=True)
     if name and not VARIABLE.fullmatch(name):
         inner.fault("name", "invalid")
-    value = inner.string("value", shortest=0, longest=LONGEST_VALUE) if inner.raw("value") is not None else None
+    value = inner.string("value", shortest=0, longest=MAX_VALUE_LENGTH) if inner.raw("value") is not None else None
     if value and UNPRINTABLE.search(value):
         inner.fault("value", "invalid")
     secret = _flag(inner, "isSecret")

@@ -22,7 +22,7 @@ from pyarrow import types
 
 TEXT = pa.large_string()
 """Every text is a large string: 32-bit offsets would overflow on a batch of long values."""
-LARGEST_EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 """JSON numbers are doubles to most clients: integers beyond this would be rounded."""
 
 ESCAPES = {byte: f"\\u{byte:04x}" for byte in range(0x20)} | {
@@ -87,9 +87,9 @@ def _integers(column: pa.Array) -> pa.Array:
     numbers = column.cast(TEXT)
     if column.type.bit_width < 64:
         return numbers
-    beyond = pc.greater(column, pa.scalar(LARGEST_EXACT, column.type))
+    beyond = pc.greater(column, pa.scalar(MAX_EXACT_INTEGER, column.type))
     if types.is_signed_integer(column.type):
-        beyond = pc.or_(beyond, pc.less(column, -LARGEST_EXACT))
+        beyond = pc.or_(beyond, pc.less(column, -MAX_EXACT_INTEGER))
     return pc.if_else(beyond, join('"', numbers, '"'), numbers) if pc.any(beyond).as_py() else numbers
 
 
@@ -114,7 +114,7 @@ def csv_fields(column: pa.Array) -> pa.Array:
     return fields.fill_null(_EMPTY) if fields.null_count else fields
 
 
-def where_empty(fields: pa.Array, instead: str) -> pa.Array:
+def fill_empty(fields: pa.Array, instead: str) -> pa.Array:
     """The fields, with another text where there is none."""
     return pc.if_else(pc.equal(fields, _EMPTY), pa.scalar(instead, TEXT), fields)
 

@@ -213,7 +213,7 @@ class CsvEncoder(TextEncoder):
             return b"\r\n" * count
         fields = [cells.csv_fields(column) for column in columns]
         if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
-            fields = [cells.where_empty(fields[0], '""')]
+            fields = [cells.fill_empty(fields[0], '""')]
         parts = [part for column in fields for part in (",", column)]
         return cells.content(cells.join(*parts[1:], "\r\n"))
 

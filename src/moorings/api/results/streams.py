@@ -38,7 +38,7 @@ class Stalled(QueryCancelled):
     """The client took nothing of the result for too long."""
 
 
-class BrokenOff(Exception):
+class StreamInterrupted(Exception):
     """The result failed after its first rows were sent; the log has the reason."""
 
 
@@ -48,7 +48,7 @@ class Client:
     def __init__(self, call: Call) -> None:
         self._leaving = asyncio.create_task(_leaving(call))
 
-    async def unless_gone(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
+    async def unless_disconnected(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
         """Await something; when the client leaves first, or the query is stopped, cancel it and raise why."""
         task = asyncio.ensure_future(work)
         try:
@@ -102,7 +102,7 @@ class Stream:
                 log.info("query_abandoned", query=self.query.id)
             except MooringsError as failed:
                 log.warning("query_broken_off", query=self.query.id, reason=failed.message)
-                raise BrokenOff from None
+                raise StreamInterrupted from None
 
     async def _send(self, call: Call, headers: Headers) -> None:
         own = [
@@ -123,11 +123,11 @@ class Stream:
         try:
             # A client that reads nothing must not keep what was stopped meanwhile.
             async with asyncio.timeout(self.stalled_seconds):
-                await self.client.unless_gone(sending, self.query.stopped)
+                await self.client.unless_disconnected(sending, self.query.stopped)
         except TimeoutError:
             raise Stalled from None
         else:
-            return await self.client.unless_gone(ahead)
+            return await self.client.unless_disconnected(ahead)
         finally:
             await _ended(ahead)
 
@@ -152,7 +152,7 @@ async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim
             )
             return query, await query.start(request, encoder, read_only=target.config.read_only)
 
-        query, first = await client.unless_gone(begin())
+        query, first = await client.unless_disconnected(begin())
         stalled = call.services.settings.stalled_seconds
         return Stream(
             encoder=encoder,

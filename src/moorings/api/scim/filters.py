@@ -44,7 +44,7 @@ from moorings.api.http.fields import encodable
 from moorings.api.scim.resources import value as shown_value
 from moorings.api.scim.vocabulary import GROUP, USER
 
-MOST_VALUES = 5000
+MAX_VALUES = 5000
 """How many different values one comparison may match where they are compared here rather than by the database."""
 
 Column = SQLColumnExpression[Any]
@@ -304,11 +304,11 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         others: list[Any] = []
         for value in await self._session.scalars(stored):
             (chosen if fits(value) else others).append(value)
-        if len(chosen) <= MOST_VALUES:
+        if len(chosen) <= MAX_VALUES:
             return and_(column.is_not(None), column.in_(chosen))
-        if len(others) <= MOST_VALUES:
+        if len(others) <= MAX_VALUES:
             return and_(column.is_not(None), column.not_in(others))
-        raise InvalidFilterException(detail=f"The filter compares too many different values: over {MOST_VALUES}")
+        raise InvalidFilterException(detail=f"The filter compares too many different values: over {MAX_VALUES}")
 
 
 def _guarded(found: Condition, there: Condition, compared: CompareOperator) -> Condition:

@@ -34,7 +34,7 @@ from scim2_models import (
 from scim2_models.resources.schema import Attribute
 
 from moorings.access.models import UserAttribute, folded
-from moorings.api.scim.routes import BULK_BYTES, BULK_OPERATIONS, LARGEST_PAGE
+from moorings.api.scim.routes import BULK_BYTES, BULK_OPERATIONS, MAX_PAGE_SIZE
 from moorings.api.scim.vocabulary import ATTRIBUTES, GROUP, ROLES, USER
 
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9$_-]*")
@@ -218,7 +218,7 @@ def _config() -> ServiceProviderConfig:
     return ServiceProviderConfig(
         patch=Patch(supported=True),
         bulk=Bulk(supported=True, max_operations=BULK_OPERATIONS, max_payload_size=BULK_BYTES),
-        filter=Filter(supported=True, max_results=LARGEST_PAGE),
+        filter=Filter(supported=True, max_results=MAX_PAGE_SIZE),
         change_password=ChangePassword(supported=False),
         sort=Sort(supported=True),
         etag=ETag(supported=True),

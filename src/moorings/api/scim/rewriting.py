@@ -17,7 +17,7 @@ from moorings.errors import Fault, InvalidInput, UnknownKeys
 
 SCHEMAS = {"User": USER, "Group": GROUP}
 READ_ONLY = ("schemas", "id", "meta")
-MOST_OPERATIONS, MOST_KEYS, LONGEST_PATH = 1000, 250, 2000
+MAX_OPERATIONS, MAX_KEYS, MAX_PATH_LENGTH = 1000, 250, 2000
 """How much one PATCH may ask for; every operation and every key is parsed as a path."""
 
 EXTENSION = re.compile(r"(?:urn:omni:params:1\.0:)?UserAttribute(?:[:.](?P<name>.+))?", re.IGNORECASE | re.DOTALL)
@@ -136,8 +136,8 @@ def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(sent, list):
         return {"schemas": [PATCH], "Operations": sent}
     operations = cast("list[Any]", sent)
-    if len(operations) > MOST_OPERATIONS:
-        raise InvalidInput([Fault("Operations", "custom", {"reason": f"A request has {MOST_OPERATIONS} at most"})])
+    if len(operations) > MAX_OPERATIONS:
+        raise InvalidInput([Fault("Operations", "custom", {"reason": f"A request has {MAX_OPERATIONS} at most"})])
     rewritten = [each for operation in operations for each in _operation(kind, operation)]
     return {"schemas": [PATCH], "Operations": rewritten or [NOTHING]}
 
@@ -151,8 +151,8 @@ def _operation(kind: str, operation: Any) -> Iterator[Any]:
     path, value = rewritten.get("path"), rewritten.get("value")
     if path is None or (isinstance(path, str) and not path.strip()):
         rewritten.pop("path", None)
-        if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > MOST_KEYS:
-            raise InvalidInput([Fault("Operations.value", "custom", {"reason": f"An object has {MOST_KEYS} keys"})])
+        if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > MAX_KEYS:
+            raise InvalidInput([Fault("Operations.value", "custom", {"reason": f"An object has {MAX_KEYS} keys"})])
         if isinstance(value, dict):
             rewritten["value"] = dict(_attributes(kind, cast("dict[str, Any]", value)))
     elif isinstance(path, str):
@@ -178,8 +178,8 @@ def _set_value(kind: str, path: str, operation: dict[str, Any]) -> None:
 
 def _path(kind: str, path: str) -> str:
     """A path without the schema of the resource; one into the extension by the URN and a colon."""
-    if len(path) > LONGEST_PATH:
-        raise InvalidInput([Fault("path", "too_long", {"limit": LONGEST_PATH})])
+    if len(path) > MAX_PATH_LENGTH:
+        raise InvalidInput([Fault("path", "too_long", {"limit": MAX_PATH_LENGTH})])
     schema = SCHEMAS[kind] + ":"
     if path.lower().startswith(schema.lower()):
         return path[len(schema) :]

@@ -15,8 +15,8 @@ from moorings.api.scim.vocabulary import ATTRIBUTES, BULK, GROUP, MEDIA_TYPE, PA
 from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
 
 PREFIX = "/api/scim/v2"
-PAGE_SIZE, LARGEST_PAGE = 100, 1000
-LONGEST_FILTER = 4000
+PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
+MAX_FILTER_LENGTH = 4000
 BULK_OPERATIONS, BULK_BYTES = 100, 1024 * 1024
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -205,7 +205,7 @@ ONE = (
 SEVERAL = (
     Parameter("filter", {"type": "string"}, 'An expression such as `userName eq "ann@example.com"`.'),
     Parameter("startIndex", {"type": "integer"}, "The place of the first one to show, from 1."),
-    Parameter("count", {"type": "integer"}, f"How many to show: {PAGE_SIZE} unless said, {LARGEST_PAGE} at most."),
+    Parameter("count", {"type": "integer"}, f"How many to show: {PAGE_SIZE} unless said, {MAX_PAGE_SIZE} at most."),
     Parameter("sortBy", {"type": "string"}, "An attribute to sort by; else the oldest comes first."),
     Parameter("sortOrder", {"enum": ["ascending", "descending"]}, "`ascending` unless said."),
     *ONE,

@@ -34,7 +34,7 @@ from moorings.api.http.bodies import decode
 from moorings.api.scim import problems, rewriting
 from moorings.api.scim.models import Defined, Provider
 from moorings.api.scim.resources import projection
-from moorings.api.scim.routes import LONGEST_FILTER, PAGE_SIZE
+from moorings.api.scim.routes import MAX_FILTER_LENGTH, PAGE_SIZE
 from moorings.api.scim.vocabulary import LIST
 from moorings.errors import Fault, InvalidInput, MooringsError
 
@@ -45,7 +45,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 CACHED_PROVIDERS = 16
 """How many sets of user attributes a process keeps models for; one set takes some 20 ms to build."""
 
-MOST_SENTENCES = 10
+MAX_SENTENCES = 10
 """How many faults of a body an answer names."""
 
 PRESERVED_BY_PUT = ("roles", "members", "UserAttribute")
@@ -120,8 +120,8 @@ class Service(ScimService):
             key: value for key, value in payload.items() if value not in ("", None) and key.casefold() != "cursor"
         }
         for key, value in present.items():
-            if len(str(value)) > LONGEST_FILTER:
-                raise InvalidInput([Fault(key[:100], "too_long", {"limit": LONGEST_FILTER})])
+            if len(str(value)) > MAX_FILTER_LENGTH:
+                raise InvalidInput([Fault(key[:100], "too_long", {"limit": MAX_FILTER_LENGTH})])
         if not any(key.casefold() == "count" for key in present):
             present["count"] = PAGE_SIZE
         return super().read_search(resource_types, present)
@@ -131,8 +131,8 @@ class Service(ScimService):
     ) -> ResponseParameters[Any]:
         """Which attributes an answer has."""
         for key in ("attributes", "excludedAttributes"):
-            if len(query.get(key, "")) > LONGEST_FILTER:
-                raise InvalidInput([Fault(key, "too_long", {"limit": LONGEST_FILTER})])
+            if len(query.get(key, "")) > MAX_FILTER_LENGTH:
+                raise InvalidInput([Fault(key, "too_long", {"limit": MAX_FILTER_LENGTH})])
         return super().read_response_parameters(resource_type, query)
 
     # ---- changes ----------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class Service(ScimService):
 def _refusal(refused: ValidationError) -> SCIMException:
     """The first fault, with the sentences of the others."""
     found = Error.from_validation_errors(refused)
-    sentences = dict.fromkeys(str(each.detail) for each in found[:MOST_SENTENCES])
+    sentences = dict.fromkeys(str(each.detail) for each in found[:MAX_SENTENCES])
     return SCIMException.from_error(found[0].model_copy(update={"detail": "; ".join(sentences)}))
 
 

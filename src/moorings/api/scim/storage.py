@@ -24,7 +24,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import attributes, directory, groups, service
-from moorings.access.directory import LONGEST_EMAIL, LONGEST_NAME, Profile
+from moorings.access.directory import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, Profile
 from moorings.access.models import User, UserAttribute, UserGroup
 from moorings.access.service import Actor
 from moorings.api.http.call import UUID
@@ -39,7 +39,7 @@ from moorings.errors import GroupNotFound, UserNotFound
 
 T = TypeVar("T")
 
-FARTHEST = 2**31
+MAX_START_INDEX = 2**31
 """Behind this place there is nothing; databases bound their offsets."""
 
 UNKNOWN = {"User": UserNotFound, "Group": GroupNotFound}
@@ -132,7 +132,7 @@ class Storage(ScimStorage):
 
     async def _search(self, resource_types: list[ResourceType], search: SearchRequest[Any]) -> tuple[int, list[Read]]:
         total, pages = 0, list[Read]()
-        skipped, count = min(search.start_index_0 or 0, FARTHEST), search.count or 0
+        skipped, count = min(search.start_index_0 or 0, MAX_START_INDEX), search.count or 0
         for each in resource_types:
             kind, model = str(each.name), cast("type[Resource[Any]]", self._provider.model_for(each))
             rows = await self._rows(kind, model, search)
@@ -238,18 +238,18 @@ def _profile(resource: Any, before: Profile | None) -> Profile:
         "name.formatted": name and name.formatted,
     }
     fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
-    email = fields.string("userName", required=True, longest=LONGEST_EMAIL)
+    email = fields.string("userName", required=True, longest=MAX_EMAIL_LENGTH)
     if email and not directory.is_user_name(email):
         fields.fault("userName", "custom", reason="Invalid user name: it has blanks, or characters that cannot be seen")
     display, formatted, given, family, external = (
-        fields.string(key, shortest=0, longest=LONGEST_NAME) or None
+        fields.string(key, shortest=0, longest=MAX_NAME_LENGTH) or None
         for key in ("displayName", "name.formatted", "name.givenName", "name.familyName", "externalId")
     )
     admin = _admin(fields, resource.roles or [])
     fields.done()
     if before is not None and display == before.name and formatted not in (None, before.name):
         display = formatted
-    shown = display or formatted or " ".join(filter(None, (given, family)))[:LONGEST_NAME] or email
+    shown = display or formatted or " ".join(filter(None, (given, family)))[:MAX_NAME_LENGTH] or email
     return Profile(email, shown, given, family, external, resource.active is not False, admin)
 
 
@@ -266,7 +266,7 @@ def _group(resource: Any) -> tuple[str, str | None, list[str]]:
     """Name, external id and members of a group; raises InvalidInput."""
     sent = {"displayName": resource.display_name, "externalId": resource.external_id}
     fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
-    name = fields.string("displayName", required=True, longest=LONGEST_NAME)
+    name = fields.string("displayName", required=True, longest=MAX_NAME_LENGTH)
     external = fields.string("externalId", shortest=0) or None
     members: list[str] = []
     for place, member in enumerate(resource.members or []):

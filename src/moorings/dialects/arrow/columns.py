@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WIDEST_128, WIDEST_256 = 38, 76
+MAX_PRECISION_128, MAX_PRECISION_256 = 38, 76
 UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31 in days since 1970: what Python, JSON and most readers of Arrow can say."""
@@ -51,7 +51,7 @@ def declared_numeric(typmod: bytes) -> tuple[int, int] | None:
     """Precision and scale of a PostgreSQL numeric, from its type modifier; None where none is declared."""
     number = int(typmod) - 4
     precision, scale = number >> 16, number & 0x7FF
-    usable = number >= 0 and 0 < precision <= WIDEST_256 and 0 <= scale <= precision
+    usable = number >= 0 and 0 < precision <= MAX_PRECISION_256 and 0 <= scale <= precision
     return (precision, scale) if usable else None
 
 
@@ -59,7 +59,7 @@ def decimal_type(precision: int, scale: int) -> pa.DataType:
     """The narrower of Arrow's two decimals."""
     import pyarrow as pa
 
-    return pa.decimal128(precision, scale) if precision <= WIDEST_128 else pa.decimal256(precision, scale)
+    return pa.decimal128(precision, scale) if precision <= MAX_PRECISION_128 else pa.decimal256(precision, scale)
 
 
 def plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -17,14 +17,14 @@ DICTIONARY, BATCH = 2, 3
 UNCOMPRESSED = -1
 
 
-def read_batch(message: pa.ipc.Message, schema: pa.Schema, most_bytes: int) -> pa.RecordBatch:
+def read_batch(message: pa.ipc.Message, schema: pa.Schema, max_bytes: int) -> pa.RecordBatch:
     """The record batch of a message; raises ResultTooLarge, and ArrowInvalid for one that is not as it should be."""
     try:
         size = uncompressed_size(message.metadata.to_pybytes(), memoryview(message.body or b""))
     except (struct.error, ValueError) as error:
         raise pa.ArrowInvalid("The message is garbled.") from error
-    if size > most_bytes:
-        raise errors.ResultTooLarge.of("A batch of the warehouse's answer", most_bytes)
+    if size > max_bytes:
+        raise errors.ResultTooLarge.of("A batch of the warehouse's answer", max_bytes)
     return pa.ipc.read_record_batch(message, schema)
 
 

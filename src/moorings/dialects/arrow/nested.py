@@ -8,7 +8,7 @@ PART = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"]|\"\")*\"|[^'`
 FIELD = re.compile(r"(`(?:[^`\\]|\\.)*`|\"(?:[^\"]|\"\")*\"|\w+)\s+(\S.*)", re.DOTALL)
 
 
-def taken_apart(native: str) -> tuple[str, list[str]]:
+def parse_nested(native: str) -> tuple[str, list[str]]:
     """The name of a type, and what stands in its brackets, apart at the commas between them."""
     name, bracket, rest = native.strip().partition("(")
     return name.strip(), arguments(rest[: rest.rindex(")")]) if bracket else []

@@ -29,7 +29,7 @@ PAGE = 1000
 """Rows that come with one call; a larger result is read from S3."""
 BLOCK_BYTES = 1 << 20
 """How much of a result's file is read at once."""
-FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.05, 1.0
 """Seconds between looks at a statement that runs."""
 
 
@@ -142,7 +142,7 @@ class AthenaSession(Session):
 
     def _wait(self, started: str) -> Mapping[str, Any]:
         """The execution, once it succeeded; raises ExecutionError when it did not."""
-        pause = FIRST_WAIT
+        pause = FIRST_WAIT_SECONDS
         while True:
             execution = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
             status = execution["Status"]
@@ -152,19 +152,19 @@ class AthenaSession(Session):
                 raise ExecutionError(status["State"], status.get("StateChangeReason", ""))
             if self._cancelled.wait(pause):
                 raise ExecutionError("CANCELLED", "stopped by Moorings")
-            pause = min(pause * 2, LONGEST_WAIT)
+            pause = min(pause * 2, MAX_WAIT_SECONDS)
 
     # ---- rows ---------------------------------------------------------------------------------------------------
 
     def _batches(
-        self, execution: Mapping[str, Any], page: Mapping[str, Any], schema: pa.Schema, most_rows: int
+        self, execution: Mapping[str, Any], page: Mapping[str, Any], schema: pa.Schema, max_rows: int
     ) -> Generator[pa.RecordBatch]:
         place = execution.get("ResultConfiguration", {}).get("OutputLocation", "")
         file = self._file(place) if page.get("NextToken") and place.endswith(".csv") else None
         batches = _of_file(file, schema) if file is not None else self._of_pages(execution, page, schema)
         for each in batches if len(schema) else ():
-            for start in range(0, each.num_rows, most_rows):
-                yield each.slice(start, most_rows)
+            for start in range(0, each.num_rows, max_rows):
+                yield each.slice(start, max_rows)
 
     def _file(self, place: str) -> Any:
         """The result's file in S3, opened; None where the login may not read it: then pages come from Athena."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from moorings.dialects.config import endpoints
 from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.dialects.config.fields import UNWHOLESOME
+from moorings.dialects.config.fields import FORBIDDEN_CHARACTERS
 from moorings.dialects.config.needs import Login
 from moorings.dialects.config.places import Region, matching
 
@@ -133,7 +133,7 @@ def _reason_against(account: dict[str, Any] | None) -> str | None:
 
 
 def _storable(value: object) -> bool:
-    return isinstance(value, str) and value != "" and not UNWHOLESOME.search(value)
+    return isinstance(value, str) and value != "" and not FORBIDDEN_CHARACTERS.search(value)
 
 
 def endpoint(config: Config) -> str:

@@ -33,13 +33,13 @@ class BigQuery(Dialect):
         """The API."""
         return endpoints.host_and_port(endpoint(config))
 
-    def reasons_against(self, config: Config, context: SessionContext) -> Iterable[tuple[str, str]]:
+    def config_faults(self, config: Config, context: SessionContext) -> Iterable[tuple[str, str]]:
         """What is wrong with an external account configuration; without one there is nothing to log in with yet."""
-        from moorings.dialects.bigquery.federation import reason_against
+        from moorings.dialects.bigquery.federation import fault_in
 
         password = config.secrets().get("password")
         if config.authentication_type == FEDERATION and password:
-            reason = reason_against(decoded(password), context)
+            reason = fault_in(decoded(password), context)
             if reason:
                 yield "password", reason
 

@@ -39,7 +39,7 @@ NO_SOURCE = (
 )
 
 
-def reason_against(given: Mapping[str, Any] | None, context: SessionContext) -> str | None:
+def fault_in(given: Mapping[str, Any] | None, context: SessionContext) -> str | None:
     """What is wrong with an external account configuration; None when nothing is. Quotes none of it."""
     if given is None:
         return "The external account configuration must be a JSON object"

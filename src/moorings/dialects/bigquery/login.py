@@ -22,9 +22,9 @@ from moorings.dialects.bigquery.federation import (
     JWT,
     STS,
     TOKEN_URIS,
+    fault_in,
     impersonation_url,
     is_googles,
-    reason_against,
     token_uri,
 )
 from moorings.dialects.network import https
@@ -54,7 +54,7 @@ def _given(config: Config) -> dict[str, Any]:
 
 def _federated(config: Config, context: SessionContext) -> Credentials:
     given = _given(config)
-    if reason := reason_against(given, context):
+    if reason := fault_in(given, context):
         raise errors.LoginRefused("password", message=f"{reason.rstrip('.')}.")
     for url in (endpoint(config), storage_endpoint(config)):
         if url is not None and not is_googles(url, context):

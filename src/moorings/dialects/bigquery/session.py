@@ -188,13 +188,13 @@ class BigQuerySession(Session):
     # ---- rows ---------------------------------------------------------------------------------------------------
 
     def _batches(
-        self, job: bigquery.QueryJob, rows: Any, schema: pa.Schema, most_rows: int
+        self, job: bigquery.QueryJob, rows: Any, schema: pa.Schema, max_rows: int
     ) -> Generator[pa.RecordBatch]:
         if not len(schema):
             return
-        for batch in self._arriving(job, rows, min(most_rows, PAGE)):
-            for start in range(0, batch.num_rows, most_rows):
-                yield _in(schema, batch.slice(start, most_rows))
+        for batch in self._arriving(job, rows, min(max_rows, PAGE)):
+            for start in range(0, batch.num_rows, max_rows):
+                yield _in(schema, batch.slice(start, max_rows))
 
     def _arriving(self, job: bigquery.QueryJob, rows: Any, page_size: int) -> Iterator[pa.RecordBatch]:
         """The rows as they come: all with the first page, or by the Storage API, or page by page."""

@@ -112,7 +112,7 @@ def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str
     return f"{'ipv4' if four else 'ipv6'}:{','.join(places)}", [*options, ("grpc.enable_http_proxy", 0)]
 
 
-def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, most_bytes: int) -> Iterator[pa.RecordBatch]:
+def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, max_bytes: int) -> Iterator[pa.RecordBatch]:
     """The rows of a job's result, in one stream, which keeps their order; gRPC lets the server send what we take.
 
     A message of more bytes, as it is sent or decompressed, is ResultTooLarge.
@@ -124,17 +124,17 @@ def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, most_byt
     session = client.create_read_session(
         parent=parent, read_session=request, max_stream_count=1, retry=None, timeout=seconds
     )
-    return _batches(client, session, most_bytes)
+    return _batches(client, session, max_bytes)
 
 
-def _batches(client: BigQueryReadClient, session: types.ReadSession, most_bytes: int) -> Iterator[pa.RecordBatch]:
+def _batches(client: BigQueryReadClient, session: types.ReadSession, max_bytes: int) -> Iterator[pa.RecordBatch]:
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     try:
         for stream in session.streams:
             for found in client.read_rows(stream.name):
                 message = pa.ipc.read_message(pa.py_buffer(found.arrow_record_batch.serialized_record_batch))
-                yield read_batch(message, schema, most_bytes)
+                yield read_batch(message, schema, max_bytes)
     except ResourceExhausted as error:
         if TOO_LONG not in str(error):
             raise
-        raise errors.ResultTooLarge.of("A message of BigQuery's answer", most_bytes) from None
+        raise errors.ResultTooLarge.of("A message of BigQuery's answer", max_bytes) from None

@@ -26,10 +26,10 @@ class Body:
 
     closed = False
 
-    def __init__(self, response: HTTPResponse, most_bytes: int = 64 * CHUNK_BYTES) -> None:
+    def __init__(self, response: HTTPResponse, max_bytes: int = 64 * CHUNK_BYTES) -> None:
         """Read a response, of which at most so many bytes are in memory at once."""
         self._response = response
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._ahead = b""
         self._tail = b""
 
@@ -52,7 +52,7 @@ class Body:
         No room is made for them ahead: a garbled length may say anything.
         """
         parts: list[bytes] = []
-        room = self._most_bytes
+        room = self._max_bytes
         while size:
             data = self._ahead or self._pull(CHUNK_BYTES if size < 0 else min(size, CHUNK_BYTES))
             if not data:
@@ -62,12 +62,12 @@ class Body:
             size -= len(parts[-1]) if size > 0 else 0
             room -= len(parts[-1])
             if room < 0:
-                raise errors.ResultTooLarge.of("A batch of ClickHouse's answer", self._most_bytes)
+                raise errors.ResultTooLarge.of("A batch of ClickHouse's answer", self._max_bytes)
         return b"".join(parts)
 
     def _skip_rest(self) -> None:
         """Read on to the end, where an error may stand, but no further than the limit."""
-        left = self._most_bytes
+        left = self._max_bytes
         self._ahead = b""
         while left > 0 and (data := self._pull(CHUNK_BYTES)):
             left -= len(data)
@@ -84,7 +84,7 @@ class Body:
         """The stream's batches that have rows; raises what the server says behind them, or that the rest is missing."""
         try:
             for message in self._messages:
-                batch = read_batch(message, schema, self._most_bytes)
+                batch = read_batch(message, schema, self._max_bytes)
                 if batch.num_rows:
                     yield batch
             self._skip_rest()

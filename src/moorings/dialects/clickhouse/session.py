@@ -73,7 +73,7 @@ class ClickHouseSession(Session):
             self._zone = self._look_around()
             self._wait(config.query_timeout_seconds)
         except BaseException:
-            self._wire.hang_up()
+            self._wire.disconnect()
             raise
 
     def _login(self, application_name: str) -> HttpClient:
@@ -326,7 +326,7 @@ class ClickHouseSession(Session):
     def close(self) -> None:
         """Hang up."""
         self._leave_unread()
-        self._wire.hang_up()
+        self._wire.disconnect()
 
 
 def _escaped(name: str) -> str:

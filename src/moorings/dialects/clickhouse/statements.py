@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from moorings import errors
-from moorings.dialects.arrow.nested import taken_apart
+from moorings.dialects.arrow.nested import parse_nested
 from moorings.dialects.read_only import refusal
 
 TOKEN = re.compile(
@@ -51,9 +51,9 @@ ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b
 
 def _text(value: Any, native: str) -> str:
     """A value as the server reads it in the declared type: arrays and maps as SQL writes them, others escaped."""
-    kind, arguments = taken_apart(native)
+    kind, arguments = parse_nested(native)
     while kind in ("Nullable", "LowCardinality") and arguments:
-        kind, arguments = taken_apart(arguments[0])
+        kind, arguments = parse_nested(arguments[0])
     if value is None:
         return "\\N"
     if isinstance(value, bool):

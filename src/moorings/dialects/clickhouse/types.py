@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from moorings import errors
 from moorings.dialects.arrow.columns import TICKS, decimal_type, uuids
-from moorings.dialects.arrow.nested import field, taken_apart
+from moorings.dialects.arrow.nested import field, parse_nested
 from moorings.dialects.clickhouse.statements import literal
 
 LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'\s*=\s*(-?\d+)", re.DOTALL)
@@ -73,7 +73,7 @@ class Kind:
 @functools.lru_cache(maxsize=1024)
 def kind_of(native: str) -> Kind:
     """The type that a name stands for, without what changes nothing about its values."""
-    name, arguments = taken_apart(native)
+    name, arguments = parse_nested(native)
     if name in SHAPES:
         return kind_of(SHAPES[name])
     if name == "Nested":
@@ -193,7 +193,7 @@ def _server_type(recasted: str) -> str:
 
 def recast_type(native: str) -> str:
     """The type of what `recast` asks for; `State` and `Duration` are ours."""
-    name, arguments = taken_apart(native)
+    name, arguments = parse_nested(native)
     if name == "AggregateFunction":
         return "State"
     if name in ("Dynamic", "Variant"):

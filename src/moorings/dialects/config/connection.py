@@ -257,7 +257,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def restore(cls, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Self:
-        """The Config that was stored. It was checked then, perhaps by older rules: `refused_places` tells.
+        """The Config that was stored. It was checked then, perhaps by older rules: `refused_addresses` tells.
 
         Fields that came later take their defaults.
         """
@@ -267,7 +267,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         values |= {field: SecretStr(value) for field, value in secrets.items() if field in cls.secret_fields()}
         return cls.model_construct(None, **places.cleaned(cls, values))
 
-    def refused_places(self) -> Sequence[Fault]:
+    def refused_addresses(self) -> Sequence[Fault]:
         """Stored hosts, URLs and the like that today's rules refuse; no session is opened with them."""
         found = places.refused(self).items()
         return [Fault(self.wire_name(field), "custom", {"reason": reason}) for field, reason in found]

@@ -39,14 +39,14 @@ def place(services: tuple[str, ...]) -> Place:
 
     def parse(override: str) -> str:
         override = override.strip(BLANKS)
-        if reason := reason_against(override, services):
+        if reason := fault_in(override, services):
             raise custom_error(reason)
         return override
 
     return Place(parse)
 
 
-def reason_against(override: object, services: tuple[str, ...]) -> str | None:
+def fault_in(override: object, services: tuple[str, ...]) -> str | None:
     """What is wrong with a `hostOverride`; None when nothing is."""
     try:
         overridden(override if isinstance(override, str) else None, services, services)

@@ -18,7 +18,7 @@ from moorings.dialects.config.blanks import BLANKS, is_blank
 ROLE_ALIASES = {"QUERY_TOPICS": "RESTRICTED_QUERIER"}
 """Older names of roles: accepted, and stored under the new name."""
 
-UNWHOLESOME = re.compile("[\0\ud800-\udfff]")
+FORBIDDEN_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 """What no string may hold: databases refuse NUL, and a lone surrogate has no UTF-8."""
 
 

@@ -14,9 +14,9 @@ from moorings.dialects.config.blanks import BLANKS
 from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
-LONGEST_TEXT = 1000
+MAX_TEXT_LENGTH = 1000
 """Characters of anything that is looked into at all."""
-LONGEST_NAME, LONGEST_LABEL = 253, 63
+MAX_NAME_LENGTH, MAX_LABEL_LENGTH = 253, 63
 """Source: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4."""
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -32,7 +32,7 @@ TAILS = {"/": "the path", "\\": "the instance name", "?": "the part after ?", "#
 ONLY = "Only the host name"
 UNLIKE_A_HOST = f"{ONLY}: letters, digits, - and _ between dots, or an IP address"
 UNLIKE_IDNA = f"{ONLY}: it has a letter that international domain names do not allow"
-TOO_LONG = f"A host name has at most {LONGEST_NAME} characters, and {LONGEST_LABEL} between two dots"
+TOO_LONG = f"A host name has at most {MAX_NAME_LENGTH} characters, and {MAX_LABEL_LENGTH} between two dots"
 UNLIKE_IPV4 = "An IPv4 address is four decimal numbers without leading zeros, such as 127.0.0.1"
 ONE_HOST = "Only one host name. A list of hosts is not supported: give one server, or a load balancer"
 NO_SOCKETS = f"{ONLY} or an IP address. Unix sockets are not supported"
@@ -58,7 +58,7 @@ def encode_host(host: str) -> str:
     """A parsed host as DNS and certificates have it: labels beyond ASCII by IDNA. Raises what `parse_host` does."""
     if not host:
         raise PydanticCustomError("string_too_short", "Only blanks", {"min_length": 1})
-    if len(host) > LONGEST_TEXT:
+    if len(host) > MAX_TEXT_LENGTH:
         raise custom_error(TOO_LONG)
     if _is_ipv6(host):
         return host
@@ -66,7 +66,7 @@ def encode_host(host: str) -> str:
         raise custom_error(reason)
     labels = [_encoded(label) for label in host.split(".")]
     name = ".".join(labels)
-    if len(name) > LONGEST_NAME or max(map(len, labels)) > LONGEST_LABEL:
+    if len(name) > MAX_NAME_LENGTH or max(map(len, labels)) > MAX_LABEL_LENGTH:
         raise custom_error(TOO_LONG)
     if NUMBER.fullmatch(labels[-1]) and not _is_ipv4(name):
         raise custom_error(UNLIKE_IPV4)
@@ -164,19 +164,19 @@ Host = Annotated[str, Place(parse_host, encode_host, r"^[^\s!-,/;-@\\^`{-~]+$")]
 # ---- lists of Exasol --------------------------------------------------------------------------------------------
 
 DIGITS = "0123456789"
-MOST_HOSTS = 256
+MAX_HOSTS = 256
 """How many hosts a range or a list may have; the driver resolves every one of them."""
 FINGERPRINT = re.compile(r"[0-9A-Fa-f]{1,128}|nocertcheck", re.IGNORECASE)
 UNLIKE_A_FINGERPRINT = "After / comes the certificate's fingerprint, in hexadecimal digits"
-UNLIKE_A_RANGE = f"A range goes from a lower to a higher number, such as 10.0.0.11..14, with at most {MOST_HOSTS} hosts"
+UNLIKE_A_RANGE = f"A range goes from a lower to a higher number, such as 10.0.0.11..14, with at most {MAX_HOSTS} hosts"
 
 
 def parse_hosts(text: str) -> str:
     """Hosts as Exasol's clients take them: `db1..4.example/135A…,10.0.0.7`. Each is cleaned as by `parse_host`."""
-    if len(text) > LONGEST_TEXT:
+    if len(text) > MAX_TEXT_LENGTH:
         raise custom_error(TOO_LONG)
     hosts = ",".join(_member(each) for each in text.split(","))
-    if len(hosts_of(hosts)) > MOST_HOSTS:
+    if len(hosts_of(hosts)) > MAX_HOSTS:
         raise custom_error(UNLIKE_A_RANGE)
     return hosts
 
@@ -221,7 +221,7 @@ def _expanded(name: str) -> Sequence[str]:
     if found is None:
         return [name]
     before, low, high, after = found
-    if max(len(low), len(high)) > 9 or not 0 <= int(high) - int(low) < MOST_HOSTS:
+    if max(len(low), len(high)) > 9 or not 0 <= int(high) - int(low) < MAX_HOSTS:
         raise custom_error(UNLIKE_A_RANGE)
     return [f"{before}{str(number).zfill(len(low))}{after}" for number in range(int(low), int(high) + 1)]
 

@@ -15,9 +15,9 @@ from moorings.dialects.config.pem import Block, Damaged
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-LONGEST_KEY = 20_000
+MAX_KEY_LENGTH = 20_000
 """Characters of a private key: 16384 bits fit, and nobody keeps the processor busy with a million."""
-MOST_ROUNDS = 2_000_000
+MAX_ROUNDS = 2_000_000
 """What a passphrase may cost: rounds of PBKDF2, or N × r × p of scrypt. OpenSSL's own are 2,048 and 131,072."""
 SCRYPT = bytes.fromhex("2b06010401da47040b")
 """The object identifier of scrypt, without its tag and length."""
@@ -44,7 +44,7 @@ class WrongPassphrase(Unusable):
 
 def parse_key(text: str) -> str:
     """The one private key in a text, as PEM that OpenSSL writes. Raises Unusable."""
-    if len(text) > LONGEST_KEY:
+    if len(text) > MAX_KEY_LENGTH:
         raise Unusable(NO_KEY)
     text = pem.unwrapped(text)
     try:
@@ -140,11 +140,11 @@ def rsa_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_cheap(der: bytes) -> bool:
-    """Whether an encrypted key names no more rounds than MOST_ROUNDS. A stranger chooses them."""
-    numbers = list(_numbers(der[:LONGEST_KEY], 0))
+    """Whether an encrypted key names no more rounds than MAX_ROUNDS. A stranger chooses them."""
+    numbers = list(_numbers(der[:MAX_KEY_LENGTH], 0))
     if SCRYPT in der:
-        return math.prod(numbers[:3]) <= MOST_ROUNDS
-    return all(number <= MOST_ROUNDS for number in numbers)
+        return math.prod(numbers[:3]) <= MAX_ROUNDS
+    return all(number <= MAX_ROUNDS for number in numbers)
 
 
 def _numbers(der: bytes, depth: int) -> Iterator[int]:

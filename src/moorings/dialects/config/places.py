@@ -53,7 +53,7 @@ class Place:
         unchanged = info.field_name in (info.context or ())
         return value if unchanged else self.parse(value)
 
-    def reason_against(self, value: str) -> str | None:
+    def fault_in(self, value: str) -> str | None:
         """What the rules refuse of a text; None when they take it."""
         try:
             self.parse(value)
@@ -85,7 +85,7 @@ def _place(annotation: Any, metadata: list[Any]) -> Place | None:
 def refused(config: ConnectionConfig) -> Mapping[str, str]:
     """Field → reason, of the texts that the rules refuse."""
     values = ((field, place, getattr(config, field)) for field, place in places(type(config)).items())
-    found = {field: place.reason_against(value) for field, place, value in values if value is not None}
+    found = {field: place.fault_in(value) for field, place, value in values if value is not None}
     return {field: reason for field, reason in found.items() if reason is not None}
 
 
@@ -94,7 +94,7 @@ def cleaned(config: type[ConnectionConfig], values: Mapping[str, Any]) -> dict[s
     found = dict(values)
     for field, place in places(config).items():
         value = found.get(field)
-        if isinstance(value, str) and place.reason_against(value) is None:
+        if isinstance(value, str) and place.fault_in(value) is None:
             found[field] = place.parse(value)
     return found
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from moorings.dialects.config.fields import UNWHOLESOME, json_type
+from moorings.dialects.config.fields import FORBIDDEN_CHARACTERS, json_type
 from moorings.errors import Fault
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def malformed(config: type[ConnectionConfig], given: Mapping[str, Any]) -> dict[
         wire = config.wire_name(field)
         if value is None:
             faults[field] = _wrong_type(wire, config.expected(field), value)
-        elif any(isinstance(part, str) and UNWHOLESOME.search(part) for part in _parts(value)):
+        elif any(isinstance(part, str) and FORBIDDEN_CHARACTERS.search(part) for part in _parts(value)):
             faults[field] = Fault(wire, "invalid")
         elif field in config.secret_fields() and isinstance(value, str) and MASK.fullmatch(value):
             faults[field] = Fault(wire, "custom", {"reason": "This is a mask, not a secret. Send the secret itself"})

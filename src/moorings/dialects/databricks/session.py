@@ -28,7 +28,7 @@ from moorings.dialects.network import https
 from moorings.dialects.oauth import Client
 from moorings.dialects.statements import without_comments_before, without_end
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
 REPLY_BYTES = 8 * 1024 * 1024
 """The most that the server may send of a result at once."""
 STATEMENT_SECONDS = 120.0
@@ -134,7 +134,7 @@ class DatabricksSession(Session):
         cursor.execute_async(sql, list(parameters) or None)
         pause = FIRST_PAUSE_SECONDS
         while (state := cursor.get_query_state()) in PENDING:
-            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, MAX_PAUSE_SECONDS)
             self._nudged.clear()
         if state is CommandState.CANCELLED:
             raise errors.QueryCancelled
@@ -167,8 +167,8 @@ class DatabricksSession(Session):
             self._authority.close()
 
 
-def _reader(cursor: Cursor, most_rows: int) -> pa.RecordBatchReader:
-    first = cursor.fetchmany_arrow(most_rows)
+def _reader(cursor: Cursor, max_rows: int) -> pa.RecordBatchReader:
+    first = cursor.fetchmany_arrow(max_rows)
     schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in first.schema])
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -177,7 +177,7 @@ def _reader(cursor: Cursor, most_rows: int) -> pa.RecordBatchReader:
             for part in table.to_batches():
                 columns = [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
-            table = cursor.fetchmany_arrow(most_rows)
+            table = cursor.fetchmany_arrow(max_rows)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -22,7 +22,7 @@ NUMBERS = frozenset({"BIGNUM", "UHUGEINT"})
 CONCERNED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT)\b")
 
 
-def presented(relation: duckdb.DuckDBPyRelation, most_rows: int) -> pa.RecordBatchReader:
+def presented(relation: duckdb.DuckDBPyRelation, max_rows: int) -> pa.RecordBatchReader:
     """The reader of a relation's rows, under its own names, with text for what Arrow cannot say."""
     natives = relation.types
     names = relation.columns
@@ -33,7 +33,7 @@ def presented(relation: duckdb.DuckDBPyRelation, most_rows: int) -> pa.RecordBat
             for place, (native, as_text) in enumerate(zip(natives, texts, strict=True), 1)
         )
         relation = relation.project(", ".join(columns))
-    return _named(relation.to_arrow_reader(most_rows), names, natives)
+    return _named(relation.to_arrow_reader(max_rows), names, natives)
 
 
 def _named(reader: pa.RecordBatchReader, names: Sequence[str], natives: Sequence[DuckDBPyType]) -> pa.RecordBatchReader:

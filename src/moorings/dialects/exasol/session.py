@@ -105,11 +105,11 @@ class ExasolSession(Session):
         schema = pa.schema([pa.field(each["name"], arrow_type(each["dataType"])) for each in described])
         return pa.RecordBatchReader.from_batches(schema, self._batches(result, schema, statement.batch_rows))
 
-    def _batches(self, result: dict[str, Any], schema: pa.Schema, most_rows: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, result: dict[str, Any], schema: pa.Schema, max_rows: int) -> Iterator[pa.RecordBatch]:
         zone = self._config.session_zone
         for columns in self._chunks(result):
-            for start in range(0, len(columns[0]) if columns else 0, most_rows):
-                parts = [values[start : start + most_rows] for values in columns]
+            for start in range(0, len(columns[0]) if columns else 0, max_rows):
+                parts = [values[start : start + max_rows] for values in columns]
                 arrays = [column(values, field.type, zone) for values, field in zip(parts, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -31,7 +31,7 @@ ANYONES = "master"
 RESET_CONNECTION = 116
 """SQL_ATTR_RESET_CONNECTION: the next packet asks the server to make the session as new, as pools do."""
 BATCH_BYTES = 16 * 1024 * 1024
-LONGEST_DECLARED = 8000
+MAX_DECLARED_LENGTH = 8000
 """Bytes, or characters, of the longest type whose length is declared."""
 LONG_BYTES = 64 * 1024
 """What a value without a declared length is taken for when the rows of a batch are counted."""
@@ -291,7 +291,7 @@ class MSSQLSession(Session):
 
 def _is_long(description: Sequence[Sequence[Any]]) -> bool:
     """Whether a column's values may be of any length, as those of nvarchar(max) are."""
-    return any(not 0 < column[3] <= LONGEST_DECLARED for column in description)
+    return any(not 0 < column[3] <= MAX_DECLARED_LENGTH for column in description)
 
 
 def _by_row(cursor: _Cursor, schema: pa.Schema, most: int) -> Iterator[pa.RecordBatch]:
@@ -306,7 +306,7 @@ def _by_row(cursor: _Cursor, schema: pa.Schema, most: int) -> Iterator[pa.Record
 
 def _rows_at_once(description: Sequence[Sequence[Any]], most: int) -> int:
     """How many rows a batch may have: the driver makes room for each at its declared length."""
-    width = sum(4 * column[3] if 0 < column[3] <= LONGEST_DECLARED else LONG_BYTES for column in description)
+    width = sum(4 * column[3] if 0 < column[3] <= MAX_DECLARED_LENGTH else LONG_BYTES for column in description)
     return max(1, min(most, BATCH_BYTES // max(1, width)))
 
 

@@ -19,14 +19,14 @@ from moorings.dialects.introspection import Scope, Table
 from moorings.dialects.mysql import introspection, types
 from moorings.dialects.mysql import read_only as mysql_read_only
 from moorings.dialects.mysql.config import FamilyConfig
-from moorings.dialects.mysql.wire import Wire, checked_addresses, hang_up, login
+from moorings.dialects.mysql.wire import Wire, checked_addresses, disconnect, login
 
 T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
 PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
-MOST_ROWS = 4_096
+MAX_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 SEVERAL_RESULTS = "The statement gives more than one result. Call what gives one, or select from its tables."
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
@@ -125,7 +125,7 @@ class MySQLSession(Session):
         fields = result.fields if result is not None and cursor.description else ()
         schema = pa.schema([pa.field(field.name, types.column_type(field)) for field in fields])
         bits = [types.Bits(field, statement.sql) if field.type_code == types.BIT else None for field in fields]
-        most = min(statement.batch_rows, MOST_ROWS)
+        most = min(statement.batch_rows, MAX_ROWS)
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
 
     def _begin(self, statement: Statement) -> None:
@@ -171,14 +171,14 @@ class MySQLSession(Session):
         return cursor
 
     def _batches(
-        self, schema: pa.Schema, bits: Sequence[types.Bits | None], most_rows: int, most_bytes: int
+        self, schema: pa.Schema, bits: Sequence[types.Bits | None], max_rows: int, max_bytes: int
     ) -> Iterator[pa.RecordBatch]:
-        while len(schema) and (rows := self._await(self._read(most_rows, most_bytes))):
+        while len(schema) and (rows := self._await(self._read(max_rows, max_bytes))):
             yield types.batch(rows, schema, bits)
         self._await(self._finish())
         self._unread = False
 
-    async def _read(self, most_rows: int, most_bytes: int) -> list[Any]:
+    async def _read(self, max_rows: int, max_bytes: int) -> list[Any]:
         """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory.
 
         Rows that were parsed together are no larger than what the driver receives at once; only one that it had to
@@ -195,8 +195,8 @@ class MySQLSession(Session):
             rows.append(row)
             size += sum(len(value) for value in row if value is not None)
             if cursor._result is not None:  # noqa: SLF001  # what was parsed already, which bounds bytes, not rows
-                rows.extend(cursor._result._take_pending_rows(most_rows - len(rows)))  # noqa: SLF001
-            if len(rows) >= most_rows or size >= most_bytes:
+                rows.extend(cursor._result._take_pending_rows(max_rows - len(rows)))  # noqa: SLF001
+            if len(rows) >= max_rows or size >= max_bytes:
                 break
         return rows
 
@@ -246,7 +246,7 @@ class MySQLSession(Session):
             if self._unread and not self._drained():
                 self.cancel()
         with contextlib.suppress(Exception):
-            self._await(hang_up(self._wire))
+            self._await(disconnect(self._wire))
         self._loop.close()
 
 
@@ -265,7 +265,7 @@ async def _kill(config: FamilyConfig, context: SessionContext, address: str, ses
     try:
         await _rows(wire, f"KILL QUERY {int(session_id)}")
     finally:
-        await hang_up(wire)
+        await disconnect(wire)
 
 
 async def _reset(wire: Wire) -> None:

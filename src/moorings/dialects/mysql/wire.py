@@ -28,7 +28,7 @@ from moorings.dialects.ssl_modes import may_send_password, mode_for, transport
 
 ENCODERS: dict[object, object] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
 """How parameters are written. What is read stays bytes: Arrow converts columns faster than the driver does values."""
-MOST_COLUMNS = 20_000
+MAX_COLUMNS = 20_000
 """Of one call: MySQL and MariaDB allow 4,096 in a result, StarRocks 10,000."""
 REVEALING_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
 """Plugins of authentication by which a server learns the password, or a hash that gives it away."""
@@ -52,7 +52,7 @@ class Wire(Connection):
     network: Network
     mode: SslMode
     address: str
-    most_bytes = ByteLimits().buffer
+    max_bytes = ByteLimits().buffer
     """What one call may take from the network beyond what has arrived already."""
     awaited = 0
     described = 0
@@ -78,8 +78,8 @@ class Wire(Connection):
     async def _fill_buffer(self, need: int) -> None:
         """Wait for so many bytes, which the server announces: a packet of any length, and so many packets a value."""
         self.awaited += need
-        if self.awaited > self.most_bytes:
-            raise errors.ResultTooLarge.of("A row of the result", self.most_bytes)
+        if self.awaited > self.max_bytes:
+            raise errors.ResultTooLarge.of("A row of the result", self.max_bytes)
         inherited: Any = super()  # the driver's stubs leave it out
         await inherited._fill_buffer(need)  # noqa: SLF001  # where every read from the network begins
 
@@ -87,8 +87,8 @@ class Wire(Connection):
         """Read a packet; the server announces as many columns as it likes, each with a packet."""
         if packet_type is FieldDescriptorPacket:
             self.described += 1
-            if self.described > MOST_COLUMNS:
-                raise errors.ResultTooLarge(message=f"The result has more than {MOST_COLUMNS} columns. Select fewer.")
+            if self.described > MAX_COLUMNS:
+                raise errors.ResultTooLarge(message=f"The result has more than {MAX_COLUMNS} columns. Select fewer.")
         inherited: Any = super()  # the driver's stubs know no kinds of packets
         return await inherited.read_packet(packet_type)
 
@@ -143,7 +143,7 @@ async def login(config: FamilyConfig, context: SessionContext, addresses: Sequen
         async with asyncio.timeout(seconds):  # the driver's own ends with the TCP handshake
             await wire.connect()
     except BaseException:
-        await hang_up(wire)
+        await disconnect(wire)
         raise
     return wire
 
@@ -169,12 +169,12 @@ def _wire(
         auth_plugin_map=dict.fromkeys(refused, Refusal),
     )
     wire.config, wire.network, wire.mode = config, context.network, mode
-    wire.most_bytes = context.limits.buffer
+    wire.max_bytes = context.limits.buffer
     wire.address = dialled.getpeername()[0]
     return wire
 
 
-async def hang_up(wire: Wire) -> None:
+async def disconnect(wire: Wire) -> None:
     """Close, and let the loop see it: a loop that ends before leaves the socket open."""
     wire.close()
     for _ in range(3):

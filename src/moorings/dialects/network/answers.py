@@ -18,13 +18,13 @@ PLAIN = ("", "identity")
 
 
 class BoundedAnswer(HTTPResponse):
-    """An answer of at most `most_bytes`; of a `streamed` one, only what must be in memory as a whole is counted.
+    """An answer of at most `max_bytes`; of a `streamed` one, only what must be in memory as a whole is counted.
 
     A streamed answer is read in pieces by `read(amount)` and `read1(amount)`: then each piece has the limit. What reads
     it to its end in one call (`read()`, `data`, `stream()`) has the limit for all of it.
     """
 
-    most_bytes = 0
+    max_bytes = 0
     streamed = False
     _counted = 0
 
@@ -34,7 +34,7 @@ class BoundedAnswer(HTTPResponse):
             return self._whole(decode_content, cache_content)
         if self.streamed:
             self._check(amt)
-        return self._taken(super().read(min(amt, self.most_bytes + 1), decode_content, cache_content))
+        return self._taken(super().read(min(amt, self.max_bytes + 1), decode_content, cache_content))
 
     def _whole(self, decode_content: bool | None, cache_content: bool) -> bytes:
         parts: list[bytes] = []
@@ -50,7 +50,7 @@ class BoundedAnswer(HTTPResponse):
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
         """What has arrived, so many bytes at most; raises ResultTooLarge beyond the limit."""
-        size = CHUNK if amt is None or amt < 0 else min(amt, self.most_bytes)
+        size = CHUNK if amt is None or amt < 0 else min(amt, self.max_bytes)
         return self._taken(super().read1(size, decode_content))
 
     def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes]:
@@ -87,19 +87,19 @@ class BoundedAnswer(HTTPResponse):
         return data
 
     def _check(self, size: int) -> None:
-        if size > self.most_bytes:
+        if size > self.max_bytes:
             self.close()
-            raise errors.ResultTooLarge.of("The warehouse's answer", self.most_bytes)
+            raise errors.ResultTooLarge.of("The warehouse's answer", self.max_bytes)
 
 
-def bounded(answer: HTTPResponse, most_bytes: int, fields: tuple[str, ...], *, streamed: bool) -> BoundedAnswer:
+def bounded(answer: HTTPResponse, max_bytes: int, fields: tuple[str, ...], *, streamed: bool) -> BoundedAnswer:
     """The answer, bounded. It is decompressed here alone: drivers that would do so themselves see no encoding.
 
     Raises AnotherService for an encoding that cannot be read here.
     """
     answer.__class__ = BoundedAnswer
     made = cast("BoundedAnswer", answer)
-    made.most_bytes, made.streamed = most_bytes, streamed
+    made.max_bytes, made.streamed = max_bytes, streamed
     if not made.decodes():
         made.close()
         message = "The server compresses its answers in a way that was not asked for. Check the address."

@@ -121,7 +121,7 @@ class Network:
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
         """Why an address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
-        reason = never_dialled(address)
+        reason = forbidden_reason(address)
         if reason is not None:
             return f"is {reason}. Moorings never connects to such an address."
         if port in OWN_PORTS and any(form.is_loopback for form in spellings(address)):
@@ -170,7 +170,7 @@ class Network:
         return wire
 
 
-LONGEST_HEAD = 16_384
+MAX_HEAD_BYTES = 16_384
 """Bytes of a proxy's answer."""
 
 
@@ -181,7 +181,7 @@ def _ask_for_tunnel(wire: socket.socket, proxy: Proxy, place: str) -> None:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = wire.recv(1)  # what follows the head belongs to the server behind the proxy
-        if not byte or len(head) > LONGEST_HEAD:
+        if not byte or len(head) > MAX_HEAD_BYTES:
             raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY gave no answer of HTTP.")
         head += byte
     status = head.split(b" ", 2)[1:2]
@@ -212,7 +212,7 @@ def dial(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.
     raise fault
 
 
-def never_dialled(address: Address) -> str | None:
+def forbidden_reason(address: Address) -> str | None:
     """What makes an address one that no setting can allow, in words; None for every other.
 
     IPv4 addresses inside of IPv6 ones count too: IPv4-mapped, IPv4-compatible, NAT64, 6to4, Teredo, ISATAP.

@@ -15,7 +15,7 @@ from moorings import clock, errors
 from moorings.dialects.network.dialing import Network
 
 REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
-LONGEST_ANSWER = 1_000_000
+MAX_ANSWER_BYTES = 1_000_000
 """Bytes of an answer that is no result: a token, a page of metadata."""
 CHUNK = 65_536
 
@@ -60,7 +60,7 @@ def fetch(
     """The answer to one request, within the time for all of it.
 
     Raises OSError or HTTPException when there is none, EgressRefused, and AnotherService for a redirect or an answer
-    of more than LONGEST_ANSWER bytes.
+    of more than MAX_ANSWER_BYTES bytes.
     """
     until = clock.monotonic() + timeout_seconds
     wire, path = _connected(network, url, timeout_seconds, tls, fields)
@@ -98,8 +98,8 @@ def _read(answer: http.client.HTTPResponse, until: float, fields: tuple[str, ...
     while part := answer.read1(CHUNK):
         parts.append(part)
         size += len(part)
-        if size > LONGEST_ANSWER:
-            message = f"The server's answer has more than {LONGEST_ANSWER} bytes. Check the address."
+        if size > MAX_ANSWER_BYTES:
+            message = f"The server's answer has more than {MAX_ANSWER_BYTES} bytes. Check the address."
             raise errors.AnotherService(*fields, message=message)
         if clock.monotonic() > until:
             raise TimeoutError("timed out")

@@ -17,7 +17,7 @@ from moorings.dialects.network.answers import BoundedAnswer, bounded
 from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.https import REDIRECTS, redirected
 
-LONGEST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 """How long a connection may take to come about where a driver names no limit."""
 
 PoolClasses = dict[str, type[HTTPConnectionPool] | type[HTTPSConnectionPool]]
@@ -71,7 +71,7 @@ def _checked_connection(network: Network, base: Any, fields: tuple[str, ...], st
     class CheckedConnection(base):
         def _new_conn(self) -> socket.socket:
             host = self.host.strip("[]")
-            seconds = self.timeout if isinstance(self.timeout, (int, float)) else LONGEST_SECONDS
+            seconds = self.timeout if isinstance(self.timeout, (int, float)) else MAX_SECONDS
             try:
                 return network.connect_http(host, self.port, seconds, *fields)
             except TimeoutError as error:
@@ -104,7 +104,7 @@ class CheckedPools(PoolManager):
         """Send a request once; what keeps it from the server is raised as it is."""
         return super().urlopen(method, url, redirect=False, **{**how, "retries": False})
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Close what is idle; `clear` would leave that to the garbage collector."""
         with self.pools.lock:
             pools = [self.pools[key] for key in self.pools.keys()]  # noqa: SIM118  # no mapping: it has keys() alone

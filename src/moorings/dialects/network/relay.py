@@ -23,7 +23,7 @@ from moorings import errors
 from moorings.dialects.network.dialing import OWN_PORTS, Network
 
 USER = "moorings"
-LONGEST_HEAD = 16_384
+MAX_HEAD_BYTES = 16_384
 HEAD_SECONDS = 5.0
 CHUNK = 65_536
 CONNECT_REQUEST = re.compile(rb"CONNECT (\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5}) HTTP/1\.[01]\r\n")
@@ -149,7 +149,7 @@ def _head(wire: socket.socket) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
         part = wire.recv(4096)
-        if not part or len(head) > LONGEST_HEAD:
+        if not part or len(head) > MAX_HEAD_BYTES:
             return b""
         head += part
     return head

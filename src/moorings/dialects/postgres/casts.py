@@ -23,13 +23,13 @@ SOURCES = (
 )
 """Ways to make a statement the source of another; the second one takes those that write and return rows."""
 TEXT = "{column}::text"
-MOST_HOURS = 2_562_046
+MAX_HOURS = 2_562_046
 """Arrow counts the time of an interval in nanoseconds: 292 years of hours are the most."""
 SCALARS = {
     "oid": "{column}::int8",
     "money": TEXT,
     "interval": (
-        f"CASE WHEN isfinite({{column}}) AND extract(hour FROM {{column}}) BETWEEN -{MOST_HOURS} AND {MOST_HOURS}"
+        f"CASE WHEN isfinite({{column}}) AND extract(hour FROM {{column}}) BETWEEN -{MAX_HOURS} AND {MAX_HOURS}"
         " THEN {column} END"
     ),
     "oidvector": "{column}::oid[]::int8[]",

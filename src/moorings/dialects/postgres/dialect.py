@@ -24,7 +24,7 @@ class Postgres(Dialect):
     title = "PostgreSQL"
     extra = "postgres"
     abilities = Abilities(connects=True)
-    looks_cheaply = True
+    probes_cheaply = True
     Config = Config
     PARAMETERS = "$1, $2"
     FAULTS = FAULTS

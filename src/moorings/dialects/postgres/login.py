@@ -31,7 +31,7 @@ NOWHERE = "/nonexistent/moorings"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """Where libpq goes, and which TLS it speaks there."""
 
     addresses: Sequence[str]
@@ -57,7 +57,7 @@ def login(config: TlsConfig, context: SessionContext) -> Generator[Login]:
 
     Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
     """
-    way = _way(config, context)
+    way = _route(config, context)
     bundle = context.network.ca_bundle
     with _root_certificates(config, way.mode, bundle) as path, _client_certificate(config) as own:
         text = conninfo(_parameters(config, context, way) | {"sslrootcert": path, **own})
@@ -81,17 +81,17 @@ def speaks_tls(wire: socket.socket) -> bool:
     raise errors.AnotherService("host", "port") if answer else errors.SessionLost()
 
 
-def _way(config: TlsConfig, context: SessionContext) -> Way:
+def _route(config: TlsConfig, context: SessionContext) -> Route:
     host, port = config.host or "", config.port or 0
     addresses = context.network.check(host, port, config.database, "host", "port")
     mode = mode_for(config, addresses, context.default_ssl_mode)
     if mode != "prefer":
-        return Way(addresses, mode, mode != "disable")
+        return Route(addresses, mode, mode != "disable")
     with dialing.dial(addresses, port, context.connect_timeout_seconds) as wire:
-        return Way([wire.getpeername()[0]], mode, speaks_tls(wire))
+        return Route([wire.getpeername()[0]], mode, speaks_tls(wire))
 
 
-def _parameters(config: TlsConfig, context: SessionContext, way: Way) -> dict[str, object]:
+def _parameters(config: TlsConfig, context: SessionContext, way: Route) -> dict[str, object]:
     several = len(way.addresses)
     sslmode = way.mode if way.mode != "prefer" else "require" if way.encrypted else "disable"
     return {

@@ -94,9 +94,9 @@ class RedshiftSession(Session):
         self._wire.ask(f"SELECT set_config('statement_timeout', '{milliseconds}', {local})")
 
     def _batches(
-        self, cursor: Cursor, schema: pa.Schema, oids: Sequence[int], most_rows: int
+        self, cursor: Cursor, schema: pa.Schema, oids: Sequence[int], max_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        while rows := self._wire.pull(cursor, most_rows):
+        while rows := self._wire.pull(cursor, max_rows):
             yield redshift_types.batch(rows, schema, oids)
 
     # ---- the end ------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Wire(Connection):
         self.encrypted = self._ours.encrypted
         self.transport = transport(config, mode_in_force(config), encrypted=self.encrypted)
         self.pending = False
-        self._most_bytes = context.limits.buffer
+        self._max_bytes = context.limits.buffer
         try:
             super().__init__(
                 user=config.username or "",
@@ -130,24 +130,24 @@ class Wire(Connection):
         self.error = None
         self.pending = True
 
-    def pull(self, cursor: Cursor, most_rows: int) -> list[Sequence[Any]]:
+    def pull(self, cursor: Cursor, max_rows: int) -> list[Sequence[Any]]:
         """Rows in a batch's size; none after the last one."""
-        self._take(cursor, most_rows)
+        self._take(cursor, max_rows)
         rows = list(cursor._cached_rows)  # noqa: SLF001  # where the driver puts them
         cursor._cached_rows.clear()  # noqa: SLF001
         return rows
 
-    def _take(self, cursor: Cursor, most_rows: int) -> None:
+    def _take(self, cursor: Cursor, max_rows: int) -> None:
         size = 0
-        while self.pending and len(cursor._cached_rows) < most_rows and size < BATCH_BYTES:  # noqa: SLF001
+        while self.pending and len(cursor._cached_rows) < max_rows and size < BATCH_BYTES:  # noqa: SLF001
             head = self._read(5)
             if len(head) < 5:
                 raise self.error or errors.SessionLost()
             code, length = struct.unpack("!ci", head)
             if code not in self.message_types:  # such as what COPY to the client begins with
                 raise errors.StatementRefused(message="The server answers with what is no result. Send a query.")
-            if length > self._most_bytes:
-                raise errors.ResultTooLarge.of("A row of the result", self._most_bytes)
+            if length > self._max_bytes:
+                raise errors.ResultTooLarge.of("A row of the result", self._max_bytes)
             self.message_types[code](self._read(length - 4), cursor)
             size += length
             self.pending = code != READY_FOR_QUERY

@@ -19,7 +19,7 @@ from moorings.dialects.read_only import first_word, require_reading
 from moorings.dialects.sap_hana import introspection
 from moorings.dialects.sap_hana.config import Config
 
-MOST_ROWS = 8_192
+MAX_ROWS = 8_192
 """How many rows a batch has at most: wide ones should not fill the memory."""
 DECIMAL = 5
 TYPES: dict[int, pa.DataType] = {
@@ -109,7 +109,7 @@ class HanaSession(Session):
         self._begin(statement)
         cursor = self._prepared(statement)
         schema = pa.schema([pa.field(column[0], _type(*column[1:6])) for column in cursor.description or ()])
-        size = min(statement.batch_rows, MOST_ROWS)
+        size = min(statement.batch_rows, MAX_ROWS)
         return rows_reader(schema, lambda: self._fetch(cursor, size) if len(schema) else [])
 
     def _fetch(self, cursor: dbapi.Cursor, rows: int) -> list[Sequence[Any]]:
@@ -128,7 +128,7 @@ class HanaSession(Session):
         """Execute with the limits that the server keeps; in a cursor of its own, if there are no parameters."""
         cursor = self._connection.cursor() if not statement.parameters else self._prepared_cursor()
         cursor.setquerytimeout(max(1, math.ceil(statement.timeout_seconds)))
-        cursor.setfetchsize(min(statement.batch_rows, MOST_ROWS))
+        cursor.setfetchsize(min(statement.batch_rows, MAX_ROWS))
         if not statement.parameters:
             self._cursor = cursor
             with self._cancellable():

@@ -22,7 +22,7 @@ from moorings.dialects.ssl_modes import mode_in_force, verifies
 GREETING = b"\xff\xff\xff\xff\x04\x00\x14\x04\x00\x01\x00\x01\x01\x01"
 GREETING_ANSWER_BYTES = 8
 HEADER, SEGMENT, PART = struct.Struct("<qiIIhBBII"), struct.Struct("<iihhBB10x"), struct.Struct("<BBhiii")
-LONGEST_ANSWER = 65_536
+MAX_ANSWER_BYTES = 65_536
 DATABASE_CONNECT_INFO, PART_DATABASE_CONNECT_INFO = 82, 67
 NAME, HOST, PORT, CONNECTED = 1, 2, 3, 4
 """Options of the request and its answer."""
@@ -66,11 +66,11 @@ def _asked(wire: socket.socket, database: str) -> Mapping[int, Any]:
         raise HUNG_UP from None
     name = database.encode()
     data = bytes([NAME, TEXT]) + struct.pack("<h", len(name)) + name
-    part = PART.pack(PART_DATABASE_CONNECT_INFO, 0, 1, 0, len(data), LONGEST_ANSWER) + data + b"\0" * (-len(data) % 8)
+    part = PART.pack(PART_DATABASE_CONNECT_INFO, 0, 1, 0, len(data), MAX_ANSWER_BYTES) + data + b"\0" * (-len(data) % 8)
     segment = SEGMENT.pack(SEGMENT.size + len(part), 0, 1, 1, 1, DATABASE_CONNECT_INFO) + part
-    wire.sendall(HEADER.pack(0, 0, len(segment), LONGEST_ANSWER, 1, 0, 0, 0, 0) + segment)
+    wire.sendall(HEADER.pack(0, 0, len(segment), MAX_ANSWER_BYTES, 1, 0, 0, 0, 0) + segment)
     size = HEADER.unpack(_exactly(wire, HEADER.size))[2]
-    if size > LONGEST_ANSWER:
+    if size > MAX_ANSWER_BYTES:
         raise errors.AnotherService(*FIELDS)
     try:
         return _options(_exactly(wire, size))

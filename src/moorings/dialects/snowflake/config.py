@@ -20,7 +20,7 @@ TLS_PORT = 443
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 UNLIKE_AN_ACCOUNT = "Only the account identifier, such as myorg-account or xy12345.us-east-1"
-LONGEST_ACCOUNT = 200
+MAX_ACCOUNT_LENGTH = 200
 
 
 def parse_account(text: str) -> str:
@@ -29,7 +29,7 @@ def parse_account(text: str) -> str:
         raise custom_error("Please only include your Snowflake account identifier")
     account = text.strip(BLANKS).removesuffix(".")
     is_one = account[:1].isalpha() and all(map(ACCOUNT.fullmatch, account.split(".")))
-    if len(account) > LONGEST_ACCOUNT or not is_one:
+    if len(account) > MAX_ACCOUNT_LENGTH or not is_one:
         raise custom_error(UNLIKE_AN_ACCOUNT)
     return account
 

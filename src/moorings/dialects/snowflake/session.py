@@ -34,8 +34,8 @@ NO_METADATA = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
 """Without it each login asks the metadata service of every cloud, and the DNS, where we run."""
 PREFETCH_THREADS, PREFETCH_MEGABYTES = 1, 64
 LOGOUT_SECONDS = 2
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
-MOST_UNKNOWN = 20
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
+MAX_UNKNOWN = 20
 """How often in a row the account may not know the statement yet: it learns of a new one with some delay."""
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
@@ -158,9 +158,9 @@ class SnowflakeSession(Session):
         pause, unknown = FIRST_PAUSE_SECONDS, 0
         while self._connection.is_still_running(status := self._connection.get_query_status(query_id)):
             unknown = unknown + 1 if status is QueryStatus.NO_DATA else 0
-            if unknown > MOST_UNKNOWN:
+            if unknown > MAX_UNKNOWN:
                 raise errors.SessionLost
-            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = FIRST_PAUSE_SECONDS if self._nudged.wait(pause) else min(2 * pause, MAX_PAUSE_SECONDS)
             self._nudged.clear()
 
     def _ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ class SnowflakeSession(Session):
         self._relay.close()
 
 
-def _reader(cursor: SnowflakeCursor, most_rows: int, relay: Relay) -> pa.RecordBatchReader:
+def _reader(cursor: SnowflakeCursor, max_rows: int, relay: Relay) -> pa.RecordBatchReader:
     tables = iter(cursor.fetch_arrow_batches())
     first = next(tables, None)
     found = first if first is not None else cursor.fetch_arrow_all(force_return_table=True)
@@ -197,7 +197,7 @@ def _reader(cursor: SnowflakeCursor, most_rows: int, relay: Relay) -> pa.RecordB
     def batches() -> Iterator[pa.RecordBatch]:
         table = first
         while table is not None:
-            for part in table.to_batches(max_chunksize=most_rows):
+            for part in table.to_batches(max_chunksize=max_rows):
                 yield batch(part, schema)
             with relay.explaining(anew=False):
                 table = next(tables, None)

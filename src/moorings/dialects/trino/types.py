@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from moorings.dialects.arrow.columns import column as plain_column
 from moorings.dialects.arrow.columns import decimal_type
-from moorings.dialects.arrow.nested import field, taken_apart
+from moorings.dialects.arrow.nested import field, parse_nested
 
 SAME = {
     "boolean": pa.bool_(),
@@ -51,7 +51,7 @@ def arrow_type(native: str) -> pa.DataType:
     if moment := MOMENT.fullmatch(native):
         unit = _unit(moment[2])
         return pa.timestamp(unit) if moment[1] == "timestamp" else pa.time64("ns" if unit == "ns" else "us")
-    name, inner = taken_apart(native)
+    name, inner = parse_nested(native)
     if name == "decimal":
         return decimal_type(int(inner[0]), int(inner[1]) if len(inner) > 1 else 0)
     if name == "array":
@@ -157,20 +157,20 @@ def _ordinary(texts: pa.Array) -> pa.Array:
 
 
 def _list(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    (inner,) = taken_apart(native)[1]
+    (inner,) = parse_nested(native)[1]
     items = column(list(chain.from_iterable(value or () for value in values)), inner)
     return pa.ListArray.from_arrays(_offsets(values), items, type=target, mask=_missing(values))
 
 
 def _map(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    key, item = taken_apart(native)[1]
+    key, item = parse_nested(native)[1]
     keys = column(list(chain.from_iterable(value or () for value in values)), key)
     items = column(list(chain.from_iterable(value.values() for value in values if value)), item)
     return pa.MapArray.from_arrays(_offsets(values), keys, items, type=target, mask=_missing(values))
 
 
 def _struct(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    fields = _fields(taken_apart(native)[1])
+    fields = _fields(parse_nested(native)[1])
     parts = [
         column([None if value is None else value[place] for value in values], inner)
         for place, (_, inner) in enumerate(fields)

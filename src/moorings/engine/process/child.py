@@ -32,10 +32,10 @@ DIE_WITH_PARENT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class AskedNetwork(Network):
+class RemoteNetwork(Network):
     """The way out, as the service sees it: each host is resolved and checked there."""
 
-    questions: Questions = field(kw_only=True)
+    questions: ServiceClient = field(kw_only=True)
 
     def addresses(self, host: str, port: int, *fields: str) -> Sequence[str]:
         """The checked addresses of a host."""
@@ -50,7 +50,7 @@ class AskedNetwork(Network):
         return self.questions.ask("route", host, port, *fields)
 
 
-class Questions:
+class ServiceClient:
     """What this process asks of the service, one thing at a time."""
 
     def __init__(self, wire: Wire) -> None:
@@ -73,7 +73,7 @@ class Host:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.questions = Questions(wire)
+        self.questions = ServiceClient(wire)
         self.calls: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
         self.cancelling = threading.Event()
         self._dialect: Dialect | None = None
@@ -109,7 +109,7 @@ class Host:
         """Log in."""
         self._dialect, self._secrets = dialect, tuple(config.secrets().values())
         way = context.network
-        network = AskedNetwork(None, way.proxy, way.ca_bundle, questions=self.questions)
+        network = RemoteNetwork(None, way.proxy, way.ca_bundle, questions=self.questions)
         self._session = dialect.connect(config, replace(context, network=network))
         return self._session.id, self._session.encrypted, self._session.transport
 

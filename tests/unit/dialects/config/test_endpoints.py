@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from moorings.dialects.config.endpoints import host_and_port, overridden, reason_against
+from moorings.dialects.config.endpoints import fault_in, host_and_port, overridden
 
 SERVICES = ("api", "storage")
 
@@ -32,10 +32,10 @@ class TestOverridden:
         ["ftp://x", "https://x/path", "https://", "a.example,b.example", "other=x", "http://x:99999", "http://["],
     )
     def test_what_is_neither_has_a_reason(self, override: str) -> None:
-        assert reason_against(override, SERVICES) is not None
+        assert fault_in(override, SERVICES) is not None
 
     def test_what_is_no_text_is_left_to_the_types(self) -> None:
-        assert reason_against(7, SERVICES) is None
+        assert fault_in(7, SERVICES) is None
 
 
 class TestHostAndPort:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from moorings import errors
-from moorings.dialects.network.dialing import Address, Network, never_dialled
+from moorings.dialects.network.dialing import Address, Network, forbidden_reason
 
 NEVER = [
     "169.254.169.254",
@@ -42,14 +42,14 @@ ALLOWED = ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "8.8.8.8", "fd12::1", 
 
 @pytest.mark.parametrize("address", NEVER)
 def test_nobody_may_dial(address: str) -> None:
-    assert never_dialled(ipaddress.ip_address(address)) is not None
+    assert forbidden_reason(ipaddress.ip_address(address)) is not None
     with pytest.raises(errors.EgressRefused, match="Moorings never connects"):
         Network().addresses(address, 80, "host", "port")
 
 
 @pytest.mark.parametrize("address", ALLOWED)
 def test_every_other_address_may_be_dialled(address: str) -> None:
-    assert never_dialled(ipaddress.ip_address(address)) is None
+    assert forbidden_reason(ipaddress.ip_address(address)) is None
 
 
 @pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518"])
