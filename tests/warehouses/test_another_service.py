@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from moorings import dialects
+from moorings.engine.probe import STEPS
 from moorings.engine.service import Engine, TestReport
 from moorings.settings import Settings
 from tests.warehouses.postgres.server import login
@@ -79,13 +80,39 @@ class TestMySql:
         assert report.failure.fields == ("host", "port")
         assert statuses(report) == ["passed", "failed", *["skipped"] * 5]
 
-    @pytest.mark.parametrize(("banner", "code"), [(TOO_MANY, "session_lost"), (b"", "connect_timeout")])
-    def test_a_server_that_lets_nobody_in_passes_no_step(self, banner: bytes, code: str) -> None:
-        with listening(banner) as port:
+    def test_a_server_that_says_nothing_passes_no_step(self) -> None:
+        with listening() as port:
             report = probe("mysql", port)
         assert report.failure is not None
-        assert (report.failure.name, report.failure.code) == ("connect", code)
+        assert (report.failure.name, report.failure.code) == ("connect", "connect_timeout")
         assert statuses(report) == ["passed", "failed", *["skipped"] * 5]
+
+    def test_a_server_without_a_free_connection(self) -> None:
+        with listening(TOO_MANY) as port:
+            report = probe("mysql", port)
+        assert report.failure is not None
+        assert (report.failure.name, report.failure.code) == ("authenticate", "too_many_connections")
+
+
+MYSQL = b"\x4a\x00\x00\x00\x0a8.0.36\x00" + bytes(66)
+ASKING_FIRST = ("postgres", "redshift", "databricks_lakebase", "clickhouse", "trino", "databricks", "mssql", "exasol")
+FURTHER: dict[str, dict[str, Any]] = {
+    "databricks": {"warehouse": "/sql/1.0/warehouses/1"},
+    "mssql": {"defaultSchema": "dbo"},
+}
+
+
+class TestServersThatSpeakFirst:
+    @pytest.mark.parametrize("dialect", ASKING_FIRST)
+    @pytest.mark.parametrize("banner", [SSH, SMTP, MYSQL], ids=["ssh", "smtp", "mysql"])
+    def test_is_another_service_at_once(self, dialect: str, banner: bytes) -> None:
+        with listening(banner) as port:
+            report = probe(dialect, port, **FURTHER.get(dialect, {}))
+        assert report.failure is not None
+        assert (report.failure.name, report.failure.code) == ("connect", "another_service")
+        assert report.failure.fields == ("host", "port")
+        assert statuses(report) == ["passed", "failed", *["skipped"] * 5]
+        assert report.failure.duration_ms < 1000  # the connect timeout is two seconds
 
 
 class TestPostgres:
@@ -94,7 +121,11 @@ class TestPostgres:
     def test_no_step_passes_behind_the_port(self, banner: bytes, answer: bytes) -> None:
         with listening(banner, answer) as port:
             report = probe("postgres", port)
-        assert statuses(report) == ["passed", "passed", "failed", *["skipped"] * 4]
+        assert report.failure is not None
+        told = bool(banner or answer)  # what only hangs up may be a server of PostgreSQL that cannot go on
+        assert report.failure.name == ("connect" if told else "tls")
+        assert report.failure.code == ("another_service" if told else "session_lost")
+        assert set(statuses(report)[STEPS.index(report.failure.name) + 1 :]) == {"skipped"}
 
     def test_nor_where_the_server_has_no_free_connection(self, postgres_server: Any) -> None:
         with login(postgres_server) as connection:
@@ -104,5 +135,5 @@ class TestPostgres:
             finally:
                 connection.execute("DROP ROLE crowded")
         assert report.failure is not None
-        assert (report.failure.name, report.failure.code) == ("authenticate", "login_refused")
-        assert statuses(report) == ["passed", "passed", "passed", "failed", *["skipped"] * 3]
+        assert (report.failure.name, report.failure.code) == ("authenticate", "too_many_connections")
+        assert [status for status in statuses(report) if status != "skipped"] == ["passed"] * 2 + ["passed", "failed"]

@@ -12,11 +12,17 @@ from typing import Literal
 
 from moorings import errors
 from moorings.dialects.base import Session, SessionContext
+from moorings.dialects.ssl_modes import mode_in_force
 from moorings.engine.slot import SLACK_SECONDS, Slot
 
 Status = Literal["passed", "failed", "skipped"]
 
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+DRIVER = "driver"
+"""A step that is there only when it failed."""
+GREETING_SECONDS = 0.2
+"""How long a server whose answer nobody understands is listened to once more."""
+PLAIN = "The connection is not encrypted."
 PASSED_BY = {
     "resolve": "The host name is known.",
     "connect": "The server answered.",
@@ -48,7 +54,7 @@ class TestStep:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """A connection test's outcome: always all seven steps, in order."""
+    """A connection test's outcome: always all seven steps, in order; before them `driver`, where it is missing."""
 
     __test__ = False
 
@@ -65,6 +71,66 @@ class TestReport:
         return next((step for step in self.steps if step.status == "failed"), None)
 
 
+class Greeting:
+    """What a server says on a bare connection before it was asked. Servers of the dialects that are dialled bare wait.
+
+    So bytes that come are another service's: that of mail, of SSH, or a database whose servers speak first.
+    """
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = fields
+        self._wire: socket.socket | None = None
+        self._heard: asyncio.Task[bytes] | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is a connection."""
+        return self._wire is not None
+
+    def listen(self, wire: socket.socket) -> None:
+        """Listen to a connection from now on; it is closed at the end."""
+        self._wire = wire
+        self._heard = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(wire, 64))
+
+    async def or_end_of(self, work: asyncio.Future[Session]) -> None:
+        """Wait until work has ended; raises AnotherService if another service greets first."""
+        heard = self._heard
+        if heard is None:
+            await asyncio.wait({work})
+            return
+        await asyncio.wait({work, heard}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            self._require_silence()
+            await asyncio.wait({work})
+
+    async def within(self, seconds: float) -> None:
+        """Raise AnotherService if another service greets within so many seconds."""
+        if self._heard is not None:
+            await asyncio.wait({self._heard}, timeout=seconds)
+            self._require_silence()
+
+    def _require_silence(self) -> None:
+        heard = self._heard
+        kind = _service(heard.result()) if heard is not None and heard.done() and heard.exception() is None else None
+        if kind is not None:
+            raise errors.AnotherService(*self._fields, message=f"{kind} listens on this host and port. Check both.")
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._heard is not None:
+            self._heard.cancel()
+        if self._wire is not None:
+            self._wire.close()
+
+
+def _service(greeting: bytes) -> str | None:
+    """Which service greets so; None where the bytes do not tell."""
+    kinds = ((b"SSH-", "An SSH server"), (b"220", "A mail or FTP server"), (b"+OK", "A mail server"))
+    kind = next((name for start, name in kinds if greeting.startswith(start)), None)
+    is_mysql = greeting[3:5] in (b"\x00\x0a", b"\x00\xff")
+    return kind or ("A server of MySQL's family" if is_mysql else None)
+
+
 class Probe:
     """One test under way; the slot is discarded by who made it."""
 
@@ -74,6 +140,7 @@ class Probe:
         self._address: tuple[str, int] | None = None
         self._fields = slot.target.dialect.ADDRESS_FIELDS
         self._timeout = context.connect_timeout_seconds
+        self._greeting = Greeting(self._fields)
         self._done: dict[str, TestStep] = {}
         self._last = "database"
         """The last step that a fault can belong to now: what lies behind it was not even begun."""
@@ -81,16 +148,18 @@ class Probe:
 
     async def run(self) -> TestReport:
         """Go through the steps until one fails; never raises for the warehouse's faults."""
-        try:
-            self._check_driver()
-            self._address = self._slot.target.dialect.address(self._slot.config)
-            await self._dial()
-            session = await self._login()
-            await self._look(session)
-        except errors.WarehouseError as fault:
-            self._fail(fault)
+        with contextlib.closing(self._greeting):
+            try:
+                self._check_driver()
+                self._address = self._slot.target.dialect.address(self._slot.config)
+                await self._dial()
+                session = await self._login()
+                await self._look(session)
+            except errors.WarehouseError as fault:
+                self._fail(fault)
         skipped = {name: TestStep(name, "skipped", message=NOT_REACHED) for name in STEPS}
-        return TestReport(tuple((skipped | self._done).values()))
+        found = skipped | self._done
+        return TestReport(tuple(found[name] for name in (DRIVER, *STEPS) if name in found))
 
     def _check_driver(self) -> None:
         if not self._slot.target.dialect.abilities.connects:
@@ -140,13 +209,18 @@ class Probe:
 
     async def _touch(self, address: str, port: int, until: float) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
+        wire = socket.socket(family, socket.SOCK_STREAM)
+        try:
             wire.setblocking(False)  # its only parameter, and it takes no name
             async with asyncio.timeout_at(until):
                 await asyncio.get_running_loop().sock_connect(wire, (address, port))
+        except BaseException:
+            wire.close()
+            raise
+        self._greeting.listen(wire)
 
     async def _login(self) -> Session:
-        session = await self._slot.login()
+        session = await self._logged_in()
         self._pass_until("tls")
         if session.encrypted:
             self._pass("tls", session.transport or "The connection is encrypted.", timed=False)
@@ -156,6 +230,29 @@ class Probe:
         self._pass_until("database")
         self._pass("database", PASSED_BY["database"])
         return session
+
+    async def _logged_in(self) -> Session:
+        """The session; raises AnotherService as soon as the server says something before it was asked."""
+        login = asyncio.ensure_future(self._slot.login())
+        try:
+            await self._greeting.or_end_of(login)
+            return await login
+        except errors.ConnectTimeout as fault:
+            raise self._slow(fault) from None
+        except errors.WarehouseError as fault:
+            if STEPS.index(fault.step) <= STEPS.index("tls") or fault.step == STEPS[-1]:
+                await self._greeting.within(GREETING_SECONDS)
+            raise
+        finally:
+            if not login.done():
+                login.cancel()
+                self._slot.sever()
+
+    def _slow(self, fault: errors.ConnectTimeout) -> errors.WarehouseError:
+        """What a timeout means once the port was open: where warehouses are asleep at times, that this one wakes up."""
+        dialect = self._slot.target.dialect
+        wakes = dialect.over_http or not dialect.abilities.probed
+        return errors.WarehouseSlow(*fault.fields) if wakes and self._greeting.listens else fault
 
     async def _look(self, session: Session) -> None:
         limit = self._timeout + SLACK_SECONDS
@@ -177,10 +274,12 @@ class Probe:
 
     def _pass_until(self, end: str) -> None:
         """What lies before a step that was reached passed too; where nothing was dialed, there was nothing to pass."""
-        for name in STEPS[: STEPS.index(end)]:
+        for name in STEPS[: STEPS.index(end)] if end in STEPS else ():
             if name in self._done:
                 continue
-            if self._address or name in ("database", "schemas"):
+            if name == "tls" and self._plain and self._address:
+                self._skip(name, PLAIN)
+            elif self._address or name in ("database", "schemas"):
                 self._pass(name, PASSED_BY[name], timed=False)
             else:
                 self._skip(name, NO_SERVER)
@@ -189,15 +288,32 @@ class Probe:
         self._done[name] = TestStep(name, "skipped", message=message)
 
     def _fail(self, fault: errors.WarehouseError) -> None:
-        first = "resolve" if self._address else "connect"
-        begun = STEPS[STEPS.index(first) : STEPS.index(self._last) + 1]
-        possible = [name for name in begun if name not in self._done]
-        failed = fault.step if fault.step in possible else possible[0]
+        failed = self._failed_step(fault)
+        for later in STEPS[STEPS.index(failed) + 1 :] if failed in STEPS else ():
+            self._done.pop(later, None)
         self._pass_until(failed)
         wire = self._slot.target.config.wire_name
         message = fault.explained
         fields = tuple(wire(field) for field in fault.fields)
         self._done[failed] = TestStep(failed, "failed", self._lap(), message, fault.code, fields)
+
+    def _failed_step(self, fault: errors.WarehouseError) -> str:
+        """The step that a fault belongs to; of one that may come at any time, the first that was not passed yet.
+
+        A port that was open belongs to a step that failed all the same, where something else listens there.
+        """
+        if fault.step == DRIVER:
+            return DRIVER
+        first = "resolve" if self._address else "connect"
+        begun = STEPS[STEPS.index(first) : STEPS.index(self._last) + 1]
+        if fault.step in begun and (self._last == "database" or fault.step not in self._done):
+            return fault.step
+        return next(name for name in begun if name not in self._done and not (name == "tls" and self._plain))
+
+    @property
+    def _plain(self) -> bool:
+        """Whether TLS is switched off."""
+        return mode_in_force(self._slot.target.config) == "disable"
 
 
 def _unreachable(error: OSError) -> type[errors.WarehouseError]:

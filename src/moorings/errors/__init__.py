@@ -23,16 +23,18 @@
     ├── ConnectionTestFailed      create with `test=true` found a fault
     ├── WarehouseError            the warehouse, or the way to it; has a code, a step and blamed fields
     │   ├── HostNotFound · EgressRefused · InvalidSettings   step resolve
-    │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService   step connect
+    │   ├── PortClosed · ConnectTimeout · HostUnreachable · AnotherService · WarehouseSlow   step connect
     │   ├── TlsRefused · TlsNotOffered · CertificateRefused   step tls
-    │   ├── LoginRefused · CleartextPasswordRefused step authenticate
+    │   ├── LoginRefused · CleartextPasswordRefused · DatabaseStarting · TooManyConnections · AccountLocked
+    │   │   · PasswordExpired                         step authenticate
     │   ├── DatabaseNotFound · DatabaseForbidden    step database
     │   ├── SchemaNotFound · SchemaForbidden        step schemas
     │   ├── StatementRefused · StatementForbidden · ReadOnly · QueryTimeout
     │   ├── QueryCancelled
     │   │   └── AccessLost
     │   │   · SessionLost · ParametersRefused · ValueTooLarge · ResultTooLarge       step query
-    │   ├── DriverMissing · DialectNotConnectable · NotAllowedHere  before any step
+    │   ├── DriverMissing                           step driver, which only a test without a driver has
+    │   ├── DialectNotConnectable · NotAllowedHere  before any step
     │   └── UnknownFault                            what no table names
     ├── ConnectionChanged · LeaseLost      why a job's attempt comes to nothing; no caller sees them
     └── OperatorError             said in one line to the person who runs the service
@@ -105,12 +107,14 @@ from moorings.errors.requests import (
 )
 from moorings.errors.warehouses import (
     AccessLost,
+    AccountLocked,
     AnotherService,
     CertificateRefused,
     CleartextPasswordRefused,
     ConnectTimeout,
     DatabaseForbidden,
     DatabaseNotFound,
+    DatabaseStarting,
     DialectNotConnectable,
     DriverMissing,
     EgressRefused,
@@ -120,6 +124,7 @@ from moorings.errors.warehouses import (
     LoginRefused,
     NotAllowedHere,
     ParametersRefused,
+    PasswordExpired,
     PortClosed,
     QueryCancelled,
     QueryTimeout,
@@ -132,13 +137,16 @@ from moorings.errors.warehouses import (
     StatementRefused,
     TlsNotOffered,
     TlsRefused,
+    TooManyConnections,
     UnknownFault,
     ValueTooLarge,
     WarehouseError,
+    WarehouseSlow,
 )
 
 __all__ = [
     "AccessLost",
+    "AccountLocked",
     "AlreadyArchived",
     "AnotherService",
     "Archived",
@@ -157,6 +165,7 @@ __all__ = [
     "ConnectionTestFailed",
     "DatabaseForbidden",
     "DatabaseNotFound",
+    "DatabaseStarting",
     "DbtEnvironmentNotFound",
     "DbtNotConfigured",
     "DbtNotSupported",
@@ -196,6 +205,7 @@ __all__ = [
     "NotUsers",
     "OperatorError",
     "ParametersRefused",
+    "PasswordExpired",
     "PermissionDenied",
     "PortClosed",
     "PreconditionFailed",
@@ -217,6 +227,7 @@ __all__ = [
     "StatementRefused",
     "TlsNotOffered",
     "TlsRefused",
+    "TooManyConnections",
     "UnknownDialect",
     "UnknownDialects",
     "UnknownFault",
@@ -225,5 +236,6 @@ __all__ = [
     "ValueInUse",
     "ValueTooLarge",
     "WarehouseError",
+    "WarehouseSlow",
     "WrongContentType",
 ]

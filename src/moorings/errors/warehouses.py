@@ -68,6 +68,13 @@ class ConnectTimeout(WarehouseError):
     temporary = True
 
 
+class WarehouseSlow(WarehouseError):
+    """The server accepted the connection, but is not ready. It may be starting or waking up: try again in a minute."""
+
+    code, step = "warehouse_slow", "connect"
+    temporary = True
+
+
 class HostUnreachable(WarehouseError):
     """There is no way to this host. Check host, port and the network between."""
 
@@ -109,6 +116,33 @@ class CleartextPasswordRefused(WarehouseError):
     """The server asks for the password in clear text, and TLS is not verified. Set sslMode to verify-full."""
 
     code, step = "cleartext_password_refused", "authenticate"
+
+
+class DatabaseStarting(WarehouseError):
+    """The database is starting or shutting down. Wait a minute and try again."""
+
+    code, step = "database_starting", "authenticate"
+    temporary = True
+
+
+class TooManyConnections(WarehouseError):
+    """The server has no free connection. Try again shortly, raise its limit, or lower MOORINGS_POOL_SIZE."""
+
+    code, step = "too_many_connections", "authenticate"
+    temporary = True
+
+
+class AccountLocked(WarehouseError):
+    """The account is locked. Wait until the lock ends, or have the account unlocked, and check the password."""
+
+    code, step = "account_locked", "authenticate"
+    temporary = True
+
+
+class PasswordExpired(WarehouseError):
+    """The password has expired. Set a new one in the database, and give it to this connection."""
+
+    code, step = "password_expired", "authenticate"
 
 
 class DatabaseNotFound(WarehouseError):
@@ -218,7 +252,7 @@ class SessionLost(WarehouseError):
 class DriverMissing(WarehouseError):
     """The driver of this dialect is not installed."""
 
-    code, step = "driver_missing", "connect"
+    code, step = "driver_missing", "driver"
 
     @classmethod
     def of(cls, extra: str) -> Self:

@@ -16,10 +16,12 @@ from moorings import clock
 from moorings.connections.models import Connection
 from moorings.db import page
 from moorings.engine.service import TestReport
-from moorings.errors import LoginRefused
+from moorings.errors import AccountLocked, LoginRefused, PasswordExpired
 from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
 
 HEALTHY, FAILING = "healthy", "failing"
+REFUSED_LOGINS = (LoginRefused.code, AccountLocked.code, PasswordExpired.code)
+"""What more attempts make worse: servers lock accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ async def record(
 def _count(probe: HealthProbe, code: str | None, now: int, pause: int | None) -> None:
     """Note a test, and put off the next probe when a login was refused."""
     probe.checked_at = now
-    if code == LoginRefused.code:
+    if code in REFUSED_LOGINS:
         probe.refused += 1
         if pause is not None:
             probe.next_at = now + backoff(pause, probe.refused)

@@ -136,7 +136,7 @@ UNREACHED = "no Oracle runs here, so no login is answered"
 BROKEN = (
     Broken("service", "database", "database_not_found", ["database"]),
     Broken("closed service", "database", "database_forbidden", ["database"], {"database": "refused_12528"}),
-    Broken("full server", "tls", "session_lost", (), {"database": "refused_12516"}),
+    Broken("full server", "authenticate", "too_many_connections", (), {"database": "refused_12516"}),
     Broken("password", "authenticate", "login_refused", ["username", "passwordUnencrypted"], unproduced=UNREACHED),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], unproduced=UNREACHED),
     Broken("no grant on the schema", "schemas", "schema_forbidden", ["defaultSchema"], unproduced=UNREACHED),

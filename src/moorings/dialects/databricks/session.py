@@ -34,6 +34,7 @@ REPLY_BYTES = 8 * 1024 * 1024
 STATEMENT_SECONDS = 120.0
 """How long a request of a statement may take; those of a login take no longer than a login may."""
 PENDING = (CommandState.PENDING, CommandState.RUNNING)
+NOT_COPIED = "This is no token of Databricks: it holds characters that tokens do not have. Copy the token again."
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
 not agree with the server."""
@@ -232,6 +233,8 @@ def _arguments(config: Config, context: SessionContext, authority: IO[str] | Non
 def _credentials(config: Config, context: SessionContext) -> dict[str, Any]:
     secret = config.secrets().get("password", "")
     if config.authentication_type != MACHINE:
+        if not (secret.isascii() and secret.isprintable()):
+            raise errors.LoginRefused("password", message=NOT_COPIED)
         return {"access_token": secret}
     client = Client(
         url=f"https://{in_url(config.host or '')}:{config.port or 443}/oidc/v1/token",

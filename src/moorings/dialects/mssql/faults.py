@@ -21,8 +21,8 @@ NOT_READABLE = "This replica cannot be read. Name another one as host, or let th
 
 DATABASE_READ_ONLY = errors.StatementForbidden(message="The database itself is read-only. Nothing can write to it.")
 READ_ONLY = errors.ReadOnly()
-EXPIRED = errors.LoginRefused(
-    "username", "password", message="The password has expired, or must be changed first. Give the user a new one."
+EXPIRED = errors.PasswordExpired(
+    "password", message="The password has expired, or must be changed first. Give the user a new one."
 )
 REFUSED = errors.LoginRefused("username", "password")
 CLOSED = errors.DatabaseForbidden(
@@ -45,9 +45,11 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
     "login": REFUSED,
     "expired": EXPIRED,
-    "disabled": errors.LoginRefused("username", message="The login is disabled or locked. Have it enabled again."),
+    "disabled": errors.LoginRefused("username", message="The login is disabled. Have it enabled again."),
+    "locked": errors.AccountLocked("username"),
+    "starting": errors.DatabaseStarting(),
     "no token": errors.LoginRefused("username", "password", "authentication_type", message=REFUSED_BY_ENTRA),
-    "not available": errors.SessionLost(message=ASLEEP),
+    "not available": errors.WarehouseSlow(message=ASLEEP),
     "4064": errors.DatabaseForbidden("username", message="The user's own default database cannot be opened."),
     "911": errors.DatabaseNotFound("database"),
     "4060": errors.DatabaseNotFound("database"),
@@ -69,10 +71,10 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "parameters": errors.ParametersRefused(),
     "596": errors.SessionLost(),
     "6005": errors.SessionLost(),
-    "10928": errors.SessionLost(message=BUSY),
-    "10929": errors.SessionLost(message=BUSY),
-    "40501": errors.SessionLost(message=BUSY),
-    "40613": errors.SessionLost(message=ASLEEP),
+    "10928": errors.TooManyConnections(message=BUSY),
+    "10929": errors.TooManyConnections(message=BUSY),
+    "40501": errors.TooManyConnections(message=BUSY),
+    "40613": errors.WarehouseSlow(message=ASLEEP),
     "timeout": errors.QueryTimeout(),
     "cancelled": errors.QueryCancelled(),
     "lost": errors.SessionLost(),
@@ -99,7 +101,9 @@ MESSAGE_PATTERNS = (
     ("password of the account has expired", "expired"),
     ("password of the account must be changed", "expired"),
     ("account is disabled", "disabled"),
-    ("account is currently locked out", "disabled"),
+    ("account is currently locked out", "locked"),
+    ("script upgrade mode", "starting"),
+    ("SHUTDOWN is in progress", "starting"),
     ("sending request to", "no token"),
     ("AADSTS", "no token"),
     ("not a HTTPS URL", "no token"),

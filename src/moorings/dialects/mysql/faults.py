@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from moorings import errors
 from moorings.dialects.config.tls import NETWORK_FAULTS
 
-NO_ROOM = "The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
+NO_ROOM_FOR_USER = (
+    "The user has no free connection, or has used up its hourly limit. Raise the user's limits in the database,"
+    " or lower MOORINGS_POOL_SIZE."
+)
+BLOCKED = "The user is blocked after wrong passwords. Run FLUSH PRIVILEGES there, and check username and password."
 SHUT_IN = (
     "This connection only reads, in a transaction that statements can neither end nor begin anew. "
     "Set readOnly to false on it to let them."
@@ -23,7 +27,15 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "host", message="The server lets no one in from here. Grant the user access from here."
     ),
     "1129": errors.LoginRefused("host", message="The server blocks this host. Run FLUSH HOSTS there."),
-    "1040": errors.SessionLost(message=NO_ROOM),
+    "1040": errors.TooManyConnections(),
+    "1203": errors.TooManyConnections("username", message=NO_ROOM_FOR_USER),
+    "1226": errors.TooManyConnections("username", message=NO_ROOM_FOR_USER),
+    "3118": errors.AccountLocked("username"),
+    "3955": errors.AccountLocked("username"),
+    "4150": errors.AccountLocked("username", message=BLOCKED),
+    "4151": errors.AccountLocked("username"),
+    "1820": errors.PasswordExpired("password"),
+    "1862": errors.PasswordExpired("password"),
     "1049": errors.DatabaseNotFound("database"),
     "1044": errors.DatabaseForbidden("database"),
     **NETWORK_FAULTS,

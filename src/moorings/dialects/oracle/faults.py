@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from moorings import errors
 
 NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
-EXPIRED = "The password has expired. Give the user a new one."
-LOCKED = "The account is locked. Have it unlocked."
 FULL = "The server takes no more sessions. Try again shortly, or raise its limits."
 ARCHIVER = "The server lets no one in until its archiver has room again. Free its recovery area."
 OTHER_NAME = errors.CertificateRefused(
@@ -29,19 +27,25 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no tls": errors.TlsRefused("port", "ssl_mode"),
     "lost": errors.SessionLost(),
     "ORA-01017": errors.LoginRefused("username", "password"),
-    "ORA-28000": errors.LoginRefused("username", message=LOCKED),
-    "ORA-28001": errors.LoginRefused("password", message=EXPIRED),
+    "ORA-28000": errors.AccountLocked("username"),
+    "ORA-28001": errors.PasswordExpired("password"),
     "ORA-01045": errors.LoginRefused("username", message="The user may not log in. Grant it CREATE SESSION."),
     "DPY-4001": errors.LoginRefused("username", "password"),
     "ORA-12514": errors.DatabaseNotFound("database", message=NO_SERVICE),
     "ORA-12505": errors.DatabaseNotFound("database", message=NO_SERVICE),
     "DPY-6001": errors.DatabaseNotFound("database", message=NO_SERVICE),
-    "ORA-12528": errors.DatabaseForbidden("database", message="The service is there, but takes no connections now."),
-    "ORA-12516": errors.SessionLost(message=FULL),
-    "ORA-12519": errors.SessionLost(message=FULL),
-    "ORA-12520": errors.SessionLost(message=FULL),
-    "ORA-00018": errors.SessionLost(message=FULL),
-    "ORA-00020": errors.SessionLost(message=FULL),
+    "ORA-12528": errors.DatabaseStarting(
+        message="The service is there, but takes no connections now. Try again shortly."
+    ),
+    "ORA-12526": errors.DatabaseStarting(),
+    "ORA-01033": errors.DatabaseStarting(),
+    "ORA-01034": errors.DatabaseStarting(),
+    "ORA-01089": errors.DatabaseStarting(),
+    "ORA-12516": errors.TooManyConnections(message=FULL),
+    "ORA-12519": errors.TooManyConnections(message=FULL),
+    "ORA-12520": errors.TooManyConnections(message=FULL),
+    "ORA-00018": errors.TooManyConnections(message=FULL),
+    "ORA-00020": errors.TooManyConnections(message=FULL),
     "ORA-00257": errors.SessionLost(message=ARCHIVER),
     "DPY-6000": errors.SessionLost(message="The listener refused the connection. Its own log says why."),
     "ORA-01031": errors.StatementForbidden(),

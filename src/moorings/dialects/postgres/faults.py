@@ -40,12 +40,10 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "57014": errors.QueryCancelled(),
     "57P01": errors.SessionLost(),
     "57P02": errors.SessionLost(),
-    "57P03": errors.LoginRefused("host", message="The database is starting or stopping. Try again shortly."),
+    "57P03": errors.DatabaseStarting(),
     "08": errors.SessionLost(),
     "lost": errors.SessionLost(),
-    "53300": errors.LoginRefused(
-        "host", message="The server has no free connection. Raise its max_connections, or lower MOORINGS_POOL_SIZE."
-    ),
+    "53300": errors.TooManyConnections(),
     "another": errors.AnotherService("host", "port"),
     "refused statement": errors.StatementRefused(),
     "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),

@@ -29,12 +29,12 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "hung up": HUNG_UP,
     "10": errors.LoginRefused("username", "password"),
     "20": errors.LoginRefused("username", message="The user may not log in at this time. Extend its validity."),
-    "414": errors.LoginRefused(
+    "414": errors.PasswordExpired(
         "password",
         message="The password has to be changed. Log in once with hdbsql to change it, then give the new one.",
     ),
     "415": errors.LoginRefused("username", message="The user is deactivated. Activate it: ALTER USER … ACTIVATE."),
-    "416": errors.LoginRefused(
+    "416": errors.AccountLocked(
         "username", message="The user is locked after wrong passwords. Wait, or ALTER USER … RESET CONNECT ATTEMPTS."
     ),
     "no database": errors.DatabaseNotFound("database"),

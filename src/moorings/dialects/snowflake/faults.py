@@ -28,8 +28,8 @@ MISSING_SCHEMA = "390201 schema"
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "390100": errors.LoginRefused("username", "password"),
-    "390101": errors.LoginRefused("username", message=LOCKED),
-    "390102": errors.LoginRefused("username", message=LOCKED),
+    "390101": errors.AccountLocked("username", message=LOCKED),
+    "390102": errors.AccountLocked("username", message=LOCKED),
     "390144": errors.LoginRefused("username", "private_key", message=BAD_KEY),
     "390189": errors.LoginRefused("username", message=ROLE),
     "390197": errors.LoginRefused("username", "authentication_type", message=SECOND_FACTOR),

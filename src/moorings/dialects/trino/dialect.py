@@ -17,6 +17,9 @@ from moorings.dialects.trino.faults import FAULTS
 MALFORMED = frozenset({"JSONDecodeError", "TrinoConnectionError", "KeyError", "TypeError", "AttributeError"})
 """What the driver raises for an answer that does not have the shape of Trino's."""
 
+STATUSES = {"401": "401", "403": "403", "429": "busy", "502": "not ready", "503": "not ready", "504": "not ready"}
+"""A status of HTTP → the key of FAULTS."""
+
 
 class Trino(Dialect):
     """Trino."""
@@ -38,7 +41,7 @@ class Trino(Dialect):
                 return "procedure"
             return name if name in FAULTS else kind
         if status := re.match(r"error (\d{3})", str(error)):
-            return "busy" if status[1] in ("429", "502", "503", "504") else _status(status[1])
+            return STATUSES.get(status[1], "no answer")
         return failure(error) or ("no answer" if type(error).__name__ in MALFORMED else None)
 
     def error_text(self, error: BaseException) -> str:
@@ -70,7 +73,3 @@ class Trino(Dialect):
         with importing("trino"):
             from moorings.dialects.trino.session import TrinoSession
         return TrinoSession(config, context)
-
-
-def _status(status: str) -> str:
-    return status if status in FAULTS else "no answer"

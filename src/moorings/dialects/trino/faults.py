@@ -22,9 +22,14 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443 or 443), or set sslMode to disable."
     ),
     "no answer": errors.AnotherService("host", "port", message=NO_TRINO),
-    "busy": errors.SessionLost(message="Trino, or a gateway before it, is busy or down. Try again shortly."),
-    "SERVER_SHUTTING_DOWN": errors.SessionLost(),
-    "SERVER_STARTING_UP": errors.SessionLost(message="Trino is still starting. Try again shortly."),
+    "busy": errors.TooManyConnections(
+        message="Trino, or a gateway before it, asks for fewer requests. Try again shortly."
+    ),
+    "not ready": errors.WarehouseSlow(
+        message="Trino, or a gateway before it, is starting, busy or down. Try again in a minute."
+    ),
+    "SERVER_SHUTTING_DOWN": errors.DatabaseStarting(),
+    "SERVER_STARTING_UP": errors.DatabaseStarting(message="Trino is still starting. Try again in a minute."),
     "ABANDONED_QUERY": errors.SessionLost(message="Trino gave the statement up, since nobody read its result."),
     "READ_ONLY_VIOLATION": errors.ReadOnly(),
     "procedure": errors.ReadOnly(),
@@ -33,7 +38,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "USER_CANCELED": errors.QueryCancelled(),
     "ADMINISTRATIVELY_KILLED": errors.QueryCancelled(message="An administrator of Trino stopped the statement."),
     "ADMINISTRATIVELY_PREEMPTED": errors.QueryCancelled(message="An administrator of Trino stopped the statement."),
-    "QUERY_QUEUE_FULL": errors.SessionLost(message=BUSY),
+    "QUERY_QUEUE_FULL": errors.TooManyConnections(message=BUSY),
     "QUERY_REJECTED": errors.StatementForbidden(
         message="No resource group takes the statement. Allow user and source (moorings …) in Trino's selectors."
     ),

@@ -27,7 +27,7 @@ class Wire(Session):
         host, port = place
         self._place = ("https" if context else "http", host.lower(), port)
         install(self, network, context, "host", "port")
-        self._login = HTTPBasicAuth(*login) if login else None
+        self._login = HTTPBasicAuth(*(part.encode() for part in login)) if login else None
         self.auth = self._signed
 
     def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> Response:
@@ -49,4 +49,7 @@ class Wire(Session):
                 message="Trino names another address for its results. Set http-server.process-forwarded=true there.",
             )
         request.headers.pop(SPOOLING, None)
+        for name, value in request.headers.items():
+            if isinstance(value, str) and not value.isascii():  # http.client would write it in Latin-1, if at all
+                request.headers[name] = value.encode()
         return self._login(request) if self._login else request

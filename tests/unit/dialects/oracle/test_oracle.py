@@ -28,7 +28,7 @@ def test_everything_else_may_write(sql: str) -> None:
     ("text", "kind"),
     [
         ("ORA-01017: invalid credential or not authorized; logon denied", errors.LoginRefused),
-        ("ORA-28000: The account is locked.", errors.LoginRefused),
+        ("ORA-28000: The account is locked.", errors.AccountLocked),
         ('DPY-6001: Service "x" is not registered. (Similar to ORA-12514)', errors.DatabaseNotFound),
         ("DPY-6005: cannot connect to database\nDPY-6000: Listener refused. (Similar to ORA-12541)", errors.PortClosed),
         ("ORA-12170: TNS:Connect timeout occurred", errors.ConnectTimeout),
