@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from moorings import clock
+from moorings import __version__, clock
 from moorings import settings as environment
 from moorings.access import installation
-from moorings.api.http import metrics, routing
+from moorings.api.http import routing
+from moorings.api.http.access_log import AccessLog
+from moorings.api.http.exchange import Exchanges
 from moorings.api.http.limits import RateLimits
 from moorings.api.http.lingering import DrainRequestMiddleware
 from moorings.api.http.paths import SegmentedPaths
@@ -56,7 +61,12 @@ from moorings.queries.service import Queries
 from moorings.schedules import due
 from moorings.secrets import Keyset
 from moorings.settings import Settings
+from moorings.settings.database import parsed
+from moorings.telemetry import metrics, tracing
+from moorings.telemetry.peers import Peers
 from moorings.worker import PeriodicTask, Worker
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -130,8 +140,11 @@ async def _keyset(session: AsyncSession, settings: Settings) -> None:
     await installation.make_fingerprint_key(session, await installation.keyset(session, settings))
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """The app for settings that `prepare` has prepared."""
+def create_app(settings: Settings, draining: asyncio.Event | None = None, workers: Path | None = None) -> ASGIApp:
+    """The app for settings that `prepare` has prepared.
+
+    `draining` is set when it should get no new requests. Worker processes of one service share the folder `workers`.
+    """
     database = Database(settings.database)
     services = Services(
         settings=settings,
@@ -142,7 +155,10 @@ def create_app(settings: Settings) -> ASGIApp:
         queries=(running := Queries(database, engine, settings)),
         job_asked=(wake := asyncio.Event()),
         erasers=(erase_dbt,),
+        draining=draining or asyncio.Event(),
+        peers=(peers := Peers(workers)),
     )
+    access_log = AccessLog(json=settings.log_format == "json") if settings.log_level in {"debug", "info"} else None
 
     revisions = Revisions(database, engine)
     worker = _worker(settings, database, engine, keyset, wake)
@@ -153,12 +169,18 @@ def create_app(settings: Settings) -> ASGIApp:
         revisions.start()
         if settings.worker:
             worker.start()
-        yield
+        async with peers.answering():
+            log.info("started", **_described(settings), address=f"{settings.host}:{settings.port}")
+            yield
         await worker.close()
         await revisions.close()
         await running.close()
         await engine.close()
         await database.close()
+        if access_log is not None:
+            access_log.flush()
+        await asyncio.to_thread(tracing.stop)
+        log.info("stopped", pid=os.getpid())
 
     router = Router(
         routes=[*routing.endpoints(services, API), *_pages(services)],
@@ -166,7 +188,7 @@ def create_app(settings: Settings) -> ASGIApp:
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
-    return DrainRequestMiddleware(SegmentedPaths(router))
+    return Exchanges(DrainRequestMiddleware(SegmentedPaths(router)), access_log, settings.trusted_networks)
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:
@@ -176,11 +198,19 @@ async def work(settings: Settings, stopped: asyncio.Event) -> None:
     worker = _worker(settings, database, engine, Keyset.read(settings.keyset_path), asyncio.Event())
     revisions.start()
     worker.start()
+    log.info("started", **_described(settings), jobs=settings.worker_jobs)
     await stopped.wait()
     await worker.close()
     await revisions.close()
     await engine.close()
     await database.close()
+    await asyncio.to_thread(tracing.stop)
+    log.info("stopped", pid=os.getpid())
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    """What a log line says of what runs here."""
+    return {"version": __version__, "pid": os.getpid(), "database": str(parsed(settings.database))}
 
 
 def _worker(settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event) -> Worker:

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from moorings import clock
-from moorings.api.http import metrics
 from moorings.db import Database
 from moorings.engine.service import Engine
 from moorings.errors import LeaseLost, MooringsError
@@ -24,6 +23,7 @@ from moorings.jobs.refresh import RetryPolicy
 from moorings.queries import owners
 from moorings.secrets import Keyset
 from moorings.settings import Settings
+from moorings.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -130,7 +130,8 @@ class Worker:
         finally:
             over.set()
             await _ended([holding])
-        metrics.jobs.observe(outcome, clock.monotonic() - began)
+        metrics.job_attempts.labels(outcome).inc()
+        metrics.job_seconds.observe(clock.monotonic() - began)
         log.info("job", job=leased.id, connection=leased.connection_id, attempt=leased.attempt, outcome=outcome)
 
     async def _hold(self, leased: Leased, over: asyncio.Event) -> None:

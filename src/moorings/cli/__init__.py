@@ -19,7 +19,9 @@ class ErrorReportingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MooringsError as refused:
-            typer.echo(f"moorings: {refused.message}", err=True)
+            from moorings.cli.refusals import say
+
+            say(refused.message)
             raise typer.Exit(1) from None
 
 

@@ -126,6 +126,14 @@ def greeting(settings: Settings, made: Made) -> str:
     return "\n".join([*lines, ""])
 
 
+def facts(settings: Settings, made: Made) -> dict[str, str]:
+    """The same for a log that programs read."""
+    found = {"address": ports.address(settings.host, settings.port)}
+    if made.key_file is not None:
+        found["key_file"] = str(made.key_file)
+    return found | ({"sample_id": made.sample_id} if made.sample_id else {})
+
+
 def _key_in_shell(settings: Settings, made: Made) -> str | None:
     """How a shell gets a key that is not shown; None where there is none."""
     file = made.key_file or settings.bootstrap_token_file

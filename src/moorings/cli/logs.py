@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
+from types import TracebackType
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from moorings.api.http.access_log import TOKEN
 from moorings.api.results.streams import StreamInterrupted
 from moorings.settings import Settings
+from moorings.telemetry import current
+
+log = structlog.get_logger(__name__)
 
 OURS = "moorings"
 """The namespace of our own loggers."""
@@ -52,13 +58,11 @@ GRANIAN: dict[str, Any] = {
 }
 """The server's own log goes where ours goes; its level is chosen in `server`."""
 
-_TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
-
 
 def configure(settings: Settings) -> None:
     """Send our logs, and the warnings of every library, to stderr, from the level and in the format of the settings."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        with_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -72,6 +76,10 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_crash
+    threading.excepthook = _log_thread
+    sys.unraisablehook = _log_unraisable
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -93,6 +101,27 @@ def _rendering(settings: Settings) -> list[Processor]:
     return [structlog.processors.format_exc_info, without_tokens, plain]
 
 
+def with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
+    """Name the request that a line belongs to."""
+    if request := current.request_id.get():
+        event["request_id"] = request
+    return event
+
+
+def _log_crash(kind: type[BaseException], failed: BaseException, _: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        log.critical("crashed", exc_info=failed)
+
+
+def _log_thread(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None:
+        log.error("thread_failed", thread=getattr(failed.thread, "name", None), exc_info=failed.exc_value)
+
+
+def _log_unraisable(failed: sys.UnraisableHookArgs) -> None:
+    log.error("exception_ignored", where=str(failed.err_msg), exc_info=failed.exc_value)
+
+
 def without_tokens(_: Any, __: str, event: EventDict) -> EventDict:
     """The last net: a token of ours that somehow got into a text is blotted out."""
-    return {key: _TOKEN.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: TOKEN.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import structlog
 import typer
 
 from moorings.cli import directory, first_run, logs, ports
 from moorings.cli.configured import prepared
+
+log = structlog.get_logger(__name__)
 
 
 def serve() -> None:
@@ -16,8 +19,13 @@ def serve() -> None:
     with directory.alone_in(settings.data_dir):
         ports.check_free(settings.host, settings.port)
         logs.configure(settings)
-        made = first_run.prepare(settings, shown=sys.stdout.isatty())
-        typer.echo(first_run.greeting(settings, made))
+        # A log that programs read is no place for a key, whatever it is shown on.
+        for_people = settings.log_format == "console"
+        made = first_run.prepare(settings, shown=for_people and sys.stdout.isatty())
+        if for_people:
+            typer.echo(first_run.greeting(settings, made))
+        else:
+            log.info("starting", **first_run.facts(settings, made))
         # Imported when everything is ready: a start that is refused above is refused at once.
         from moorings.cli import server
 

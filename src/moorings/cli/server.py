@@ -12,6 +12,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -23,9 +25,9 @@ from granian.server.embed import Server
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorings.app import create_app
-from moorings.cli import handover, logs
+from moorings.cli import handover, logs, tracing
 from moorings.cli.configured import configured
-from moorings.settings import Settings
+from moorings.settings import Settings, handed
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,9 @@ STOP = (signal.SIGINT, signal.SIGTERM)
 GARBAGE_THRESHOLD = 10_000
 """How many more objects there are before Python looks for cycles among them. A batch of rows is thousands of tuples
 that hold none: with Python's 700, looking takes as long as making their columns."""
+
+WORKERS = "MOORINGS_HANDED_WORKERS"
+"""The folder of the service's worker processes, for one of them."""
 
 GIVE_UP_SECONDS = 3.0
 """How long requests may take to end after they were cut."""
@@ -74,14 +79,54 @@ class CancellableApp:
         os._exit(0)
 
 
-def run(settings: Settings) -> bool:
-    """Serve until SIGINT or SIGTERM; returns whether the server failed by itself."""
+def run(settings: Settings, workers: Path | None = None) -> bool:
+    """Serve until SIGINT or SIGTERM; returns whether the server failed by itself.
+
+    The worker processes of one service share the folder `workers`.
+    """
     gc.set_threshold(GARBAGE_THRESHOLD)
-    return uvloop.run(_serve(settings))
+    return uvloop.run(_serve(settings, workers))
 
 
-async def _serve(settings: Settings) -> bool:
-    service = CancellableApp(create_app(settings))
+class Stop:
+    """What signals do. SIGTERM drains first, and another signal skips that; the one after a stop began cuts."""
+
+    def __init__(self, settings: Settings, server: Server, service: CancellableApp, draining: asyncio.Event) -> None:
+        self._settings = settings
+        self._server = server
+        self._service = service
+        self._draining = draining
+        self.begun = False
+
+    def signalled(self, number: signal.Signals) -> None:
+        """Take the next step towards the end."""
+        if self.begun:  # asked twice: whoever asks does not want to wait
+            self._service.cut()
+            return
+        seconds = self._settings.drain_seconds
+        if number == signal.SIGTERM and seconds and not self._draining.is_set():
+            self._draining.set()
+            log.info("draining", signal=number.name, seconds=seconds)
+            asyncio.get_running_loop().call_later(seconds, self._begin, number)
+            return
+        self._draining.set()
+        self._begin(number)
+
+    def _begin(self, number: signal.Signals) -> None:
+        if self.begun:
+            return
+        self.begun = True
+        log.info("stopping", signal=number.name)
+        loop, seconds = asyncio.get_running_loop(), self._settings.shutdown_seconds
+        self._server.stop()
+        loop.call_later(seconds, self._service.cut)
+        loop.call_later(seconds + GIVE_UP_SECONDS, self._service.give_up)
+
+
+async def _serve(settings: Settings, workers: Path | None = None) -> bool:
+    tracing.start()
+    draining = asyncio.Event()
+    service = CancellableApp(create_app(settings, draining, workers))
     server = Server(
         target=service,
         address=settings.host,
@@ -96,50 +141,44 @@ async def _serve(settings: Settings) -> bool:
         # Below that it says that it starts, listens and is "experimental", which is tested here.
         log_level=LogLevels.error,
     )
-    loop = asyncio.get_running_loop()
-    stopping = False
-
-    def stop() -> None:
-        nonlocal stopping
-        if stopping:  # asked twice: whoever asks does not want to wait
-            service.cut()
-            return
-        stopping = True
-        server.stop()
-        loop.call_later(settings.shutdown_seconds, service.cut)
-        loop.call_later(settings.shutdown_seconds + GIVE_UP_SECONDS, service.give_up)
-
+    stop = Stop(settings, server, service, draining)
     for number in STOP:
-        loop.add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop.signalled, number)
     await server.serve()
-    return not stopping
+    return not stop.begun
 
 
 def several(settings: Settings) -> bool:
     """Serve with several processes that share the port; when one ends, all do. Returns whether one failed."""
-    children = [_child() for _ in range(settings.workers)]
+    with tempfile.TemporaryDirectory(prefix="moorings-") as folder:
+        return _several(settings, folder)
+
+
+def _several(settings: Settings, folder: str) -> bool:
+    children = [_child(folder) for _ in range(settings.workers)]
     stopping = False
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
         nonlocal stopping
         stopping = True
-        _terminate(children)
+        _signal(children, number)
 
     for number in STOP:
         signal.signal(number, stop)
     _, status = os.wait()
     codes = [os.waitstatus_to_exitcode(status)]
     if not stopping:
-        _terminate(children)
+        _signal(children, signal.SIGTERM)
         codes.append(1)
     codes += [child.wait() for child in children]
     # One that had not come so far as to catch the signal was ended by it: that is a stop as well.
     return any(code not in (0, -signal.SIGTERM, -signal.SIGINT) for code in codes)
 
 
-def _child() -> subprocess.Popen[bytes]:
+def _child(folder: str) -> subprocess.Popen[bytes]:
     """One more process of this module, with the settings of this one."""
     environment, descriptor = handover.for_child()
+    environment[WORKERS] = folder
     command = [sys.executable, "-m", __name__]
     try:
         return subprocess.Popen(command, env=environment, pass_fds=(descriptor,))  # noqa: S603  # our own module
@@ -147,14 +186,15 @@ def _child() -> subprocess.Popen[bytes]:
         os.close(descriptor)
 
 
-def _terminate(children: list[subprocess.Popen[bytes]]) -> None:
+def _signal(children: list[subprocess.Popen[bytes]], number: int) -> None:
     for child in children:
         with contextlib.suppress(ProcessLookupError):
-            child.terminate()
+            child.send_signal(number)
 
 
 if __name__ == "__main__":
     handover.receive()
+    shared = handed(WORKERS)
     read = configured()
     logs.configure(read)
-    sys.exit(1 if run(read) else 0)
+    sys.exit(1 if run(read, Path(shared) if shared else None) else 0)

@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from moorings import app
-from moorings.cli import logs
+from moorings.cli import logs, tracing
 from moorings.cli.configured import prepared
 from moorings.settings import Settings
 
@@ -26,8 +26,15 @@ def work() -> None:
 
 
 async def _work(settings: Settings) -> None:
+    tracing.start()
     stopped = asyncio.Event()
+
+    def stop(number: signal.Signals) -> None:
+        log.info("stopping", signal=number.name)
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    typer.echo("Moorings runs jobs.")
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    if settings.log_format == "console":
+        typer.echo("Moorings runs jobs.")
     await app.work(settings, stopped)

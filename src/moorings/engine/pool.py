@@ -86,6 +86,7 @@ class Lane:
 class Counts:
     """Sessions of one connection."""
 
+    dialect: str
     idle: int = 0
     in_use: int = 0
 
@@ -325,11 +326,15 @@ class Pools:
         for slot in self._home:
             slot.sever()
 
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiters)
+
     def counts(self) -> Mapping[str, Counts]:
         """Sessions by connection: those that are connecting or closing count as in use."""
         counts: dict[str, Counts] = {}
         for slot, pool in self._home.items():
-            count = counts.setdefault(pool.target.connection_id, Counts())
+            count = counts.setdefault(pool.target.connection_id, Counts(pool.target.dialect.name))
             if slot in pool.idle:
                 count.idle += 1
             else:

@@ -110,6 +110,10 @@ class Engine:
         """Whether threads of a connection hang that nothing could end."""
         return self._pools.abandoned.of(connection_id) > 0
 
+    def waiting(self) -> int:
+        """How many queries and jobs wait for a session's place."""
+        return self._pools.waiting()
+
     def abandoned(self) -> int:
         """How many threads hang that nothing could end."""
         return self._pools.abandoned.count()

@@ -48,14 +48,14 @@ async def of_organization(session: AsyncSession, organization_id: str) -> dict[s
     return {row.connection_id: Health(row.status, row.since, row.error) for row in rows}
 
 
-async def live(session: AsyncSession) -> dict[str, bool]:
-    """Connection → whether it is healthy, of those that were tested and are not archived, whoever owns them."""
+async def live(session: AsyncSession) -> dict[str, tuple[str, bool]]:
+    """Connection → dialect and whether it is healthy, of those that were tested and are not archived, of any owner."""
     rows = await session.execute(
-        select(ConnectionHealth.connection_id, ConnectionHealth.status)
+        select(ConnectionHealth.connection_id, Connection.dialect, ConnectionHealth.status)
         .join(Connection, Connection.id == ConnectionHealth.connection_id)
         .where(Connection.deleted_at.is_(None))
     )
-    return {connection_id: status == HEALTHY for connection_id, status in rows}
+    return {connection_id: (dialect, status == HEALTHY) for connection_id, dialect, status in rows}
 
 
 async def of_connection(session: AsyncSession, connection_id: str) -> Health | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -70,6 +70,12 @@ def _new(connection: Connection, *, hard: bool, now: int, due: int) -> Job:
         log=[],
         created_at=now,
     )
+
+
+async def queued(session: AsyncSession) -> int:
+    """How many jobs are due and have no worker, of every connection."""
+    due = Job.status.in_(("waiting", "running")), Job.lease_owner.is_(None), Job.run_after <= clock.now()
+    return await session.scalar(select(func.count()).select_from(Job).where(*due)) or 0
 
 
 async def find(session: AsyncSession, actor: Actor, job_id: str) -> Job:

@@ -12,6 +12,7 @@ from moorings.settings.environment import (
     receive,
     secret_fields,
     secrets_apart,
+    wants_json,
 )
 from moorings.settings.loading import load
 from moorings.settings.model import Settings
@@ -26,4 +27,5 @@ __all__ = [
     "receive",
     "secret_fields",
     "secrets_apart",
+    "wants_json",
 ]

@@ -47,6 +47,12 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def wants_json() -> bool:
+    """Whether logs are JSON, also where the settings cannot be read as a whole."""
+    variables = {name.lower(): value for name, value in os.environ.items()}
+    return variables.get("moorings_log_format", "").lower() == "json"
+
+
 def forget_injected() -> None:
     """Drop what Kubernetes set for a Service of our name: its MOORINGS_PORT is no port."""
     for name, value in list(os.environ.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from pydantic import SecretStr, StringConstraints
@@ -32,6 +33,23 @@ def database_address(url: SecretStr) -> SecretStr:
     """Refuse what is no address of a metadata database."""
     database.parsed(url.get_secret_value())
     return url
+
+
+def networks(text: str) -> str:
+    """Refuse what is no list of addresses and networks."""
+    networks_of(text)
+    return text
+
+
+def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a comma list; raises ValueError that names what is none."""
+    found: list[IPv4Network | IPv6Network] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(part, strict=False))
+        except ValueError:
+            raise ValueError(f"{part} is no address or network, such as 10.0.0.0/8") from None
+    return tuple(found)
 
 
 def plain_web_address(url: str) -> str:

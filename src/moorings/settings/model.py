@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,8 @@ from moorings.settings.kinds import (
     check_pause,
     check_token,
     database_address,
+    networks,
+    networks_of,
     plain_web_address,
     proxy_address,
     signing_secret,
@@ -137,6 +140,19 @@ class Settings(BaseSettings):
         "require",
         description="The sslMode of connections to PostgreSQL and the MySQL family that have none; loopback: `prefer`.",
     )
+    trusted_proxies: Annotated[str, AfterValidator(networks)] = Field(
+        "",
+        description="Addresses and networks of your own reverse proxies, as a comma list: `10.0.0.0/8, 192.0.2.7`. "
+        "Only from them `X-Forwarded-For` names the client, for the log and for limits of failed keys.",
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="How long after SIGTERM `/readyz` answers 503 while requests are still served, so that load "
+        "balancers stop sending them. Ctrl-C does not wait.",
+    )
+    log_sql: bool = Field(False, description="Add the SQL of queries to their log lines. It can hold personal data.")
     row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
     head_seconds: int = Field(
@@ -267,6 +283,11 @@ class Settings(BaseSettings):
     def credential_directories(self) -> tuple[str, ...]:
         """The directories of CREDENTIAL_DIRS."""
         return tuple(part.strip() for part in self.credential_dirs.split(",") if part.strip())
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of TRUSTED_PROXIES."""
+        return networks_of(self.trusted_proxies)
 
     @property
     def duckdb_directory(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moorings.access.service import Actor, authenticate, token_hash
 from moorings.api.http.call import Call, Headers
+from moorings.api.http.client_address import client_address
 from moorings.errors import AuthenticationRequired, InvalidToken
 
 NOBODY = Actor("", "", None, admin=False, roles={})
@@ -46,5 +47,4 @@ def _token(call: Call) -> str:
 
 
 def _address(call: Call) -> str:
-    client = call.scope.get("client")
-    return client[0] if client else "unknown"
+    return client_address(call.scope, call.services.settings.trusted_networks)

@@ -19,9 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
-from moorings import clock
 from moorings.access.policy import Permission
-from moorings.api.http import auth, metrics, problems
+from moorings.api.http import auth, exchange, problems
 from moorings.api.http.bodies import decode, off_loop
 from moorings.api.http.call import JSON, UUID, Call, Headers, Parameter, Rendered, Reply
 from moorings.api.http.state import Services
@@ -45,8 +44,6 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
 BODY_LIMIT = 1024 * 1024
-READS = ("GET", "HEAD")
-"""Methods that change nothing; requests by any other are logged, with the key that made them."""
 JSON_TYPES = ("application/json",)
 
 
@@ -115,48 +112,33 @@ _encode = msgspec.json.Encoder().encode
 class Endpoint:
     """Serves one path: all its methods, and an answer for every other one."""
 
-    def __init__(self, services: Services, path: str, routes: Iterable[Route]) -> None:
+    def __init__(self, services: Services, location: str, routes: Iterable[Route]) -> None:
         self._services = services
-        self._path = path
+        self._location = location
         self._routes = {route.method: route for route in routes}
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
-        started = clock.monotonic()
+        observed = exchange.of(scope)
+        observed.route = self._location
         call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
         headers: Headers = []
         reply = await self._reply(call, headers)
-        try:
-            await reply.send(call, headers + call.extra_headers)
-        finally:  # a stream that breaks off raises
-            self._note(call, reply.status, clock.monotonic() - started)
-
-    def _note(self, call: Call, status: int, seconds: float) -> None:
-        method = call.scope["method"]
-        metrics.requests.observe(self._path, method, status, seconds)
-        if method not in READS:
-            log.info(
-                "request",
-                method=method,
-                path=self._path,
-                status=status,
-                key=call.actor.key_id,
-                seconds=round(seconds, 3),
-                **call.ids,
-            )
+        observed.actor, observed.ids = call.actor, call.ids
+        await reply.send(call, headers + call.extra_headers)
 
     async def _reply(self, call: Call, headers: Headers) -> Reply:
         try:
             return await self._answer(call, headers)
         except MooringsError as refused:
             if problems.status(type(refused)) == problems.INTERNAL.status:
-                log.error("request_failed", path=self._path, reason=refused.message)  # noqa: TRY400  # said in one line
+                log.error("request_failed", route=self._location, reason=refused.message)  # noqa: TRY400  # said in one line
             found = problems.problem(refused)
             return Rendered(_encode(found), found.status, problems.headers(refused))
         except Exception:  # the last border: whatever it was, the caller gets the contract's shape
-            log.exception("request_failed", path=self._path, method=call.scope["method"])
+            log.exception("request_failed", route=self._location, method=call.scope["method"])
             return Rendered(_encode(problems.INTERNAL), problems.INTERNAL.status)
 
     async def _answer(self, call: Call, headers: Headers) -> Reply:
@@ -271,7 +253,7 @@ def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRout
         by_path.setdefault(route.location, []).append(route)
     # Paths without parameters first: `/connections/test` is not the id of a connection.
     ordered = sorted(by_path.items(), key=lambda item: item[0].count("{"))
-    return [StarletteRoute(path, Endpoint(services, found[0].path, found)) for path, found in ordered]
+    return [StarletteRoute(path, Endpoint(services, path, found)) for path, found in ordered]
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moorings.api.http.limits import RateLimits
 from moorings.connections.service import Eraser
@@ -13,6 +13,7 @@ from moorings.engine.service import Engine
 from moorings.queries.service import Queries
 from moorings.secrets import Keyset
 from moorings.settings import Settings
+from moorings.telemetry.peers import Peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Services:
 
     job_asked: asyncio.Event
     """Set when a job was asked for, so that this process's worker need not wait until it looks."""
+
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a stop was asked for: no new requests should be sent here."""
+    peers: Peers = field(default_factory=Peers)
+    """The other worker processes of the service."""
 
     async def wake_worker(self) -> None:
         """Let this process's worker look for jobs at once."""

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
 from moorings.api.browser import assets, html
-from moorings.api.http import auth, metrics, openapi, problems
-from moorings.api.http.answers import Shape
+from moorings.api.http import auth, exchange, openapi, problems
 from moorings.api.http.call import Call, Rendered
 from moorings.api.http.routing import Route
 from moorings.api.http.state import Services
+from moorings.api.resources import monitoring
 from moorings.db import UNREAD
-from moorings.db.connecting import AWAY
-from moorings.errors import InvalidMethod, NotFound, OperatorError
-from moorings.health.service import live
+from moorings.errors import InvalidMethod, NotFound
 
 HTML = b"text/html; charset=utf-8"
-PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
-class Health(Shape):
-    """Whether the service can answer."""
-
-    status: str
-    version: str
-
+MONITORING = {
+    "/health": monitoring.health,
+    "/livez": monitoring.livez,
+    "/readyz": monitoring.readyz,
+    "/metrics": monitoring.prometheus,
+}
 
 Answer = Callable[[Services], Awaitable[Rendered]]
 
@@ -44,6 +41,7 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
         call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
+        exchange.of(scope).route = scope["path"]
         if scope["method"] in {"GET", "HEAD"}:
             reply = await self._answer(self._services)
         else:
@@ -62,37 +60,8 @@ def pages(routes: Iterable[Route]) -> dict[str, Answer]:
     async def reference(_: Services) -> Rendered:
         return _shown(html.console() if assets.has_viewer() else html.plain(openapi.document(routes)))
 
-    served = {"/": welcome, "/health": health, "/metrics": prometheus, "/openapi.json": document, "/docs": reference}
+    served = {"/": welcome, "/openapi.json": document, "/docs": reference, **MONITORING}
     return served | {f"/docs/{name}": _file(name) for name in assets.PLACES}
-
-
-async def health(services: Services) -> Rendered:
-    """200 when the metadata database answers, else 503."""
-    try:
-        await services.db.version()
-    except OperatorError:
-        return Rendered(msgspec.json.encode(Health("database unreachable", __version__)), 503)
-    return Rendered(msgspec.json.encode(Health("ok", __version__)))
-
-
-async def prometheus(services: Services) -> Rendered:
-    """Everything that is counted, for Prometheus to scrape."""
-    engine, running = services.engine, services.queries.count()
-    body = metrics.render(engine.sessions(), running, await _health(services), engine.abandoned())
-    return Rendered(body, media_type=PROMETHEUS)
-
-
-async def _health(services: Services) -> Mapping[str, bool]:
-    """Connection → whether it is well, of live ones; what Prometheus asks again and again is read once a version."""
-
-    async def load() -> Mapping[str, bool]:
-        async with services.db.reading() as session:
-            return await live(session)
-
-    try:
-        return await services.db.cached(("healthy",), await services.db.version(), load)
-    except AWAY:  # the rest can be told without the metadata database
-        return {}
 
 
 async def welcome(_: Services) -> Rendered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorings.access.policy import Permission
-from moorings.api.http import schemas
+from moorings.api.http import exchange, schemas
 from moorings.api.http.answers import Done, Shape
 from moorings.api.http.bodies import LARGE, off_loop
 from moorings.api.http.call import UUID, Call, Parameter
@@ -72,6 +72,7 @@ async def query(call: Call) -> Stream | PlanShape:
     environment = routed.chosen(query)
     query.done()
     request = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
+    _observe(call, request)
     chosen = None if dry_run else encoder(choose(_accept(call)))
     target = await routed.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
@@ -79,6 +80,14 @@ async def query(call: Call) -> Stream | PlanShape:
         plan = await call.services.queries.plan(target, request, claim)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
     return await streams.opened(call, target, request, claim, chosen)
+
+
+def _observe(call: Call, request: QueryRequest) -> None:
+    """Note for the log what is known before the query runs; its SQL only if the operator wants it there."""
+    observed = exchange.of(call.scope)
+    observed.query_id = request.query_id or ""
+    if call.services.settings.log_sql:
+        observed.sql = request.sql
 
 
 OLD = ("0.9", "1.0", "1")

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import structlog
 
+from moorings.api.http import exchange
 from moorings.api.http.call import Call, Headers
 from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
@@ -153,6 +154,7 @@ async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim
             return query, await query.start(request, encoder, read_only=target.config.read_only)
 
         query, first = await client.unless_disconnected(begin())
+        exchange.of(call.scope).query_id = query.id
         stalled = call.services.settings.stalled_seconds
         return Stream(
             encoder=encoder,

@@ -12,13 +12,12 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from moorings import clock
 from moorings.access import attributes
 from moorings.access.service import Actor
-from moorings.api.http import auth, metrics
+from moorings.api.http import auth, exchange
 from moorings.api.http import problems as problems_of
 from moorings.api.http.call import UUID, Call, Headers, Rendered
-from moorings.api.http.routing import READS, received
+from moorings.api.http.routing import received
 from moorings.api.http.state import Services
 from moorings.api.scim import problems
 from moorings.api.scim.routes import PREFIX, ROUTES
@@ -69,22 +68,14 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
-        started = clock.monotonic()
+        observed = exchange.of(scope)
         call = Call(self._services, scope, receive, send, auth.NOBODY, UNREAD)
         headers: Headers = []
         path, label = _path(scope)
+        observed.route = PREFIX + label.removesuffix("/") if label != PREFIX else PREFIX
         reply = await self._reply(call, path, label, headers)
+        observed.actor, observed.ids = call.actor, call.ids
         await reply.send(call, headers)
-        self._note(call, label, reply.status, clock.monotonic() - started)
-
-    def _note(self, call: Call, label: str, status: int, seconds: float) -> None:
-        method = call.scope["method"]
-        metrics.requests.observe(label, method, status, seconds)
-        if method not in READS:
-            key = call.actor.key_id
-            log.info(
-                "request", method=method, path=label, status=status, key=key, seconds=round(seconds, 3), **call.ids
-            )
 
     async def _reply(self, call: Call, path: str, label: str, headers: Headers) -> Rendered:
         try:
@@ -92,10 +83,10 @@ class Endpoint:
         except MooringsError as refused:
             status, scim_type, detail = problems.parts(refused)
             if status == 500:
-                log.error("request_failed", path=label, reason=refused.message)  # noqa: TRY400  # said in one line
+                log.error("request_failed", route=label, reason=refused.message)  # noqa: TRY400  # said in one line
             return _problem(status, detail, scim_type, problems_of.headers(refused))
         except Exception:  # the last border: whatever it was, the caller gets the standard's shape
-            log.exception("request_failed", path=label, method=call.scope["method"])
+            log.exception("request_failed", route=label, method=call.scope["method"])
             return _problem(500, problems_of.INTERNAL.detail)
 
     async def _answer(self, call: Call, path: str, label: str, headers: Headers) -> Rendered:

@@ -1,0 +1,61 @@
+"""The access log: one line for each request, written by the dozen so that it costs a request next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from moorings import clock
+
+FLUSH_SECONDS = 0.1
+"""How long a line may wait for others."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
+"""A token of ours, which must be in no log, whoever wrote it into what is logged."""
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class AccessLog:
+    """Lines like those of the service's log, in the same place, without a logger's cost."""
+
+    def __init__(self, *, json: bool, write: Callable[[str], None] = _write) -> None:
+        self._line = _json if json else _plain
+        self._write = write
+        self._waiting: list[tuple[int, dict[str, Any]]] = []
+
+    def note(self, facts: dict[str, Any]) -> None:
+        """Log a request, soon."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+        self._waiting.append((clock.now(), facts))
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._write(TOKEN.sub("***", "".join(self._line(at, facts) for at, facts in waiting)))
+
+
+def _json(at: int, facts: Mapping[str, Any]) -> str:
+    return _encode({**facts, "event": "request", "level": "info", "timestamp": clock.iso(at)}).decode() + "\n"
+
+
+def _plain(at: int, facts: Mapping[str, Any]) -> str:
+    return f"{clock.iso(at)} [info     ] request {' '.join(f'{key}={_shown(value)}' for key, value in facts.items())}\n"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if text.isascii() and text.isprintable() and " " not in text else repr(text)

@@ -1,0 +1,115 @@
+"""What orchestrators and Prometheus ask, without a key: is the process alive, is it ready, what does it count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import text
+
+from moorings import __version__
+from moorings.api.http.answers import Shape
+from moorings.api.http.call import Rendered
+from moorings.api.http.state import Services
+from moorings.db.connecting import AWAY
+from moorings.errors import OperatorError
+from moorings.health.service import live
+from moorings.jobs.service import queued
+from moorings.migrations import HEAD
+from moorings.telemetry import exposition, metrics
+
+PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(Shape):
+    """Whether the service can answer."""
+
+    status: str
+    version: str
+
+
+class Readiness(Shape):
+    """Whether requests should be sent here, and what speaks against it."""
+
+    status: str
+    checks: dict[str, str]
+
+
+async def health(services: Services) -> Rendered:
+    """200 when the metadata database answers, else 503."""
+    try:
+        await services.db.version()
+    except OperatorError:
+        return Rendered(msgspec.json.encode(Health("database unreachable", __version__)), 503)
+    return Rendered(msgspec.json.encode(Health("ok", __version__)))
+
+
+async def livez(_: Services) -> Rendered:
+    """200 as long as the process answers at all: a database that is away is no reason to restart it."""
+    return Rendered(msgspec.json.encode(Health("ok", __version__)))
+
+
+async def readyz(services: Services) -> Rendered:
+    """200 when requests should be sent here, else 503 with the reason."""
+    checks = {"draining": "draining" if services.draining.is_set() else "ok", **await _database(services)}
+    ready = all(found == "ok" for found in checks.values())
+    answer = Readiness("ready" if ready else "not ready", checks)
+    return Rendered(msgspec.json.encode(answer), 200 if ready else 503)
+
+
+async def _database(services: Services) -> Mapping[str, str]:
+    try:
+        async with services.db.reading() as session:
+            stored = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    except AWAY:
+        return {"database": "unreachable", "migrations": "unknown"}
+    same = stored == HEAD
+    return {"database": "ok", "migrations": "ok" if same else f"the schema is {stored}, this version needs {HEAD}"}
+
+
+async def prometheus(services: Services) -> Rendered:
+    """Everything that is counted, by all worker processes of this service."""
+    await measure(services)
+    others = await services.peers.families()
+    metrics.workers.set(1)
+    return Rendered(exposition.render([metrics.families(), *others]), media_type=PROMETHEUS)
+
+
+async def measure(services: Services) -> None:
+    """Set the gauges of this process to what is true now."""
+    stored = await _stored(services)
+    metrics.healthy.clear()
+    for connection_id, (dialect, healthy) in stored.health.items():
+        metrics.healthy.labels(connection_id, dialect).set(healthy)
+    metrics.jobs_queued.set(stored.jobs)
+    metrics.sessions.clear()
+    for connection_id, counts in services.engine.sessions().items():
+        metrics.sessions.labels(connection_id, counts.dialect, "idle").set(counts.idle)
+        metrics.sessions.labels(connection_id, counts.dialect, "in_use").set(counts.in_use)
+    metrics.pool_waiting.set(services.engine.waiting())
+    metrics.running_queries.set(services.queries.count())
+    metrics.abandoned_threads.set(services.engine.abandoned())
+
+
+class Stored(NamedTuple):
+    """What the metadata database says."""
+
+    health: Mapping[str, tuple[str, bool]]
+    """Connection → its dialect, and whether it is healthy."""
+    jobs: int
+
+
+async def _stored(services: Services) -> Stored:
+    """Read once a version of the database for what Prometheus asks again and again."""
+
+    async def load() -> Mapping[str, tuple[str, bool]]:
+        async with services.db.reading() as session:
+            return await live(session)
+
+    try:
+        health = await services.db.cached(("healthy",), await services.db.version(), load)
+        async with services.db.reading() as session:
+            return Stored(health, await queued(session))
+    except AWAY:  # the rest can be told without the metadata database
+        return Stored({}, 0)

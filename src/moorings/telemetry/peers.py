@@ -1,0 +1,71 @@
+"""How the worker processes of one `serve` learn of each other's metrics: by a socket each, in a folder of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from moorings.telemetry import metrics
+
+ANSWER_SECONDS = 2.0
+"""How long a worker process may take to answer, before its metrics are left out."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[metrics.Family])
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The other worker processes; none without a folder."""
+
+    folder: Path | None = None
+
+    @contextlib.asynccontextmanager
+    async def answering(self) -> AsyncGenerator[None]:
+        """Tell the others this process's metrics while the block lasts."""
+        if self.folder is None:
+            yield
+            return
+        path = self._own(self.folder)
+        server = await asyncio.start_unix_server(_answer, path)
+        try:
+            yield
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
+
+    async def families(self) -> Sequence[Sequence[metrics.Family]]:
+        """The metrics of each other process that answers in time."""
+        if self.folder is None:
+            return ()
+        own = self._own(self.folder)
+        asked = await asyncio.gather(*(_ask(path) for path in sorted(self.folder.glob("*.sock")) if path != own))
+        return [families for families in asked if families]
+
+    @staticmethod
+    def _own(folder: Path) -> Path:
+        return folder / f"{os.getpid()}.sock"
+
+
+async def _answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(_encoder.encode(metrics.families()))
+    with contextlib.suppress(OSError):
+        await writer.drain()
+    writer.close()
+
+
+async def _ask(path: Path) -> list[metrics.Family]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            told = await reader.read()
+            writer.close()
+    except (OSError, TimeoutError):
+        return []
+    return _decoder.decode(told)
