@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that say what the code says: settings, commands, errors, routes and dialects.
+"""Writes the pages of docs/ that say what the code says: settings, commands, errors, metrics, routes and dialects.
 
 Run by `make reference`; a test compares the pages with what this makes of today's code.
 """
@@ -20,6 +20,7 @@ from moorings.app import ROUTES
 from moorings.cli import app
 from moorings.dialects.base import Dialect
 from moorings.settings import Settings
+from moorings.telemetry import metrics
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -237,10 +238,32 @@ def document() -> str:
     return json.dumps(openapi.document(ROUTES), indent=1, ensure_ascii=False) + "\n"
 
 
+def measured() -> str:
+    """Every metric."""
+    rows = (
+        (code(found.name), found.kind, ", ".join(code(label) for label in found.labels), found.text)
+        for found in metrics.DEFINED.values()
+    )
+    return f"""# Metrics
+
+`/metrics` needs no key and answers in the text format of Prometheus. With `MOORINGS_WORKERS` above 1, each answer holds
+the metrics of all worker processes: counters, histograms and gauges are added up, unless one value is true for all of them.
+
+Names follow the conventions of Prometheus and, where there is one, [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
+`connection` is the id of a connection. `deploy/` has a dashboard for Grafana and alerts for Prometheus that use these
+metrics.
+
+{table(["Metric", "Type", "Labels", "What it counts"], rows)}
+
+A histogram `x` has the series `x_bucket`, `x_sum` and `x_count`.
+"""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/settings.md": settings,
     "reference/cli.md": commands,
     "reference/errors.md": faults,
+    "reference/metrics.md": measured,
     "reference/api.md": api,
     "reference/openapi.json": document,
     "reference/dialects.md": warehouses,

@@ -119,8 +119,8 @@ class TestProbing:
             True,
         )
         metrics = service.run(service.client.get("/metrics")).text
-        assert f'moorings_connection_healthy{{connection="{fine}"}} 1.0' in metrics
-        assert f'moorings_connection_healthy{{connection="{broken}"}} 0.0' in metrics
+        assert f'moorings_connection_healthy{{connection="{fine}",dialect="duckdb"}} 1.0' in metrics
+        assert f'moorings_connection_healthy{{connection="{broken}",dialect="postgres"}} 0.0' in metrics
 
     def test_a_viewer_sees_the_code_and_not_the_words(self, service: Any, closed_port: int):
         broken = ill(service, closed_port, baseRole="NO_ACCESS")

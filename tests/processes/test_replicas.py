@@ -163,7 +163,9 @@ class TestCredentials:
                 "PATCH", f"/connections/{connection_id}", json={"passwordUnencrypted": "new"}
             )
             assert changed.json()["message"] == "Updated connection credentials."
-            assert f'moorings_sessions{{connection="{connection_id}",state="idle"}}' not in _metrics(replicas.first)
+            assert f'moorings_sessions{{connection="{connection_id}",dialect="postgres",state="idle"}}' not in _metrics(
+                replicas.first
+            )
             _wait(lambda: not _backends(postgres_server, role))
             assert not {_backend(replica, connection_id) for replica in both} & old
         finally:
