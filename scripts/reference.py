@@ -247,11 +247,11 @@ def measured() -> str:
     return f"""# Metrics
 
 `/metrics` needs no key and answers in the text format of Prometheus. With `MOORINGS_WORKERS` above 1, each answer holds
-the metrics of all worker processes: counters, histograms and gauges are added up, unless one value is true for all of them.
+the metrics of all worker processes: counters, histograms and gauges are added up, unless one value is true for all.
 
-Names follow the conventions of Prometheus and, where there is one, [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
-`connection` is the id of a connection. `deploy/` has a dashboard for Grafana and alerts for Prometheus that use these
-metrics.
+Names follow the conventions of Prometheus and, where there is one,
+[OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/). `connection` is the id of a connection.
+`deploy/` has a dashboard for Grafana and alerts for Prometheus that use these metrics.
 
 {table(["Metric", "Type", "Labels", "What it counts"], rows)}
 
