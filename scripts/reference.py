@@ -30,7 +30,7 @@ COMMON = "postgres"
 """The dialect whose page shows the fields that all have, with the same meaning."""
 
 
-STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+STEPS = ("driver", "resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
 """The steps of a connection test, in their order."""
 
 NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError, errors.ConnectionChanged, errors.LeaseLost)
