@@ -37,7 +37,13 @@ FAULTS: list[tuple[Any, str]] = [
     ({"schedule": "", "timezone": ""}, f"schedule: {SHORT}; timezone: {SHORT}"),
     (DAILY | {"hardRefresh": "yes"}, "hardRefresh: Expected boolean, received string"),
     (DAILY | {"hardRefresh": None}, "hardRefresh: Expected boolean, received null"),
-    (DAILY | {"schedule": "0 9 * * *"}, f"{SIX} 5"),
+    (DAILY | {"schedule": "0 9 * *"}, f"{SIX} 4"),
+    (DAILY | {"schedule": "0 9 * * 8"}, "schedule: Day-of-week takes 0-7 or SUN-SAT, not '8'"),
+    (
+        DAILY | {"schedule": "@reboot"},
+        "schedule: '@reboot' is not supported: use one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, "
+        "@hourly",
+    ),
     (DAILY | {"schedule": "0 9 * * * *"}, "schedule: Exactly one of day-of-month and day-of-week must be '?'"),
     (DAILY | {"schedule": "0 25 * * ? *"}, "schedule: Hour takes 0-23, not '25'"),
     (DAILY | {"schedule": "cron(0 9 * * ? *)"}, "schedule: Write the six fields alone, without cron( )"),
@@ -213,3 +219,10 @@ class TestArchived:
         made = create(service, service.create())
         answer = service.request("GET", f"/connections/{made['connectionId']}/dependents")
         assert answer.json()["schedules"] == [made["scheduleId"]]
+
+
+def test_unix_cron_and_words_are_shown_as_six_fields(service: Any) -> None:
+    connection = service.create()
+    for sent, shown in (("30 6 * * 1-5", "30 6 ? * MON-FRI *"), ("@daily", "0 0 * * ? *")):
+        made = service.request("POST", f"/connections/{connection}/schedules", json=DAILY | {"schedule": sent})
+        assert (made.status_code, made.json()["schedule"]) == (201, shown)

@@ -152,7 +152,11 @@ def schedule() -> dict[str, Any]:
     """The body that makes or replaces a schedule."""
     text = {"type": "string", "minLength": 1, "maxLength": 255}
     properties = {
-        "schedule": text | {"description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it."},
+        "schedule": text
+        | {
+            "description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it. Five fields of Unix cron and "
+            "`@daily` are taken too, and shown as six fields."
+        },
         "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},
     }

@@ -17,6 +17,7 @@ from moorings.schedules import service
 from moorings.schedules.cron import NotCron, parse
 from moorings.schedules.models import Schedule
 from moorings.schedules.service import Plan
+from moorings.schedules.spellings import six_fields
 from moorings.schedules.words import describe
 from moorings.schedules.zones import next_runs
 
@@ -88,7 +89,7 @@ def _read(call: Call) -> Plan:
     fields = Fields(call.body, ("schedule", "timezone", "hardRefresh"))
     cron = fields.string("schedule", required=True)
     if cron:
-        _check_cron(fields, cron)
+        cron = _six_fields(fields, cron)
     zone = fields.string("timezone", required=True)
     if zone and zone not in zones():
         fields.fault("timezone", "custom", reason="No time zone of the tz database, such as America/New_York")
@@ -97,11 +98,15 @@ def _read(call: Call) -> Plan:
     return Plan(cron, zone, bool(hard))
 
 
-def _check_cron(fields: Fields, cron: str) -> None:
+def _six_fields(fields: Fields, sent: str) -> str:
+    """The schedule in the form in which it is stored and shown; a fault is noted."""
     try:
+        cron = six_fields(sent)
         parse(cron)
     except NotCron as refused:
         fields.fault("schedule", "custom", reason=str(refused))
+        return sent
+    return cron
 
 
 def _shape(schedule: Schedule) -> ScheduleShape:
