@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,8 @@ Status = Literal["passed", "failed", "skipped"]
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
 DRIVER = "driver"
 """A step that is there only when it failed."""
+FIRST_WORDS_SECONDS = 0.05
+"""How long a server is listened to before it is asked for anything: another service may greet."""
 GREETING_SECONDS = 0.2
 """How long a server whose answer nobody understands is listened to once more."""
 PLAIN = "The connection is not encrypted."
@@ -71,56 +73,14 @@ class TestReport:
         return next((step for step in self.steps if step.status == "failed"), None)
 
 
-class Greeting:
-    """What a server says on a bare connection before it was asked. Servers of the dialects that are dialled bare wait.
-
-    So bytes that come are another service's: that of mail, of SSH, or a database whose servers speak first.
-    """
-
-    def __init__(self, fields: Sequence[str]) -> None:
-        self._fields = fields
-        self._wire: socket.socket | None = None
-        self._heard: asyncio.Task[bytes] | None = None
-
-    @property
-    def listens(self) -> bool:
-        """Whether there is a connection."""
-        return self._wire is not None
-
-    def listen(self, wire: socket.socket) -> None:
-        """Listen to a connection from now on; it is closed at the end."""
-        self._wire = wire
-        self._heard = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(wire, 64))
-
-    async def or_end_of(self, work: asyncio.Future[Session]) -> None:
-        """Wait until work has ended; raises AnotherService if another service greets first."""
-        heard = self._heard
-        if heard is None:
-            await asyncio.wait({work})
-            return
-        await asyncio.wait({work, heard}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            self._require_silence()
-            await asyncio.wait({work})
-
-    async def within(self, seconds: float) -> None:
-        """Raise AnotherService if another service greets within so many seconds."""
-        if self._heard is not None:
-            await asyncio.wait({self._heard}, timeout=seconds)
-            self._require_silence()
-
-    def _require_silence(self) -> None:
-        heard = self._heard
-        kind = _service(heard.result()) if heard is not None and heard.done() and heard.exception() is None else None
-        if kind is not None:
-            raise errors.AnotherService(*self._fields, message=f"{kind} listens on this host and port. Check both.")
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._heard is not None:
-            self._heard.cancel()
-        if self._wire is not None:
-            self._wire.close()
+@contextlib.asynccontextmanager
+async def _bare_connection(address: str, port: int) -> AsyncGenerator[socket.socket]:
+    """A TCP connection on which nothing is said."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
+        wire.setblocking(False)  # its only parameter, and it takes no name
+        await asyncio.get_running_loop().sock_connect(wire, (address, port))
+        yield wire
 
 
 def _service(greeting: bytes) -> str | None:
@@ -140,7 +100,8 @@ class Probe:
         self._address: tuple[str, int] | None = None
         self._fields = slot.target.dialect.ADDRESS_FIELDS
         self._timeout = context.connect_timeout_seconds
-        self._greeting = Greeting(self._fields)
+        self._open: tuple[str, int] | None = None
+        """The address and port that took a bare connection."""
         self._done: dict[str, TestStep] = {}
         self._last = "database"
         """The last step that a fault can belong to now: what lies behind it was not even begun."""
@@ -148,15 +109,14 @@ class Probe:
 
     async def run(self) -> TestReport:
         """Go through the steps until one fails; never raises for the warehouse's faults."""
-        with contextlib.closing(self._greeting):
-            try:
-                self._check_driver()
-                self._address = self._slot.target.dialect.address(self._slot.config)
-                await self._dial()
-                session = await self._login()
-                await self._look(session)
-            except errors.WarehouseError as fault:
-                self._fail(fault)
+        try:
+            self._check_driver()
+            self._address = self._slot.target.dialect.address(self._slot.config)
+            await self._dial()
+            session = await self._login()
+            await self._look(session)
+        except errors.WarehouseError as fault:
+            self._fail(fault)
         skipped = {name: TestStep(name, "skipped", message=NOT_REACHED) for name in STEPS}
         found = skipped | self._done
         return TestReport(tuple(found[name] for name in (DRIVER, *STEPS) if name in found))
@@ -208,16 +168,9 @@ class Probe:
         raise fault
 
     async def _touch(self, address: str, port: int, until: float) -> None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        wire = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            wire.setblocking(False)  # its only parameter, and it takes no name
-            async with asyncio.timeout_at(until):
-                await asyncio.get_running_loop().sock_connect(wire, (address, port))
-        except BaseException:
-            wire.close()
-            raise
-        self._greeting.listen(wire)
+        async with asyncio.timeout_at(until), _bare_connection(address, port) as wire:
+            self._open = address, port
+            await self._require_silence(wire, FIRST_WORDS_SECONDS)
 
     async def _login(self) -> Session:
         session = await self._logged_in()
@@ -232,27 +185,32 @@ class Probe:
         return session
 
     async def _logged_in(self) -> Session:
-        """The session; raises AnotherService as soon as the server says something before it was asked."""
-        login = asyncio.ensure_future(self._slot.login())
+        """The session. Raises AnotherService if the login failed where something else listens."""
         try:
-            await self._greeting.or_end_of(login)
-            return await login
+            return await self._slot.login()
         except errors.ConnectTimeout as fault:
             raise self._slow(fault) from None
         except errors.WarehouseError as fault:
-            if STEPS.index(fault.step) <= STEPS.index("tls") or fault.step == STEPS[-1]:
-                await self._greeting.within(GREETING_SECONDS)
+            if self._open and fault.step in (*STEPS[: STEPS.index("authenticate")], STEPS[-1]):
+                with contextlib.suppress(OSError):
+                    async with _bare_connection(*self._open) as wire:
+                        await self._require_silence(wire, GREETING_SECONDS)
             raise
-        finally:
-            if not login.done():
-                login.cancel()
-                self._slot.sever()
 
     def _slow(self, fault: errors.ConnectTimeout) -> errors.WarehouseError:
         """What a timeout means once the port was open: where warehouses are asleep at times, that this one wakes up."""
         dialect = self._slot.target.dialect
         wakes = dialect.over_http or not dialect.abilities.probed
-        return errors.WarehouseSlow(*fault.fields) if wakes and self._greeting.listens else fault
+        return errors.WarehouseSlow(*fault.fields) if wakes and self._open else fault
+
+    async def _require_silence(self, wire: socket.socket, seconds: float) -> None:
+        """Raise AnotherService where a server greets: those of the dialects that are dialled bare wait to be asked."""
+        greeting = b""
+        with contextlib.suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(seconds):
+                greeting = await asyncio.get_running_loop().sock_recv(wire, 64)
+        if (kind := _service(greeting)) is not None:
+            raise errors.AnotherService(*self._fields, message=f"{kind} listens on this host and port. Check both.")
 
     async def _look(self, session: Session) -> None:
         limit = self._timeout + SLACK_SECONDS
