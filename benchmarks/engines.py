@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import servers
+from moorings.testing.engines import Server
 from tests.warehouses.clickhouse import server as chdb
 from tests.warehouses.mariadb.server import ask, mariadb
 from tests.warehouses.postgres.server import postgresql
-from tests.warehouses.servers.process import Server
 
 ROWS = 1_000_000
 SQL = "SELECT * FROM measured"

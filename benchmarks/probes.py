@@ -25,8 +25,8 @@ from moorings.health.models import ConnectionHealth, HealthProbe
 from moorings.health.probing import Prober
 from moorings.secrets import Keyset
 from moorings.settings import Settings
+from moorings.testing.engines import Server
 from tests.warehouses.postgres.server import postgresql
-from tests.warehouses.servers.process import Server
 
 PROBED, PINGED = 500, 60
 """Connections. Those that are pinged have a session each."""

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from moorings.testing.engines import Server
 from tests.warehouses.postgres.server import login
-from tests.warehouses.servers.process import Server
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "organization-key-of-the-benchmark"

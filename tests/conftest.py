@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import itertools
 import threading
 import uuid
@@ -23,19 +22,6 @@ from moorings.access.policy import Role
 from moorings.connections.models import Connection
 from moorings.db import Database
 from moorings.settings import Settings
-
-WAREHOUSES = Path(__file__).parent / "warehouses"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the fixture of each server known to every test; stubs that fixtures start as processes are no plugins."""
-    names = ["tests.terminal", "tests.collection"]
-    shared = [path for path in WAREHOUSES.glob("servers/[a-z]*.py") if "stub" not in path.stem]
-    found = [*shared, *WAREHOUSES.glob("*/server.py")]
-    names += [f"tests.warehouses.{path.parent.name}.{path.stem}" for path in found]
-    for name in names:
-        config.pluginmanager.register(importlib.import_module(name), name)
-
 
 TOKEN = "organization-key-of-the-tests"
 API = "/api/v1"

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from moorings import dialects
+from moorings.testing.engines import Under, Warehouse
 from tests.security import waiting
 from tests.security.servers.silence import silence
 from tests.security.test_silence import BEHIND
-from tests.warehouses.engines import ENGINES, Warehouse
-from tests.warehouses.under import Under
+from tests.warehouses.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
 SERVED = [under for under in ENGINES if under.server]

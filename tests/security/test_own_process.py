@@ -22,11 +22,11 @@ from moorings.dialects.introspection import Plan, Scope
 from moorings.engine.process import messages
 from moorings.engine.process.session import CHILD
 from moorings.engine.service import Engine, Target
+from moorings.testing.engines import SENTINEL, Server, Warehouse
 from tests.security.locking import Config, Locking
 from tests.security.servers.silence import Silence, silence
 from tests.security.test_silence import comes, engine_of, heard, read
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import SENTINEL, Server
+from tests.warehouses.engines import under
 
 ROOT = Path(__file__).parents[2]
 MAX_PAUSE_SECONDS = 0.5

@@ -15,8 +15,9 @@ from moorings.dialects import read_only as dialects_read_only
 from moorings.dialects.mysql import read_only as mysql_read_only
 from moorings.dialects.oracle import read_only as oracle_read_only
 from moorings.dialects.postgres import read_only as postgres_read_only
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import ENGINES, Warehouse
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import ENGINES
 
 
 def made(name: str, request: pytest.FixtureRequest, folder: Path) -> Warehouse:

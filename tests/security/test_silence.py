@@ -19,11 +19,12 @@ from moorings import dialects, errors
 from moorings.dialects.base import Statement
 from moorings.engine.service import Engine, Target
 from moorings.settings import Settings
+from moorings.testing.engines import Warehouse
 from tests.security.servers.silence import Silence, silence
 from tests.unit.engine.broken import Broken
 from tests.unit.engine.broken import Config as BrokenConfig
 from tests.warehouses.bigquery.server import account
-from tests.warehouses.engines import Warehouse, under
+from tests.warehouses.engines import under
 
 CONNECT_SECONDS = 2.0
 SECONDS = 40.0

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from moorings.testing.engines import Under, Warehouse
 from tests.processes.conftest import Replica
 from tests.security.canaries import FILES, Watch, traps
 from tests.security.servers.redirecting import Canary, canary
 from tests.terminal import Terminal
-from tests.warehouses.engines import ENGINES, Warehouse
-from tests.warehouses.under import Under
+from tests.warehouses.engines import ENGINES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's inotify")
 

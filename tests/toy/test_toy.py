@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from moorings import testing
 from tests.terminal import Serving, Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -26,25 +27,30 @@ class TestInFourPlaces:
         """This project with the toy in it. Its extra is no line, since Python itself is its driver."""
         for folder in ("src", "tests", "docs", "scripts"):
             shutil.copytree(ROOT / folder, tmp_path / folder, ignore=CACHES)
-        shutil.copy(ROOT / "pyproject.toml", tmp_path)
+        for file in ("pyproject.toml", "conftest.py"):
+            shutil.copy(ROOT / file, tmp_path)
         shutil.copytree(TOY, tmp_path / "src" / "moorings" / "dialects" / "toy", ignore=CACHES)
         listed = tmp_path / "src" / "moorings" / "dialects" / "__init__.py"
         _insert(listed, "MODULES = {\n", '    "toy": "Toy",\n')
         rows = tmp_path / "tests" / "warehouses" / "engines.py"
         _insert(rows, "ENGINES: Sequence[Under] = (\n", "    toy.UNDER,\n")
-        _insert(rows, "from moorings import dialects\n", "from tests.toy import under as toy\n")
+        _insert(rows, "from collections.abc import Sequence\n", "from tests.toy import testing as toy\n")
         return tmp_path
 
     def test_the_suite_asks_of_it_what_it_asks_of_every_other(self, tree: Path) -> None:
-        ran = _python(tree, "-m", "pytest", "tests/warehouses", "-k", "toy", "-p", "no:cacheprovider")
-        assert ran.returncode == 0, ran.stdout[-4000:]
-        assert int(ran.stdout.split(" passed")[0].split()[-1]) > 40
+        ran = _python(tree, "-m", "pytest", "src/moorings/testing/suite", "-k", "toy", "-p", "no:cacheprovider")
+        assert_passed(ran)
 
     def test_the_docs_have_its_page(self, tree: Path) -> None:
         ran = _python(tree, "scripts/reference.py")
         assert ran.returncode == 0, ran.stderr
         assert "| `patience` | number |" in (tree / "docs" / "reference" / "dialects" / "toy.md").read_text()
         assert "[Toy](dialects/toy.md)" in (tree / "docs" / "reference" / "dialects.md").read_text()
+
+
+def assert_passed(ran: subprocess.CompletedProcess[str]) -> None:
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
+    assert int(ran.stdout.split(" passed")[0].split()[-1]) > 40
 
 
 def _insert(path: Path, after: str, line: str) -> None:
@@ -100,6 +106,14 @@ class TestFromOutside:
         shapes = httpx.get(f"{serving.url}/openapi.json", trust_env=False).json()
         created = shapes["paths"]["/api/v1/connections"]["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert any("patience" in shape["properties"] for shape in created["oneOf"])
+
+    def test_its_makers_run_the_same_suite_against_it(self, package: Path, tmp_path: Path) -> None:
+        shutil.copy(TOY.parent / "testing.py", package / "toy_of_theirs")
+        (tmp_path / "pytest.ini").touch()  # a project of their own: what this project's conftest says is not theirs
+        theirs = ["-c", "pytest.ini", "--confcutdir", Path(testing.__file__).parent, "-p", "toy_of_theirs.testing"]
+        command = [sys.executable, "-m", "pytest", *theirs, "--pyargs", "moorings.testing.suite"]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert_passed(ran)
 
     def test_one_that_cannot_be_loaded_is_named(self, package: Path, terminal: Terminal) -> None:
         (package / "toy_of_theirs" / "dialect.py").write_text("raise ImportError('no such driver')")

@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouses.servers.process import Server, unavailable
+from moorings.testing.engines import Server
+from tests.warehouses.servers.process import unavailable
 
 DBT = Path(".engines/dbt/bin/dbt").resolve()
 PROJECT = """

@@ -12,9 +12,9 @@ from moorings import dialects
 from moorings.connections.models import Connection
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.errors import InvalidSettings
+from moorings.testing.engines import Server
 from tests.conformance.test_create import ACCOUNT, VALID
 from tests.security.servers.collector import collecting
-from tests.warehouses.servers.process import Server
 
 HOSTILE = (
     "127.0.0.1:8123/x/#",

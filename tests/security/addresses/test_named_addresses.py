@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from moorings import errors
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
 from tests.security.addresses.test_egress import plain, probe
 from tests.security.servers.redirecting import answering, canary
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server, issued_certificate
+from tests.warehouses.engines import under
+from tests.warehouses.servers.process import issued_certificate
 
 METADATA = "https://169.254.169.254/latest"
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.process import SENTINEL, Server, folder, free_port, running, unavailable, wait_until
-from tests.warehouses.under import Broken, Case, Sql, Under
+from moorings.testing.engines import SENTINEL, Broken, Case, Server, Sql, Under
+from tests.warehouses.servers.process import folder, free_port, running, unavailable, wait_until
 
 ENVIRONMENT, STUB = Path(".engines/ministack").resolve(), Path(__file__).with_name("stub.py").resolve()
 ROOT, REGION, BUCKET = "AKIAMOORINGSROOT0001", "eu-west-1", "moorings-results"

@@ -14,12 +14,11 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.engine.service import TestReport
+from moorings.testing.engines import SENTINEL, Server, Warehouse
+from moorings.testing.room import failed, run_inside
 from tests.warehouses.athena import server as emulated
 from tests.warehouses.athena.server import ACCOUNT, BUCKET, client, user
-from tests.warehouses.conftest import run_inside
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.servers.process import SENTINEL, Server, certificate
-from tests.warehouses.test_connect import failed
+from tests.warehouses.servers.process import certificate
 
 EXTERNAL_ID = "an-external-id"
 

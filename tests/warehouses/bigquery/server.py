@@ -22,9 +22,9 @@ from typing import Any
 
 import pytest
 
+from moorings.testing.engines import SENTINEL, Broken, Case, Server, Sql, Under
 from tests.warehouses.bigquery.front import PROJECT, RESULTS, TOKEN_AUDIENCE, Front
-from tests.warehouses.servers.process import SENTINEL, Server, folder, free_port, running, unavailable, wait_until
-from tests.warehouses.under import Broken, Case, Sql, Under
+from tests.warehouses.servers.process import folder, free_port, running, unavailable, wait_until
 
 ENVIRONMENT = Path(".engines/bqemulator").resolve()
 DATASET = "app"

@@ -14,13 +14,12 @@ from moorings import errors
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import failed, run_inside
 from tests.warehouses.bigquery import server as emulated
 from tests.warehouses.bigquery.front import AUDIENCE, BYTES, SUBJECT_TOKEN, Front
 from tests.warehouses.bigquery.server import PROJECT, account, keys
-from tests.warehouses.conftest import run_inside
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.servers.process import Server, certificate, free_port
-from tests.warehouses.test_connect import failed
+from tests.warehouses.servers.process import certificate, free_port
 
 TABLE = f"SELECT * FROM `{PROJECT}`.app.written"
 

@@ -16,11 +16,10 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
 from tests.warehouses.clickhouse import server as clickhouse
 from tests.warehouses.clickhouse.server import plain_port
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.servers.process import Server
 
 Rows = list[tuple[Any, ...]]
 

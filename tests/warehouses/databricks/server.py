@@ -18,18 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.process import (
-    SENTINEL,
-    Server,
-    Told,
-    folder,
-    free_port,
-    issued_certificate,
-    running,
-    tell,
-    wait_until,
-)
-from tests.warehouses.under import Broken, Case, Sql, Under
+from moorings.testing.engines import SENTINEL, Broken, Case, Server, Sql, Under
+from tests.warehouses.servers.process import Told, folder, free_port, issued_certificate, running, tell, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 WAREHOUSE = "/sql/1.0/warehouses/tested"

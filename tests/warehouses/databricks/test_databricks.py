@@ -12,10 +12,11 @@ from moorings import errors
 from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room, run_inside
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
 from tests.warehouses.databricks.server import CLIENT
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server, tell
+from tests.warehouses.engines import under
+from tests.warehouses.servers.process import tell
 
 MACHINE = {
     "authenticationType": "databricks-oauth-m2m",

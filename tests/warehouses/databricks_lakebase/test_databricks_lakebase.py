@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from moorings.engine.service import TestReport
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server
+from moorings.testing.engines import Server, Warehouse
+from tests.warehouses.engines import under
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tests.warehouses.servers.process import Server
-from tests.warehouses.under import Broken, Case, Sql, Under
+from moorings.testing.engines import Broken, Case, Server, Sql, Under
 
 NO_SERVER = "never: a file has no server, no login and no process list"
 

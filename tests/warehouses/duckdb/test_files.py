@@ -14,8 +14,9 @@ from moorings import dialects, errors
 from moorings.dialects.duckdb import introspection
 from moorings.dialects.introspection import Scope, Table
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
 
 
 @pytest.fixture(params=["duckdb", "motherduck"])

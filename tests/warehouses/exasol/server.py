@@ -14,9 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.warehouses.servers.process import Server
+from moorings.testing.engines import WRONG_LOGIN, Broken, Case, Server, Sql, Under
 from tests.warehouses.servers.stubs import CLOSED_SCHEMA, STRUCTURE, UNKNOWN_AUTHORITY, BackDoor, stub
-from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "MOORINGS"
 

@@ -17,9 +17,9 @@ from pyexasol import ExaQueryTimeoutError
 from moorings import errors
 from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import SENTINEL, Server
+from moorings.testing.engines import SENTINEL, Server, Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
 
 Probe = Callable[..., TestReport]
 

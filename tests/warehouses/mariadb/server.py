@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
+from moorings.testing.engines import SENTINEL, WRONG_LOGIN, Broken, Case, Server, Sql, Under
 from tests.warehouses.servers.process import (
-    SENTINEL,
-    Server,
     as_nobody,
     certificate,
     folder,
@@ -28,7 +27,6 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 OWNER = "moorings"
 QUOTED = SENTINEL.replace("'", "''")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from moorings.testing.engines import LOGIN, SENTINEL, WRONG_LOGIN, Broken, Case, Server, Sql, Under
 from tests.warehouses.mssql.sql import OWNER
 from tests.warehouses.mssql.stub import Stub, serving
-from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder
-from tests.warehouses.under import LOGIN, WRONG_LOGIN, Broken, Case, Sql, Under
+from tests.warehouses.servers.process import certificate, folder
 
 STUBS: dict[int, Stub] = {}
 """The stubs that listen, by their ports: they run in this process, so tests can look into them."""

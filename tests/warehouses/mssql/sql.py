@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from tests.warehouses.servers.process import SENTINEL
+from moorings.testing.engines import SENTINEL
 
 OWNER = "sa"
 DATABASES = ("app", "elsewhere", "master")

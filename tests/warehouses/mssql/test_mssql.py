@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
 from tests.warehouses.mssql.server import STUBS
 from tests.warehouses.mssql.stub import Stub
-from tests.warehouses.servers.process import Server
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.warehouses.servers.process import Server
+from moorings.testing.engines import Server
 from tests.warehouses.servers.stubs import stub
 
 OWNER = "mysql"

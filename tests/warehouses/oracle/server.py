@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder
-from tests.warehouses.under import CONCEPTS, Broken, Sql, Under
+from moorings.testing.engines import CONCEPTS, SENTINEL, Broken, Server, Sql, Under
+from tests.warehouses.servers.process import certificate, folder
 
 REFUSE = 4
 SEEN: list[str] = []

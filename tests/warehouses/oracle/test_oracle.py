@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import run_inside, threads_of_sessions
-from tests.warehouses.engines import Warehouse, under
+from moorings.testing.engines import SENTINEL, Server, Warehouse
+from moorings.testing.room import run_inside, threads_of_sessions
+from tests.warehouses.engines import under
 from tests.warehouses.oracle import server as oracle
-from tests.warehouses.servers.process import SENTINEL, Server
 
 Probe = Callable[..., TestReport]
 

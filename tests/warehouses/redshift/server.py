@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
+from moorings.testing.engines import SENTINEL, Case, Server, Under
 from tests.warehouses.postgres import server as postgresql
-from tests.warehouses.servers.process import SENTINEL, Server, certificate
-from tests.warehouses.under import Case, Under
+from tests.warehouses.servers.process import certificate
 
 ASKS_FOR_TLS, PROTOCOL = 80877103, 196608
 KNOWN = (b"user", b"database", b"application_name", b"client_encoding")

@@ -12,9 +12,9 @@ import pytest
 from moorings import errors
 from moorings.dialects.introspection import Scope, Table
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room
+from tests.warehouses.engines import under
 
 Rows = list[tuple[Any, ...]]
 Run = Callable[..., Rows]

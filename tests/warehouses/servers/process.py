@@ -13,36 +13,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SENTINEL = "s3nt!nel/p@ss w+rd%&'\""
-"""The password of every server: none of its spellings may ever be seen."""
+from moorings.testing.engines import Server
 
 NOBODY = 65534
 """Databases refuse to run as root."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that runs: where it is, and who may log in."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    database: str
-    folder: Path
-    pid: int
-    certificate: Path | None = None
-    log: Path | None = field(default=None, repr=False)
-
-    def at(self, host: str) -> Server:
-        """The same server under another of its names."""
-        return replace(self, host=host)
 
 
 def unavailable(what: str, remedy: str) -> None:

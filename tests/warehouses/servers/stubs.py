@@ -11,9 +11,9 @@ from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
+from moorings.testing.engines import SENTINEL, Broken, Server
 from tests.warehouses.servers.duck import AUTHKEY
-from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder, free_port, running, wait_until
-from tests.warehouses.under import Broken
+from tests.warehouses.servers.process import certificate, folder, free_port, running, wait_until
 
 ROOT = Path(__file__).parents[3]
 STRUCTURE = (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouses.servers.process import SENTINEL, Server, folder, free_port, running, unavailable, wait_until
+from moorings.testing.engines import SENTINEL, Server
+from tests.warehouses.servers.process import folder, free_port, running, unavailable, wait_until
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
+from moorings.testing.engines import SENTINEL, WRONG_LOGIN, Broken, Case, Server, Sql, Under
 from tests.warehouses.servers.process import (
-    SENTINEL,
-    Server,
     Told,
     folder,
     free_port,
@@ -30,7 +29,6 @@ from tests.warehouses.servers.process import (
     unavailable,
     wait_until,
 )
-from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".engines" / "fakesnow" / "bin" / "python"

@@ -12,9 +12,10 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import Statement
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server, tell
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
+from tests.warehouses.servers.process import tell
 from tests.warehouses.snowflake.server import AUDIENCE, CLIENT
 
 ROWS = 200_000

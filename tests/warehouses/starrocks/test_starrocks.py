@@ -9,9 +9,9 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Scope, Table
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.servers.process import Server
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import Room, run_inside
+from tests.warehouses.engines import under
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouses.servers.process import SENTINEL, Server, certificate, folder, free_port, running, wait_until
-from tests.warehouses.under import WRONG_LOGIN, Broken, Case, Sql, Under, of_tls_port
+from moorings.testing.engines import SENTINEL, WRONG_LOGIN, Broken, Case, Server, Sql, Under, of_tls_port
+from tests.warehouses.servers.process import certificate, folder, free_port, running, wait_until
 
 HERE = Path(__file__).parent
 

@@ -15,9 +15,8 @@ from moorings import errors
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.servers.process import SENTINEL, Server
+from moorings.testing.engines import SENTINEL, Server, Warehouse
+from moorings.testing.room import Room, run_inside
 from tests.warehouses.trino import server as trino
 from tests.warehouses.trino.server import outside, plain_port
 

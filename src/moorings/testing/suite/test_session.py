@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 from moorings.dialects.base import Statement
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.test_connect import until
-from tests.warehouses.test_pool import ends
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, ends, until
 
 pytestmark = pytest.mark.needs("sql")
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import moorings
-from tests.warehouses.engines import Warehouse
+from moorings.testing.engines import Warehouse
 
 pytestmark = pytest.mark.needs("login")
 IMPORTED = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(moorings.__file__).parents[1])])
@@ -34,10 +34,10 @@ def watched(warehouse: Warehouse, tmp_path: Path) -> Callable[[], dict[str, list
     def watching() -> dict[str, Any]:
         given = {"dialect": warehouse.dialect.name, "body": warehouse.body(), "directory": str(warehouse.directory)}
         given["settings"] = warehouse.settings
-        reply = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
+        environment = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
         (tmp_path / "passing").mkdir()
-        command = [sys.executable, "-B", "-m", "tests.warehouses.watched"]
-        how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | reply, "capture_output": True, "timeout": 60}
+        command = [sys.executable, "-B", "-m", "moorings.testing.watched"]
+        how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | environment, "capture_output": True, "timeout": 60}
         answer = subprocess.run(command, input=json.dumps(given).encode(), check=False, **how)
         assert answer.returncode == 0, answer.stderr.decode()
         return json.loads(answer.stdout)

@@ -15,9 +15,8 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import Statement
 from moorings.engine.service import Lease
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.under import Case
+from moorings.testing.engines import Case, Warehouse
+from moorings.testing.room import Room
 
 pytestmark = pytest.mark.needs("sql")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from moorings import errors
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room
 
 pytestmark = pytest.mark.needs("sql", "writes", "read only")
 

@@ -1,15 +1,42 @@
-"""What the suite asks of an engine: one `Under` a dialect, made beside the server that proves it."""
+"""What a package says of its engine to the suite: one `Under` a dialect, made beside the server that it is tested on.
+
+`Warehouse` is the engine while it runs: how Moorings connects to it, and its other side.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.warehouses.servers.process import Server
+from moorings import dialects
+from moorings.dialects.base import Dialect
+from moorings.dialects.config.connection import ConnectionConfig
 
 Body = Mapping[str, Any]
+
+SENTINEL = "s3nt!nel/p@ss w+rd%&'\""
+"""The password to give a server: none of its spellings may ever be seen."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: where it is, and who may log in."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+    database: str
+    folder: Path
+    pid: int
+    certificate: Path | None = None
+    log: Path | None = field(default=None, repr=False)
+
+    def at(self, host: str) -> Server:
+        """The same server under another of its names."""
+        return replace(self, host=host)
 
 
 class Outside(Protocol):
@@ -88,7 +115,7 @@ class Sql:
     reader: Sequence[str] = ()
     """Statements, run from outside, that make the user `reader`, who may log in but not read `written`."""
     structure: Sequence[str] = ()
-    """Statements, run from outside, that make what `tests/warehouses/test_structure.py` describes."""
+    """Statements, run from outside, that make what `moorings.testing.suite.test_structure` describes."""
     structure_gone: Sequence[str] = (
         "DROP VIEW named",
         "DROP TABLE children",
@@ -126,7 +153,7 @@ class Broken:
     step: str
     code: str
     fields: Sequence[str] = ()
-    changes: Body | Callable[[Server], Body] = field(default_factory=dict)
+    changes: Body | Callable[[Server], Body] = field(default_factory=dict[str, Any])
     setup: Sequence[str] = ()
     teardown: Sequence[str] = ()
     unproduced: str = ""
@@ -150,7 +177,7 @@ def of_tls_port(plain_port: Callable[[Server], int]) -> tuple[Broken, ...]:
             "tls",
             "certificate_refused",
             name,
-            lambda server: {"sslMode": "verify-full", "sslRootCert": server.certificate.read_text()},
+            lambda server: {"sslMode": "verify-full", "sslRootCert": _authority(server)},
         ),
         Broken(
             "TLS at the port without",
@@ -160,6 +187,11 @@ def of_tls_port(plain_port: Callable[[Server], int]) -> tuple[Broken, ...]:
             lambda server: {"port": plain_port(server)},
         ),
     )
+
+
+def _authority(server: Server) -> str:
+    assert server.certificate is not None
+    return server.certificate.read_text()
 
 
 @dataclass(frozen=True)
@@ -179,9 +211,48 @@ class Under:
     outside: Callable[[Server | None, Path], Outside]
     body: Callable[[Server], Body] = field(default=lambda server: {})
     """What its connections need beside host, port, username, database and password."""
-    lacks: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict[str, str])
     broken: Sequence[Broken] = ()
     host: str = "host"
     """The field that names the host to dial."""
     settings: Callable[[Server], Mapping[str, Any]] = field(default=lambda server: {})
     """The operator's settings that its connections need."""
+
+
+class Warehouse:
+    """An engine that runs: how to connect, and its other side."""
+
+    def __init__(self, under: Under, server: Server | None, directory: Path) -> None:
+        self.under = under
+        self.sql = under.sql
+        self.server = server
+        self.directory = directory
+        self.dialect: Dialect = dialects.named(under.dialect)
+        outside = under.outside(server, directory)
+        self.ask, self.running = outside.ask, outside.running
+        self.sessions, self.kill = outside.sessions, outside.kill
+        self.statements, self.tagged = outside.statements, outside.tagged
+
+    def config(self, **changes: Any) -> ConnectionConfig:
+        """The Config that works, with changes by their names on the wire; None leaves a field out."""
+        return self.dialect.Config.read(self.body(**changes))
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """The same as a request has it."""
+        body: dict[str, Any] = {"dialect": self.under.dialect, "name": "tested"}
+        if self.server is None:
+            body |= {"database": "tested.duckdb", "passwordUnencrypted": SENTINEL}
+        else:
+            body |= {"host": self.server.host, "port": self.server.port, "passwordUnencrypted": self.server.password}
+            body |= {"username": self.server.username, "database": self.server.database}
+            body |= self.under.body(self.server)
+        return {key: value for key, value in (body | changes).items() if value is not None}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The operator's settings that its connections need."""
+        return dict(self.under.settings(self.server)) if self.server else {}
+
+    def lacks(self, *abilities: str) -> bool:
+        """Whether the engine is without one of these abilities."""
+        return any(ability in self.under.lacks for ability in abilities)

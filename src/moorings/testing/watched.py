@@ -1,6 +1,6 @@
 """One login in a process of its own, which tells what its driver did besides.
 
-Run as `python -B -m tests.warehouses.watched`, with the dialect, a request's body and DuckDB's directory as JSON on
+Run as `python -B -m moorings.testing.watched`, with the dialect, a request's body and DuckDB's directory as JSON on
 standard input. Python tells of files, connections, processes and browsers (PEP 578); what native code does it does not
 see, so that who starts this looks into the folders, too.
 """
@@ -32,7 +32,7 @@ def main() -> None:
         elif event in CHANGES or (event == "open" and about[2] & WRITES and about[0] != os.devnull):
             seen["wrote"].append(f"{event} {about[0]}")
         elif event == "socket.connect" and isinstance(about[1], tuple):
-            seen["dialed"].append(about[1][0])
+            seen["dialed"].append(str(about[1][0]))  # pyright: ignore[reportUnknownArgumentType]  # of any family
 
     sys.addaudithook(watch)
     dialect = dialects.named(given["dialect"])

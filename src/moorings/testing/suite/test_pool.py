@@ -13,9 +13,8 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import Statement
 from moorings.engine.service import Target
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.test_connect import appears, disappears, until
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, appears, disappears, ends, until
 
 pytestmark = pytest.mark.needs("sql", "streams")
 
@@ -27,18 +26,6 @@ async def hold(room: Room, marker: str, target: Target | None = None, seconds: f
     async with room.engine.lease(target or room.target()) as lease:
         await lease.open(Statement(room.warehouse.sql.slow.format(marker=marker), timeout_seconds=seconds))
         await lease.pull(lambda batch: batch)
-
-
-async def ends(task: asyncio.Task[Any]) -> errors.WarehouseError | None:
-    """Cancel a task, as a server does when the client has left; returns what it raised instead."""
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return None
-    except errors.WarehouseError as error:
-        return error
-    return None
 
 
 @pytest.mark.needs("cancel")

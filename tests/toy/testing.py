@@ -1,30 +1,44 @@
-"""The toy's row in the suite: files of SQLite."""
+"""The toy's row in the suite: files of SQLite. A pytest plugin, which hands it over."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.warehouses.duckdb import server as files
-from tests.warehouses.servers.process import Server
-from tests.warehouses.under import CONCEPTS, Broken, Case, Sql, Under
+from moorings.testing.engines import CONCEPTS, Broken, Case, Server, Sql, Under
 
 NO_TYPE = "never: SQLite has no such type"
+NO_SERVER = "never: a file has no server, no login and no process list"
+OF_SERVERS = ("server", "tls", "tls modes", "process list", "session kill", "grants", "server timeout")
 
 
-class Outside(files.Outside):
+class Outside:
     """The file, opened past Moorings."""
 
+    statements = None
+
     def __init__(self, server: Server | None, directory: Path) -> None:
-        super().__init__(server, directory)
         self._file = directory / "tested.duckdb"
 
     def ask(self, *statements: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as connection:
             return [connection.execute(statement).fetchall() for statement in statements][-1]
+
+    def running(self, marker: str) -> int:
+        raise AssertionError(NO_SERVER)
+
+    def tagged(self, query_id: str) -> int:
+        raise AssertionError(NO_SERVER)
+
+    def sessions(self) -> int:
+        raise AssertionError(NO_SERVER)
+
+    def kill(self, session_id: str) -> None:
+        raise AssertionError(NO_SERVER)
 
 
 ROWS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
@@ -48,7 +62,7 @@ UNDER = Under(
         },
     ),
     Outside,
-    lacks=files.LACKS
+    lacks=dict.fromkeys(OF_SERVERS, NO_SERVER)
     | {
         "own sql": "never: SQLite knows few types",
         "structure": "never: the toy has no schemas",
@@ -59,3 +73,7 @@ UNDER = Under(
     },
     broken=(Broken("no such file", "database", "database_not_found", ["database"], {"database": "missing.duckdb"}),),
 )
+
+
+def pytest_moorings_engines() -> Sequence[Under]:
+    return [UNDER]

@@ -14,8 +14,8 @@ import pytest
 
 from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Scope, Table
-from tests.warehouses.conftest import Room
-from tests.warehouses.engines import Warehouse
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room
 
 pytestmark = pytest.mark.needs("sql", "structure")
 

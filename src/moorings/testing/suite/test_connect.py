@@ -8,15 +8,10 @@ from typing import Any
 
 import pytest
 
-from moorings.dialects.redaction import redact
 from moorings.engine.service import TestReport
 from moorings.errors import InvalidInput
-from tests.warehouses.conftest import Room, threads_of_sessions
-from tests.warehouses.engines import Warehouse
-from tests.warehouses.servers.process import SENTINEL, free_port
-from tests.warehouses.under import Broken
-
-STEPS = ["resolve", "connect", "tls", "authenticate", "database", "schemas", "query"]
+from moorings.testing.engines import Broken, Warehouse
+from moorings.testing.room import STEPS, Room, appears, disappears, failed, threads_of_sessions
 
 
 @pytest.fixture
@@ -28,20 +23,6 @@ def probe(inside: Callable[..., Any], warehouse: Warehouse) -> Callable[..., Tes
         return inside(lambda room: room.engine.test(warehouse.dialect, config))
 
     return probing
-
-
-def failed(report: TestReport, step: str, code: str, *fields: str) -> None:
-    """Assert that exactly this step failed, those after it were skipped, and that nothing says the password."""
-    assert [each.name for each in report.steps] == STEPS
-    assert not report.success
-    assert report.failure is not None
-    assert (report.failure.name, report.failure.code) == (step, code)
-    assert set(report.failure.fields) == set(fields)
-    assert report.failure.message[0].isupper()
-    after = report.steps[STEPS.index(step) + 1 :]
-    assert {each.status for each in after} <= {"skipped"}
-    for spelling in (SENTINEL, "s3nt", "wrong-pass"):
-        assert spelling not in repr(report)
 
 
 @pytest.mark.needs("login")
@@ -89,7 +70,10 @@ class TestFaultsOfServers:
             warehouse.config(**{warehouse.under.host: "x" * 64 + ".invalid"})
 
     def test_closed_port(self, probe: Callable[..., TestReport]) -> None:
-        failed(probe(port=free_port()), "connect", "port_closed", "host", "port")
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            report = probe(port=unused.getsockname()[1])
+        failed(report, "connect", "port_closed", "host", "port")
 
     def test_nothing_is_kept_of_a_server_that_says_nothing(self, probe: Callable[..., TestReport]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -226,48 +210,3 @@ def _authority(warehouse: Warehouse) -> str:
     assert warehouse.server is not None
     assert warehouse.server.certificate is not None
     return warehouse.server.certificate.read_text()
-
-
-async def appears(warehouse: Warehouse, marker: str) -> None:
-    """Wait until a statement runs in the server, as its own process list says."""
-    await until(lambda: warehouse.running(marker) > 0)
-
-
-async def disappears(warehouse: Warehouse, marker: str) -> None:
-    """Wait until no such statement runs in the server any more."""
-    await until(lambda: warehouse.running(marker) == 0)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait until something has happened."""
-    import asyncio
-
-    async with asyncio.timeout(10):
-        while not await asyncio.to_thread(happened):  # noqa: ASYNC110  # the server does not call us
-            await asyncio.sleep(0.05)
-
-
-class TestRedaction:
-    @pytest.mark.parametrize(
-        "text",
-        [
-            SENTINEL,
-            "s3nt%21nel%2Fp%40ss%20w%2Brd%25%26%27%22",
-            "s3nt%21nel/p%40ss%20w%2Brd%25%26%27%22",
-            "s3nt%21nel%2Fp%40ss+w%2Brd%25%26%27%22",
-            "s3nt!nel/p@ss w+rd%&'\\\"",
-            repr(SENTINEL),
-            SENTINEL.replace("'", "''"),
-        ],
-    )
-    def test_every_spelling_is_hidden(self, text: str) -> None:
-        assert "s3nt" not in redact(f"login with {text} failed", [SENTINEL])
-
-    def test_a_short_secret_is_hidden_only_where_it_stands_alone(self) -> None:
-        assert redact("password ab is wrong for abel", ["ab"]) == "password *** is wrong for abel"
-
-    def test_no_secret_hides_nothing(self) -> None:
-        assert redact("as it was", ["", "  "]) == "as it was"
-
-    def test_lines_of_a_key_are_hidden_alone(self) -> None:
-        assert "MIIE" not in redact("bad line MIIEabc", ["-----BEGIN-----\nMIIEabc\n-----END-----"])

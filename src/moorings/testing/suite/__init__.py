@@ -1,0 +1,1 @@
+"""One suite, each test run on every engine that a plugin hands over."""
