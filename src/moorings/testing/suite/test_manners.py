@@ -34,7 +34,9 @@ def watched(warehouse: Warehouse, tmp_path: Path) -> Callable[[], dict[str, list
     def watching() -> dict[str, Any]:
         given = {"dialect": warehouse.dialect.name, "body": warehouse.body(), "directory": str(warehouse.directory)}
         given["settings"] = warehouse.settings
-        environment = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(FOLDERS, str(tmp_path))
+        environment = {"PYTHONPATH": IMPORTED, "TMPDIR": str(tmp_path / "passing")} | dict.fromkeys(
+            FOLDERS, str(tmp_path)
+        )
         (tmp_path / "passing").mkdir()
         command = [sys.executable, "-B", "-m", "moorings.testing.watched"]
         how: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | environment, "capture_output": True, "timeout": 60}
