@@ -16,12 +16,11 @@ from typing import Any
 
 import pytest
 
-import moorings
 from moorings.testing.engines import Warehouse
 
 pytestmark = pytest.mark.needs("login")
-IMPORTED = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(moorings.__file__).parents[1])])
-"""The tests, and the very code that they test."""
+IMPORTED = os.pathsep.join(filter(None, sys.path))
+"""So that the other process imports the very code that is tested."""
 FOLDERS = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 HARMLESS = {"subprocess.Popen uname"}
 """Python's own `platform` asks for the processor's name by it, when a driver tells the server what it runs on."""
