@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from moorings.dialects.base import Statement
+from moorings.testing.engines import Warehouse
+from moorings.testing.room import Room, appears, disappears, run_inside
 from tests.security.memory import MEGABYTE, Memory
-from tests.warehouses.conftest import Room, run_inside
-from tests.warehouses.engines import Warehouse, under
-from tests.warehouses.test_connect import appears, disappears
+from tests.warehouses.engines import under
 
 SENDING = ("postgres", "redshift", "mariadb", "mssql")
 """One of each driver whose server sends while it computes, and shows a statement until its last row was taken."""

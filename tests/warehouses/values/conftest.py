@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON
-from tests.warehouses.engines import Warehouse, under
+from moorings.testing.engines import Warehouse
+from tests.warehouses.engines import under
 
 ACCEPT = {"arrow": ARROW, "json": JSON, "ndjson": NDJSON, "csv": CSV}
 MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}
