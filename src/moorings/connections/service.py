@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from moorings.access.installation import fingerprint_key
 from moorings.access.policy import ON_ARCHIVED, Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
+from moorings.db import Database
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.service import Target
 from moorings.errors import AlreadyArchived, Archived, ConnectionNotFound, NotArchived, ValueInUse
@@ -67,7 +69,11 @@ def _sealed(keyset: Keyset, connection: Connection, values: Mapping[str, str], n
 
 async def find(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
     """The connection; raises ConnectionNotFound where the actor may not even see it."""
-    connection = await session.get(Connection, connection_id)
+    return visible(actor, await session.get(Connection, connection_id))
+
+
+def visible(actor: Actor, connection: Connection | None) -> Connection:
+    """A connection that was read; raises ConnectionNotFound where the actor may not even see it."""
     if connection is None or connection.organization_id != actor.organization_id:
         raise ConnectionNotFound
     if not actor.may(Permission.SEE, connection):
@@ -75,9 +81,29 @@ async def find(session: AsyncSession, actor: Actor, connection_id: str) -> Conne
     return connection
 
 
+async def kept(db: Database, version: int, connection_id: str) -> Connection | None:
+    """A connection as it is at this version of access, from memory where it is there. Nothing may change it."""
+
+    async def load() -> Connection:
+        async with db.reading() as session:
+            found = await session.get(Connection, connection_id)
+        if found is None:
+            raise ConnectionNotFound  # not kept: there is no end of ids that nothing has
+        return found
+
+    with contextlib.suppress(ConnectionNotFound):
+        return await db.cached(("connection", connection_id), version, load)
+    return None
+
+
 async def permitted(session: AsyncSession, actor: Actor, connection_id: str, permission: Permission) -> Connection:
     """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
-    connection = await find(session, actor, connection_id)
+    return require(actor, await session.get(Connection, connection_id), permission)
+
+
+def require(actor: Actor, connection: Connection | None, permission: Permission) -> Connection:
+    """The same for a connection that was read before."""
+    connection = visible(actor, connection)
     actor.require(permission, connection)
     if connection.deleted_at is not None and permission not in ON_ARCHIVED:
         raise AlreadyArchived if permission is Permission.ARCHIVE else Archived
@@ -95,7 +121,25 @@ class Credential:
 
 async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
     """What the engine needs to connect: the Config with its secrets, opened from their seals."""
-    return _target(connection, await _opened_secrets(session, keyset, connection))
+    return (await sealed(session, connection)).opened(keyset)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTarget:
+    """What the engine needs to connect, with its secrets still sealed: what a process may keep in memory."""
+
+    connection: Connection
+    secrets: Sequence[ConnectionSecret]
+
+    def opened(self, keyset: Keyset) -> Target:
+        """The same with the secrets in the clear."""
+        return _target(self.connection, [(secret, _in_the_clear(keyset, secret)) for secret in self.secrets])
+
+
+async def sealed(session: AsyncSession, connection: Connection) -> SealedTarget:
+    """A connection with its secrets as they are stored."""
+    own = select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id)
+    return SealedTarget(connection, list(await session.scalars(own.order_by(ConnectionSecret.field))))
 
 
 async def opened_all(session: AsyncSession, keyset: Keyset, ids: Collection[str]) -> dict[str, Target]:
@@ -122,10 +166,7 @@ async def _opened_secrets(
     session: AsyncSession, keyset: Keyset, connection: Connection
 ) -> list[tuple[ConnectionSecret, str]]:
     """A connection's secrets by their fields' names, each with its value in the clear."""
-    rows = await session.scalars(
-        select(ConnectionSecret).where(ConnectionSecret.connection_id == connection.id).order_by(ConnectionSecret.field)
-    )
-    return [(secret, _in_the_clear(keyset, secret)) for secret in rows]
+    return [(secret, _in_the_clear(keyset, secret)) for secret in (await sealed(session, connection)).secrets]
 
 
 def _in_the_clear(keyset: Keyset, secret: ConnectionSecret) -> str:

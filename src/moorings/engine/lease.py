@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Next = Callable[[], "pa.RecordBatch | None"]
+"""Reads the next batch; None after the last one."""
+
 GRACE_SECONDS = 5.0
 """How long a stopped statement may take to end, before its connection is severed and its caller hears of it anyway."""
 RESET_SECONDS = 2.0
@@ -35,6 +38,9 @@ class Lease:
         self._session = session
         self._reader: Batches | None = None
         self._job: Job[Any] | None = None
+        self._resetting: Job[bool] | None = None
+        """The job behind that of `begin`: it resets the session where nothing is left to read."""
+        self._read = self._resets = False
         self._cancelling: Job[None] | None = None
         self._late = False
         """The session was not reset in its time: a cancel is on its way that would hit the next statement."""
@@ -58,6 +64,27 @@ class Lease:
         """
         self._start_timer(statement.timeout_seconds)
         return await self._cross(lambda: self._begin(statement))
+
+    def begin(self, statement: Statement, consume: Callable[[pa.Schema, Next], T]) -> Job[T]:
+        """Run a statement and consume rows of it, all in one crossing into the session's thread; see `outcome`.
+
+        `consume` is given the schema, and what reads the next batch (None after the last one). Where it has called
+        `done`, the session is reset right after it, without another crossing.
+        """
+        self._start_timer(statement.timeout_seconds)
+
+        def work() -> T:
+            outcome = consume(self._begin(statement), lambda: self._slot.guard(self._next))
+            self._resets = self._read
+            return outcome
+
+        job = self._send(work)
+        self._resetting = self._slot.run(lambda: self._resets and self._reset())
+        return job
+
+    def done(self) -> None:
+        """Note, in the session's thread, that nobody reads more of the result."""
+        self._read = True
 
     async def ask(self, work: Callable[[Session], T], timeout_seconds: float) -> T:
         """What the session answers to a call that is no stream of rows; raises WarehouseError."""
@@ -103,14 +130,20 @@ class Lease:
     async def _cross(self, work: Callable[[], T]) -> T:
         if self._stopped is not None:
             raise self._stopped
-        job = self._slot.run_unguarded(work)
-        self._job = job
+        return await self.outcome(self._send(work))
+
+    def _send(self, work: Callable[[], T]) -> Job[T]:
+        self._job = job = self._slot.run_unguarded(work)
+        return job
+
+    async def outcome(self, job: Job[T]) -> T:
+        """What a job of `begin` answered; raises WarehouseError."""
         try:
             outcome = await job.future
         except errors.WarehouseError as fault:
             reason = self._stopped or fault
         else:
-            if self._reader is None:
+            if self._reader is None or self._read:
                 self._end_timer()
             if self._stopped is None:
                 return outcome
@@ -156,9 +189,12 @@ class Lease:
             self._stop(errors.QueryCancelled())
         if running or self._stopped is not None:
             return None
-        resetting = self._slot.run(self._reset)
-        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
-        self._slot.after(GRACE_SECONDS + RESET_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost()))
+        resetting = self._resetting if self._resets and self._resetting else self._slot.run(self._reset)
+        hurrying = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._hurry, resetting)
+        ending = self._slot.after(
+            GRACE_SECONDS + RESET_SECONDS, resetting, lambda: _end(resetting, errors.SessionLost())
+        )
+        resetting.future.add_done_callback(lambda _: (hurrying.cancel(), ending.cancel()))
         return resetting
 
     def _reset(self) -> bool:

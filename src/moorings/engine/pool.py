@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from moorings import errors
 from moorings.dialects.base import SessionContext
 from moorings.engine.severing import Abandoned
+from moorings.engine.shares import OURSELVES, Cap, Holder, Shares
 from moorings.engine.slot import Slot, Target
 
 CHECK_AFTER_SECONDS = 2.0
@@ -32,16 +33,10 @@ class Limits:
     """Over all connections, but for tests: these have a cap of their own, so that no number of them stops queries."""
     tests: int
     probes: int
+    per_key: int
+    per_user: int
     abandoned: int
     """Threads that may hang though their connections were severed, before new sessions are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """What there can be too many of, and the setting that says how many."""
-
-    what: str
-    setting: str
 
 
 POOL = Cap("All sessions of this connection are", "MOORINGS_POOL_SIZE")
@@ -109,6 +104,7 @@ class Pool:
 @dataclass(slots=True)
 class _Waiter:
     pool: Pool
+    holder: Holder
     slot: asyncio.Future[Slot]
 
 
@@ -125,14 +121,28 @@ class Pools:
         self._queries = Lane(total, TOTAL, max(1, total - total // 4), SHARE)
         self._tests = Lane(tests, TESTS, max(1, tests // 2), SHARE_OF_TESTS)
         self._probes = Lane(limits.probes, PROBES, 1, PROBES)
+        self._shares = Shares(limits.per_key, limits.per_user)
         self._waiters: deque[_Waiter] = deque()
         self._closed = False
 
     # ---- take and give back -----------------------------------------------------------------------------------
 
-    async def take(self, target: Target) -> Slot:
+    def ready(self, target: Target, holder: Holder) -> bool:
+        """Whether `take` would answer at once: a session is idle that was used just now."""
+        pool = self._pools.get(target.connection_id)
+        if pool is None or not pool.idle or pool.target.revision != target.revision:
+            return False
+        unchecked = asyncio.get_running_loop().time() - pool.idle[-1].idle_since < CHECK_AFTER_SECONDS
+        return unchecked and self._shares.full(holder) is None
+
+    def target(self, connection_id: str, revision: int) -> Target | None:
+        """What the sessions of a connection are opened with, if it is at this revision."""
+        pool = self._pools.get(connection_id)
+        return pool.target if pool is not None and pool.target.revision == revision else None
+
+    async def take(self, target: Target, holder: Holder) -> Slot:
         """A slot with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
-        slot = await self.claim(self._pool(target))
+        slot = await self.claim(self._pool(target), holder)
         try:
             await self._ensure_connected(slot)
         except BaseException:
@@ -140,14 +150,15 @@ class Pools:
             raise
         return slot
 
-    async def claim(self, pool: Pool) -> Slot:
+    async def claim(self, pool: Pool, holder: Holder = OURSELVES) -> Slot:
         """A slot of the pool, its session perhaps not connected yet; raises Saturated after a bounded wait."""
-        slot = None if self._closed else self._grant(pool)
-        return slot or await self._queue(pool)
+        slot = None if self._closed else self._grant(pool, holder)
+        return slot or await self._queue(pool, holder)
 
     def give_back(self, slot: Slot) -> None:
         """Keep a session that was reset for the next one to take, unless its time is up."""
         slot.idle_since = self._home[slot].worked_at = asyncio.get_running_loop().time()
+        self._unhand(slot)
         self._return_to_pool(slot)
 
     def _return_to_pool(self, slot: Slot) -> None:
@@ -164,6 +175,7 @@ class Pools:
     def discard(self, slot: Slot) -> asyncio.Future[None]:
         """Close a session; its place is free once that is done, which takes seconds at most."""
         self._remove(slot)
+        self._unhand(slot)
         closed = slot.leave()
         closed.add_done_callback(lambda _: self._forget(slot))
         return closed
@@ -210,18 +222,28 @@ class Pools:
 
     # ---- who gets a place -------------------------------------------------------------------------------------
 
-    def _grant(self, pool: Pool) -> Slot | None:
+    def _grant(self, pool: Pool, holder: Holder) -> Slot | None:
+        if self._shares.full(holder) is not None:
+            return None
         if pool.idle:
             slot = pool.idle[-1]
             self._remove(slot)
-            return slot
-        if self._full(pool) is not None and not self._evict_idle(pool):
+        elif self._full(pool) is not None and not self._evict_idle(pool):
             return None
-        slot = Slot(pool.target, pool.context, self.abandoned, pool.owner)
-        pool.slots.add(slot)
-        self._home[slot] = pool
-        pool.lane.take(pool.owner)
+        else:
+            slot = Slot(pool.target, pool.context, self.abandoned, pool.owner)
+            pool.slots.add(slot)
+            self._home[slot] = pool
+            pool.lane.take(pool.owner)
+        slot.holder = holder
+        self._shares.take(holder)
         return slot
+
+    def _unhand(self, slot: Slot) -> None:
+        """Count a slot for its holder no longer."""
+        if slot.holder is not None:
+            self._shares.free(slot.holder)
+            slot.holder = None
 
     def _full(self, pool: Pool) -> Cap | None:
         """Which cap keeps the pool from another slot; None when none does.
@@ -246,8 +268,8 @@ class Pools:
         self._forget(longest)  # its place moves on at once; closing takes milliseconds
         return self._full(pool) is None
 
-    async def _queue(self, pool: Pool) -> Slot:
-        waiter = _Waiter(pool, asyncio.get_running_loop().create_future())
+    async def _queue(self, pool: Pool, holder: Holder) -> Slot:
+        waiter = _Waiter(pool, holder, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         try:
             if not self._closed:
@@ -261,7 +283,7 @@ class Pools:
                 self._waiters.remove(waiter)
         if waiter.slot.done():
             return waiter.slot.result()
-        cap = self._full(pool) or TOTAL  # full until now, or at the service's end
+        cap = self._shares.full(holder) or self._full(pool) or TOTAL  # full until now, or at the service's end
         raise errors.Saturated(cap.what, cap.setting, max(1, round(self._limits.wait_seconds)))
 
     def _return_unused(self, slot: Slot) -> None:
@@ -271,10 +293,12 @@ class Pools:
             self.give_back(slot)
 
     def _wake(self) -> None:
-        for waiter in list(self._waiters):
+        waiting = list(self._waiters)
+        for place in self._shares.most_deserving([waiter.holder for waiter in waiting]):
+            waiter = waiting[place]
             if self._closed or waiter.slot.done():
                 continue
-            slot = self._grant(waiter.pool)
+            slot = self._grant(waiter.pool, waiter.holder)
             if slot is not None:
                 self._waiters.remove(waiter)
                 waiter.slot.set_result(slot)

@@ -16,11 +16,12 @@ from moorings.engine import egress
 from moorings.engine.lease import Lease
 from moorings.engine.pool import Counts, Limits, Pool, Pools
 from moorings.engine.probe import Probe, TestReport, TestStep
+from moorings.engine.shares import OURSELVES, Holder
 from moorings.engine.slot import Slot, Target
 from moorings.engine.threads import Job
 from moorings.settings import Settings
 
-__all__ = ["Counts", "Engine", "Lease", "Target", "TestReport", "TestStep"]
+__all__ = ["Counts", "Engine", "Holder", "Job", "Lease", "Target", "TestReport", "TestStep"]
 
 CLOSE_SECONDS = 5.0
 """How long a stop waits for warehouses to let go."""
@@ -35,6 +36,10 @@ def _logins(settings: Settings) -> dict[str, Any]:
         "google_sts_url": settings.google_sts_url,
         "aws_key": (settings.aws_access_key_id, secret.get_secret_value()) if secret else None,
     }
+
+
+def _three_quarters(number: int) -> int:
+    return max(1, number - number // 4)
 
 
 class Engine:
@@ -61,6 +66,8 @@ class Engine:
             idle_seconds=settings.pool_idle_seconds,
             lifetime_seconds=settings.pool_lifetime_seconds,
             total=settings.max_sessions,
+            per_key=settings.max_sessions_per_key or _three_quarters(settings.max_sessions),
+            per_user=settings.max_sessions_per_user or _three_quarters(settings.max_sessions),
             tests=settings.max_tests,
             probes=settings.health_probe_concurrency,
             abandoned=settings.max_abandoned_threads,
@@ -118,13 +125,21 @@ class Engine:
         """How many threads hang that nothing could end."""
         return self._pools.abandoned.count()
 
+    def ready(self, target: Target, holder: Holder) -> bool:
+        """Whether `lease` would answer without any wait."""
+        return not self._closed and self._pools.ready(target, holder)
+
+    def target(self, connection_id: str, revision: int) -> Target | None:
+        """What the sessions of a connection at this revision are opened with; None where there are none."""
+        return self._pools.target(connection_id, revision)
+
     @asynccontextmanager
-    async def lease(self, target: Target) -> AsyncGenerator[Lease]:
+    async def lease(self, target: Target, holder: Holder = OURSELVES) -> AsyncGenerator[Lease]:
         """A session for the block. Raises Saturated, or the WarehouseError of its login.
 
         Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
         """
-        slot = await self._pools.take(target)
+        slot = await self._pools.take(target, holder)
         if self._closed:  # while it logged in
             self._pools.discard(slot)
             raise errors.QueryCancelled

@@ -15,6 +15,7 @@ from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.metering import Meter
 from moorings.engine.process.session import ProcessSession
 from moorings.engine.severing import Abandoned, sever
+from moorings.engine.shares import Holder
 from moorings.engine.threads import Job, SessionThread, cancel_until_over, keep, run_in_thread
 
 T = TypeVar("T")
@@ -61,6 +62,8 @@ class Slot:
         self.born = asyncio.get_running_loop().time()
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
+        self.holder: Holder | None = None
+        """Who has it; None while it is idle."""
         self._context = context
         self.light = context.light and target.dialect.probes_cheaply
         self._secrets = tuple(target.config.secrets().values())
@@ -184,7 +187,7 @@ class Slot:
             with contextlib.suppress(Exception):  # what cannot be severed is abandoned
                 session.sever()
 
-    def after(self, seconds: float, job: Job[Any], act: Callable[[], None]) -> None:
+    def after(self, seconds: float, job: Job[Any], act: Callable[[], None]) -> asyncio.TimerHandle:
         """Sever a job that is not over after so many seconds, and do something besides: its future may need an end."""
 
         def late() -> None:
@@ -192,7 +195,7 @@ class Slot:
                 self.sever()
                 act()
 
-        asyncio.get_running_loop().call_later(seconds, late)
+        return asyncio.get_running_loop().call_later(seconds, late)
 
     def leave(self) -> asyncio.Future[None]:
         """Close the session, behind whatever its thread still does, and end the thread.

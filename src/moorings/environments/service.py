@@ -18,22 +18,19 @@ from moorings.access.models import ApiKey, User
 from moorings.access.policy import Permission
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
-from moorings.connections.service import hold, lock, opened, value_rows
+from moorings.connections.service import SealedTarget, hold, lock, sealed, value_rows
 from moorings.db import Database
-from moorings.engine.service import Target
 from moorings.environments.models import ConnectionEnvironment
 from moorings.environments.routing import Base, Candidate, Choice, choose
 from moorings.errors import (
     Archived,
     BaseConnectionNotFound,
     EnvironmentNotFound,
-    NeedsCredentials,
     NoEnvironment,
     NotEnvironments,
     PermissionDenied,
     ValueInUse,
 )
-from moorings.secrets import Keyset
 
 
 async def base_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
@@ -208,19 +205,19 @@ async def permitted(
     return routed.connection
 
 
-async def open_routed(
-    db: Database, keyset: Keyset, actor: Actor, base: Connection, permission: Permission, explicit: str | None
-) -> Target:
-    """What the engine needs for the connection that the actor gets who asks for `base`; raises as `permitted` does.
+async def kept_route(
+    db: Database, version: int, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+) -> SealedTarget:
+    """The connection that the actor gets who asks for `base`, and its sealed secrets; raises as `permitted` does.
 
-    Raises NeedsCredentials for one that was restored without them.
+    From memory where nothing has changed since this version of access; refusals are not kept.
     """
-    async with db.reading() as session:
-        connection = await permitted(session, actor, base, permission, explicit)
-        target = await opened(session, keyset, connection)
-    if target.config.lacks_credentials:
-        raise NeedsCredentials
-    return target
+
+    async def load() -> SealedTarget:
+        async with db.reading() as session:
+            return await sealed(session, await permitted(session, actor, base, permission, explicit))
+
+    return await db.cached(("route", actor.key_id, base.id, permission, explicit), version, load)
 
 
 @dataclass(frozen=True, slots=True)

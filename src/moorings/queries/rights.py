@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,17 +15,17 @@ from moorings.access.policy import Permission
 from moorings.connections import service as connections
 from moorings.environments import service as environments
 from moorings.errors import (
-    AccessLost,
     Archived,
     InvalidToken,
     MooringsError,
     NotFound,
     PermissionDenied,
+    QueryCancelled,
     WarehouseError,
 )
 
 if TYPE_CHECKING:
-    from moorings.queries.service import Query
+    from moorings.queries.query import Query
 
 T = TypeVar("T")
 
@@ -61,23 +61,20 @@ class Watch:
     """One query's claim, for as long as the query waits or runs."""
 
     claim: Claim
-    checked: Hashable = None
-    """The version of the access tables at which the claim was last checked; None before the first time.
-
-    The request itself was checked just now. So a query that ends before the first look costs no statement.
-    """
+    checked: int
+    """The version of access at which the claim was last checked: at first that of the request itself."""
     query: Query | None = None
     """The query, once it has a session."""
     lost: asyncio.Future[WarehouseError] = field(default_factory=_future)
-    """Done once the right is lost."""
+    """Done, with the reason, once the query must not go on: its right is lost, or it was cancelled."""
 
     def require(self) -> None:
-        """Raise AccessLost where the right is lost."""
+        """Raise the reason where the query must not go on."""
         if self.lost.done():
             raise self.lost.result()
 
     async def unless_lost(self, work: Awaitable[T]) -> T:
-        """Await something; where the right is lost first, cancel it and raise AccessLost."""
+        """Await something; where the query must not go on before it is done, cancel it and raise the reason."""
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait({task, self.lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +87,10 @@ class Watch:
                 with contextlib.suppress(asyncio.CancelledError, MooringsError):
                     await task
 
-    def revoke(self) -> None:
-        """Note that the right is lost."""
+    async def stop(self, reason: QueryCancelled | None = None) -> None:
+        """Stop the query, whether it waits for a session or runs."""
+        reason = reason or QueryCancelled()
         if not self.lost.done():
-            self.lost.set_result(AccessLost())
+            self.lost.set_result(reason)
+        if self.query is not None:
+            await self.query.cancel(reason)

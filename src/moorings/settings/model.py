@@ -88,6 +88,19 @@ class Settings(BaseSettings):
         description="Sessions with warehouses at once, over all connections of a worker. One connection gets three "
         "quarters of them at most.",
     )
+    max_sessions_per_key: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Sessions of a worker that the queries of one key may have at once; further ones wait, and get 503 "
+        "after POOL_WAIT_SECONDS. `0` is three quarters of MAX_SESSIONS.",
+    )
+    max_sessions_per_user: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="The same for all keys of one user together. `0` is three quarters of MAX_SESSIONS.",
+    )
     max_tests: int = Field(
         8,
         ge=1,

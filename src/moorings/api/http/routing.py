@@ -227,8 +227,8 @@ async def _guarded(call: Call, route: Route) -> AsyncGenerator[None]:
         call.actor.require_admin()
     if route.kind == "free":
         if route.permission is not None:
-            async with call.services.db.reading() as session:
-                call.subject = await _permitted(call, route, session)
+            found = await connections.kept(call.services.db, call.version.access, call.ids["id"])
+            call.subject = connections.require(call.actor, found, route.permission)
         yield
         return
     db = call.services.db

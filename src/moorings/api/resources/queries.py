@@ -8,14 +8,14 @@ from moorings.access.policy import Permission
 from moorings.api.http import exchange, schemas
 from moorings.api.http.answers import Done, Shape
 from moorings.api.http.bodies import LARGE, off_loop
-from moorings.api.http.call import UUID, Call, Parameter
+from moorings.api.http.call import UUID, Call, Parameter, Reply
 from moorings.api.http.fields import Fields
 from moorings.api.http.negotiation import FORMATS, choose
 from moorings.api.http.routing import Route
 from moorings.api.resources import routed
 from moorings.api.results import streams
 from moorings.api.results.encoders import encoder
-from moorings.api.results.streams import QUERY_ID, TIMEOUT, Stream
+from moorings.api.results.streams import QUERY_ID, TIMEOUT
 from moorings.errors import (
     AccessLost,
     Fault,
@@ -29,8 +29,8 @@ from moorings.errors import (
     Saturated,
     WarehouseError,
 )
+from moorings.queries.query import QueryRequest
 from moorings.queries.rights import Claim
-from moorings.queries.service import QueryRequest
 
 SQL_LIMIT = 500_000
 """The most characters of a statement, and of one parameter."""
@@ -60,7 +60,7 @@ class PlanShape(Shape, kw_only=True):
     estimated_bytes: int | None
 
 
-async def query(call: Call) -> Stream | PlanShape:
+async def query(call: Call) -> Reply | PlanShape:
     """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said).
 
     With `dryRun=true` it is not run: the answer is JSON, and says what running it would take.
@@ -77,7 +77,7 @@ async def query(call: Call) -> Stream | PlanShape:
     target = await routed.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
     if chosen is None:
-        plan = await call.services.queries.plan(target, request, claim)
+        plan = await call.services.queries.plan(call.actor, target, request, claim, call.version.access)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
     return await streams.opened(call, target, request, claim, chosen)
 

@@ -34,9 +34,13 @@ def chosen(query: Fields) -> str | None:
 async def routed(call: Call, permission: Permission, environment: str | None) -> Target:
     """The target of the connection that the caller gets; the answer names it in a header."""
     services = call.services
-    target = await environments.open_routed(
-        services.db, services.keyset, call.actor, call.connection, permission, environment
+    found = await environments.kept_route(
+        services.db, call.version.access, call.actor, call.connection, permission, environment
     )
+    connection = found.connection
+    target = services.engine.target(connection.id, connection.revision) or found.opened(services.keyset)
+    if target.config.lacks_credentials:
+        raise NeedsCredentials
     _tell(call, target.connection_id)
     return target
 

@@ -18,8 +18,8 @@ from moorings.api.http.call import Call, Headers
 from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
 from moorings.errors import MooringsError, QueryCancelled, WarehouseError
+from moorings.queries.query import Query, QueryRequest
 from moorings.queries.rights import Claim
-from moorings.queries.service import Query, QueryRequest
 
 T = TypeVar("T")
 
@@ -106,11 +106,7 @@ class Stream:
                 raise StreamInterrupted from None
 
     async def _send(self, call: Call, headers: Headers) -> None:
-        own = [
-            (b"content-type", self.encoder.media_type.encode()),
-            (QUERY_ID.lower().encode(), self.query.id.encode()),
-            (TIMEOUT.lower().encode(), b"%d" % self.query.timeout_seconds),
-        ]
+        own = _own_headers(self.encoder, self.query)
         await call.send({"type": "http.response.start", "status": self.status, "headers": own + headers})
         chunk: bytes | None = self.first
         self.first = b""
@@ -141,21 +137,50 @@ async def _written(call: Call, chunk: bytes) -> None:
         await call.send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim, encoder: Encoder) -> Stream:
-    """Run a query as far as its first rows; raises what fails until then, for an ordinary error response."""
+@dataclass(slots=True)
+class Whole:
+    """The reply of a query whose rows are all here: its session is free again."""
+
+    body: bytes
+    own: Headers
+    status: int = 200
+
+    async def send(self, call: Call, headers: Headers) -> None:
+        """Send the rows, and how long they are."""
+        length = (b"content-length", b"%d" % len(self.body))
+        start = {"type": "http.response.start", "status": self.status, "headers": [*self.own, length, *headers]}
+        await call.send(start)
+        await call.send({"type": "http.response.body", "body": self.body})
+
+
+def _own_headers(encoder: Encoder, query: Query) -> Headers:
+    return [
+        (b"content-type", encoder.media_type.encode()),
+        (QUERY_ID.lower().encode(), query.id.encode()),
+        (TIMEOUT.lower().encode(), b"%d" % query.timeout_seconds),
+    ]
+
+
+async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim, encoder: Encoder) -> Stream | Whole:
+    """Run a query as far as its first rows; raises what fails until then, for an ordinary error response.
+
+    A small result that is there at once needs nobody to watch whether the client stays.
+    """
+    queries = call.services.queries
+    running = queries.running(call.actor, target, request, claim, call.version.access)
     async with contextlib.AsyncExitStack() as resources:
-        client = Client(call)
-        resources.push_async_callback(client.unwatch)
-
-        async def begin() -> tuple[Query, bytes]:
-            query = await resources.enter_async_context(
-                call.services.queries.running(call.actor, target, request, claim)
-            )
-            return query, await query.start(request, encoder, read_only=target.config.read_only)
-
-        query, first = await client.unless_disconnected(begin())
+        client = None if queries.ready(call.actor, target) else _client(call, resources)
+        entering = resources.enter_async_context(running)
+        query = await (client.unless_disconnected(entering) if client else entering)
+        query.begin(request, encoder, read_only=target.config.read_only)
+        if client is None and not await query.soon():
+            client = _client(call, resources)
+        first = await (client.unless_disconnected(query.first()) if client else query.first())
         exchange.of(call.scope).query_id = query.id
+        if query.ended:
+            return Whole(first, _own_headers(encoder, query))
         stalled = call.services.settings.stalled_seconds
+        client = client or _client(call, resources)
         return Stream(
             encoder=encoder,
             client=client,
@@ -164,3 +189,9 @@ async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim
             stalled_seconds=stalled,
             resources=resources.pop_all(),
         )
+
+
+def _client(call: Call, resources: contextlib.AsyncExitStack) -> Client:
+    client = Client(call)
+    resources.push_async_callback(client.unwatch)
+    return client

@@ -1,0 +1,212 @@
+"""One query: its statement, and its rows as bytes on their way to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from moorings.dialects.base import Statement
+from moorings.engine.service import Job, Lease
+from moorings.errors import QueryCancelled, WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 16_384
+"""How many rows a chunk has at most, where the driver lets us choose."""
+SMALL_BYTES = 64 * 1024
+"""First rows of fewer bytes wait a moment for the end of the result, so that a small one needs one crossing only."""
+SOON_SECONDS = 0.02
+"""How long that moment is, counted from the start of the statement."""
+
+
+class Encoder(Protocol):
+    """Turns a result into bytes, in the session's thread, one call after the other."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it writes values that readers of Arrow cannot hold."""
+        ...
+
+    def start(self, schema: pa.Schema) -> bytes:
+        """What comes before the first row."""
+        ...
+
+    def batch(self, batch: pa.RecordBatch) -> bytes:
+        """Some rows."""
+        ...
+
+    def end(self, *, truncated: bool, row_count: int) -> bytes:
+        """What comes after the last row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRequest:
+    """What a caller asks for. Absent limits take the connection's and the operator's."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+    row_limit: int | None = None
+    timeout_seconds: int | None = None
+    query_id: str | None = None
+    """The caller's own choice of an id (a UUID), so that it can cancel before the first byte has come."""
+
+
+class Query:
+    """One running query: its rows, encoded. Used by one task at a time, but for `cancel`."""
+
+    def __init__(self, query_id: str, lease: Lease, timeout_seconds: int, row_limit: int) -> None:
+        self.id = query_id
+        self.timeout_seconds = timeout_seconds
+        self.ended = False
+        """Whether the last bytes were handed out."""
+        self._lease = lease
+        self._row_limit = row_limit
+        self._row_count = 0
+        self._complete = False
+        self._first = _First()
+
+    def begin(self, request: QueryRequest, encoder: Encoder, *, read_only: bool) -> None:
+        """Send the statement to the session's thread, which runs it and encodes its first rows: see `first`."""
+        statement = Statement(
+            request.sql,
+            request.parameters,
+            read_only=read_only,
+            timeout_seconds=self.timeout_seconds,
+            batch_rows=min(self._row_limit + 1, BATCH_ROWS),
+            exact=encoder.exact,
+            query_id=self.id,
+        )
+
+        def consume(schema: pa.Schema, read: Callable[[], pa.RecordBatch | None]) -> bytes:
+            rows = encoder.start(schema) + self._encode(encoder, read())
+            if self._complete or len(rows) >= SMALL_BYTES:
+                return rows
+            if rows:
+                self._first.offer(rows)
+            following = self._encode(encoder, read())
+            return self._first.withdraw() + following  # no more than once: what is read later is for `next`
+
+        self._first.job = self._lease.begin(statement, consume)
+
+    async def soon(self) -> bool:
+        """Wait a moment; whether `first` then answers at once."""
+        return await self._first.soon()
+
+    async def first(self) -> bytes:
+        """The first bytes, as soon as there are any; raises WarehouseError before there is a byte to send."""
+        early = await self._first.early()
+        return early or await self._outcome()
+
+    async def next(self, encoder: Encoder) -> bytes | None:
+        """The next bytes, None after the last; raises WarehouseError."""
+        if self.ended:
+            return None
+        if self._first.taken:
+            self._first.taken = False
+            return await self._outcome()
+        rows = await self._lease.pull(lambda batch: self._encode(encoder, batch))
+        self.ended = self._complete
+        return rows
+
+    async def _outcome(self) -> bytes:
+        """What the first crossing ended with: all it read, but for what was taken from it before."""
+        rows = await self._lease.outcome(self._first.job)
+        self.ended = self._complete
+        return rows
+
+    @property
+    def session_id(self) -> str:
+        """The warehouse's own name for the session; empty where it has none."""
+        return self._lease.session_id
+
+    @property
+    def stopped(self) -> asyncio.Future[WarehouseError]:
+        """Done, with the reason, once the statement was cancelled or ran out of time."""
+        return self._lease.stopped
+
+    async def cancel(self, reason: QueryCancelled | None = None) -> None:
+        """Stop the statement in the warehouse; whoever waits for its rows gets the reason."""
+        await self._lease.cancel(reason)
+
+    def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
+        if batch is None:
+            return self._end(encoder, truncated=False)
+        room = self._row_limit - self._row_count
+        visible = batch if batch.num_rows <= room else batch.slice(0, room)
+        self._row_count += visible.num_rows
+        rows = encoder.batch(visible) if visible.num_rows else b""
+        return rows if visible is batch else rows + self._end(encoder, truncated=True)
+
+    def _end(self, encoder: Encoder, *, truncated: bool) -> bytes:
+        self._complete = True
+        self._lease.done()
+        return encoder.end(truncated=truncated, row_count=self._row_count)
+
+
+class _First:
+    """The first crossing into the session's thread, and the first rows, while the thread reads what follows them.
+
+    Either side takes the rows: the thread once it has read on, or the loop when that takes too long. Each first says
+    what it has done and then looks at what the other side has, so that none of them waits for nothing.
+    """
+
+    job: Job[bytes]
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rows: list[bytes] = []
+        self._waited = False
+        self._offered: asyncio.Future[None] = self._loop.create_future()
+        self.taken = False
+
+    def offer(self, rows: bytes) -> None:
+        """Let the loop take first rows; called in the thread."""
+        self._rows.append(rows)
+        if self._waited:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+                self._loop.call_soon_threadsafe(self._note)
+
+    def _note(self) -> None:
+        if not self._offered.done():
+            self._offered.set_result(None)
+
+    def withdraw(self) -> bytes:
+        """Take the rows back, for what follows to be added; nothing where the loop has taken them."""
+        return self._take() or b""
+
+    def _take(self) -> bytes | None:
+        try:
+            return self._rows.pop()
+        except IndexError:
+            return None
+
+    async def soon(self) -> bool:
+        """Wait until the crossing is over, but a moment only."""
+        if not self.job.future.done():
+            await asyncio.wait({self.job.future}, timeout=SOON_SECONDS)
+        self._waited = True
+        return self.job.future.done() or bool(self._rows)
+
+    async def early(self) -> bytes | None:
+        """The first rows, where they are there before the crossing is over; None once it is."""
+        while not self.job.future.done():
+            self._waited = True
+            rows = self._take()
+            if rows is not None:
+                self.taken = True
+                self.job.future.add_done_callback(_seen)
+                return rows
+            either = {self.job.future} if self._offered.done() else {self.job.future, self._offered}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return None
+
+
+def _seen(future: asyncio.Future[bytes]) -> None:
+    """Look at a failure: nobody else does, where the client leaves before it asks for what follows."""
+    if not future.cancelled():
+        future.exception()

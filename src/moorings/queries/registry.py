@@ -1,0 +1,172 @@
+"""The rows by which other processes know this one's queries, and by which they ask it to cancel one.
+
+A query is registered once it has run for longer than others take to look; a request to cancel one that nobody has
+registered is a row of its own, which the process that runs it claims. So a small query writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access import service as access
+from moorings.access.policy import Permission
+from moorings.access.service import Actor
+from moorings.connections.models import Connection
+from moorings.db import Database
+from moorings.db.connecting import AWAY
+from moorings.errors import InvalidToken, QueryIdInUse
+from moorings.queries import owners
+from moorings.queries.models import CancelRequest, RunningQuery
+from moorings.queries.rights import Watch
+
+log = structlog.get_logger(__name__)
+
+STALE_MILLISECONDS = 65 * 60 * 1000
+"""No statement runs for longer than the longest timeout, an hour: an older row was left behind by a dead process."""
+CLAIM_SECONDS = 1.0
+"""How long a request to cancel waits for the process that runs the query to claim it."""
+LOOK_SECONDS = 0.05
+"""How often it looks whether that has happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A query from its arrival to its end: whose it is, and what stops it."""
+
+    id: str
+    organization_id: str
+    connection_id: str
+    key_id: str
+    user_id: str | None
+    watch: Watch
+
+
+class Registry:
+    """This process's rows, and its requests to others."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._owner = owners.this_process()
+
+    async def sweep(self) -> None:
+        """Forget the queries of processes that are no more, and requests to cancel that were left behind."""
+        async with self._db.unit_of_work() as session:
+            rows = await session.execute(select(RunningQuery.id, RunningQuery.owner, RunningQuery.started_at))
+            oldest = clock.now() - STALE_MILLISECONDS
+            stale = [row.id for row in rows if row.started_at < oldest or owners.is_dead(row.owner)]
+            await session.execute(delete(RunningQuery).where(RunningQuery.id.in_(stale)))
+            await session.execute(delete(CancelRequest).where(CancelRequest.requested_at < oldest))
+
+    async def taken(self, query_id: str) -> bool:
+        """Whether another query is registered with this id."""
+        return await self._db.finds(select(RunningQuery.id).where(RunningQuery.id == query_id))
+
+    async def add(self, running: Running, started_at: int) -> None:
+        """Register a query; raises QueryIdInUse where another process has registered one with its id."""
+        row = RunningQuery(
+            id=running.id,
+            organization_id=running.organization_id,
+            connection_id=running.connection_id,
+            key_id=running.key_id,
+            user_id=running.user_id,
+            owner=self._owner,
+            session_id=running.watch.query.session_id if running.watch.query else "",
+            started_at=started_at,
+        )
+        try:
+            async with self._db.unit_of_work() as session:
+                session.add(row)
+        except IntegrityError:
+            raise QueryIdInUse from None
+
+    async def remove(self, query_ids: Iterable[str]) -> None:
+        """Forget queries that have ended."""
+        mine = (RunningQuery.id.in_(query_ids), RunningQuery.owner == self._owner)
+        try:
+            async with self._db.unit_of_work() as session:
+                await session.execute(delete(RunningQuery).where(*mine))
+        except AWAY as refused:  # the rows have been sent; a row that stays is swept at the next start
+            log.warning("running_query_not_forgotten", reason=type(refused).__name__)
+
+    # ---- cancels of others' queries ---------------------------------------------------------------------------------
+
+    async def ask(self, actor: Actor, query_id: str) -> bool:
+        """Ask whichever process runs a query to cancel it; False where none does for this actor."""
+        async with self._db.unit_of_work() as session:
+            row = await session.get(RunningQuery, query_id)
+            if row is not None:
+                if not await may_cancel(session, actor, row):
+                    return False
+                row.cancel_requested_at = clock.now()
+                return True
+            request = CancelRequest(
+                id=str(uuid.uuid4()),
+                organization_id=actor.organization_id,
+                query_id=query_id,
+                key_id=actor.key_id,
+                requested_at=clock.now(),
+            )
+            session.add(request)
+        return await asyncio.shield(asyncio.ensure_future(self._claimed(request.id)))
+
+    async def _claimed(self, request_id: str) -> bool:
+        """Wait until a request is claimed, a second at most, and take it back."""
+        mine = CancelRequest.id == request_id
+        until = clock.monotonic() + CLAIM_SECONDS
+        claimed = select(CancelRequest.id).where(mine, CancelRequest.claimed_at.is_not(None))
+        while clock.monotonic() < until and not await self._db.finds(claimed):  # noqa: ASYNC110  # another process writes it
+            await asyncio.sleep(LOOK_SECONDS)
+        async with self._db.unit_of_work() as session:
+            taken_back = await session.execute(delete(CancelRequest).where(mine).returning(CancelRequest.claimed_at))
+            return taken_back.scalar() is not None
+
+    # ---- cancels of our own queries ---------------------------------------------------------------------------------
+
+    async def cancelled(self, running: Mapping[str, Running]) -> Sequence[Running]:
+        """Those of our queries that others ask to cancel; claims the requests."""
+        async with self._db.reading() as session:
+            flagged = (RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None))
+            found = list(await session.scalars(select(RunningQuery.id).where(*flagged)))
+            open_requests = select(CancelRequest).where(CancelRequest.claimed_at.is_(None))
+            requests = [each for each in await session.scalars(open_requests) if each.query_id in running]
+            granted = [each for each in requests if await _granted(session, each, running[each.query_id])]
+        if granted:
+            ids = [each.id for each in granted]
+            async with self._db.unit_of_work() as session:
+                claim = update(CancelRequest).where(CancelRequest.id.in_(ids)).values(claimed_at=clock.now())
+                await session.execute(claim)
+        stopping = {*found, *(each.query_id for each in granted)}
+        return [running[query_id] for query_id in stopping if query_id in running]
+
+
+async def _granted(session: AsyncSession, request: CancelRequest, running: Running) -> bool:
+    try:
+        actor = await access.actor(session, request.key_id)
+    except InvalidToken:
+        return False
+    return await may_cancel(session, actor, running)
+
+
+async def may_cancel(session: AsyncSession, actor: Actor, query: RunningQuery | Running) -> bool:
+    """Its own caller may, and who administers its connection."""
+    if owns(actor, query):
+        return True
+    if query.organization_id != actor.organization_id:
+        return False
+    return actor.may(Permission.CHANGE, await session.get_one(Connection, query.connection_id))
+
+
+def owns(actor: Actor, query: RunningQuery | Running) -> bool:
+    """Whether a query is the actor's own."""
+    if query.organization_id != actor.organization_id:
+        return False
+    return query.key_id == actor.key_id or (actor.user_id is not None and query.user_id == actor.user_id)
