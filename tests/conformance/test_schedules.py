@@ -41,8 +41,10 @@ FAULTS: list[tuple[Any, str]] = [
     (DAILY | {"schedule": "0 9 * * 8"}, "schedule: Day-of-week takes 0-7 or SUN-SAT, not '8'"),
     (
         DAILY | {"schedule": "@reboot"},
-        "schedule: '@reboot' is not supported: use one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, "
-        "@hourly",
+        (
+            "schedule: '@reboot' is not supported: use one of @yearly, @annually, @monthly, @weekly, @daily, "
+            "@midnight, @hourly"
+        ),
     ),
     (DAILY | {"schedule": "0 9 * * * *"}, "schedule: Exactly one of day-of-month and day-of-week must be '?'"),
     (DAILY | {"schedule": "0 25 * * ? *"}, "schedule: Hour takes 0-23, not '25'"),

@@ -154,8 +154,8 @@ def schedule() -> dict[str, Any]:
     properties = {
         "schedule": text
         | {
-            "description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it. Five fields of Unix cron and "
-            "`@daily` are taken too, and shown as six fields."
+            "description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it. Five fields of "
+            "Unix cron and `@daily` are taken too, and shown as six fields."
         },
         "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},
