@@ -109,9 +109,11 @@ class TestGroup:
             token = terminal.run("token", "create", "--personal", "ann@example.com").stdout.strip()
             who = f"{serving.url}/api/v1/whoami"
             headers = {"Authorization": f"Bearer {token}"}
-            assert httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"] == {sample: "MODELER"}
+            found = httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"]
+            assert found[sample]["roleName"] == "MODELER"
             assert terminal.run("group", "delete", "Analysts").returncode == 0
-            assert httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"] == {}
+            found = httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"]
+            assert found[sample]["roleName"] == "VIEWER"
 
 
 class TestRefusals:

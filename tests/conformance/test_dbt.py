@@ -34,11 +34,19 @@ SHOWN = {
     "projectRootPath": None,
     "sshUrl": "git@github.com:org/repo.git",
     "supportsDbt": True,
+    "message": "dbt is configured for this connection",
 }
 MISSING = {"supportsDbt": True, "message": "dbt not configured for this connection"}
 CONFIGURED = {"success": True, "message": "dbt configuration updated successfully"}
 DEV = {"name": "Development", "targetSchema": "dev"}
-NONE_OF_ITS_OWN = {"ownerId": None, "targetDatabase": None, "targetName": None, "targetRole": None, "variables": []}
+NONE_OF_ITS_OWN: dict[str, Any] = {
+    "isDeferralEnabled": False,
+    "ownerId": None,
+    "targetDatabase": None,
+    "targetName": None,
+    "targetRole": None,
+    "variables": [],
+}
 
 ADDRESS = "sshUrl: Must be git@host:path or ssh://host/path"
 FAULTS: list[tuple[Any, str]] = [
@@ -62,7 +70,6 @@ FAULTS: list[tuple[Any, str]] = [
     (NEEDED | {"projectRootPath": "/abs"}, "projectRootPath: Invalid input"),
     (NEEDED | {"projectRootPath": "a/../../b"}, "projectRootPath: Invalid input"),
     (NEEDED | {"projectRootPath": "a\n"}, "projectRootPath: Invalid input"),
-    (NEEDED | {"projectRootPath": ""}, "projectRootPath: String must contain at least 1 character(s)"),
     (NEEDED | {"rotateKeys": 1}, "rotateKeys: Expected boolean, received number"),
     (NEEDED | {"a": 1}, "formErrors: Unrecognized key(s) in object: 'a'"),
 ]
@@ -152,6 +159,8 @@ class TestRepository:
         assert dbt(service, "PUT", connection, body=NEEDED | {"dbtVersion": None}).status_code == 200
         again = dbt(service, "GET", connection).json()
         assert again == SHOWN | {"publicKey": shown["publicKey"]}, "what is left out takes its default"
+        assert dbt(service, "PUT", connection, body=NEEDED | {"projectRootPath": ""}).status_code == 200
+        assert dbt(service, "GET", connection).json()["projectRootPath"] is None
 
     def test_the_key_stays_until_it_is_rotated(self, service: Any) -> None:
         connection = configured(service)
@@ -195,30 +204,38 @@ class TestEnvironments:
         rest = dbt(service, "GET", connection, f"/environments?pageSize=2&cursor={info['nextCursor']}").json()
         assert rest["pageInfo"] == info | {"hasNextPage": False, "nextCursor": None}
         found = first["records"] + rest["records"]
-        assert sorted(found, key=lambda each: each["name"]) == [
-            each | {"isDefaultEnvironment": each["id"] == found[0]["id"]} for each in made
-        ]
+        assert found == made[::-1]
+        ordered = dbt(service, "GET", connection, "/environments?sortField=name&sortDirection=asc").json()["records"]
+        assert ordered == made
 
-    def test_only_what_is_sent_changes(self, service: Any) -> None:
+    def test_what_a_put_leaves_out_takes_its_default(self, service: Any) -> None:
         connection = service.create()
-        made = add(service, connection, targetRole="r", variables=[{"name": "A", "value": "1"}])
-        answer = change(service, connection, made["id"], targetSchema="next", targetRole=None)
-        assert (answer.status_code, answer.json()) == (200, made | {"targetSchema": "next", "targetRole": None})
-        assert change(service, connection, made["id"]).json() == made | {"targetSchema": "next", "targetRole": None}
+        given = {"targetRole": "r", "isDeferralEnabled": True, "variables": [{"name": "A", "value": "1"}]}
+        made = add(service, connection, **given)
+        assert (made["targetRole"], made["isDeferralEnabled"]) == ("r", True)
+        answer = change(service, connection, made["id"], name="Next", targetSchema="next")
+        left = made | NONE_OF_ITS_OWN | {"name": "Next", "targetSchema": "next"}
+        assert (answer.status_code, answer.json()) == (200, left)
+        answer = change(service, connection, made["id"])
+        assert (answer.status_code, answer.json()["detail"]) == (
+            400,
+            "Bad Request: name: Required; targetSchema: Required",
+        )
 
     def test_remove(self, service: Any) -> None:
         connection = service.create()
         made = add(service, connection, variables=[{"name": "A", "value": "1"}])
         path = f"/environments/{made['id']}"
         answer = dbt(service, "DELETE", connection, path)
-        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        message = "dbt environment deleted successfully"
+        assert (answer.status_code, answer.json()) == (200, {"success": True, "message": message})
         for method in ("DELETE", "PUT"):
-            answer = dbt(service, method, connection, path, {} if method == "PUT" else None)
+            answer = dbt(service, method, connection, path, DEV if method == "PUT" else None)
             assert (answer.status_code, answer.json()) == (404, {"detail": "dbt environment not found", "status": 404})
 
     def test_one_of_another_connection_does_not_exist_here(self, service: Any) -> None:
         made, other = add(service, service.create()), service.create()
-        assert change(service, other, made["id"], name="x").status_code == 404
+        assert change(service, other, made["id"], **DEV).status_code == 404
         assert dbt(service, "GET", other, f"/profile?environment={made['id']}").status_code == 404
 
     @pytest.mark.parametrize(("body", "detail"), ENVIRONMENT_FAULTS, ids=lambda given: json.dumps(given)[:80])
@@ -266,7 +283,7 @@ class TestVariables:
         connection = service.create()
         given = [{"name": "A", "value": "1"}, {"name": "B", "value": "2", "isSecret": True}]
         made = add(service, connection, variables=given)
-        assert change(service, connection, made["id"], variables=made["variables"]).json() == made
+        assert change(service, connection, made["id"], **DEV, variables=made["variables"]).json() == made
         assert "export B=2" in profile(service, connection, method="POST")
 
     def test_one_with_an_id_is_changed_one_without_added_the_rest_removed(self, service: Any) -> None:
@@ -274,15 +291,46 @@ class TestVariables:
         given = [{"name": name, "value": name.lower()} for name in ("A", "B", "C")]
         first, second, _ = (made := add(service, connection, variables=given))["variables"]
         swapped = [first | {"name": "B"}, second | {"name": "A", "value": "9"}, {"name": "D", "value": ""}]
-        shown = change(service, connection, made["id"], variables=swapped).json()["variables"]
+        shown = change(service, connection, made["id"], **DEV, variables=swapped).json()["variables"]
         assert shown[:2] == swapped[:2]
         assert [(each["name"], each["value"]) for each in shown] == [("B", "a"), ("A", "9"), ("D", "")]
+
+    def test_one_with_an_id_keeps_the_name_and_value_that_are_left_out(self, service: Any) -> None:
+        connection = service.create()
+        given = [{"name": "A", "value": "1"}, {"name": "B", "value": "s3cret", "isSecret": True}]
+        made = add(service, connection, variables=given)
+        plain, secret = made["variables"]
+        kept = [{"id": plain["id"], "isSecret": False}, {"id": secret["id"], "isSecret": True}]
+        assert change(service, connection, made["id"], **DEV, variables=kept).json() == made
+        assert "export B=s3cret" in profile(service, connection, method="POST")
+        hidden = [{"id": plain["id"], "isSecret": True}, {"id": secret["id"], "isSecret": True, "value": "new"}]
+        shown = change(service, connection, made["id"], **DEV, variables=hidden).json()["variables"]
+        assert [(each["name"], each["value"]) for each in shown] == [("A", None), ("B", None)]
+        told = profile(service, connection, method="POST")
+        assert "export A=1" in told
+        assert "export B=new" in told
+
+    def test_a_name_that_stays_is_taken(self, service: Any) -> None:
+        connection = service.create()
+        made = add(service, connection, variables=[{"name": "A", "value": "1"}])
+        both = [{"id": made["variables"][0]["id"]}, {"name": "A", "value": "2"}]
+        answer = change(service, connection, made["id"], **DEV, variables=both)
+        detail = "Bad Request: variables.1.name: Another variable has this name"
+        assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+    def test_a_secret_that_is_not_listed_is_named_as_removed(self, service: Any) -> None:
+        connection = service.create()
+        given = [{"name": "A", "value": "1"}, {"name": "B", "value": "s3cret", "isSecret": True}]
+        made = add(service, connection, variables=given)
+        changed = change(service, connection, made["id"], **DEV, variables=made["variables"][:1]).json()
+        assert changed["warnings"] == ["These secret variables were not listed and are removed: B"]
+        assert "warnings" not in change(service, connection, made["id"], **DEV).json()
 
     def test_a_secret_is_not_laid_open_by_a_change(self, service: Any) -> None:
         connection = service.create()
         made = add(service, connection, variables=[{"name": "A", "value": "s3cret", "isSecret": True}])
         opened = [made["variables"][0] | {"isSecret": False}]
-        answer = change(service, connection, made["id"], variables=opened)
+        answer = change(service, connection, made["id"], **DEV, variables=opened)
         assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: variables.0.value: Required")
 
 

@@ -29,6 +29,17 @@ def new_key(service: Any, name: str, *, admin: bool = False) -> tuple[str, str]:
     return service.change(making)
 
 
+def new_organization_key(service: Any, name: str) -> tuple[str, str]:
+    """A new organization key; returns the token and the key's id."""
+
+    async def making(session: AsyncSession) -> str:
+        return await access.create_key(session, await access.the_organization(session), name)
+
+    token = service.change(making)
+    found = records(service, "?pageSize=100&type=organization")
+    return token, next(record["id"] for record in found if record["name"] == name)
+
+
 def records(service: Any, query: str = "", **how: Any) -> list[dict[str, Any]]:
     answer = service.request("GET", f"/api-keys{query}", **how)
     assert answer.status_code == 200, answer.text
@@ -104,8 +115,8 @@ class TestList:
 
 class TestOne:
     def test_get_and_disable_and_enable(self, service: Any) -> None:
-        token, _ = new_key(service, "switched")
-        path = f"/api-keys/{id_of(service, token)}"
+        token, key = new_organization_key(service, "switched")
+        path = f"/api-keys/{key}"
         assert service.request("PUT", path, json={"enabled": False}).json()["enabled"] is False
         refused = service.request("GET", "/connections", key=token)
         assert (refused.status_code, refused.json()["detail"]) == (403, "Invalid bearer token")
@@ -131,7 +142,7 @@ class TestOne:
         answer = service.request(method, f"/api-keys/{other}", key=mine, json=body)
         assert (answer.status_code, answer.json()) == (404, {"detail": "API key not found", "status": 404})
         own = service.request(method, f"/api-keys/{id_of(service, mine)}", key=mine, json=body)
-        assert own.status_code == 200
+        assert own.status_code == (400 if method == "PUT" else 200)
 
     @pytest.mark.parametrize(
         ("body", "detail"),
@@ -142,7 +153,7 @@ class TestOne:
         ],
     )
     def test_faults(self, service: Any, body: Any, detail: str) -> None:
-        key = id_of(service, new_key(service, "faulty")[0])
+        _, key = new_organization_key(service, f"faulty {uuid.uuid4()}")
         answer = service.request("PUT", f"/api-keys/{key}", json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": f"Bad Request: {detail}", "status": 400})
 
@@ -155,7 +166,14 @@ class TestOne:
 class TestWho:
     def test_an_organization_key(self, service: Any) -> None:
         answer = service.request("GET", "/whoami", key=TOKEN)
-        assert answer.json() == {"keyScope": "organization", "orgRole": "ORG_ADMIN", "rolesByModel": {}, "user": None}
+        found = answer.json()
+        assert (found["keyScope"], found["orgRole"], found["rolesByModelTruncated"]) == (
+            "organization",
+            "ORG_ADMIN",
+            False,
+        )
+        assert found["user"]["id"] == found["user"]["membershipId"]
+        assert service.request("GET", "/whoami", key=TOKEN).json()["user"] == found["user"]
 
     def test_a_user(self, service: Any) -> None:
         connection = service.create()
@@ -163,8 +181,29 @@ class TestWho:
         found = service.request("GET", "/whoami", key=member).json()
         assert found["keyScope"] == "user"
         assert found["orgRole"] == "MEMBER"
-        assert found["rolesByModel"] == {connection: "QUERIER"}
+        assert found["rolesByModel"][connection] == {
+            "roleName": "QUERIER",
+            "baseRole": "QUERIER",
+            "connectionId": connection,
+            "permissions": ["QUERY_SQL", "VIEW_SQL"],
+        }
         assert found["user"]["id"] == found["user"]["membershipId"]
+
+    def test_only_the_models_that_were_named(self, service: Any) -> None:
+        first, second, other = (service.create() for _ in range(3))
+        path = f"/whoami?modelId={first},%20{second.upper()}"
+        assert set(service.request("GET", path).json()["rolesByModel"]) == {first, second}
+        hidden = service.create(baseRole="NO_ACCESS")
+        member = service.member(**{other: Role.MODELER})
+        answer = service.request("GET", f"/whoami?modelId={other},{hidden}", key=member)
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Connection not found")
+        answer = service.request("GET", "/whoami?modelId=x")
+        assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: modelId: Invalid uuid")
+
+    def test_a_role_has_the_name_that_was_written(self, service: Any) -> None:
+        connection = service.create(baseRole="QUERY_TOPICS")
+        found = service.request("GET", f"/whoami?modelId={connection}", key=service.member()).json()
+        assert found["rolesByModel"][connection]["roleName"] == "QUERY_TOPICS"
 
     def test_an_admin(self, service: Any) -> None:
         token, user = new_key(service, "admin's", admin=True)
@@ -172,14 +211,43 @@ class TestWho:
         assert (found["keyScope"], found["orgRole"], found["user"]["id"]) == ("user", "ORG_ADMIN", user)
 
 
-class TestWhoEnables:
-    def test_what_was_disabled_takes_an_admin_to_work_again(self, service: Any) -> None:
+class TestPersonalKeys:
+    def test_are_revoked_and_not_disabled(self, service: Any) -> None:
         first, second = (service.member() for _ in range(2))
         (mine,) = service.request("GET", "/api-keys", key=first).json()["records"]
         path = f"/api-keys/{mine['id']}"
+        detail = "Only organization keys can be enabled or disabled. Delete the personal key to revoke it"
+        for enabled in (False, True):
+            for key in (first, TOKEN):
+                answer = service.request("PUT", path, key=key, json={"enabled": enabled})
+                assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
         assert service.request("PUT", path, key=second, json={"enabled": False}).status_code == 404
-        assert service.request("PUT", path, key=first, json={"enabled": True}).status_code == 200
-        assert service.request("PUT", path, key=first, json={"enabled": False}).status_code == 200
-        assert service.request("GET", "/connections", key=first).status_code == 403
-        assert service.request("PUT", path, json={"enabled": True}).status_code == 200
         assert service.request("GET", "/connections", key=first).status_code == 200
+
+
+class TestOrder:
+    def test_each_field_in_each_direction_in_pages(self, service: Any) -> None:
+        for name in ("zulu", "alpha", "Mike"):
+            new_organization_key(service, name)
+        for query in ("sortField=name&sortDirection=asc", "sortField=name", "sortField=createdAt&sortDirection=asc"):
+            whole = records(service, f"?pageSize=100&{query}")
+            by = "name" if "name" in query else "createdAt"
+            assert [each[by] for each in whole] == sorted((each[by] for each in whole), reverse="asc" not in query)
+            paged: list[dict[str, Any]] = []
+            cursor = ""
+            while cursor is not None:
+                page = service.request("GET", f"/api-keys?pageSize=2.0&cursor={cursor}&{query}").json()
+                paged += page["records"]
+                cursor = page["pageInfo"]["nextCursor"]
+            assert paged == whole
+
+    def test_a_cursor_of_another_order_is_refused(self, service: Any) -> None:
+        cursor = service.request("GET", "/api-keys?pageSize=1").json()["pageInfo"]["nextCursor"]
+        answer = service.request("GET", f"/api-keys?sortField=name&cursor={cursor}")
+        assert (answer.status_code, answer.json()["detail"]) == (400, "Bad Request: cursor: Invalid input")
+
+    def test_only_those_of_a_type(self, service: Any) -> None:
+        service.member()
+        for kind in ("organization", "personal"):
+            assert {each["type"] for each in records(service, f"?type={kind}")} == {kind}
+        assert records(service, "?type=mcp") == []

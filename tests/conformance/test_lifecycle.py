@@ -125,7 +125,7 @@ class TestArchive:
     def test_it_leaves_the_lists_and_its_secrets_are_gone(self, service: Any) -> None:
         made = service.create(name="leaving")
         answer = delete(service, made)
-        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Connection moved to trash."})
         assert service.request("GET", "/connections?name=leaving").json() == {"connections": []}
         (listed,) = service.request("GET", "/connections?name=leaving&includeDeleted=true").json()["connections"]
         assert listed["deletedAt"] is not None

@@ -12,6 +12,7 @@ from moorings.access import groups
 from moorings.access import service as access
 from moorings.access.policy import Role
 
+OTHER = "5d1c7f0e-8d55-4a0b-9b0c-2f6f0b6d9c55"
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 
 
@@ -58,15 +59,16 @@ class TestOfUser:
         for path, role in ((f"/users/{user}", "MODELER"), (f"/user-groups/{group}", "QUERIER")):
             assert assign(service, path, connection, role).status_code == 200
         answer = service.request("GET", f"/users/{user}/model-roles?connectionId={connection}")
-        common = {"connectionId": connection, "modelId": None}
+        common = {"connectionId": connection, "modelId": connection}
         assert answer.json() == {
             "membershipId": user,
+            "userId": user,
             "results": [
                 common
                 | {
                     "roleName": "MODELER",
                     "baseRole": "MODELER",
-                    "from": {"type": "User Role"},
+                    "from": {"type": "User Role", "depth": 0},
                     "priority": 350,
                     "resolved": True,
                 },
@@ -74,7 +76,7 @@ class TestOfUser:
                 | {
                     "roleName": "QUERIER",
                     "baseRole": "QUERIER",
-                    "from": {"type": "Group Role", "name": name, "miniUuid": group},
+                    "from": {"type": "User Group Role", "depth": 1, "name": name, "miniUuid": group},
                     "priority": 250,
                     "resolved": False,
                 },
@@ -82,7 +84,7 @@ class TestOfUser:
                 | {
                     "roleName": "VIEWER",
                     "baseRole": "VIEWER",
-                    "from": {"type": "Connection Base Role"},
+                    "from": {"type": "Connection Base Role", "depth": 2},
                     "priority": 50,
                     "resolved": False,
                 },
@@ -143,9 +145,9 @@ class TestOfGroup:
             {
                 "roleName": "VIEWER",
                 "connectionId": connection,
-                "modelId": None,
+                "modelId": connection,
                 "baseRole": "VIEWER",
-                "from": {"type": "Group Role", "name": name, "miniUuid": group},
+                "from": {"type": "User Group Role", "depth": 1, "name": name, "miniUuid": group},
                 "priority": 50,
                 "resolved": True,
             }
@@ -162,8 +164,11 @@ class TestAssign:
         connection = service.create()
         _, user = new_user(service)
         group, _ = new_group(service)
-        common = {"connectionId": connection, "modelId": None, "roleName": "QUERIER"}
-        assert assign(service, f"/users/{user}", connection.upper()).json() == common | {"userId": user}
+        common = {"connectionId": connection, "modelId": connection, "roleName": "QUERIER"}
+        assert assign(service, f"/users/{user}", connection.upper()).json() == common | {
+            "userId": user,
+            "membershipId": user,
+        }
         assert assign(service, f"/user-groups/{group}", connection).json() == common | {"userGroupId": group}
 
     def test_the_newest_is_the_one(self, service: Any) -> None:
@@ -171,8 +176,7 @@ class TestAssign:
         key, user = new_user(service)
         for role in ("CONNECTION_ADMIN", "QUERY_TOPICS", "NO_ACCESS"):
             assert assign(service, f"/users/{user}", connection, role).status_code == 200
-            stored = "RESTRICTED_QUERIER" if role == "QUERY_TOPICS" else role
-            assert results(service, f"/users/{user}", connection)[0]["roleName"] == stored
+            assert results(service, f"/users/{user}", connection)[0]["roleName"] == role
         assert service.request("GET", f"/connections/{connection}", key=key).status_code == 404
 
     @pytest.mark.parametrize("kind", ["users", "user-groups"])
@@ -183,9 +187,8 @@ class TestAssign:
             (
                 {"roleName": "KING", "connectionId": "x"},
                 (
-                    "roleName: Invalid enum value. "
-                    "Expected 'NO_ACCESS' | 'VIEWER' | 'RESTRICTED_QUERIER' | 'QUERIER' | 'MODELER' | "
-                    "'CONNECTION_ADMIN' | 'QUERY_TOPICS', received 'KING'; connectionId: Invalid uuid"
+                    'roleName: There is no role "KING". The roles are NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, '
+                    "MODELER, CONNECTION_ADMIN. Custom roles do not exist here; connectionId: Invalid uuid"
                 ),
             ),
             (
@@ -193,8 +196,8 @@ class TestAssign:
                 "roleName: Expected string, received number; connectionId: Expected string, received number",
             ),
             (
-                {"roleName": "VIEWER", "connectionId": SOME, "modelId": SOME},
-                "modelId: There are no models here. Roles are held on connections",
+                {"roleName": "VIEWER", "connectionId": SOME, "modelId": OTHER},
+                "modelId: This is the model of another connection than connectionId names",
             ),
             (
                 {"roleName": "VIEWER", "connectionId": SOME, "role": "x"},
@@ -222,7 +225,19 @@ class TestAssign:
         answer = service.request("GET", f"/users/{user}/model-roles?connectionId=x")
         assert answer.json()["detail"] == "Bad Request: connectionId: Invalid uuid"
         answer = service.request("GET", f"/users/{user}/model-roles?modelId={SOME}")
-        assert answer.json()["detail"] == "Bad Request: formErrors: Unrecognized key(s) in object: 'modelId'"
+        assert (answer.status_code, answer.json()["detail"]) == (404, "Connection not found")
+
+    def test_a_model_stands_for_its_connection(self, service: Any) -> None:
+        connection, other = service.create(), service.create()
+        _, user = new_user(service)
+        model = results(service, f"/users/{user}", connection)[0]["modelId"]
+        path = f"/users/{user}/model-roles"
+        for body in ({"modelId": model.upper()}, {"modelId": model, "connectionId": connection}):
+            answer = service.request("POST", path, json=body | {"roleName": "MODELER"})
+            assert (answer.status_code, answer.json()["connectionId"]) == (200, connection)
+        found = service.request("GET", f"{path}?modelId={model}").json()["results"]
+        assert {each["connectionId"] for each in found} == {connection}
+        assert results(service, f"/users/{user}", other)[0]["roleName"] == "VIEWER"
 
     def test_an_archived_connection(self, service: Any) -> None:
         connection = service.create()

@@ -111,10 +111,12 @@ class TestMessages:
         shown = listed(service, connection_id)
         assert (shown[OLD_NAME], shown[OLD_VALUES]) == (None, None)
 
-    def test_the_alias_is_listed_under_its_new_name(self, service: Any) -> None:
-        connection_id = service.create()
-        patch(service, connection_id, {"baseRole": "QUERY_TOPICS"})
-        assert listed(service, connection_id)["baseRole"] == "RESTRICTED_QUERIER"
+    def test_a_role_is_listed_under_the_name_that_was_written(self, service: Any) -> None:
+        connection_id = service.create(baseRole="QUERY_TOPICS")
+        assert listed(service, connection_id)["baseRole"] == "QUERY_TOPICS"
+        for name in ("RESTRICTED_QUERIER", "QUERY_TOPICS", "QUERIER"):
+            patch(service, connection_id, {"baseRole": name})
+            assert listed(service, connection_id)["baseRole"] == name
 
 
 class TestFaults:

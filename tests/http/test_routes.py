@@ -420,15 +420,16 @@ class TestWarnings:
 class TestAttributes:
     def test_those_of_the_system_come_first_without_an_id(self, service: Any):
         records = service.request("GET", "/user-attributes").json()["records"]
-        assert [record["name"] for record in records[:6]] == [
+        assert [record["name"] for record in records[:7]] == [
             "omni_is_org_admin",
             "omni_user_email",
             "omni_user_embed_entity",
             "omni_user_groups",
             "omni_user_id",
             "omni_user_name",
+            "omni_user_timezone",
         ]
-        assert {(record["id"], record["system"]) for record in records[:6]} == {("", True)}
+        assert {(record["id"], record["system"]) for record in records[:7]} == {("", True)}
 
     def test_define_change_and_remove(self, service: Any):
         body = {"name": "region", "label": "Region", "type": "Number", "default_value": 7}

@@ -314,7 +314,7 @@ class TestPromisesTheDatabaseKeeps:
             f"INSERT INTO users ({USER}, email_key) VALUES ('u', 'o', 'e', 'n', 'MEMBER', 0, 'e')",
             "INSERT INTO user_groups VALUES ('g', 'o', 'g', 'g', NULL, 0, NULL)",
             "INSERT INTO user_group_members VALUES ('m', 'o', 'g', 'u', 0)",
-            "INSERT INTO group_roles VALUES ('r', 'o', 'a', 'g', 3, 0)",
+            "INSERT INTO group_roles VALUES ('r', 'o', 'a', 'g', 3, 0, NULL)",
             "INSERT INTO api_keys VALUES ('k', 'o', NULL, 'n', 'bootstrap', CAST('h' AS BYTES), 0, NULL, NULL)",
         )
         for row in rows:
@@ -339,8 +339,8 @@ class TestPromisesTheDatabaseKeeps:
             f"INSERT INTO users ({USER}, email_key) VALUES ('w', 'o', 'E', 'n', 'MEMBER', 0, 'e')",
             "INSERT INTO user_groups VALUES ('h', 'o', 'G', 'g', NULL, 0, NULL)",
             "INSERT INTO user_group_members VALUES ('n', 'o', 'g', 'u', 0)",
-            "INSERT INTO group_roles VALUES ('s', 'o', 'a', 'g', 3, 0)",
-            "INSERT INTO group_roles VALUES ('s', 'o', 'b', 'g', 6, 0)",
+            "INSERT INTO group_roles VALUES ('s', 'o', 'a', 'g', 3, 0, NULL)",
+            "INSERT INTO group_roles VALUES ('s', 'o', 'b', 'g', 6, 0, NULL)",
             "UPDATE connections SET base_role = 6",
             "UPDATE connections SET organization_id = NULL",
         ],

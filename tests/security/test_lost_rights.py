@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import directory, groups
 from moorings.access import service as access
-from moorings.access.models import User
+from moorings.access.models import ApiKey, User
 from moorings.access.policy import Role
 from moorings.settings import Settings
 from tests.processes.conftest import TOKEN, Replica, Replicas
@@ -191,8 +191,8 @@ def user_deleted(scene: Scene) -> Callable[[], None]:
 
 
 def key_disabled(scene: Scene) -> Callable[[], None]:
-    path = f"/api-keys/{scene.key_id}"
-    return lambda: scene.request("PUT", path, json={"enabled": False})
+    disabling = update(ApiKey).where(ApiKey.id == scene.key_id).values(disabled_at=1)
+    return lambda: scene.replicas.change(lambda session: session.execute(disabling))
 
 
 def key_revoked(scene: Scene) -> Callable[[], None]:

@@ -25,6 +25,7 @@ SYSTEM = {
     "omni_user_groups": "User groups",
     "omni_user_id": "User ID",
     "omni_user_name": "User name",
+    "omni_user_timezone": "User timezone",
 }
 """Attributes that every user has by themselves: name → label. No one defines or sets them."""
 

@@ -175,7 +175,9 @@ async def sizes(session: AsyncSession, organization_id: str) -> dict[str, int]:
 # ---- roles ------------------------------------------------------------------------------------------------------
 
 
-async def assign_role(session: AsyncSession, group: UserGroup, connection_id: str, role: Role) -> None:
+async def assign_role(
+    session: AsyncSession, group: UserGroup, connection_id: str, role: Role, alias: str | None = None
+) -> None:
     """Give a group a role on one connection, in place of the one it had there."""
     assignment = (
         await session.scalars(
@@ -190,16 +192,16 @@ async def assign_role(session: AsyncSession, group: UserGroup, connection_id: st
             group_id=group.id,
         )
         session.add(assignment)
-    if assignment.role != role:
-        assignment.role, assignment.updated_at = int(role), clock.now()
+    if (assignment.role, assignment.role_alias) != (role, alias):
+        assignment.role, assignment.role_alias, assignment.updated_at = int(role), alias, clock.now()
     await session.flush()
 
 
-async def roles(session: AsyncSession, of: Iterable[UserGroup]) -> dict[str, dict[str, Role]]:
+async def roles(session: AsyncSession, of: Iterable[UserGroup]) -> dict[str, dict[str, GroupRole]]:
     """The roles of groups, by connection and then by group."""
     ids = [group.id for group in of]
     rows = await session.scalars(select(GroupRole).where(GroupRole.group_id.in_(ids)))
-    found: dict[str, dict[str, Role]] = {}
+    found: dict[str, dict[str, GroupRole]] = {}
     for row in rows:
-        found.setdefault(row.connection_id, {})[row.group_id] = Role(row.role)
+        found.setdefault(row.connection_id, {})[row.group_id] = row
     return found

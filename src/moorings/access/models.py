@@ -142,6 +142,7 @@ class ConnectionRole(Base):
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     role: Mapped[int] = mapped_column(Integer)
+    role_alias: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 
 
@@ -160,6 +161,7 @@ class GroupRole(Base):
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id"))
     group_id: Mapped[str] = mapped_column(ForeignKey("user_groups.id"), index=True)
     role: Mapped[int] = mapped_column(Integer)
+    role_alias: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 
 

@@ -16,6 +16,22 @@ class Role(IntEnum):
     CONNECTION_ADMIN = 5
 
 
+ROLE_ALIASES = {"QUERY_TOPICS": Role.RESTRICTED_QUERIER}
+"""Published names for roles that have another name too. Answers have the name that was written."""
+
+ROLE_NAMES = (*Role.__members__, *ROLE_ALIASES)
+
+
+def role_named(name: str) -> Role:
+    """The role with a name, in either spelling."""
+    return ROLE_ALIASES.get(name) or Role[name]
+
+
+def alias_of(name: str) -> str | None:
+    """What is stored beside a role whose alias was written; None for the role's own name."""
+    return name if name in ROLE_ALIASES else None
+
+
 class Permission(StrEnum):
     """An act on one connection."""
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import groups
-from moorings.access.models import ConnectionRole, User, UserGroup
+from moorings.access.models import ConnectionRole, GroupRole, User, UserGroup
 from moorings.access.policy import Role
 from moorings.access.service import Guarded
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A role on one connection; `resolved` tells the one that counts, `group` the group whose role it is."""
+    """A role on one connection; `resolved` tells the one that counts, `group` the group whose role it is.
+
+    `name` is the role as it was written.
+    """
 
     connection_id: str
     role: Role
+    name: str
     source: Literal["user", "group", "base"]
     resolved: bool
     group: UserGroup | None = None
@@ -29,34 +33,37 @@ class Assignment:
 async def of_user(session: AsyncSession, user: User, connections: Sequence[Guarded]) -> list[Assignment]:
     """Every role that a user has on these connections, the highest of each first; that one counts."""
     rows = await session.scalars(select(ConnectionRole).where(ConnectionRole.user_id == user.id))
-    own = {row.connection_id: Role(row.role) for row in rows}
+    own = {row.connection_id: _held(row, "user") for row in rows}
     theirs = {group.id: group for group in (await groups.of_users(session, [user.id])).get(user.id, ())}
     by_group = await groups.roles(session, theirs.values())
     found: list[Assignment] = []
     for connection in connections:
-        here = [Assignment(connection.id, own[connection.id], "user", False)] if connection.id in own else []
-        here += [
-            Assignment(connection.id, role, "group", False, theirs[group_id])
-            for group_id, role in by_group.get(connection.id, {}).items()
-        ]
-        here.append(Assignment(connection.id, Role(connection.base_role), "base", False))
+        here = [own[connection.id]] if connection.id in own else []
+        here += [_held(row, "group", theirs[group_id]) for group_id, row in by_group.get(connection.id, {}).items()]
+        here.append(
+            Assignment(connection.id, Role(connection.base_role), connection.base_role_name, "base", resolved=False)
+        )
         found += _resolved(here)
     return found
 
 
+def _held(
+    row: ConnectionRole | GroupRole, source: Literal["user", "group"], group: UserGroup | None = None
+) -> Assignment:
+    role = Role(row.role)
+    return Assignment(row.connection_id, role, row.role_alias or role.name, source, resolved=False, group=group)
+
+
 def _resolved(here: Iterable[Assignment]) -> list[Assignment]:
     ordered = sorted(here, key=lambda each: each.role, reverse=True)  # ties as they came: own role, groups, base
-    return [
-        Assignment(each.connection_id, each.role, each.source, place == 0, each.group)
-        for place, each in enumerate(ordered)
-    ]
+    return [replace(each, resolved=place == 0) for place, each in enumerate(ordered)]
 
 
 async def of_group(session: AsyncSession, group: UserGroup, connections: Sequence[Guarded]) -> list[Assignment]:
     """The roles that a group has on these connections."""
     assigned = await groups.roles(session, [group])
     return [
-        Assignment(connection.id, role, "group", True, group)
+        replace(_held(row, "group", group), resolved=True)
         for connection in connections
-        for role in assigned.get(connection.id, {}).values()
+        for row in assigned.get(connection.id, {}).values()
     ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import false, func, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,6 +35,11 @@ class Guarded(Protocol):
     @property
     def base_role(self) -> Any:
         """The role that everybody in the organization has at least."""
+        ...
+
+    @property
+    def base_role_name(self) -> str:
+        """The same, as it was written."""
         ...
 
 
@@ -167,18 +172,32 @@ async def list_keys(session: AsyncSession, organization_id: str) -> list[ApiKey]
     return list(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Which keys are wanted, and in which order. `kind` is organization, personal, or one that no key has."""
+
+    kind: str | None = None
+    by_name: bool = False
+    descending: bool = True
+
+
 async def visible_keys(
-    session: AsyncSession, actor: Actor, after: tuple[int, str] | None, number: int
+    session: AsyncSession, actor: Actor, wanted: Keys, after: tuple[Any, ...] | None, number: int
 ) -> tuple[list[ApiKey], int]:
-    """Keys that the actor may see, newest first, from behind the instant and id of one; and how many there are in all.
+    """Keys that the actor may see, from behind the place (instant or name, and id) of one; and how many there are.
 
     Organization admins see every key that was not revoked, users their own.
     """
     conditions = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
     if not actor.admin:
         conditions.append(ApiKey.user_id == actor.user_id)
-    newest = [(ApiKey.created_at, True), (ApiKey.id, False)]
-    return await page(session, select(ApiKey).where(*conditions), newest, after, number)
+    if wanted.kind is not None:
+        kinds = {"organization": ApiKey.user_id.is_(None), "personal": ApiKey.user_id.is_not(None)}
+        conditions.append(kinds.get(wanted.kind, false()))
+    by: Any = ApiKey.name if wanted.by_name else ApiKey.created_at
+    return await page(
+        session, select(ApiKey).where(*conditions), [(by, wanted.descending), (ApiKey.id, False)], after, number
+    )
 
 
 async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKey:
@@ -200,6 +219,11 @@ async def enable_key(session: AsyncSession, actor: Actor, key: ApiKey, *, enable
         actor.require_admin()
     key.disabled_at = None if enabled else key.disabled_at or clock.now()
     await session.flush()
+
+
+def service_identity(organization_id: str) -> str:
+    """The id of the user that organization keys without a user act as: always the same for one organization."""
+    return str(uuid.uuid5(uuid.UUID(organization_id), "service"))
 
 
 async def has_keys(session: AsyncSession) -> bool:
@@ -293,7 +317,9 @@ async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
     return await session.get_one(ApiKey, actor.key_id)
 
 
-async def assign_role(session: AsyncSession, user: User, connection_id: str, role: Role) -> None:
+async def assign_role(
+    session: AsyncSession, user: User, connection_id: str, role: Role, alias: str | None = None
+) -> None:
     """Give a user a role on one connection, in place of the one they had there."""
     assignment = (
         await session.scalars(
@@ -310,6 +336,6 @@ async def assign_role(session: AsyncSession, user: User, connection_id: str, rol
             user_id=user.id,
         )
         session.add(assignment)
-    if assignment.role != role:
-        assignment.role, assignment.updated_at = int(role), clock.now()
+    if (assignment.role, assignment.role_alias) != (role, alias):
+        assignment.role, assignment.role_alias, assignment.updated_at = int(role), alias, clock.now()
     await session.flush()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
 
@@ -27,9 +27,15 @@ class Listed(NamedTuple):
     deleted_at: int | None
     environment_attribute: str | None
     base_role: int
+    base_role_alias: str | None
     created_at: int
     updated_at: int
     default_values: tuple[str, ...]
+
+    @property
+    def base_role_name(self) -> str:
+        """The base role, as it was written."""
+        return self.base_role_alias or Role(self.base_role).name
 
 
 COLUMNS = [Connection.__table__.c[name] for name in Listed._fields if name != "default_values"]

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from moorings.access.policy import Role
 from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
 from moorings.secrets import Sealed
 
@@ -34,6 +35,7 @@ class Connection(Base):
     database: Mapped[str | None] = mapped_column(Text)
     default_schema: Mapped[str | None] = mapped_column(Text)
     base_role: Mapped[int] = mapped_column(Integer)
+    base_role_alias: Mapped[str | None] = mapped_column(Text)
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
     config_version: Mapped[int] = mapped_column(Integer, default=1)
     revision: Mapped[int] = mapped_column(Integer, default=1)
@@ -42,6 +44,11 @@ class Connection(Base):
     created_at: Mapped[int] = mapped_column(Milliseconds)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
     deleted_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+    @property
+    def base_role_name(self) -> str:
+        """The base role, as it was written."""
+        return self.base_role_alias or Role(self.base_role).name
 
 
 class ConnectionSecret(Base):

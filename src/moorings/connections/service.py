@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock, dialects
 from moorings.access.installation import fingerprint_key
-from moorings.access.policy import ON_ARCHIVED, Permission, Role
+from moorings.access.policy import ON_ARCHIVED, Permission, alias_of, role_named
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, ConnectionSecret, EnvironmentValue
 from moorings.db import Database
@@ -42,7 +42,8 @@ async def create(session: AsyncSession, keyset: Keyset, actor: Actor, config: Co
         dialect=config.dialect,
         database=config.database,
         default_schema=config.default_schema,
-        base_role=int(Role[config.base_role]),
+        base_role=int(role_named(config.base_role)),
+        base_role_alias=alias_of(config.base_role),
         settings=settings,
         created_at=now,
         updated_at=now,
@@ -202,7 +203,8 @@ class EnvironmentAttribute:
 class Changes:
     """What a PATCH asks for. `environment` is absent, or wraps the wanted attribute (None removes it)."""
 
-    base_role: Role | None = None
+    base_role: str | None = None
+    """The role's name, in the spelling that answers should have."""
     environment: tuple[EnvironmentAttribute | None] | None = None
     config: ConnectionConfig | None = None
     """The whole Config after the change; its base role does not count here."""
@@ -222,9 +224,11 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
             changed.append("settings")
         if await _replace_secrets(session, keyset, connection, changes.config, changes.sent):
             changed.append("credentials")
-    if changes.base_role is not None and connection.base_role != changes.base_role:
-        connection.base_role = int(changes.base_role)
-        changed.append("role")
+    if changes.base_role is not None:
+        connection.base_role_alias = alias_of(changes.base_role)  # another name of the same role is no change
+        if connection.base_role != role_named(changes.base_role):
+            connection.base_role = int(role_named(changes.base_role))
+            changed.append("role")
     if changes.environment is not None and await _set_attribute(session, connection, changes.environment[0]):
         changed.append("environment")
     if changed:
@@ -317,7 +321,7 @@ def _columns(connection: Connection) -> dict[str, Any]:
         "dialect": connection.dialect,
         "database": connection.database,
         "default_schema": connection.default_schema,
-        "base_role": Role(connection.base_role).name,
+        "base_role": connection.base_role_name,
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,29 +21,28 @@ from moorings.secrets import Keyset
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as it should be. With an id it is one that exists; a value that is None keeps a secret."""
+    """A variable as it should be. With an id it is one that exists; a name or value that is None stays as it is."""
 
     id: str | None
-    name: str
+    name: str | None
     secret: bool
     value: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentInput:
-    """What an environment should be: the columns that are given, and all its variables (None: as they are)."""
+    """What an environment should be: all its columns, and all its variables."""
 
-    columns: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
-    variables: Sequence[Variable] | None = None
+    columns: Mapping[str, str | int | None]
+    variables: Sequence[Variable] = ()
 
 
-async def page(
-    session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
+async def by_name(
+    session: AsyncSession, connection: Connection, after: tuple[Any, ...] | None, number: int, *, descending: bool
 ) -> tuple[list[DbtEnvironment], int]:
-    """Environments, oldest first, from behind the instant and id of one; and how many there are in all."""
+    """Environments by name, from behind the name and id of one; and how many there are in all."""
     own = select(DbtEnvironment).where(DbtEnvironment.connection_id == connection.id)
-    oldest = [(DbtEnvironment.created_at, False), (DbtEnvironment.id, False)]
-    return await db.page(session, own, oldest, after, number)
+    return await db.page(session, own, [(DbtEnvironment.name, descending), (DbtEnvironment.id, False)], after, number)
 
 
 async def find(
@@ -57,8 +57,8 @@ async def find(
 
 async def default(session: AsyncSession, connection: Connection) -> DbtEnvironment | None:
     """The environment that counts when none is named: the oldest one."""
-    found, _ = await page(session, connection, None, 1)
-    return found[0] if found else None
+    own = select(DbtEnvironment).where(DbtEnvironment.connection_id == connection.id)
+    return await session.scalar(own.order_by(DbtEnvironment.created_at, DbtEnvironment.id).limit(1))
 
 
 async def variables(session: AsyncSession, environments: Sequence[DbtEnvironment]) -> dict[str, list[DbtVariable]]:
@@ -91,7 +91,7 @@ async def create(
     await _set_columns(session, environment, requested.columns)
     session.add(environment)
     await session.flush()
-    await _set_variables(session, keyset, environment, requested.variables or ())
+    await _set_variables(session, keyset, environment, requested.variables)
     return environment
 
 
@@ -101,15 +101,17 @@ async def change(
     connection: Connection,
     environment: DbtEnvironment,
     requested: EnvironmentInput,
-) -> None:
-    """Change what is given; variables that are left out of a list are removed. Raises what `create` does."""
+) -> Sequence[str]:
+    """Let an environment be as requested; returns the names of the secrets that this removed.
+
+    Raises what `create` does.
+    """
     await hold(session, connection)
     await _set_columns(session, environment, requested.columns)
-    if requested.variables is not None:
-        await _set_variables(session, keyset, environment, requested.variables)
-    if requested.columns or requested.variables is not None:
-        environment.updated_at = clock.now()
+    removed = await _set_variables(session, keyset, environment, requested.variables)
+    environment.updated_at = clock.now()
     await session.flush()
+    return removed
 
 
 async def remove(session: AsyncSession, environment: DbtEnvironment) -> None:
@@ -119,7 +121,9 @@ async def remove(session: AsyncSession, environment: DbtEnvironment) -> None:
     await session.flush()
 
 
-async def _set_columns(session: AsyncSession, environment: DbtEnvironment, columns: Mapping[str, str | None]) -> None:
+async def _set_columns(
+    session: AsyncSession, environment: DbtEnvironment, columns: Mapping[str, str | int | None]
+) -> None:
     owner = columns.get("owner_id")
     if owner is not None:
         user = await session.get(User, owner)
@@ -131,7 +135,7 @@ async def _set_columns(session: AsyncSession, environment: DbtEnvironment, colum
 
 async def _set_variables(
     session: AsyncSession, keyset: Keyset, environment: DbtEnvironment, requested: Sequence[Variable]
-) -> None:
+) -> Sequence[str]:
     known = {each.id: each for each in (await variables(session, [environment]))[environment.id]}
     _check(requested, known)
     rows = [
@@ -142,6 +146,8 @@ async def _set_variables(
     await session.execute(delete(DbtVariable).where(DbtVariable.environment_id == environment.id))
     session.add_all(rows)
     await session.flush()
+    kept = {row.id for row in rows}
+    return [each.name for each in known.values() if each.is_secret and each.id not in kept]
 
 
 def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
@@ -153,12 +159,13 @@ def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> N
         before = known.get(variable.id or "")
         if variable.id is not None and (before is None or variable.id in ids):
             faults.append(Fault(f"{field}.id", "custom", {"reason": "There is no such variable"}))
-        if variable.name in names:
+        name = variable.name or (before.name if before is not None else "")
+        if name in names:
             faults.append(Fault(f"{field}.name", "custom", {"reason": "Another variable has this name"}))
-        if variable.value is None and not (variable.secret and before is not None and before.is_secret):
+        if variable.value is None and (before is None or (before.is_secret and not variable.secret)):
             faults.append(Fault(f"{field}.value", "required"))
         ids.add(variable.id or "")
-        names.add(variable.name)
+        names.add(name)
     if faults:
         raise InvalidInput(faults)
 
@@ -169,15 +176,18 @@ def _row(
     """The row of a variable; one that exists keeps its id, and so the place that its secret is sealed for."""
     row = variable.id or str(uuid.uuid4())
     sealed = before.sealed if before is not None else None
-    if variable.secret and variable.value is not None:
-        sealed = keyset.seal(variable.value, table="dbt_variables", column="sealed", row=row)
+    value = variable.value
+    if value is None and before is not None:
+        value = before.value
+    if variable.secret and value is not None:
+        sealed = keyset.seal(value, table="dbt_variables", column="sealed", row=row)
     return DbtVariable(
         id=row,
         organization_id=environment.organization_id,
         environment_id=environment.id,
-        name=variable.name,
+        name=variable.name or (before.name if before is not None else ""),
         is_secret=int(variable.secret),
-        value=None if variable.secret else variable.value,
+        value=None if variable.secret else value,
         sealed=sealed if variable.secret else None,
         position=position,
     )

@@ -51,6 +51,7 @@ class DbtEnvironment(Base):
     target_name: Mapped[str | None] = mapped_column(Text)
     target_role: Mapped[str | None] = mapped_column(Text)
     owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    is_deferral_enabled: Mapped[int] = mapped_column(Integer, server_default="0")
     created_at: Mapped[int] = mapped_column(Milliseconds)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 

@@ -5,6 +5,7 @@
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
+    ├── PersonalKey
     ├── AttributeHasDependents    environments, users or keys depend on the attribute
     ├── NameTaken
     │   └── EmailInUse · GroupInUse
@@ -12,7 +13,7 @@
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
     │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound · ScheduleNotFound
-    │   ├── DbtNotConfigured · DbtEnvironmentNotFound
+    │   ├── DbtNotConfigured · DbtEnvironmentNotFound · EmbedUserNotFound · EmailOnlyUserNotFound
     ├── Archived
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
@@ -66,6 +67,8 @@ from moorings.errors.requests import (
     DbtNotSupported,
     DbtSecretsDisabled,
     EmailInUse,
+    EmailOnlyUserNotFound,
+    EmbedUserNotFound,
     EmptyBody,
     EnvironmentNotFound,
     Fault,
@@ -90,6 +93,7 @@ from moorings.errors.requests import (
     NotFound,
     NotUsers,
     PermissionDenied,
+    PersonalKey,
     PreconditionFailed,
     ProtocolTooOld,
     QueryIdInUse,
@@ -174,6 +178,8 @@ __all__ = [
     "DriverMissing",
     "EgressRefused",
     "EmailInUse",
+    "EmailOnlyUserNotFound",
+    "EmbedUserNotFound",
     "EmptyBody",
     "EnvironmentNotFound",
     "Fault",
@@ -207,6 +213,7 @@ __all__ = [
     "ParametersRefused",
     "PasswordExpired",
     "PermissionDenied",
+    "PersonalKey",
     "PortClosed",
     "PreconditionFailed",
     "ProtocolTooOld",

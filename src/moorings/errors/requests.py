@@ -225,12 +225,24 @@ class UserNotFound(NotFound):
     """User not found"""
 
 
+class EmbedUserNotFound(UserNotFound):
+    """Users of embedding do not exist here"""
+
+
+class EmailOnlyUserNotFound(UserNotFound):
+    """Email-only users do not exist here. Create users with POST /api/scim/v2/Users"""
+
+
 class GroupNotFound(NotFound):
     """User group not found"""
 
 
 class KeyNotFound(NotFound):
     """API key not found"""
+
+
+class PersonalKey(MooringsError):
+    """Only organization keys can be enabled or disabled. Delete the personal key to revoke it"""
 
 
 class QueryNotFound(NotFound):

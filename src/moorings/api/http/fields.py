@@ -154,14 +154,15 @@ class Fields:
         return TRUTH.get(value, default)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
-        """An integer of a query, which is text there, or None."""
+        """An integer of a query, which is text there (`20` or `20.0`), or None."""
         value = self._body.get(name)
         if value is None:
             return None
-        if not re.fullmatch(r"-?[0-9]{1,15}", value):
+        digits = re.fullmatch(r"(-?[0-9]{1,15})(\.0{1,15})?", value)
+        if digits is None:
             self.fault(name, "type", expected="number", received="string")
             return None
-        return Fields({name: int(value)}, (name,), self._prefix, self._faults).integer(name, least=least, most=most)
+        return Fields({name: int(digits[1])}, (name,), self._prefix, self._faults).integer(name, least=least, most=most)
 
     def instant(self, name: str) -> int | None:
         """An instant of a query, in ISO 8601 with its zone, as epoch milliseconds; absent or empty is None."""

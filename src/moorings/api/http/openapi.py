@@ -11,7 +11,7 @@ import msgspec
 from moorings import __version__, errors
 from moorings.api.http.problems import status
 from moorings.api.http.routing import Route
-from moorings.api.http.tags import TAGS
+from moorings.api.http.tags import BY_OPERATION, ORDER, TAGS
 
 DESCRIBED = ("application/json", "application/scim+json")
 """Media types of which the document has the shape."""
@@ -48,6 +48,13 @@ STATUS_WORDS = {
 """What each status of an error means, in the document."""
 
 
+CONNECTION = "/connections/"
+CONNECTION_PARAMETER = "/connections/{connectionId}"
+PARAMETER_NAMES = {"/jobs": "jobId", "/Groups": "miniUuid"}
+"""Where ids are published under another name than `id`; below a connection's path its id is `connectionId`."""
+PATH_PARAMETER = re.compile(r"{(\w+)}")
+
+
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole document, for these routes."""
     routes = tuple(routes)
@@ -55,7 +62,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(sorted(shapes, key=_name), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.location, {})[route.method.lower()] = _operation(route, components)
+        paths.setdefault(_published(route.location), {})[route.method.lower()] = _operation(route, components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,13 +73,20 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"key": []}],
-        "tags": [tag._asdict() for tag in dict.fromkeys(TAGS.values())],
+        "tags": [tag._asdict() for tag in ORDER],
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of Moorings."}},
             "schemas": components,
         },
     }
+
+
+def _published(path: str) -> str:
+    """A path with the published names of its parameters: generated clients name their arguments after them."""
+    for place, name in PARAMETER_NAMES.items():
+        path = path.replace(f"{place}/{{id}}", f"{place}/{{{name}}}")
+    return path if path.endswith(f"{CONNECTION}{{id}}") else path.replace(f"{CONNECTION}{{id}}", CONNECTION_PARAMETER)
 
 
 def _shapes(route: Route) -> tuple[type, ...]:
@@ -90,14 +104,24 @@ def _resource(route: Route) -> str:
     return modules[modules.index("resources") + 1] if "resources" in modules else modules[-1]
 
 
+def _operation_id(route: Route) -> str:
+    return route.operation_id or _camel(f"{_resource(route)}_{route.handler.__name__}")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
 def _tag(route: Route) -> str:
     modules = route.handler.__module__.split(".")
-    return TAGS[modules[modules.index("api") + (2 if "resources" in modules else 1)]].name
+    of_file = TAGS[modules[modules.index("api") + (2 if "resources" in modules else 1)]]
+    return BY_OPERATION.get(_operation_id(route), of_file).name
 
 
 def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.operation_id or f"{_resource(route)}.{route.handler.__name__}",
+        "operationId": _operation_id(route),
         "tags": [_tag(route)],
         "summary": route.summary,
         "description": route.description or route.handler.__doc__,
@@ -145,7 +169,7 @@ def _component(variant: dict[str, Any]) -> str:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     ids = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-        for name in route.path_parameters
+        for name in PATH_PARAMETER.findall(_published(route.location))
     ]
     queries = [
         {

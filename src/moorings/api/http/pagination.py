@@ -31,11 +31,18 @@ PARAMETERS = (
 """What every list with pages takes."""
 
 
+DIRECTIONS = ("asc", "desc")
+DIRECTION = Parameter("sortDirection", {"enum": list(DIRECTIONS)}, "`desc` by default.")
+
 Place = tuple[int | str, ...]
 """What a list is sorted by, of one record; no two have the same."""
 
 BY_INSTANT: tuple[type, ...] = (int, str)
 """The places of a list that is sorted by an instant, and then by id."""
+
+
+BY_NAME: tuple[type, ...] = (str, str)
+"""The places of a list that is sorted by a name, and then by id."""
 
 
 class PageInfo(Shape, kw_only=True):

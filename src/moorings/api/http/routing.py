@@ -82,7 +82,10 @@ class Route:
     """Response header → what it says."""
     prefix: str = PREFIX
     operation_id: str | None = None
-    """The operation's id in the OpenAPI document; the handler's name unless said."""
+    """The operation's id in the OpenAPI document: the published one where there is one, else made of file and handler.
+
+    Generated clients name their functions after it.
+    """
     description: str | None = None
     """What the OpenAPI document says of the operation; the handler's docstring unless said."""
     problem: type[msgspec.Struct] = problems.Problem

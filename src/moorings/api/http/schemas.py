@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorings import dialects
-from moorings.access.policy import Role
+from moorings.access.policy import ROLE_NAMES
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.examples import example
 
@@ -48,7 +48,7 @@ def connection_changes() -> dict[str, Any]:
         "additionalProperties": False,
     }
     properties = _fields_of_dialects() | {
-        "baseRole": {"enum": [*(role.name for role in Role), "QUERY_TOPICS"]},
+        "baseRole": {"enum": list(ROLE_NAMES)},
         "environmentUserAttribute": attribute,
         "userAttributeNameForConnectionEnvironments": name | {"type": ["string", "null"]},
         "userAttributeValuesForDefaultEnvironment": _values(),
@@ -140,12 +140,15 @@ def _attribute_values() -> dict[str, Any]:
 def assigned_role() -> dict[str, Any]:
     """The body that gives somebody a role on a connection."""
     properties = {
-        "roleName": {"enum": [*(role.name for role in Role), "QUERY_TOPICS"]},
-        "connectionId": UUID,
-        "modelId": {"type": "null", "description": "There are no models here."},
+        "roleName": {"enum": list(ROLE_NAMES)},
+        "connectionId": UUID | {"description": "The connection; required without `modelId`."},
+        "modelId": UUID | {"description": "The same, by the id of its model, which is the connection's own."},
     }
-    examples = [{"roleName": "QUERIER", "connectionId": EXAMPLE_ID}]
-    return _object(properties) | {"required": ["roleName", "connectionId"], "examples": examples}
+    return _object(properties) | {
+        "required": ["roleName"],
+        "anyOf": [{"required": ["connectionId"]}, {"required": ["modelId"]}],
+        "examples": [{"roleName": "QUERIER", "connectionId": EXAMPLE_ID}],
+    }
 
 
 def schedule() -> dict[str, Any]:
@@ -174,7 +177,7 @@ def dbt_project() -> dict[str, Any]:
         "sshUrl": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "`git@host:path` or `ssh://…`."},
         "dbtVersion": {"enum": ["Auto", "1.10", "1.11", None]},
         "enableSemanticLayer": flag | {"default": False},
-        "projectRootPath": {"type": ["string", "null"], "maxLength": 1000, "pattern": PATH_PATTERN},
+        "projectRootPath": {"type": ["string", "null"], "maxLength": 1000, "pattern": f"^$|{PATH_PATTERN}"},
         "rotateKeys": flag | {"default": False, "description": "Make a new deploy key."},
     }
     linked = {"sshUrl": "git@github.com:org/repo.git", "branch": "main"}
@@ -182,13 +185,8 @@ def dbt_project() -> dict[str, Any]:
     return _object(properties) | {"required": list(properties)[:4], "examples": examples}
 
 
-def new_dbt_environment() -> dict[str, Any]:
-    """The body that adds a dbt environment."""
-    return dbt_environment() | {"required": ["name", "targetSchema"]}
-
-
 def dbt_environment() -> dict[str, Any]:
-    """The body that changes a dbt environment."""
+    """The body that adds or replaces a dbt environment."""
     text = {"type": "string", "minLength": 1, "maxLength": 255}
     own = text | {"type": ["string", "null"]}
     variable = {
@@ -204,9 +202,15 @@ def dbt_environment() -> dict[str, Any]:
         "targetDatabase": own,
         "targetName": own,
         "targetRole": own,
-        "variables": {"type": "array", "maxItems": 1000, "items": _object(variable) | {"required": ["name"]}},
+        "isDeferralEnabled": {"type": "boolean", "default": False},
+        "variables": {
+            "type": "array",
+            "maxItems": 1000,
+            "items": _object(variable) | {"anyOf": [{"required": ["name"]}, {"required": ["id"]}]},
+        },
     }
-    return _object(properties) | {"examples": [{"name": "Production", "targetSchema": "analytics"}]}
+    examples = [{"name": "Production", "targetSchema": "analytics"}]
+    return _object(properties) | {"required": ["name", "targetSchema"], "examples": examples}
 
 
 def nothing() -> dict[str, Any]:

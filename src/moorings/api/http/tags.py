@@ -1,4 +1,4 @@
-"""The groups of operations that the API pages show."""
+"""The groups of operations that the API pages show. Published operations have their published groups."""
 
 from __future__ import annotations
 
@@ -13,34 +13,41 @@ class Tag(NamedTuple):
     description: str
 
 
-CONNECTIONS = Tag("Connections", "Create, test, change, archive and restore connections to databases.")
+CONNECTIONS = Tag("Connections", "Connections to databases, their environments, refresh schedules and dbt projects.")
 DIALECTS = Tag("Dialects", "The kinds of database, and the fields that a connection to each one has.")
-QUERIES = Tag("Queries", "Run SQL and cancel it.")
+QUERY = Tag("Query", "Run SQL and cancel it.")
 CATALOGS = Tag("Catalogs", "The tables and columns of a connection, and what changed in them.")
-REFRESHES = Tag("Refreshes and schedules", "Jobs that read a catalog again, once or on a schedule.")
+REFRESHES = Tag("Refreshes", "Jobs that read a catalog again.")
 HEALTH = Tag("Health", "Whether a connection works, now and in the past.")
-ENVIRONMENTS = Tag("Environments", "The connections behind a base connection, and which one a user gets.")
-ATTRIBUTES = Tag("User attributes", "The attributes of users and keys, which choose environments.")
-ROLES = Tag("Roles", "The roles of users and groups on connections.")
-KEYS = Tag("API keys", "List, disable and revoke keys, and see which user a key acts as.")
-DBT = Tag("dbt", "The dbt project of a connection, its environments, and profiles for dbt.")
-SCIM = Tag("Users and groups (SCIM)", "Users and groups, by SCIM 2.0, as identity providers manage them.")
+ATTRIBUTES = Tag("User Attributes", "The attributes of users and keys, which choose environments.")
+USERS = Tag("Users", "The roles of users and groups on connections.")
+TOKENS = Tag("API Tokens", "List, disable and revoke API keys.")
+WHO = Tag("Who Am I", "Which user a key acts as, and the user's roles.")
+MODELS = Tag("Models", "The status of a job.")
+SCIM = Tag("SCIM", "Users and groups, by SCIM 2.0, as identity providers manage them.")
 
 TAGS: Mapping[str, Tag] = {
     "connections": CONNECTIONS,
     "dialects": DIALECTS,
-    "queries": QUERIES,
+    "queries": QUERY,
     "catalog": CATALOGS,
     "jobs": REFRESHES,
-    "schedules": REFRESHES,
+    "schedules": CONNECTIONS,
     "health": HEALTH,
-    "environments": ENVIRONMENTS,
-    "route": ENVIRONMENTS,
+    "environments": CONNECTIONS,
+    "route": CONNECTIONS,
     "attributes": ATTRIBUTES,
-    "roles": ROLES,
-    "keys": KEYS,
-    "dbt": DBT,
-    "dbt_profiles": DBT,
+    "roles": USERS,
+    "email_only": USERS,
+    "keys": TOKENS,
+    "dbt": CONNECTIONS,
+    "dbt_profiles": CONNECTIONS,
     "scim": SCIM,
 }
 """The file or folder with an operation's handler → its group, in the order that the pages show."""
+
+BY_OPERATION: Mapping[str, Tag] = {"whoami": WHO, "jobsGetStatus": MODELS}
+"""Operations that are published in another group than the others of their file."""
+
+ORDER = tuple(dict.fromkeys((*TAGS.values(), *BY_OPERATION.values())))
+"""Every group, in the order that the pages show."""

@@ -247,6 +247,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/user-attributes",
+        operation_id="userAttributesList",
         handler=list_attributes,
         summary="List user attributes",
         answer=AttributeList,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+import msgspec
+
 from moorings.access.policy import Permission
 from moorings.api.http import idempotency, pagination, schemas
-from moorings.api.http.answers import Changed, Done, Shape
-from moorings.api.http.call import UUID, Call
+from moorings.api.http.answers import Changed, Shape
+from moorings.api.http.call import UUID, Call, Parameter
 from moorings.api.http.fields import Fields
 from moorings.api.http.pagination import PageInfo
 from moorings.api.http.routing import Route
@@ -29,6 +31,8 @@ VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What no line of shell or YAML should hold."""
 
+SECRETS_REMOVED = "These secret variables were not listed and are removed: {names}"
+SORT_FIELDS = ("name",)
 COLUMNS = {
     "name": "name",
     "targetSchema": "target_schema",
@@ -53,6 +57,7 @@ class DbtShape(Shape, kw_only=True):
     project_root_path: str | None
     ssh_url: str
     supports_dbt: bool
+    message: str
     public_key: str | None
 
 
@@ -78,16 +83,18 @@ class DbtEnvironmentShape(Shape, kw_only=True):
     id: str
     name: str
     is_default_environment: bool
+    is_deferral_enabled: bool
     owner_id: str | None
     target_database: str | None
     target_name: str | None
     target_role: str | None
     target_schema: str
     variables: list[DbtVariableShape]
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class DbtEnvironmentPage(Shape):
-    """dbt environments, oldest first."""
+    """dbt environments, by name."""
 
     page_info: PageInfo
     records: list[DbtEnvironmentShape]
@@ -111,6 +118,7 @@ async def get(call: Call) -> DbtShape | DbtMissingShape:
         project_root_path=found.project_root_path,
         ssh_url=found.ssh_url,
         supports_dbt=supported,
+        message="dbt is configured for this connection",
         public_key=found.public_key,
     )
 
@@ -140,7 +148,8 @@ def _read_project(call: Call) -> tuple[Project, bool]:
         fields.fault("sshUrl", "custom", reason="Must be git@host:path or ssh://host/path")
     version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
     semantic = _flag(fields, "enableSemanticLayer")
-    path = _text(fields, "projectRootPath", longest=MAX_ADDRESS_LENGTH)
+    empty = fields.raw("projectRootPath") == ""
+    path = None if empty else _text(fields, "projectRootPath", longest=MAX_ADDRESS_LENGTH)
     if path and not re.fullmatch(schemas.PATH_PATTERN, path):
         fields.fault("projectRootPath", "invalid")
     rotate = _flag(fields, "rotateKeys")
@@ -161,12 +170,16 @@ def _text(fields: Fields, name: str, *, longest: int = 255) -> str | None:
 
 
 async def list_environments(call: Call) -> DbtEnvironmentPage:
-    """Where a dbt project is built, oldest environment first."""
-    query = Fields(call.query(), ("cursor", "pageSize"))
-    requested = pagination.page_request(query)
+    """Where a dbt project is built: environments by name, the last one first unless the query says."""
+    query = Fields(call.query(), ("cursor", "pageSize", "sortField", "sortDirection"))
+    query.choice("sortField", SORT_FIELDS)
+    descending = query.choice("sortDirection", pagination.DIRECTIONS) != "asc"
+    requested = pagination.page_request(query, pagination.BY_NAME)
     query.done()
-    found, total = await environments.page(call.session, call.connection, requested.after, requested.size + 1)
-    info = pagination.info([(each.created_at, each.id) for each in found], requested, total)
+    found, total = await environments.by_name(
+        call.session, call.connection, requested.after, requested.size + 1, descending=descending
+    )
+    info = pagination.info([(each.name, each.id) for each in found], requested, total)
     return DbtEnvironmentPage(info, await _shapes(call, found[: requested.size]))
 
 
@@ -178,21 +191,24 @@ async def create_environment(call: Call) -> DbtEnvironmentShape:
 
 
 async def update_environment(call: Call) -> DbtEnvironmentShape:
-    """Change what is sent of a dbt environment.
+    """Replace a dbt environment: fields that are left out take their defaults.
 
-    Of `variables`, one with an id is changed, one without is added, and those that are left out are removed; null as
-    the value of a secret keeps it.
+    Of `variables`, one with an id is changed (it keeps the name and the value that are left out), one without is added,
+    and those that are left out are removed; `warnings` name the secrets among these.
     """
     found = await _found(call)
     requested = _read_environment(call, new=False)
-    await environments.change(call.session, call.services.keyset, call.connection, found, requested)
-    return (await _shapes(call, [found]))[0]
+    removed = await environments.change(call.session, call.services.keyset, call.connection, found, requested)
+    (shown,) = await _shapes(call, [found])
+    if removed:
+        shown.warnings = [SECRETS_REMOVED.format(names=", ".join(removed))]
+    return shown
 
 
-async def remove_environment(call: Call) -> Done:
+async def remove_environment(call: Call) -> Changed:
     """Remove a dbt environment, with its variables."""
     await environments.remove(call.session, await _found(call))
-    return Done()
+    return Changed(message="dbt environment deleted successfully")
 
 
 async def _found(call: Call) -> DbtEnvironment:
@@ -200,20 +216,21 @@ async def _found(call: Call) -> DbtEnvironment:
 
 
 def _read_environment(call: Call, *, new: bool) -> EnvironmentInput:
-    fields = Fields(call.body, (*COLUMNS, "variables"))
+    fields = Fields(call.body, (*COLUMNS, "isDeferralEnabled", "variables"))
     columns: dict[str, str | None] = {}
     for wire, column in COLUMNS.items():
         required = wire in ("name", "targetSchema")
-        if required and (new or fields.has(wire)):
-            columns[column] = fields.string(wire, required=True)
-        elif fields.has(wire):
-            columns[column] = _text(fields, wire)
+        columns[column] = fields.string(wire, required=True) if required else _text(fields, wire)
     _check_owner(fields, call, columns)
-    variables = _read_variables(fields) if fields.has("variables") else None
+    defers = _flag(fields, "isDeferralEnabled")
+    variables = _read_variables(fields)
     fields.done()
-    if new and call.actor.user_id is not None:
-        columns["owner_id"] = call.actor.user_id
-    return EnvironmentInput(columns, variables)
+    if call.actor.user_id is not None:
+        if new:
+            columns["owner_id"] = call.actor.user_id
+        elif not fields.has("ownerId"):
+            del columns["owner_id"]  # a user's key cannot give an environment to nobody by saying nothing
+    return EnvironmentInput(columns | {"is_deferral_enabled": int(defers)}, variables)
 
 
 def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> None:
@@ -238,13 +255,13 @@ def _read_variables(fields: Fields) -> list[Variable]:
 def _read_variable(fields: Fields, place: str, sent: object) -> Variable:
     if not isinstance(sent, dict):
         fields.fault(place, "type", expected="object", received=json_type(sent))
-        return Variable(None, "", secret=False, value=None)
+        return Variable(None, None, secret=False, value=None)
     found: list[Any] = []
     inner = Fields(cast("dict[str, Any]", sent), ("id", "name", "value", "isSecret"), f"{place}.", found)
     variable_id = _text(inner, "id")
     if variable_id and not UUID.fullmatch(variable_id):
         inner.fault("id", "uuid")
-    name = inner.string("name", required=True)
+    name = inner.string("name", required=True) if variable_id is None or inner.has("name") else None
     if name and not VARIABLE.fullmatch(name):
         inner.fault("name", "invalid")
     value = inner.string("value", shortest=0, longest=MAX_VALUE_LENGTH) if inner.raw("value") is not None else None
@@ -266,6 +283,7 @@ def _shape(environment: DbtEnvironment, variables: list[DbtVariable], *, default
         id=environment.id,
         name=environment.name,
         is_default_environment=default,
+        is_deferral_enabled=bool(environment.is_deferral_enabled),
         owner_id=environment.owner_id,
         target_database=environment.target_database,
         target_name=environment.target_name,
@@ -282,6 +300,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dbt",
+        operation_id="connectionsDbtGet",
         handler=get,
         permission=Permission.OVERSEE,
         summary="Get a connection's dbt project",
@@ -290,6 +309,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/dbt",
+        operation_id="connectionsDbtUpdate",
         handler=configure,
         permission=Permission.CHANGE,
         summary="Link a dbt repository",
@@ -300,6 +320,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/dbt",
+        operation_id="connectionsDbtDelete",
         handler=unlink,
         permission=Permission.CHANGE,
         summary="Unlink a dbt repository",
@@ -309,21 +330,27 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dbt/environments",
+        operation_id="connectionsDbtEnvironmentsList",
         handler=list_environments,
         permission=Permission.OVERSEE,
         summary="List dbt environments",
         answer=DbtEnvironmentPage,
-        parameters=pagination.PARAMETERS,
+        parameters=(
+            *pagination.PARAMETERS,
+            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; there is only `name`."),
+            pagination.DIRECTION,
+        ),
     ),
     Route(
         method="POST",
         path="/connections/{id}/dbt/environments",
+        operation_id="connectionsDbtEnvironmentsCreate",
         handler=idempotency.once(create_environment),
         permission=Permission.CHANGE,
         summary="Create a dbt environment",
         answer=DbtEnvironmentShape,
         status=201,
-        body=schemas.new_dbt_environment,
+        body=schemas.dbt_environment,
         parameters=(idempotency.KEY,),
         headers=idempotency.HEADERS,
         errors=(DbtNotSupported, RepeatDiffers),
@@ -331,6 +358,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/dbt/environments/{environmentId}",
+        operation_id="connectionsDbtEnvironmentsUpdate",
         handler=update_environment,
         permission=Permission.CHANGE,
         summary="Change a dbt environment",
@@ -341,10 +369,11 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/dbt/environments/{environmentId}",
+        operation_id="connectionsDbtEnvironmentsDelete",
         handler=remove_environment,
         permission=Permission.CHANGE,
         summary="Remove a dbt environment",
-        answer=Done,
+        answer=Changed,
         errors=(DbtEnvironmentNotFound,),
     ),
 )

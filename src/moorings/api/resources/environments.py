@@ -129,6 +129,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connection-environments",
+        operation_id="connectionEnvironmentsList",
         handler=listed,
         summary="List connection environments",
         answer=EnvironmentList,
@@ -136,6 +137,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connection-environments",
+        operation_id="connectionEnvironmentsCreate",
         handler=idempotency.once(create),
         summary="Create connection environments",
         answer=EnvironmentsCreated,
@@ -148,6 +150,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connection-environments/{id}",
+        operation_id="connectionEnvironmentsUpdate",
         handler=update,
         summary="Update a connection environment",
         answer=Moving,
@@ -157,6 +160,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connection-environments/{id}",
+        operation_id="connectionEnvironmentsDelete",
         handler=remove,
         summary="Remove a connection environment",
         answer=Moving,

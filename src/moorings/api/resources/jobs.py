@@ -160,6 +160,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/jobs/{id}/status",
+        operation_id="jobsGetStatus",
         handler=status,
         summary="Get the status of a job",
         answer=JobShape,

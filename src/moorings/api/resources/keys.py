@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from moorings.access import service
+from collections.abc import Sequence
+
+from moorings.access import roles, service
 from moorings.access.models import ApiKey
+from moorings.access.policy import LOWEST_ROLE, Permission, Role, role_named
+from moorings.access.service import Guarded, Keys
 from moorings.api.http import pagination, schemas
 from moorings.api.http.answers import Changed, Shape, instant
-from moorings.api.http.call import Call
+from moorings.api.http.call import UUID, Call, Parameter
 from moorings.api.http.fields import Fields
 from moorings.api.http.pagination import PageInfo
 from moorings.api.http.routing import Route
-from moorings.errors import KeyNotFound
+from moorings.connections.listing import Filter, snapshot
+from moorings.errors import ConnectionNotFound, KeyNotFound, PersonalKey
+
+SORT_FIELDS = ("createdAt", "name")
+TYPES = ("organization", "personal", "mcp")
+"""The published types of keys; there are no keys of the type `mcp` here."""
+MOST_ROLES = 200
+LONGEST_IDS = 16_000
+"""Characters of a list of ids."""
+PERMISSIONS = {
+    "QUERY_SQL": Permission.QUERY,
+    "VIEW_SQL": Permission.QUERY,
+    "UPDATE": Permission.CHANGE,
+}
+"""The published names of permissions that exist here, and what each permits; the others are about models."""
 
 
 class KeyShape(Shape):
@@ -32,28 +50,42 @@ class KeyPage(Shape):
 
 
 class UserShape(Shape):
-    """The user whom a key acts as."""
+    """The user whom a key acts as; an organization key acts as a service identity that never changes."""
 
     id: str
     membership_id: str
 
 
+class HeldRole(Shape):
+    """The role that counts on a connection, and what it permits there."""
+
+    role_name: str
+    base_role: str
+    connection_id: str
+    permissions: list[str]
+
+
 class WhoShape(Shape):
-    """Whom a key acts as; `rolesByModel` has the roles of their own and of their groups, by connection."""
+    """Whom a key acts as. `rolesByModel` is by the ids of connections' models, which are the connections' own."""
 
     key_scope: str
     org_role: str
-    roles_by_model: dict[str, str]
-    user: UserShape | None
+    roles_by_model: dict[str, HeldRole]
+    roles_by_model_truncated: bool
+    user: UserShape
 
 
 async def list_keys(call: Call) -> KeyPage:
-    """Keys, newest first: all of them for an organization admin, their own for a user. Never a token."""
-    query = Fields(call.query(), ("cursor", "pageSize"))
-    page = pagination.page_request(query)
+    """Keys, newest first unless the query says: an organization admin sees all, a user their own. Never a token."""
+    query = Fields(call.query(), ("cursor", "pageSize", "sortField", "sortDirection", "type"))
+    by_name = query.choice("sortField", SORT_FIELDS) == "name"
+    descending = query.choice("sortDirection", pagination.DIRECTIONS) != "asc"
+    kind = query.choice("type", TYPES)
+    page = pagination.page_request(query, pagination.BY_NAME if by_name else pagination.BY_INSTANT)
     query.done()
-    found, total = await service.visible_keys(call.session, call.actor, page.after, page.size + 1)
-    info = pagination.info([(key.created_at, key.id) for key in found], page, total)
+    keys = Keys(kind, by_name=by_name, descending=descending)
+    found, total = await service.visible_keys(call.session, call.actor, keys, page.after, page.size + 1)
+    info = pagination.info([(key.name if by_name else key.created_at, key.id) for key in found], page, total)
     return KeyPage(info, [_shape(key) for key in found[: page.size]])
 
 
@@ -63,8 +95,10 @@ async def get(call: Call) -> KeyShape:
 
 
 async def update(call: Call) -> KeyShape:
-    """Disable a key; an organization admin may enable it again. Counts at once on every replica."""
+    """Disable an organization key, or enable it again. Counts at once on every replica."""
     key = await service.visible_key(call.session, call.actor, call.ids["id"])
+    if key.user_id is not None:
+        raise PersonalKey
     fields = Fields(call.body, ("enabled",))
     enabled = fields.boolean("enabled")
     fields.done()
@@ -80,15 +114,51 @@ async def revoke(call: Call) -> Changed:
 
 
 async def who(call: Call) -> WhoShape:
-    """Whom the key acts as."""
+    """Whom the key acts as, and their role on each connection that they see, or on those that `modelId` names."""
     actor = call.actor
-    user = None if actor.user_id is None else UserShape(actor.user_id, actor.user_id)
+    query = Fields(call.query(), ("modelId",))
+    asked = _model_ids(query)
+    query.done()
+    shown = (await snapshot(call.session, actor.organization_id)).select(actor, Filter())
+    if asked is not None:
+        shown = [connection for connection in shown if connection.id in asked]
+        if len(shown) < len(asked):
+            raise ConnectionNotFound
+    user_id = actor.user_id or service.service_identity(actor.organization_id)
     return WhoShape(
-        "user" if user else "organization",
+        "user" if actor.user_id else "organization",
         "ORG_ADMIN" if actor.admin else "MEMBER",
-        {connection_id: role.name for connection_id, role in actor.roles.items()},
-        user,
+        await _roles(call, shown[:MOST_ROLES]),
+        len(shown) > MOST_ROLES,
+        UserShape(user_id, user_id),
     )
+
+
+def _model_ids(query: Fields) -> set[str] | None:
+    """The connections whose models a query names; None where it names none."""
+    named = [part.strip() for part in (query.string("modelId", shortest=0, longest=LONGEST_IDS) or "").split(",")]
+    ids = {each.lower() for each in named if each}
+    if not all(map(UUID.fullmatch, ids)):
+        query.fault("modelId", "uuid")
+    return ids or None
+
+
+async def _roles(call: Call, shown: Sequence[Guarded]) -> dict[str, HeldRole]:
+    actor = call.actor
+    if actor.admin or actor.user_id is None:
+        names = dict.fromkeys((connection.id for connection in shown), Role.CONNECTION_ADMIN.name)
+    else:
+        user = await service.user(call.session, actor, actor.user_id)
+        found = await roles.of_user(call.session, user, shown)
+        names = {each.connection_id: each.name for each in found if each.resolved}
+    return {
+        connection_id: HeldRole(name, name, connection_id, _permissions(name)) for connection_id, name in names.items()
+    }
+
+
+def _permissions(name: str) -> list[str]:
+    role = role_named(name)
+    return [published for published, ours in PERMISSIONS.items() if role >= LOWEST_ROLE[ours]]
 
 
 def _shape(key: ApiKey) -> KeyShape:
@@ -100,14 +170,21 @@ ROUTES = (
     Route(
         method="GET",
         path="/api-keys",
+        operation_id="apiKeysList",
         handler=list_keys,
         summary="List keys",
         answer=KeyPage,
-        parameters=pagination.PARAMETERS,
+        parameters=(
+            *pagination.PARAMETERS,
+            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; `createdAt` by default."),
+            pagination.DIRECTION,
+            Parameter("type", {"enum": list(TYPES)}, "Only keys of this type."),
+        ),
     ),
     Route(
         method="GET",
         path="/api-keys/{id}",
+        operation_id="apiKeysGet",
         handler=get,
         summary="Get a key",
         answer=KeyShape,
@@ -116,15 +193,17 @@ ROUTES = (
     Route(
         method="PUT",
         path="/api-keys/{id}",
+        operation_id="apiKeysUpdate",
         handler=update,
         summary="Enable or disable a key",
         answer=KeyShape,
         body=schemas.key_changes,
-        errors=(KeyNotFound,),
+        errors=(KeyNotFound, PersonalKey),
     ),
     Route(
         method="DELETE",
         path="/api-keys/{id}",
+        operation_id="apiKeysDelete",
         handler=revoke,
         summary="Revoke a key",
         answer=Changed,
@@ -133,9 +212,17 @@ ROUTES = (
     Route(
         method="GET",
         path="/whoami",
+        operation_id="whoami",
         handler=who,
-        kind="free",
         summary="Say whom the key acts as",
         answer=WhoShape,
+        parameters=(
+            Parameter(
+                "modelId",
+                schemas.UUIDS,
+                f"Only the roles on these models' connections, comma-separated; without it, {MOST_ROLES} at most.",
+            ),
+        ),
+        errors=(ConnectionNotFound,),
     ),
 )

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from moorings.access import groups, roles, service
 from moorings.access.models import UserGroup
-from moorings.access.policy import Permission, Role
+from moorings.access.policy import ROLE_NAMES, Permission, Role, alias_of, role_named
 from moorings.access.roles import Assignment
 from moorings.access.service import Guarded
 from moorings.api.http import schemas
@@ -20,12 +20,13 @@ from moorings.api.http.routing import Route
 from moorings.connections import service as connections
 from moorings.connections.listing import Filter, snapshot
 from moorings.connections.models import Connection
-from moorings.dialects.config.fields import ROLE_ALIASES
 from moorings.errors import Archived, ConnectionNotFound, GroupNotFound, PermissionDenied, UserNotFound
 
-ROLES = tuple(role.name for role in Role)
-NO_MODELS = "There are no models here. Roles are held on connections"
-SOURCES = {"user": "User Role", "group": "Group Role", "base": "Connection Base Role"}
+CUSTOM_ROLE = 'There is no role "{name}". The roles are {roles}. Custom roles do not exist here'
+ANOTHER_CONNECTION = "This is the model of another connection than connectionId names"
+SOURCES = {"user": "User Role", "group": "User Group Role", "base": "Connection Base Role"}
+DEPTHS = {"user": 0, "group": 1, "base": 2}
+"""How far a role's source is from the user: their own, that of a group of theirs, everybody's."""
 PRIORITIES = {
     Role.NO_ACCESS: 0,
     Role.VIEWER: 50,
@@ -37,26 +38,29 @@ PRIORITIES = {
 """What published clients compare roles by: of several the one with the highest number counts."""
 
 PARAMETERS = (
-    Parameter(
-        "connectionId", schemas.UUID, "The connection to show roles on; every one that the caller sees unless said."
-    ),
+    Parameter("connectionId", schemas.UUID, "The connection to show roles on; without it, all that the caller sees."),
+    Parameter("modelId", schemas.UUID, "The same, by the id of the connection's model, which is the connection's own."),
 )
 
 
 class RoleSource(Shape, omit_defaults=True):
-    """Where a role comes from: `User Role`, `Group Role` (then the group's name and id) or `Connection Base Role`."""
+    """Where a role comes from: `User Role`, `User Group Role` (with the group), or `Connection Base Role`."""
 
     type: str
+    depth: int
     name: str | UnsetType = UNSET
     mini_uuid: str | UnsetType = UNSET
 
 
 class RoleShape(Shape, kw_only=True):
-    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`."""
+    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`.
+
+    `modelId` is the id of the connection's model, which is the connection's own.
+    """
 
     role_name: str
     connection_id: str
-    model_id: str | None
+    model_id: str
     base_role: str
     source: RoleSource = msgspec.field(name="from")
     priority: int
@@ -68,6 +72,7 @@ class ModelRoles(Shape, kw_only=True, omit_defaults=True):
 
     results: list[RoleShape]
     membership_id: str
+    user_id: str | UnsetType = UNSET
     user_group_id: str | UnsetType = UNSET
 
 
@@ -75,13 +80,14 @@ class AssignedShape(Shape, kw_only=True):
     """A role that was assigned."""
 
     connection_id: str
-    model_id: str | None = None
+    model_id: str
     role_name: str
 
 
 class UserAssigned(AssignedShape, kw_only=True):
     """A role that a user was given."""
 
+    membership_id: str
     user_id: str
 
 
@@ -97,33 +103,35 @@ async def of_user(call: Call) -> ModelRoles:
     Organization admins ask about everybody, admins of a connection about that one, and users about themselves.
     """
     user = await service.user(call.session, call.actor, call.ids["id"])
-    connection = await _asked(call, own=user.id == call.actor.user_id)
-    found = await roles.of_user(call.session, user, connection)
-    return ModelRoles(results=_shapes(found), membership_id=user.id)
+    shown = await _asked(call, own=user.id == call.actor.user_id)
+    found = await roles.of_user(call.session, user, shown)
+    return ModelRoles(results=_shapes(found), membership_id=user.id, user_id=user.id)
 
 
 async def of_group(call: Call) -> ModelRoles:
     """The roles that a group gives to its members. Who may ask about others may ask this."""
     group = await _group(call)
-    connection = await _asked(call, own=False)
-    found = await roles.of_group(call.session, group, connection)
+    shown = await _asked(call, own=False)
+    found = await roles.of_group(call.session, group, shown)
     return ModelRoles(results=_shapes(found), membership_id=group.id, user_group_id=group.id)
 
 
 async def assign_user(call: Call) -> UserAssigned:
     """Give a user a role on a connection, in place of the one of their own that they had there."""
     user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
-    connection, role = await _wanted(call)
-    await service.assign_role(call.session, user, connection.id, role)
-    return UserAssigned(connection_id=connection.id, role_name=role.name, user_id=user.id)
+    connection, name = await _wanted(call)
+    await service.assign_role(call.session, user, connection.id, role_named(name), alias_of(name))
+    return UserAssigned(
+        connection_id=connection.id, model_id=connection.id, role_name=name, membership_id=user.id, user_id=user.id
+    )
 
 
 async def assign_group(call: Call) -> GroupAssigned:
     """Give a group a role on a connection, in place of the one it had there; every member has at least this role."""
     group = await _group(call, lock=True)
-    connection, role = await _wanted(call)
-    await groups.assign_role(call.session, group, connection.id, role)
-    return GroupAssigned(connection_id=connection.id, role_name=role.name, user_group_id=group.id)
+    connection, name = await _wanted(call)
+    await groups.assign_role(call.session, group, connection.id, role_named(name), alias_of(name))
+    return GroupAssigned(connection_id=connection.id, model_id=connection.id, role_name=name, user_group_id=group.id)
 
 
 async def _group(call: Call, *, lock: bool = False) -> UserGroup:
@@ -132,8 +140,8 @@ async def _group(call: Call, *, lock: bool = False) -> UserGroup:
 
 async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
     """The connections that a query asks about; raises InvalidInput, ConnectionNotFound, PermissionDenied."""
-    query = Fields(call.query(), ("connectionId",))
-    connection_id = _uuid(query, "connectionId", query.string("connectionId", shortest=0) or None)
+    query = Fields(call.query(), ("connectionId", "modelId"))
+    connection_id = _connection_id(query)
     query.done()
     if connection_id is None:
         if not (own or call.actor.admin):
@@ -146,22 +154,34 @@ async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
     return [connection]
 
 
-async def _wanted(call: Call) -> tuple[Connection, Role]:
-    """What a body assigns; raises InvalidInput, and what `connections.permitted` does."""
+async def _wanted(call: Call) -> tuple[Connection, str]:
+    """The connection, and the name of the role, that a body assigns.
+
+    Raises InvalidInput, and what `connections.permitted` does.
+    """
     fields = Fields(call.body, ("roleName", "connectionId", "modelId"))
-    if not fields.has("roleName"):
-        fields.fault("roleName", "required")
-    role = fields.choice("roleName", (*ROLES, *ROLE_ALIASES))
-    connection_id = _uuid(fields, "connectionId", fields.string("connectionId", required=True, shortest=0) or "")
-    if fields.raw("modelId") is not None:
-        fields.fault("modelId", "custom", reason=NO_MODELS)
+    name = fields.string("roleName", required=True)
+    if name and name not in ROLE_NAMES:
+        fields.fault("roleName", "custom", reason=CUSTOM_ROLE.format(name=name, roles=", ".join(Role.__members__)))
+    connection_id = _connection_id(fields)
+    if not (fields.raw("connectionId") or fields.raw("modelId")):
+        fields.fault("connectionId", "required")
     fields.done()
-    connection = await connections.permitted(call.session, call.actor, connection_id or "", Permission.CHANGE)
-    return connection, Role[ROLE_ALIASES.get(role or "", role or "")]
+    return await connections.permitted(call.session, call.actor, connection_id or "", Permission.CHANGE), name
 
 
-def _uuid(fields: Fields, name: str, sent: str | None) -> str | None:
-    if sent is not None and isinstance(fields.raw(name), str) and not UUID.fullmatch(sent):
+def _connection_id(fields: Fields) -> str | None:
+    """The connection that `connectionId` names, or `modelId`: a connection's model has the connection's id."""
+    named, by_model = (_uuid(fields, name) for name in ("connectionId", "modelId"))
+    if named and by_model and named != by_model:
+        fields.fault("modelId", "custom", reason=ANOTHER_CONNECTION)
+    return named or by_model
+
+
+def _uuid(fields: Fields, name: str) -> str | None:
+    """An id in lower case; None where it is absent, null or empty."""
+    sent = fields.string(name, shortest=0) if fields.raw(name) is not None else None
+    if sent and not UUID.fullmatch(sent):
         fields.fault(name, "uuid")
     return sent.lower() if sent else None
 
@@ -169,10 +189,10 @@ def _uuid(fields: Fields, name: str, sent: str | None) -> str | None:
 def _shapes(found: Sequence[Assignment]) -> list[RoleShape]:
     return [
         RoleShape(
-            role_name=each.role.name,
+            role_name=each.name,
             connection_id=each.connection_id,
-            model_id=None,
-            base_role=each.role.name,
+            model_id=each.connection_id,
+            base_role=each.name,
             source=_source(each),
             priority=PRIORITIES[each.role],
             resolved=each.resolved,
@@ -183,13 +203,19 @@ def _shapes(found: Sequence[Assignment]) -> list[RoleShape]:
 
 def _source(assignment: Assignment) -> RoleSource:
     group = assignment.group
-    return RoleSource(SOURCES[assignment.source], group.name if group else UNSET, group.id if group else UNSET)
+    return RoleSource(
+        SOURCES[assignment.source],
+        DEPTHS[assignment.source],
+        group.name if group else UNSET,
+        group.id if group else UNSET,
+    )
 
 
 ROUTES = (
     Route(
         method="GET",
         path="/users/{id}/model-roles",
+        operation_id="usersGetModelRoles",
         handler=of_user,
         summary="List a user's roles",
         answer=ModelRoles,
@@ -199,6 +225,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/users/{id}/model-roles",
+        operation_id="usersAssignModelRole",
         handler=assign_user,
         summary="Give a user a role",
         answer=UserAssigned,
@@ -208,6 +235,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/user-groups/{id}/model-roles",
+        operation_id="userGroupsGetModelRoles",
         handler=of_group,
         summary="List a group's roles",
         answer=ModelRoles,
@@ -217,6 +245,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/user-groups/{id}/model-roles",
+        operation_id="userGroupsAssignModelRole",
         handler=assign_group,
         summary="Give a group a role",
         answer=GroupAssigned,

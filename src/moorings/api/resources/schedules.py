@@ -151,6 +151,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/schedules",
+        operation_id="connectionsSchedulesList",
         handler=listed,
         permission=Permission.OVERSEE,
         summary="List the schedules of a connection",
@@ -159,6 +160,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/schedules",
+        operation_id="connectionsSchedulesCreate",
         handler=idempotency.once(create),
         permission=Permission.CHANGE,
         summary="Create a schedule",
@@ -172,6 +174,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/schedules/{scheduleId}",
+        operation_id="connectionsSchedulesGet",
         handler=get,
         permission=Permission.OVERSEE,
         summary="Get a schedule",
@@ -181,6 +184,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/schedules/{scheduleId}",
+        operation_id="connectionsSchedulesUpdate",
         handler=update,
         permission=Permission.CHANGE,
         summary="Replace a schedule",
@@ -191,6 +195,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/schedules/{scheduleId}",
+        operation_id="connectionsSchedulesDelete",
         handler=remove,
         permission=Permission.CHANGE,
         summary="Remove a schedule",

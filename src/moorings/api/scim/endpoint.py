@@ -21,9 +21,9 @@ from moorings.api.http.routing import received
 from moorings.api.http.state import Services
 from moorings.api.scim import problems
 from moorings.api.scim.routes import PREFIX, ROUTES
-from moorings.api.scim.vocabulary import MEDIA_TYPE
+from moorings.api.scim.vocabulary import LIST, MEDIA_TYPE
 from moorings.db import UNREAD
-from moorings.errors import MooringsError, NotFound
+from moorings.errors import EmbedUserNotFound, MooringsError, NotFound
 
 if TYPE_CHECKING:
     from scim2_server.responses import ScimResponse
@@ -33,11 +33,16 @@ log = structlog.get_logger(__name__)
 THREADS = 4
 """How many requests are computed at once; each waits there for the database too."""
 
+EMBED = "/embed/Users"
+"""Where users of embedding are published. There are none here: the list is empty."""
+
 NAMES = {
     name.lower(): name
     for name in ("Users", "Groups", "Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig", ".search")
 }
 """First part of a path in lower case → as the standard writes it. Published clients send `/users`."""
+
+NO_EMBED_USERS = {"schemas": [LIST], "totalResults": 0, "startIndex": 1, "itemsPerPage": 0, "Resources": []}
 
 METHODS: dict[str, list[str]] = {}
 """Path, with `{id}` for an id → the methods that are served there."""
@@ -100,6 +105,10 @@ class Endpoint:
         await auth.identify(call, headers)
         body = b"" if method == "GET" else await received(call)
         call.actor.require_admin()
+        if label == EMBED:
+            return Rendered(_encode(NO_EMBED_USERS), media_type=MEDIA_TYPE.encode())
+        if label.startswith(EMBED):
+            raise EmbedUserNotFound
         if label in ("/Users/{id}", "/Groups/{id}") and UUID.fullmatch(path.rpartition("/")[2]):
             call.ids = {"id": path.rpartition("/")[2].lower()}
         async with call.services.db.reading() as session:
@@ -118,6 +127,8 @@ def _path(scope: Scope) -> tuple[str, str]:
     """
     path: str = scope["path"].removeprefix(PREFIX)
     parts = path.removeprefix("/").split("/")
+    if [part.lower() for part in parts[:2]] == ["embed", "users"]:
+        parts = [EMBED.removeprefix("/"), *parts[2:]]
     parts[0] = NAMES.get(parts[0].lower(), parts[0])
     path = "/" + "/".join(parts)
     label = path if path in METHODS or len(parts) != 2 or not parts[1] else f"/{parts[0]}/{{id}}"

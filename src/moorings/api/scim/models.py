@@ -87,7 +87,7 @@ class Member(ComplexAttribute):
     ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
     )
-    display: Annotated[str | None, _ReadOnly, Returned.request] = None
+    display: Annotated[str | None, _ReadOnly] = None
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
 
 

@@ -102,7 +102,7 @@ class Read:
         shown = _versioned(
             _group(group, members, with_members=self.members is not None), whole=self.members is not None
         )
-        if self.projection is not None and self.projection.wants("members.display"):
+        if self.members is not None and (self.projection is None or self.projection.wants("members.display")):
             for entry, member in zip(shown["members"], members, strict=True):
                 entry["display"] = member.name
         return shown

@@ -12,7 +12,15 @@ from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Parameter
 from moorings.api.http.routing import JSON_TYPES, Route
 from moorings.api.scim.vocabulary import ATTRIBUTES, BULK, GROUP, MEDIA_TYPE, PATCH, USER
-from moorings.errors import EmailInUse, GroupInUse, MooringsError, NotUsers, PreconditionFailed, UserNotFound
+from moorings.errors import (
+    EmailInUse,
+    EmbedUserNotFound,
+    GroupInUse,
+    MooringsError,
+    NotUsers,
+    PreconditionFailed,
+    UserNotFound,
+)
 
 PREFIX = "/api/scim/v2"
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
@@ -240,19 +248,19 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
     changed = (*conflicts, PreconditionFailed)
 
     def route(method: Method, path: str, act: str, summary: str, description: str, **rest: Any) -> Route:
-        operation_id = f"{name}s.{act}"
+        operation_id = f"scim{kind}s{act}"
         return _route(
             method=method, path=path, operation_id=operation_id, summary=summary, description=description, **rest
         )
 
     return (
         route(
-            *("GET", many, f"list_{name}s", f"List {name}s", f"List {name}s, oldest first unless `sortBy` says so."),
+            *("GET", many, "List", f"List {name}s", f"List {name}s, oldest first unless `sortBy` says so."),
             answer=listed,
             parameters=SEVERAL,
         ),
         route(
-            *("POST", many, "create", f"Create a {name}", f"Add a {name}."),
+            *("POST", many, "Create", f"Create a {name}", f"Add a {name}."),
             answer=answer,
             status=201,
             body=body,
@@ -260,29 +268,29 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
             headers={"Location": f"Where the {name} is."},
         ),
         route(
-            *("POST", f"{many}/.search", "search", f"Search {name}s", f"List {name}s by a query in the body."),
+            *("POST", f"{many}/.search", "Search", f"Search {name}s", f"List {name}s by a query in the body."),
             answer=listed,
             body=search_body,
         ),
         route(
-            *("GET", one, "get", f"Get a {name}", f"One {name}, with everything shown of it."),
+            *("GET", one, "Get", f"Get a {name}", f"One {name}, with everything shown of it."),
             answer=answer,
             parameters=ONE,
         ),
         route(
-            *("PUT", one, "replace", f"Replace a {name}", "What decides on access stays where the body leaves it out."),
+            *("PUT", one, "Replace", f"Replace a {name}", "What decides on access stays where the body leaves it out."),
             answer=answer,
             body=body,
             errors=changed,
         ),
         route(
-            *("PATCH", one, "change", f"Change a {name}", "All operations of the body, or none if one of them fails."),
+            *("PATCH", one, "Update", f"Change a {name}", "All operations of the body, or none if one of them fails."),
             answer=answer,
             body=patch_body,
             errors=changed,
         ),
         route(
-            *("DELETE", one, "remove", f"Delete a {name}", f"Delete a {name}, with its roles."),
+            *("DELETE", one, "Delete", f"Delete a {name}", f"Delete a {name}, with its roles."),
             answer=None,
             status=204,
             errors=(PreconditionFailed,),
@@ -292,7 +300,7 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
 
 def _discovery(path: str, act: str, summary: str, answer: Any) -> Route:
     return _route(
-        method="GET", path=path, operation_id=f"discovery.{act}", summary=summary, description=summary, answer=answer
+        method="GET", path=path, operation_id=f"scim{act}", summary=summary, description=summary, answer=answer
     )
 
 
@@ -301,7 +309,7 @@ def _me(method: Method, act: str, summary: str, **rest: Any) -> Route:
     return _route(
         method=method,
         path="/Me",
-        operation_id=f"me.{act}",
+        operation_id=f"scimMe{act}",
         summary=summary,
         description=description,
         answer=UserResource,
@@ -309,16 +317,31 @@ def _me(method: Method, act: str, summary: str, **rest: Any) -> Route:
     )
 
 
+def _embed(method: Method, path: str, act: str, summary: str, **rest: Any) -> Route:
+    return _route(
+        method=method,
+        path=f"/embed/Users{path}",
+        operation_id=f"scimEmbedUsers{act}",
+        summary=summary,
+        description="There are no users of embedding here: the list is empty, and every id is unknown.",
+        errors=(EmbedUserNotFound,),
+        **rest,
+    )
+
+
 ROUTES = (
+    _embed("GET", "", "List", "List users of embedding", answer=UserList, parameters=SEVERAL),
+    _embed("GET", "/{id}", "Get", "Get a user of embedding", answer=UserResource),
+    _embed("DELETE", "/{id}", "Delete", "Delete a user of embedding", answer=None, status=204),
     *_of("User", UserResource, UserList, user_body),
     *_of("Group", GroupResource, GroupList, group_body),
-    _me("GET", "get", "Get yourself", parameters=ONE, errors=(UserNotFound,)),
-    _me("PUT", "replace", "Replace yourself", body=user_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
-    _me("PATCH", "change", "Change yourself", body=patch_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
+    _me("GET", "Get", "Get yourself", parameters=ONE, errors=(UserNotFound,)),
+    _me("PUT", "Replace", "Replace yourself", body=user_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
+    _me("PATCH", "Update", "Change yourself", body=patch_body, errors=(UserNotFound, EmailInUse, PreconditionFailed)),
     _route(
         method="GET",
         path="",
-        operation_id="search.list_all",
+        operation_id="scimList",
         summary="List users and groups",
         description="Users, then groups, each oldest first.",
         answer=Described,
@@ -327,7 +350,7 @@ ROUTES = (
     _route(
         method="POST",
         path="/.search",
-        operation_id="search.search_all",
+        operation_id="scimSearch",
         summary="Search users and groups",
         description="List users and groups by a query in the body.",
         answer=Described,
@@ -336,15 +359,15 @@ ROUTES = (
     _route(
         method="POST",
         path="/Bulk",
-        operation_id="bulk.run",
+        operation_id="scimBulk",
         summary="Run several operations",
         description="Each operation by itself, in the order that their references to each other need.",
         answer=BulkOutcome,
         body=bulk_body,
     ),
-    _discovery("/ServiceProviderConfig", "config", "Show what SCIM supports here", Description),
-    _discovery("/ResourceTypes", "resource_types", "List SCIM's kinds of resources", Described),
-    _discovery("/ResourceTypes/{id}", "resource_type", "Get a kind of resource", Description),
-    _discovery("/Schemas", "described_schemas", "List SCIM's schemas", Described),
-    _discovery("/Schemas/{id}", "described_schema", "Get a schema", Description),
+    _discovery("/ServiceProviderConfig", "ServiceProviderConfig", "Show what SCIM supports here", Description),
+    _discovery("/ResourceTypes", "ResourceTypesList", "List SCIM's kinds of resources", Described),
+    _discovery("/ResourceTypes/{id}", "ResourceTypesGet", "Get a kind of resource", Description),
+    _discovery("/Schemas", "SchemasList", "List SCIM's schemas", Described),
+    _discovery("/Schemas/{id}", "SchemasGet", "Get a schema", Description),
 )

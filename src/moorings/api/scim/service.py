@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ MAX_SENTENCES = 10
 
 PRESERVED_BY_PUT = ("roles", "members", "UserAttribute")
 """What decides on access stays where a PUT leaves it out (RFC 7644, 3.5.1 allows either)."""
+
+WHOLE = ("count", "startindex")
 
 Rewriting = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
@@ -117,7 +120,9 @@ class Service(ScimService):
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
         """A search; what is empty is as if absent, and a page has `PAGE_SIZE` resources unless the request says."""
         present = {
-            key: value for key, value in payload.items() if value not in ("", None) and key.casefold() != "cursor"
+            key: _whole(value) if key.casefold() in WHOLE else value
+            for key, value in payload.items()
+            if value not in ("", None) and key.casefold() != "cursor"
         }
         for key, value in present.items():
             if len(str(value)) > MAX_FILTER_LENGTH:
@@ -239,6 +244,11 @@ class Service(ScimService):
         if isinstance(exception, RecursionError):
             return InvalidValueException(detail="The request is nested too deep").to_error()
         return ScimService.error_of(exception)
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as such, where generated clients write it as `20.0`."""
+    return str(value).partition(".")[0] if re.fullmatch(r"[0-9]{1,15}\.0+", str(value)) else value
 
 
 def _refusal(refused: ValidationError) -> SCIMException:

@@ -101,7 +101,7 @@ class Storage(ScimStorage):
         if response_parameters is not None:
             return shown
         for member in shown.get("members", ()):
-            del member["$ref"], member["type"]  # which every change would compare
+            del member["$ref"], member["type"], member["display"]  # which every change would compare
         return model.model_validate(shown)
 
     async def _get(self, kind: str, resource_id: str, projected: Projection | None) -> Read:

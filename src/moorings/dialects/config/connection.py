@@ -69,6 +69,8 @@ class ConnectionConfig(BaseModel, frozen=True):
     ABSENT_SSL_MODE: ClassVar[SslMode | None] = "verify-full"
     """What an absent `ssl_mode` means; None: `prefer` on loopback, else what the operator's settings say."""
 
+    USUAL_SCHEMA: ClassVar[str] = ""
+
     dialect: str = Field("", description="The kind of warehouse.")
     name: Name = Field("", description="What people call the connection; need not be unique.")
     password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
@@ -153,6 +155,14 @@ class ConnectionConfig(BaseModel, frozen=True):
     probe_health: bool | None = Field(
         None, description="Whether its health is probed; absent: unless a probe wakes what is billed by the minute."
     )
+
+    @classmethod
+    def usual_schema(cls, database: str | None) -> str:
+        """What answers show as the default schema where none was written.
+
+        It is fixed from creation on: Terraform replaces a connection whose default schema changes by itself.
+        """
+        return cls.USUAL_SCHEMA
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

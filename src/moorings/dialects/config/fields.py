@@ -10,13 +10,21 @@ import re
 import zoneinfo
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from moorings.dialects.config.blanks import BLANKS, is_blank
 
-ROLE_ALIASES = {"QUERY_TOPICS": "RESTRICTED_QUERIER"}
-"""Older names of roles: accepted, and stored under the new name."""
+ROLE_ALIAS = "QUERY_TOPICS"
+"""Another published name of RESTRICTED_QUERIER: taken, and kept as it was written; messages do not list it."""
 
 FORBIDDEN_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 """What no string may hold: databases refuse NUL, and a lone surrogate has no UTF-8."""
@@ -102,8 +110,8 @@ def _decimal(value: str) -> str:
     return value
 
 
-def _role(value: object) -> object:
-    return ROLE_ALIASES.get(value, value) if isinstance(value, str) else value
+def _role(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    return value if value == ROLE_ALIAS else handler(value)
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -121,7 +129,7 @@ Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
 Seconds = Annotated[int, Field(ge=1, le=3600), BeforeValidator(_whole)]
 Role = Annotated[
     Literal["NO_ACCESS", "VIEWER", "RESTRICTED_QUERIER", "QUERIER", "MODELER", "CONNECTION_ADMIN"],
-    BeforeValidator(_role),
+    WrapValidator(_role),
 ]
 """From low to high, in the order in which messages list them."""
 Zone = Annotated[str, AfterValidator(_zone)]

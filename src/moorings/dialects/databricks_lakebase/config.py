@@ -14,6 +14,8 @@ class Config(TlsConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 
+    USUAL_SCHEMA: ClassVar[str] = "public"
+
     dialect: Literal["databricks_lakebase"] = "databricks_lakebase"
     port: Port | None = 5432
     ssl_mode: SslMode | None = "verify-full"

@@ -17,5 +17,6 @@ class Config(ConnectionConfig, frozen=True):
     LOGINS: ClassVar[tuple[Login, ...]] = (Login(None, ()),)
 
     EXAMPLE: ClassVar[Mapping[str, object]] = {"database": "sample.duckdb"}
+    USUAL_SCHEMA: ClassVar[str] = "main"
 
     dialect: Literal["duckdb"] = "duckdb"

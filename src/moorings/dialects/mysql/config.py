@@ -16,6 +16,11 @@ class FamilyConfig(OptionalTlsConfig, frozen=True):
 
     port: Port | None = 3306
 
+    @classmethod
+    def usual_schema(cls, database: str | None) -> str:
+        """The default database, which is all that a schema is here."""
+        return database or ""
+
     @property
     def default_database(self) -> str | None:
         """The database of names that are written without one: `database`, else `default_schema`."""

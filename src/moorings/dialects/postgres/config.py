@@ -14,5 +14,7 @@ class Config(OptionalTlsConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 
+    USUAL_SCHEMA: ClassVar[str] = "public"
+
     dialect: Literal["postgres"] = "postgres"
     port: Port | None = 5432

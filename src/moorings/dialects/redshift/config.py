@@ -14,6 +14,8 @@ class Config(TlsConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 
+    USUAL_SCHEMA: ClassVar[str] = "public"
+
     dialect: Literal["redshift"] = "redshift"
     port: Port | None = 5439
     ssl_mode: SslMode | None = "require"

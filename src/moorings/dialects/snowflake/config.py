@@ -56,6 +56,7 @@ class Config(ConnectionConfig, frozen=True):
     )
 
     EXAMPLE: ClassVar[Mapping[str, object]] = {"host": "myorg-myaccount", "warehouse": "COMPUTE_WH"}
+    USUAL_SCHEMA: ClassVar[str] = "PUBLIC"
 
     dialect: Literal["snowflake"] = "snowflake"
     host: Account | None = None

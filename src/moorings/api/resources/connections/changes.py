@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moorings.access.policy import Role
+from moorings.access.policy import ROLE_NAMES
 from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
 from moorings.connections import service
 from moorings.connections.service import Changes, EnvironmentAttribute
 from moorings.dialects.config.connection import ConnectionConfig
-from moorings.dialects.config.fields import ROLE_ALIASES
 from moorings.engine.service import Engine, Target
 from moorings.errors import EmptyBody, InvalidInput, UnknownKeys
 
-ROLES = tuple(role.name for role in Role)
 OLD_NAME, OLD_VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValuesForDefaultEnvironment"
 ENVIRONMENT = ("environmentUserAttribute", OLD_NAME, OLD_VALUES)
 
@@ -48,7 +46,7 @@ async def read(call: Call) -> Changes:
     if unknown := [key for key in call.body if key not in known and key not in ENVIRONMENT]:
         raise UnknownKeys(unknown)
     fields = Fields(call.body, (*known, *ENVIRONMENT))
-    role = fields.choice("baseRole", (*ROLES, *ROLE_ALIASES), short=True)
+    role = fields.choice("baseRole", ROLE_NAMES, short=True)
     own = {key: value for key, value in call.body.items() if key in known and key != "baseRole"}
     changed = _config(fields, call.services.engine, target, own) if own else None
     fields.sort(known)
@@ -58,7 +56,7 @@ async def read(call: Call) -> Changes:
     if changed is not None:  # what a new destination takes away is replaced by nothing
         sent |= target.config.secrets().keys() - changed.secrets().keys()
     return Changes(
-        base_role=Role[ROLE_ALIASES.get(role, role)] if role else None,
+        base_role=role,
         environment=environment,
         config=changed,
         sent=frozenset(sent),

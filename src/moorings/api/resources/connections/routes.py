@@ -37,6 +37,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections",
+        operation_id="connectionsList",
         handler=listing.list_connections,
         kind="free",
         summary="List connections",
@@ -54,6 +55,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections",
+        operation_id="connectionsCreate",
         handler=create.create,
         kind="free",
         admin=True,
@@ -77,6 +79,7 @@ ROUTES = (
     Route(
         method="PATCH",
         path="/connections/{id}",
+        operation_id="connectionsUpdate",
         handler=update.update,
         permission=Permission.CHANGE,
         summary="Update a connection",

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from moorings.access.policy import Role
+from moorings import dialects
 from moorings.api.http.answers import Done, Shape, instant
 from moorings.api.resources.health import UNKNOWN, HealthShape
 from moorings.connections.listing import Listed
@@ -15,6 +15,7 @@ from moorings.connections.listing import Listed
 class Archived(Done, kw_only=True):
     """It is archived; `warnings` say whom that concerns, if anybody."""
 
+    message: str = "Connection moved to trash."
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -26,7 +27,7 @@ class Created(Shape, kw_only=True):
 
 
 class ConnectionShape(Shape):
-    """A connection, without anything secret."""
+    """A connection, without anything secret. The attribute's name comes in both of its published spellings."""
 
     id: str
     name: str
@@ -34,10 +35,12 @@ class ConnectionShape(Shape):
     database: str | None
     deleted_at: str | None
     user_attribute_name_for_connection_environments: str | None
+    user_attribute_name_for_connections_environments: str | None
     user_attribute_values_for_default_environment: str | None
     branch_connection_environment_overrides_user_attr: bool
     environment_connection_switches_schema_model: bool
-    default_schema: str | None
+    allow_branch_connection_environments: bool
+    default_schema: str
     base_role: str
     created_at: str
     updated_at: str
@@ -94,11 +97,13 @@ def connection_shape(listed: Listed, health: HealthShape = UNKNOWN) -> Connectio
         database=listed.database,
         deleted_at=None if listed.deleted_at is None else instant(listed.deleted_at),
         user_attribute_name_for_connection_environments=listed.environment_attribute,
+        user_attribute_name_for_connections_environments=listed.environment_attribute,
         user_attribute_values_for_default_environment=",".join(listed.default_values) or None,
         branch_connection_environment_overrides_user_attr=False,
         environment_connection_switches_schema_model=False,
-        default_schema=listed.default_schema,
-        base_role=Role(listed.base_role).name,
+        allow_branch_connection_environments=False,
+        default_schema=listed.default_schema or dialects.named(listed.dialect).Config.usual_schema(listed.database),
+        base_role=listed.base_role_name,
         created_at=instant(listed.created_at),
         updated_at=instant(listed.updated_at),
         health=health,
