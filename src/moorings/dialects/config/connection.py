@@ -6,14 +6,13 @@ secrets. The fields and their order are those of the published API; the ones tha
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from moorings.dialects.config import places
+from moorings.dialects.config import kinds, places
 from moorings.dialects.config.certificates import Certificates, client_faults
 from moorings.dialects.config.destinations import DESTINATIONS, Destinations
 from moorings.dialects.config.facts import FieldFacts
@@ -318,19 +317,19 @@ class ConnectionConfig(BaseModel, frozen=True):
     @classmethod
     def secret_fields(cls) -> tuple[str, ...]:
         """The fields that are sealed when stored and never shown."""
-        return _secret_fields(cls)
+        return kinds.secret_fields(cls)
 
     @classmethod
     def kind(cls, field: str) -> str:
         """A field's type in a word: string, number, boolean, enum or list."""
-        return _kind(cls, field)
+        return kinds.kind(cls, field)
 
     @classmethod
     def allowed(cls, field: str) -> tuple[str, ...]:
         """The values that an enum takes; empty for other fields."""
         if field == "authentication_type":
             return tuple(login.name for login in cls.LOGINS if login.name)
-        bare = _bare(cls.model_fields[field].annotation)
+        bare = kinds.bare(cls.model_fields[field].annotation)
         return cast("tuple[str, ...]", get_args(bare)) if get_origin(bare) is Literal else ()
 
     @classmethod
@@ -384,26 +383,3 @@ class ConnectionConfig(BaseModel, frozen=True):
         from moorings.dialects.config.schema import json_schema
 
         return json_schema(cls)
-
-
-@functools.cache
-def _secret_fields(config: type[ConnectionConfig]) -> tuple[str, ...]:
-    return tuple(field for field, info in config.model_fields.items() if _bare(info.annotation) is SecretStr)
-
-
-@functools.cache
-def _kind(config: type[ConnectionConfig], field: str) -> str:
-    if config.allowed(field):
-        return "enum"
-    bare = _bare(config.model_fields[field].annotation)
-    kinds = {str: "string", SecretStr: "string", int: "number", bool: "boolean"}
-    return kinds.get(bare, "list")
-
-
-def _bare(annotation: Any) -> Any:
-    """An annotation without its checks and its None."""
-    while hasattr(annotation, "__metadata__"):
-        annotation = annotation.__origin__
-    if type(None) in get_args(annotation):
-        return _bare(next(part for part in get_args(annotation) if part is not type(None)))
-    return annotation

@@ -226,8 +226,8 @@ class TestStoring:
         old = dialects.named(dialect).Config.restore({"name": "n", "gone": 1}, {"password": "p", "gone": "x"})
         assert (old.dialect, old.read_only, old.secrets()) == (dialect, True, {"password": "p"})
 
-    def test_a_role_has_its_new_name(self) -> None:
-        assert read("postgres", baseRole="QUERY_TOPICS").base_role == "RESTRICTED_QUERIER"
+    def test_a_role_keeps_the_name_that_was_written(self) -> None:
+        assert read("postgres", baseRole="QUERY_TOPICS").base_role == "QUERY_TOPICS"
 
     def test_a_comma_list_and_an_array_are_the_same(self) -> None:
         assert read("postgres", offloadedSchemas=" a,b ,,").offloaded_schemas == ("a", "b")
