@@ -22,9 +22,8 @@ def kind(config: type[ConnectionConfig], field: str) -> str:
     """A field's type in a word: string, number, boolean, enum or list."""
     if config.allowed(field):
         return "enum"
-    bare = bare(config.model_fields[field].annotation)
     kinds = {str: "string", SecretStr: "string", int: "number", bool: "boolean"}
-    return kinds.get(bare, "list")
+    return kinds.get(bare(config.model_fields[field].annotation), "list")
 
 
 def bare(annotation: Any) -> Any:
