@@ -87,3 +87,22 @@ class TestMetrics:
         assert made not in told.replace(f'connection="{made}"', "")
         assert 'moorings_build_info{python="' in told
         assert float(re.search(r"^process_resident_memory_bytes (\S+)", told, re.MULTILINE)[1]) > 0  # type: ignore[index]
+
+
+class TestRefusals:
+    def test_a_wrong_method_lists_those_that_exist(self, service: Any) -> None:
+        made = service.create()
+        refused = service.request("PUT", f"/connections/{made}")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "Invalid method")
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
+        other = page(service, "/metrics", "POST")
+        assert (other.status_code, other.headers["allow"]) == (400, "GET, HEAD")
+        assert other.json()["detail"] == "Invalid method. This page takes GET and HEAD."
+
+    def test_a_429_names_the_limit_and_the_setting(self, serve: Any) -> None:
+        limited = serve(rate_limit="2/minute", failed_key_limit="1/hour")
+        refused = [limited.request("GET", "/whoami") for _ in range(3)][-1]
+        assert refused.status_code == 429
+        assert refused.headers["ratelimit-policy"] == '2;w=60;comment="MOORINGS_RATE_LIMIT"'
+        failed = [limited.request("GET", "/whoami", key="wrong") for _ in range(2)][-1]
+        assert failed.headers["ratelimit-policy"] == '1;w=3600;comment="MOORINGS_FAILED_KEY_LIMIT"'

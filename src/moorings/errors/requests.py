@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as defaulted
 from typing import Any
@@ -132,6 +132,10 @@ class QueryIdInUse(MooringsError):
 class InvalidMethod(MooringsError):
     """Invalid method"""
 
+    def __init__(self, allowed: Iterable[str] = (), message: str | None = None) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
 
 class BodyTooLarge(MooringsError):
     """Request body is too large"""
@@ -177,10 +181,13 @@ class NoEnvironment(PermissionDenied):
 class RateLimited(MooringsError):
     """Too many requests"""
 
-    def __init__(self, limit: int, reset_seconds: int) -> None:
+    def __init__(self, limit: int, reset_seconds: int, window_seconds: int = 0, setting: str = "") -> None:
         super().__init__()
         self.limit = limit
         self.reset_seconds = reset_seconds
+        self.window_seconds = window_seconds
+        self.setting = setting
+        """The operator's setting that says how many."""
 
 
 class NotFound(MooringsError):

@@ -17,6 +17,10 @@ from moorings.settings import Settings
 log = structlog.get_logger(__name__)
 
 
+SETTINGS = {"request": "MOORINGS_RATE_LIMIT", "failure": "MOORINGS_FAILED_KEY_LIMIT"}
+"""The setting of each kind of limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Where a key stands in its window, as the RateLimit headers tell it."""
@@ -64,7 +68,7 @@ class RateLimits:
             return None
         reset = min(limit.get_expiry(), max(1, math.ceil(ends - clock.now() / 1000)))
         if used > limit.amount:
-            raise RateLimited(limit.amount, reset)
+            raise RateLimited(limit.amount, reset, limit.get_expiry(), SETTINGS[kind])
         return Window(limit.amount, limit.amount - used, reset)
 
 

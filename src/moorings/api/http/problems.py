@@ -56,6 +56,11 @@ def problem(error: errors.MooringsError) -> Problem:
     return Problem(wording.detail(error), status(type(error)))
 
 
+def _policy(error: errors.RateLimited) -> str:
+    """The limit in the form of draft-ietf-httpapi-ratelimit-headers-07, with the setting as its comment."""
+    return f'{error.limit};w={error.window_seconds};comment="{error.setting}"'
+
+
 def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
     """The headers that belong to an error."""
     if isinstance(error, errors.RateLimited):
@@ -64,7 +69,11 @@ def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
             (b"ratelimit-limit", b"%d" % error.limit),
             (b"ratelimit-remaining", b"0"),
             (b"ratelimit-reset", b"%d" % error.reset_seconds),
+            # The body's words are the contract's: which limit it is, and whose setting, is said here.
+            (b"ratelimit-policy", _policy(error).encode()),
         ]
+    if isinstance(error, errors.InvalidMethod) and error.allowed:
+        return [(b"allow", ", ".join(error.allowed).encode())]
     if isinstance(error, errors.Saturated):
         return [(b"retry-after", b"%d" % error.retry_after_seconds)]
     if isinstance(error, errors.AuthenticationRequired):

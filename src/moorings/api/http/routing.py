@@ -147,7 +147,7 @@ class Endpoint:
     async def _answer(self, call: Call, headers: Headers) -> Reply:
         route = self._routes.get(call.scope["method"])
         if route is None:
-            raise InvalidMethod
+            raise InvalidMethod(self._routes)
         await auth.identify(call, headers)
         if route.body is not None:
             call.body = await _body(call, route)

@@ -45,8 +45,9 @@ class Page:
         if scope["method"] in {"GET", "HEAD"}:
             reply = await self._answer(self._services)
         else:
-            refused = problems.problem(InvalidMethod())
-            reply = Rendered(msgspec.json.encode(refused), refused.status)
+            wrong = InvalidMethod(("GET", "HEAD"), "Invalid method. This page takes GET and HEAD.")
+            refused = problems.problem(wrong)
+            reply = Rendered(msgspec.json.encode(refused), refused.status, problems.headers(wrong))
         await reply.send(call, [])
 
 
