@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that say what the code says: settings, commands, errors, metrics, routes and dialects.
+"""Writes the pages of docs/ that are made from the code: settings, commands, errors, metrics, operations and dialects.
 
 Run by `make reference`; a test compares the pages with what this makes of today's code.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from moorings.api.http import openapi, problems
 from moorings.app import ROUTES
 from moorings.cli import app
 from moorings.dialects.base import Dialect
+from moorings.engine import probe
+from moorings.engine.probe import DRIVER
 from moorings.settings import Settings
 from moorings.telemetry import metrics
 
@@ -30,7 +33,7 @@ COMMON = "postgres"
 """The dialect whose page shows the fields that all have, with the same meaning."""
 
 
-STEPS = ("driver", "resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
+STEPS = (DRIVER, *probe.STEPS)
 """The steps of a connection test, in their order."""
 
 NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError, errors.ConnectionChanged, errors.LeaseLost)
@@ -61,10 +64,11 @@ def settings() -> str:
     )
     return f"""# Settings
 
-Every setting is an environment variable, or a line of a `.env` file in the folder where Moorings starts; the
-environment wins. A setting at fault stops the start with one line that names it, never its value.
+Set a setting as an environment variable, or as a line of a `.env` file in the folder where Moorings starts. If both
+are set, the environment variable counts. If a setting is invalid, Moorings does not start and prints one line that
+names the setting, without its value.
 
-{table(["Setting", "Unless set", "What it does"], rows)}
+{table(["Setting", "Default", "What it does"], rows)}
 """
 
 
@@ -74,8 +78,8 @@ def commands() -> str:
     sections = "\n\n".join(_command(name, command) for name, command in found)
     return f"""# Command line
 
-What a command refuses, it says in one line on stderr, with exit code 1. Commands read the same [settings](settings.md)
-as the service, and work while it runs.
+The commands read the same [settings](settings.md) as the service, and you can use them while the service runs. If a
+command fails, it prints one line on stderr and exits with code 1. In a checkout the command is `.venv/bin/moorings`.
 
 {sections}
 """
@@ -91,7 +95,7 @@ def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _command(name: str, command: Any) -> str:
     rows = [(code(_written(parameter)), parameter.help) for parameter in command.params if _shown(parameter)]
-    arguments = f"\n\n{table(['Argument or option', 'What it says'], rows)}" if rows else ""
+    arguments = f"\n\n{table(['Argument or option', 'Meaning'], rows)}" if rows else ""
     return f"## `{name}`\n\n{command.help}{arguments}"
 
 
@@ -118,26 +122,31 @@ def faults() -> str:
 
 Every error has the same body: `{{"detail": "<what is wrong>", "status": <the HTTP status>}}`.
 
-The one exception is what is no proper HTTP. The server answers it before Moorings sees it, with an empty body, and ends
-the connection: 414 for an address of more than 64 KiB; 431 for headers that are too large or too many (beyond 100), or
-a `Content-Length` beyond all bounds; 400 for a path with bytes that are not UTF-8, a `Content-Length` that is no number
-or comes twice with two values, another `Transfer-Encoding` than `chunked`, and a method, version or header that cannot
-be read.
+If a request is not valid HTTP, the server answers it with an empty body and closes the connection:
 
-A body that ends before its end, by its `Content-Length` or without its last chunk, changes nothing. Who is still there
-to read it gets 400 `Bad Request: Invalid JSON`.
+| Status | Cause |
+| --- | --- |
+| 400 | The path is not UTF-8, or the method, the version or a header cannot be parsed. |
+| 400 | `Content-Length` is not a number or has two values, or `Transfer-Encoding` is not `chunked`. |
+| 414 | The address is longer than 64 KiB. |
+| 431 | The headers are too large, there are more than 100, or `Content-Length` is too large. |
+
+If a body ends before its declared end, nothing is changed. A client that is still connected gets 400 `Bad Request:
+Invalid JSON`.
+
+[Troubleshooting](../operate/troubleshooting.md) has causes and fixes.
 
 ## Codes of connection tests
 
-`POST /connections/{{id}}/test` and `POST /connections/test` answer each step with a code, the fields to blame, and a
-message that says what to do next. A failed test is a 200 with `"success": false`. Where a query fails for the same
-reason, the message is its `detail`.
+`POST /connections/{{id}}/test` and `POST /connections/test` run the steps of a test in order. The step that fails has
+a code, the fields to check, and a message that says what to do next. A failed test answers 200 with `"success":
+false`. If a query fails for the same reason, the message is its `detail`.
 
-{table(["Code", "Step", "Status of a query", "What it says"], found)}
+{table(["Code", "Step", "Status of a query", "Message"], found)}
 
-## Everything else
+## All other errors
 
-{table(["Status", "What it says"], statuses)}
+{table(["Status", "Message or cause"], statuses)}
 """
 
 
@@ -150,20 +159,14 @@ def _kinds(kind: type[Any]) -> list[type[Any]]:
 
 
 def routes() -> str:
-    """Every operation of the API."""
-    rows = ((code(f"{route.method} {route.location}"), route.summary, _who(route), route.status) for route in ROUTES)
-    return table(["Operation", "What it does", "Who may", "Answers"], rows)
-
-
-def _who(route: Any) -> str:
-    from moorings.access.policy import LOWEST_ROLE, Role
-
-    if route.admin:
-        return "organization admin"
-    if route.permission is None:
-        return "any key, within its rights"
-    role = LOWEST_ROLE[route.permission]
-    return role.name if role is max(Role) else f"{role.name} or higher"
+    """Every operation of the API, in the groups that the API console shows."""
+    sections: dict[str, list[tuple[object, ...]]] = {}
+    for route in ROUTES:
+        row = (code(f"{route.method} {route.location}"), route.summary, route.status)
+        sections.setdefault(openapi.tag(route), []).append(row)
+    return "\n\n".join(
+        f"### {name}\n\n{table(['Operation', 'What it does', 'Status'], rows)}" for name, rows in sections.items()
+    )
 
 
 def api() -> str:
@@ -181,10 +184,13 @@ def warehouses() -> str:
             dialect.default_port,
             code(dialect.PARAMETERS),
             code(dialect.extra),
+            tested_against(dialect),
         )
         for dialect in EVERY
     )
-    overview = table(["Warehouse", "`dialect`", "Connects", "Default port", "Parameters", "Extra"], rows)
+    overview = table(
+        ["Warehouse", "`dialect`", "Connects", "Default port", "Parameters", "Extra", "Tested against"], rows
+    )
     return (
         (DOCS / "templates" / "dialects.md")
         .read_text()
@@ -193,12 +199,23 @@ def warehouses() -> str:
     )
 
 
+def tested_against(dialect: Dialect) -> str:
+    """The first, bold words of the section that says so on the dialect's page; `-` where it has no such section."""
+    written = DOCS / "templates" / "dialects" / f"{dialect.name}.md"
+    found = (
+        re.search(r"^## Tested against\n\n\*\*(.+?)\.?\*\*", written.read_text(), re.MULTILINE)
+        if written.exists()
+        else None
+    )
+    return found.group(1) if found else "-"
+
+
 def warehouse(dialect: Dialect) -> str:
     """One dialect's page: its fields, and what was written by hand about it."""
     common = {field.wire: field.default for field in dialects.named(COMMON).Config.fields()}
     own = _fields(dialect, lambda field: bool(field.required) or (field.wire, field.default) not in common.items())
     logins = [code(login.name) for login in dialect.Config.LOGINS if login.name]
-    ways = f"\n\n`authenticationType`: {', '.join(logins)} (the first unless said)." if logins else ""
+    ways = f"\n\n`authenticationType`: {', '.join(logins)} (the first is the default)." if logins else ""
     written = DOCS / "templates" / "dialects" / f"{dialect.name}.md"
     rest = f"\n\n{written.read_text().strip()}" if written.exists() else ""
     return f"""# {dialect.title}
@@ -207,21 +224,22 @@ def warehouse(dialect: Dialect) -> str:
 
 ## Fields
 
-What it requires, has of its own, or has another default for; beside the [fields that all have](../dialects.md#fields).
+These fields are required, exist for this dialect only, or have a default of their own here. All [common
+fields](../dialects.md#fields) exist too.
 
 {own}{ways}{rest}
 """
 
 
 def _introduction(dialect: Dialect) -> str:
-    driver = f" The driver comes with `pip install 'moorings[{dialect.extra}]'`." if dialect.extra else ""
-    marks = f" Parameters are written {code(dialect.PARAMETERS)}." if dialect.PARAMETERS else ""
+    driver = f" The driver is in the extra `{dialect.extra}`." if dialect.extra else ""
+    marks = f" Write parameters as {code(dialect.PARAMETERS)}." if dialect.PARAMETERS else ""
     return f'`"dialect": "{dialect.name}"`.{driver}{marks}'
 
 
 def _fields(dialect: Dialect, shown: Callable[[Any], bool]) -> str:
     fields = [field for field in dialect.Config.fields() if field.field not in {"dialect", "name"} and shown(field)]
-    return table(["Field", "Kind", "Required", "Unless given", "What it is"], map(_field, fields))
+    return table(["Field", "Kind", "Required", "Default", "Meaning"], map(_field, fields))
 
 
 def _field(field: Any) -> list[object]:

@@ -12,6 +12,7 @@ from moorings import dialects, errors
 from moorings.app import ROUTES
 from moorings.cli import app
 from moorings.settings import Settings
+from moorings.telemetry import metrics
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,8 +27,15 @@ def _reference():
     return module
 
 
-PAGES = _reference().PAGES
-SECTIONS = ("Fields", "Grants", "Network", "Credentials", "Limits", "What is proven")
+REFERENCE = _reference()
+PAGES = REFERENCE.PAGES
+SECTIONS = ("Fields", "Grants", "Network", "Credentials", "Limits", "Tested against")
+
+
+def answered_errors(kind: type[errors.MooringsError] = errors.MooringsError) -> list[type[errors.MooringsError]]:
+    """Every error that a caller can get."""
+    children = [child for child in kind.__subclasses__() if child not in REFERENCE.NOT_ANSWERED]
+    return [found for child in children for found in (child, *answered_errors(child))]
 
 
 def page(name: str) -> str:
@@ -57,14 +65,35 @@ class TestEverythingIsDocumented:
     def test_error_code(self, kind):
         assert f"`{kind.code}`" in page("reference/errors.md")
 
+    @pytest.mark.parametrize("kind", warehouse_errors(), ids=lambda kind: kind.__name__)
+    def test_error_code_has_cause_and_fix(self, kind):
+        rows = [
+            line for line in page("operate/troubleshooting.md").splitlines() if line.startswith(f"| `{kind.code}` |")
+        ]
+        assert len(rows) == 1
+
     @pytest.mark.parametrize("name", dialects.names())
     def test_dialect(self, name):
         assert f"(dialects/{name}.md)" in page("reference/dialects.md")
 
     @pytest.mark.parametrize("name", dialects.names())
-    def test_what_to_grant_and_what_is_proven_of_a_dialect(self, name):
+    def test_page_of_a_dialect_says_what_to_grant_and_what_it_was_tested_against(self, name):
         headings = [line for line in page(f"reference/dialects/{name}.md").splitlines() if line.startswith("## ")]
         assert headings == [f"## {each}" for each in SECTIONS]
+
+    @pytest.mark.parametrize("name", dialects.names())
+    def test_what_a_dialect_was_tested_against(self, name):
+        row = next(line for line in page("reference/dialects.md").splitlines() if f"(dialects/{name}.md)" in line)
+        assert row.rstrip(" |").rsplit("| ", 1)[1].startswith(("Real ", "Stand-in", "Emulator", "Stub", "Nothing"))
+
+    @pytest.mark.parametrize("name", metrics.DEFINED)
+    def test_metric(self, name):
+        assert f"| `{metrics.DEFINED[name].name}` |" in page("reference/metrics.md")
+
+    @pytest.mark.parametrize("kind", answered_errors(), ids=lambda kind: kind.__name__)
+    def test_error(self, kind):
+        message = " ".join((kind.__doc__ or "").split()).replace("|", "\\|")
+        assert message in page("reference/errors.md")
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
     def test_route(self, route):

@@ -73,7 +73,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"key": []}],
-        "tags": [tag._asdict() for tag in ORDER],
+        "tags": [group._asdict() for group in ORDER],
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key of Moorings."}},
@@ -113,7 +113,8 @@ def _camel(name: str) -> str:
     return first + "".join(part.title() for part in rest)
 
 
-def _tag(route: Route) -> str:
+def tag(route: Route) -> str:
+    """The group of operations that a route is in."""
     modules = route.handler.__module__.split(".")
     of_file = TAGS[modules[modules.index("api") + (2 if "resources" in modules else 1)]]
     return BY_OPERATION.get(_operation_id(route), of_file).name
@@ -122,7 +123,7 @@ def _tag(route: Route) -> str:
 def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
-        "tags": [_tag(route)],
+        "tags": [tag(route)],
         "summary": route.summary,
         "description": route.description or route.handler.__doc__,
         "parameters": _parameters(route),
