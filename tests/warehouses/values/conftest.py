@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -92,9 +91,3 @@ def warehouses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def api(serve: Callable[..., Any], warehouses: Callable[[str], Warehouse]) -> Iterator[Api]:
     """One service for the module's tests."""
     return Api(serve(), warehouses)
-
-
-@pytest.fixture(scope="session")
-def numbers() -> Iterator[int]:
-    """Numbers for names that must not repeat."""
-    return itertools.count(1)

@@ -12,9 +12,7 @@ from tests.warehouses.values.cases import CASES, Case
 from tests.warehouses.values.conftest import FOREIGN_MESSAGES, Api
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, id=f"{case.dialect}: {case.name}") for case in CASES if case.dialect != "postgres"]
-)
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.dialect}: {case.name}") for case in CASES])
 def test_each_comes_as_it_is(api: Api, case: Case) -> None:
     api.setup(case.dialect, case.setup)
     answer = api.ask(case.dialect, case.sql, case.parameters, case.format, case.over)

@@ -106,12 +106,24 @@ def _escaped(column: pa.Array) -> pa.Array:
 
 
 def csv_fields(column: pa.Array) -> pa.Array:
-    """Each cell as a CSV field: text and nested values in quotes, null as nothing at all, so that "" is another."""
+    """Each cell as a CSV field: text and nested values in quotes, null as nothing at all, so that "" is another one."""
     column = plain(column)
     fields = texts(column)
     if types.is_large_string(column.type) or types.is_nested(column.type):
         fields = quoted(fields)
+    elif is_binary(column.type):
+        fields = fill_empty(fields, '""')
     return fields.fill_null(_EMPTY) if fields.null_count else fields
+
+
+def is_binary(kind: pa.DataType) -> bool:
+    """Whether a type is of bytes, whatever its layout."""
+    return (
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+        or types.is_binary_view(kind)
+    )
 
 
 def fill_empty(fields: pa.Array, instead: str) -> pa.Array:
@@ -348,15 +360,7 @@ RENDERERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.Ar
     (types.is_map, _maps),
     (types.is_union, _by_hand),
     (types.is_nested, _lists),
-    (
-        lambda kind: (
-            types.is_binary(kind)
-            or types.is_large_binary(kind)
-            or types.is_fixed_size_binary(kind)
-            or types.is_binary_view(kind)
-        ),
-        _binaries,
-    ),
+    (is_binary, _binaries),
 )
 """How types become text that Arrow's cast does not write as we want; the first that fits counts."""
 
@@ -387,7 +391,7 @@ def type_name(kind: pa.DataType) -> str:
 
 TYPE_NAMES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (lambda kind: types.is_large_string(kind) or types.is_string_view(kind), "string"),
-    (RENDERERS[-1][0], "binary"),
+    (is_binary, "binary"),
     (types.is_date, "date"),
     (types.is_time, "time"),
     (types.is_interval, "interval"),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TYPE, NUMERIC = b"moorings.type", b"numeric"
+"""Key and value of a field's metadata: its text, or the text in its lists, is of numbers."""
 MAX_PRECISION_128, MAX_PRECISION_256 = 38, 76
 UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
@@ -24,7 +26,17 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     """A schema in types that every Arrow reader knows."""
     import pyarrow as pa
 
-    return pa.schema([pa.field(field.name, _plain_type(field), nullable=True) for field in schema])
+    return pa.schema([pa.field(field.name, _plain_type(field), True, _plain_metadata(field)) for field in schema])
+
+
+def _plain_metadata(field: pa.Field) -> dict[bytes, bytes] | None:
+    """Whether a field's text is of numbers."""
+    import pyarrow as pa
+
+    kind = field.type.value_type if pa.types.is_list(field.type) else field.type
+    if getattr(kind, "type_name", None) != "numeric":
+        return None
+    return {TYPE: NUMERIC} if kind is not field.type or pa.types.is_string(_plain_type(field)) else None
 
 
 def _plain_type(field: pa.Field) -> pa.DataType:

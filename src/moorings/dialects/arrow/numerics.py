@@ -12,11 +12,9 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from moorings import errors
-from moorings.dialects.arrow.columns import decimal_type
+from moorings.dialects.arrow.columns import NUMERIC, TYPE, decimal_type
 from moorings.dialects.arrow.leaves import replaced
 
-TYPE, NUMERIC = b"moorings.type", b"numeric"
-"""Key and value of a field's metadata: its text, or the text in its lists, is of numbers."""
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 NO_NUMBER = "^-?(?:nan|inf(?:inity)?)$"
 

@@ -221,6 +221,9 @@ class ClickHouseSession(Session):
         change them, does not forbid its companions.
         """
         seconds = math.ceil(statement.timeout_seconds)
+        own_limit = self._client.server_settings.get("max_execution_time")  # a shorter one of the user's profile stays
+        if own_limit is not None and 0 < float(own_limit.value) < seconds:
+            seconds = math.ceil(float(own_limit.value))
         requested = {
             **ALWAYS,
             "max_execution_time": seconds,

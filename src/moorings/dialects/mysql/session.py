@@ -28,6 +28,7 @@ PASSES = 16
 """The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
 MAX_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
+NO_LIMIT = 24 * 60 * 60 * 1000
 SEVERAL_RESULTS = "The statement gives more than one result. Call what gives one, or select from its tables."
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1044: errors.SchemaForbidden,
@@ -46,7 +47,7 @@ class MySQLSession(Session):
         self._cursor: SSCursor | None = None
         self._unread = False
         self._xid: str | None = None
-        self._knows_zone: bool | None = None
+        self._own_settings: tuple[int, str] | None = None
         try:
             addresses = checked_addresses(config, context)
             self._wire = self._loop.run_until_complete(login(config, context, addresses, config.database))
@@ -136,12 +137,14 @@ class MySQLSession(Session):
         told. Servers without XA (Galera) get the plain one.
         """
         self._end_transaction()
-        seconds = math.ceil(statement.timeout_seconds * 1000) / 1000
-        limit = f"max_statement_time={seconds}" if self._mariadb else f"max_execution_time={int(seconds * 1000)}"
-        flag = "tx_read_only" if self._mariadb else "transaction_read_only"
+        own_limit, zone = self._own()
+        milliseconds = min(math.ceil(statement.timeout_seconds * 1000), own_limit)
+        limit = f"max_statement_time={milliseconds / 1000}" if self._mariadb else f"max_execution_time={milliseconds}"
         charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
-        zone = f"time_zone='{self._zone()}'"
-        self._ask(f"SET SESSION {charsets}, autocommit=1, {zone}, {limit}, {flag}={int(statement.read_only)}")
+        settings = f"{charsets}, autocommit=1, time_zone='{zone}', {limit}"
+        if statement.read_only:  # else the server's own default stays, which may be to read only
+            settings += f", {'tx_read_only' if self._mariadb else 'transaction_read_only'}=1"
+        self._ask(f"SET SESSION {settings}")
         if not statement.read_only:
             return
         self._xid = secrets.token_hex(16)
@@ -151,13 +154,19 @@ class MySQLSession(Session):
             self._xid = None
             self._ask("START TRANSACTION READ ONLY")
 
-    def _zone(self) -> str:
-        """The session's zone by its name; by its offset of today where the server has no tables of time zones."""
-        zone = self._config.session_zone
-        if self._knows_zone is None:
-            asked = self._ask(f"SELECT CONVERT_TZ('2000-01-01', '+00:00', '{zone}')") if zone != "UTC" else [(None,)]
-            self._knows_zone = asked != [(None,)]
-        return zone if self._knows_zone else clock.offset(zone)
+    def _own(self) -> tuple[int, str]:
+        """The login's own time limit in milliseconds, and the session's zone as this server knows it.
+
+        That is its name, or its offset of today where the server has no tables of time zones.
+        """
+        if self._own_settings is None:
+            zone = self._config.session_zone
+            variable, unit = ("max_statement_time", 1000) if self._mariadb else ("max_execution_time", 1)
+            ((limit,),) = self._ask(f"SELECT @@{variable}")
+            known = zone != "UTC" and self._ask(f"SELECT CONVERT_TZ('2000-01-01', '+00:00', '{zone}')") != [(None,)]
+            own_limit = int(float(limit or 0) * unit) or NO_LIMIT
+            self._own_settings = own_limit, zone if known else clock.offset(zone)
+        return self._own_settings
 
     def _require_reading(self, sql: str) -> None:
         """Refuse what acts beside a transaction: on files, and on the server itself."""

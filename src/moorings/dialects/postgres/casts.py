@@ -9,7 +9,7 @@ list of columns, `present` puts what comes back into the shape that was promised
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -22,12 +22,15 @@ SOURCES = (
     "WITH source({names}) AS (\n{sql}\n) SELECT {columns} FROM source",
 )
 """Ways to make a statement the source of another; the second one takes those that write and return rows."""
-TEXT = "{column}::text"
+TEXT = "CASE WHEN num_nulls({column}) = 0 THEN format('%s', {column}) END"
+"""A value as the server writes it, which a cast to text is not for every type: inet would get a `/32`."""
 MAX_HOURS = 2_562_046
 """Arrow counts the time of an interval in nanoseconds: 292 years of hours are the most."""
 SCALARS = {
     "oid": "{column}::int8",
     "money": TEXT,
+    "char": TEXT,
+    "regproc": TEXT,
     "interval": (
         f"CASE WHEN isfinite({{column}}) AND extract(hour FROM {{column}}) BETWEEN -{MAX_HOURS} AND {MAX_HOURS}"
         " THEN {column} END"
@@ -36,7 +39,8 @@ SCALARS = {
     "int2vector": "{column}",
 }
 """Types → how they are asked for. Vectors have one dimension, always."""
-ELEMENTS = {"_oid": "::int8[]", "_money": "::text[]", "_record": "::text[]"}
+AS_TEXTS = "::text::text[]"
+ELEMENTS = {"_oid": "::int8[]", **dict.fromkeys(("_money", "_record", "_char", "_regproc"), AS_TEXTS)}
 """Types of arrays → a cast, where the elements are not what the driver takes them for."""
 ARRAY = (
     "CASE WHEN array_ndims({column}) > 1 THEN NULL"
@@ -74,10 +78,24 @@ def type_name(field: pa.Field) -> str:
     return (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
 
 
-def select(schema: pa.Schema, arrays: Collection[int]) -> Select | None:
+KNOWN_ELEMENTS = frozenset(
+    {
+        *("bool", "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar"),
+        *("bytea", "date", "time", "timestamp", "timestamptz", "uuid"),
+    }
+)
+"""Types whose arrays the driver reads, under the names of their elements."""
+
+
+def array_cast(element: str) -> str:
+    """The cast of an array that the driver has not heard of, by its element's type without domains."""
+    return f"::{element}[]" if element in KNOWN_ELEMENTS else AS_TEXTS
+
+
+def select(schema: pa.Schema, arrays: Mapping[int, str]) -> Select | None:
     """How to ask for a result of this schema; None where it can come as it is.
 
-    `arrays` are the numbers, among those that `unnamed` found, of types of arrays.
+    `arrays` are the numbers, among those that `unnamed` found, of types of arrays, and how each is cast.
     """
     expressions: list[str] = []
     guarded: list[int] = []
@@ -91,14 +109,14 @@ def select(schema: pa.Schema, arrays: Collection[int]) -> Select | None:
     return Select(tuple(expressions), tuple(guarded)) if guarded or expressions != plain else None
 
 
-def _elements(field: pa.Field, arrays: Collection[int]) -> str | None:
+def _elements(field: pa.Field, arrays: Mapping[int, str]) -> str | None:
     """The cast of an array of any number of dimensions; None for everything else."""
     name, kind = type_name(field), field.type
     if name in SCALARS:
         return None
     if pa.types.is_list(kind):
-        return ELEMENTS.get(name, "::text[]" if _unknown(kind.value_type) else "")
-    return "::text[]" if name in {f"unnamed<oid:{number}>" for number in arrays} else None
+        return ELEMENTS.get(name, AS_TEXTS if _unknown(kind.value_type) else "")
+    return {f"unnamed<oid:{number}>": cast for number, cast in arrays.items()}.get(name)
 
 
 def _scalar(field: pa.Field) -> str:

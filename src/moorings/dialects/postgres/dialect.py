@@ -10,7 +10,7 @@ from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, 
 from moorings.dialects.config.tls import TlsConfig, failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.config import Config
-from moorings.dialects.postgres.faults import FAULTS, key_of
+from moorings.dialects.postgres.faults import CURSOR, FAULTS, key_of
 from moorings.dialects.postgres.login import login
 
 FAILED = "connection failed"
@@ -43,7 +43,7 @@ class Postgres(Dialect):
 
     def error_text(self, error: BaseException) -> str:
         """The server's words, without the statement that the driver repeats after them."""
-        text = str(error).partition("\n\nQuery was:")[0]
+        text = str(error).partition("\n\nQuery was:")[0].replace(f"LINE 1: {CURSOR}", "LINE 1: ")
         return re.sub(r"^.*?(?=ERROR:|FATAL:)|\. SQLSTATE: \w{5}$", "", text, flags=re.DOTALL)
 
     def dbt_output(self, config: TlsConfig, place: DbtPlace) -> Mapping[str, Any]:

@@ -34,6 +34,10 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "25001": errors.StatementRefused(message="This statement cannot run inside a read-only connection."),
     "42501": errors.StatementForbidden(),
     "42P02": errors.ParametersRefused(),
+    "pooled": errors.StatementRefused(
+        message="A pooler before the server, such as PgBouncer, gave another session to each part of the statement. "
+        "Let it pool by session, or connect to the server itself."
+    ),
     "08P01": errors.ParametersRefused(),
     "22P02": errors.StatementRefused(message="A value cannot be read as the type that the statement needs."),
     "statement timeout": errors.QueryTimeout(),
@@ -57,6 +61,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "22": errors.StatementRefused(),
     "23": errors.StatementRefused(),
     "25": errors.StatementRefused(),
+    "26": errors.StatementRefused(),
     "2B": errors.StatementRefused(),
     "2F": errors.StatementRefused(),
     "34": errors.StatementRefused(),
@@ -72,6 +77,7 @@ MESSAGE_PATTERNS = (
     ("due to statement timeout", "statement timeout"),
     ("canceling statement", "57014"),
     ("insert multiple commands", "several"),
+    ("unnamed prepared statement does not exist", "pooled"),
     ("password authentication failed", "28P01"),
     ("no password supplied", "28P01"),
     ("is not permitted to log in", "28P01"),
@@ -112,7 +118,9 @@ MESSAGE_PATTERNS = (
 """What libpq says → the key of FAULTS: failed logins and failures between batches carry no SQLSTATE."""
 
 
-VAGUE = ("28000", "42501", "42601", "57014")
+CURSOR = "DECLARE moorings NO SCROLL CURSOR FOR "
+"""What a session writes before a statement with parameters, which errors then quote."""
+VAGUE = ("26000", "28000", "42501", "42601", "57014")
 """SQLSTATEs of several faults, which the text tells apart. Where another state is known, the text has no say: it quotes
 the statement."""
 
@@ -123,4 +131,4 @@ def key_of(text: str, state: str | None) -> str | None:
     matched = None if known else next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None)
     if matched is not None or state is None:
         return matched
-    return state if state in FAULTS else state[:2]
+    return next((key for key in (state, state[:2]) if key in FAULTS), None)

@@ -26,14 +26,22 @@ WHERE {visible} AND {schemas}
 """
 
 COLUMNS = """
+WITH RECURSIVE flat(oid, base, modifier) AS (
+    SELECT oid, oid, -1 FROM pg_type
+    UNION ALL
+    SELECT flat.oid, t.typbasetype, t.typtypmod FROM flat JOIN pg_type t ON t.oid = flat.base WHERE t.typtype = 'd'
+), bare AS (
+    SELECT flat.oid, flat.base, flat.modifier FROM flat JOIN pg_type t ON t.oid = flat.base WHERE t.typtype <> 'd'
+)
 SELECT current_database()::text, n.nspname::text, c.relname::text, a.attname::text, a.attnum::integer,
     format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, col_description(c.oid, a.attnum)::text,
     base.typname::text, element.typname::text, element.typtype::text,
-    CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END
+    CASE WHEN bare.base <> bare.oid THEN bare.modifier ELSE a.atttypmod END
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
-LEFT JOIN pg_type element ON element.oid = base.typelem AND base.typcategory = 'A'
+JOIN bare ON bare.oid = a.atttypid
+JOIN pg_type base ON base.oid = bare.base
+LEFT JOIN bare inner_bare ON inner_bare.oid = base.typelem AND base.typcategory = 'A'
+LEFT JOIN pg_type element ON element.oid = inner_bare.base
 WHERE a.attnum > 0 AND NOT a.attisdropped AND {visible} AND {schemas}
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import decimal
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,18 +14,37 @@ from adbc_driver_postgresql import dbapi
 
 from moorings import errors
 from moorings.dialects.arrow import columns as arrow_columns
+from moorings.dialects.arrow.beyond import noted
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.config.tls import TlsConfig
 from moorings.dialects.introspection import Scope, Table
 from moorings.dialects.postgres import casts as postgres_casts
-from moorings.dialects.postgres import introspection
+from moorings.dialects.postgres import introspection, parameters
 from moorings.dialects.postgres.casts import Select
+from moorings.dialects.postgres.faults import CURSOR
 from moorings.dialects.postgres.introspection import literal
 from moorings.dialects.postgres.read_only import require_query
+from moorings.dialects.read_only import QUERIES, leading_word
 
 USE_COPY, BATCH_BYTES = "adbc.postgresql.use_copy", "adbc.postgresql.batch_size_hint_bytes"
 NO_COPY_SQLSTATES = ("42601", "0A000")
 """What COPY says of statements that it does not take, such as SHOW and EXPLAIN."""
+NO_TRANSACTION_SQLSTATES = ("25001", "2D000")
+"""What statements say that refuse to be in a transaction, such as VACUUM, and procedures that end it."""
+OWN_LIMIT = (
+    "CASE WHEN current_setting('statement_timeout') <> '0'"
+    " AND extract(epoch FROM current_setting('statement_timeout')::interval) * 1000 < {milliseconds}"
+    " THEN current_setting('statement_timeout') ELSE '{milliseconds}' END"
+)
+ARRAYS = """
+WITH RECURSIVE base AS (
+    SELECT a.oid AS number, e.typname, e.typtype, e.typbasetype
+    FROM pg_type a JOIN pg_type e ON e.oid = a.typelem WHERE a.typcategory = 'A' AND a.oid IN ({numbers})
+    UNION ALL
+    SELECT b.number, e.typname, e.typtype, e.typbasetype FROM base b JOIN pg_type e ON e.oid = b.typbasetype
+    WHERE b.typtype = 'd'
+) SELECT number::int8, typname::text FROM base WHERE typtype <> 'd'
+"""
 NO_CURSOR_SQLSTATES = ("42601", "42P11", "0A000")
 """What DECLARE says of statements that cannot have a cursor, such as those that write."""
 FIRST_ROWS = 256
@@ -43,6 +61,8 @@ class PostgresSession(Session):
         self._application_name = application_name
         self._cursor: Cursor | None = None
         self._unread = False
+        self._open = False
+        self._transaction = True
         self._connection = dbapi.connect(uri, autocommit=True)
         try:
             self.id = str(self._ask("SELECT pg_backend_pid()::text AS pid")["pid"])
@@ -70,36 +90,59 @@ class PostgresSession(Session):
         The server tells the types of the result first, so that what Arrow or the driver lack is cast in the only run.
         """
         self._unread = True
+        try:
+            return self._run_described(statement, transaction=True)  # behind a pooler, only that keeps to one session
+        except Error as error:
+            if statement.read_only or error.sqlstate not in NO_TRANSACTION_SQLSTATES:
+                raise
+        self._rollback()
+        return self._run_described(statement, transaction=False)
+
+    def _run_described(self, statement: Statement, *, transaction: bool) -> pa.RecordBatchReader:
+        self._transaction = transaction
         self._begin(statement)
         sql, schema = self._described(statement)
         if statement.read_only:
             require_query(statement.sql, columns=len(schema))
+        if not len(schema) and leading_word(sql, nested=True) in QUERIES:
+            return self._columnless(statement, sql)
         sql, select = self._cast(statement, sql, schema)
-        run = self._with_parameters if statement.parameters else self._without_parameters
-        found, batches = run(statement, sql, bool(len(schema)))
+        found, batches = self._started(statement, sql, returns=bool(len(schema)))
         return self._watched(*postgres_casts.present(found, batches, schema.names, select))
 
-    def _begin(self, statement: Statement, *, transaction: bool = False) -> None:
-        """Open the transaction, and settle what holds in it.
+    def _started(self, statement: Statement, sql: str, *, returns: bool) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        run = self._with_parameters if statement.parameters else self._without_parameters
+        return run(statement, sql, returns)
+
+    def _columnless(self, statement: Statement, sql: str) -> pa.RecordBatchReader:
+        """The rows of a query that has no columns, which the driver would drop."""
+        counted = f"SELECT 1 AS one FROM (\n{sql}\n) AS source"  # noqa: S608  # the caller's own
+        _, batches = self._started(statement, counted, returns=True)
+        empty = pa.schema([])
+        return self._watched(empty, (batch.select([]) for batch in batches))
+
+    def _begin(self, statement: Statement) -> None:
+        """Open the transaction, and settle what holds in it; a shorter time limit of the login's own stays.
 
         The SELECT takes the transaction's snapshot, after which the server refuses to make it READ WRITE. The one
         statement that follows travels by the extended protocol, which takes no second one: so nothing can write after
-        a COMMIT that it slips in. A statement that may write runs without a transaction: some refuse to be in one.
+        a COMMIT that it slips in. Statements that refuse to be in a transaction run without one.
         """
         self._rollback()
-        local = statement.read_only or transaction
-        if local:
+        if self._transaction:
             self._run("BEGIN READ ONLY" if statement.read_only else "BEGIN")
-        scope = "true" if local else "false"
+            self._open = True
+        scope = "true" if self._transaction else "false"
+        milliseconds = str(max(1, math.ceil(statement.timeout_seconds * 1000)))
         settings = {
-            "statement_timeout": str(max(1, math.ceil(statement.timeout_seconds * 1000))),
-            "application_name": f"{self._application_name} {statement.query_id}".strip(),
-            "TimeZone": self._zone,
+            "statement_timeout": OWN_LIMIT.format(milliseconds=milliseconds),
+            "application_name": literal(f"{self._application_name} {statement.query_id}".strip()),
+            "TimeZone": literal(self._zone),
         }
         if self._schema is not None:
             quoted = self._schema.replace('"', '""')
-            settings["search_path"] = f'"{quoted}", public'
-        calls = (f"set_config('{name}', {literal(value)}, {scope})" for name, value in settings.items())
+            settings["search_path"] = literal(f'"{quoted}", public')
+        calls = (f"set_config('{name}', {value}, {scope})" for name, value in settings.items())
         self._run(f"SELECT {', '.join(calls)}")
 
     def _described(self, statement: Statement) -> tuple[str, pa.Schema]:
@@ -125,14 +168,13 @@ class PostgresSession(Session):
                 return enclosed, select
         return sql, None
 
-    def _arrays(self, schema: pa.Schema) -> frozenset[int]:
-        """Which of the types that the driver does not know are arrays."""
+    def _arrays(self, schema: pa.Schema) -> Mapping[int, str]:
+        """Which of the types that the driver does not know are arrays, and how each is cast."""
         unnamed = postgres_casts.unnamed(schema)
         if not unnamed:
-            return frozenset()
-        listed = ", ".join(map(str, unnamed))
-        found = self._rows(f"SELECT oid::int8 FROM pg_type WHERE typcategory = 'A' AND oid IN ({listed})")  # noqa: S608  # numbers
-        return frozenset(number for (number,) in found)
+            return {}
+        found = self._rows(ARRAYS.format(numbers=", ".join(map(str, unnamed))))
+        return {number: postgres_casts.array_cast(element) for number, element in found}
 
     def _without_parameters(
         self, statement: Statement, sql: str, returns: bool
@@ -146,19 +188,16 @@ class PostgresSession(Session):
                 self._begin(statement)
             else:
                 return reader.schema, reader
-        reader = self._execute(sql, copy=False)
-        return reader.schema, reader
+        return self._whole(sql)
 
     def _with_parameters(
         self, statement: Statement, sql: str, returns: bool
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Run a statement with bound values: through a cursor if it can have one, since COPY takes no values."""
-        values = self._bound(sql, statement.parameters)
-        if returns:
-            if not statement.read_only:
-                self._begin(statement, transaction=True)
+        sql, values = self._bound(sql, statement.parameters)
+        if returns and self._transaction:
             try:
-                self._execute(f"DECLARE moorings NO SCROLL CURSOR FOR {sql}", values)
+                self._execute(f"{CURSOR}{sql}", values)
             except Error as error:
                 if error.sqlstate not in NO_CURSOR_SQLSTATES:
                     raise
@@ -166,18 +205,35 @@ class PostgresSession(Session):
             else:
                 first = self._execute(_fetch(FIRST_ROWS), copy=False)
                 return first.schema, self._fetched(statement, first)
-        reader = self._execute(sql, values, copy=False)
-        return reader.schema, reader
+        return self._whole(sql, values)
 
-    def _bound(self, sql: str, parameters: Sequence[Any]) -> pa.RecordBatch:
-        types = self._fresh_cursor().adbc_prepare(sql)
-        expected = list(types) if types is not None else []
-        if len(expected) != len(parameters):
+    def _whole(self, sql: str, values: pa.RecordBatch | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Run a statement to its end, and keep what it wrote whether or not its rows are read."""
+        reader = self._execute(sql, values, copy=False)
+        batches = list(reader)
+        self._commit()
+        return reader.schema, iter(batches)
+
+    def _bound(self, sql: str, values: Sequence[Any]) -> tuple[str, pa.RecordBatch]:
+        """A statement whose placeholders take text, and the values as text."""
+        found = self._fresh_cursor().adbc_prepare(sql)
+        names = [postgres_casts.type_name(field) for field in found] if found is not None else []
+        if len(names) != len(values):
             raise errors.ParametersRefused(
-                message=f"The statement takes {len(expected)} parameters, and {len(parameters)} were given."
+                message=f"The statement takes {len(names)} parameters, and {len(values)} were given."
             )
-        columns = [_value(value, field.type) for value, field in zip(parameters, expected, strict=True)]
-        return pa.record_batch(columns, names=[str(place) for place in range(len(columns))])
+        types = [parameters.common_type(name) for name in names]
+        known = [each for each in types if each is not None]
+        wanted = known if len(known) == len(types) else self._prepared_types(sql)
+        return parameters.typed(sql, wanted), parameters.texts(values, names)
+
+    def _prepared_types(self, sql: str) -> list[str]:
+        """The types of a statement's parameters, as casts name them."""
+        self._run(f"PREPARE moorings AS\n{sql}")
+        found = self._rows("SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'moorings'")
+        types = [name for (name,) in found]
+        self._run("DEALLOCATE moorings")
+        return types
 
     def _fetched(self, statement: Statement, first: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """The rows of the cursor. What is fetched at once arrives as a whole, so its size is that of the last ones."""
@@ -191,17 +247,17 @@ class PostgresSession(Session):
                 break
             fitting = max(1, statement.limits.batch * rows // max(1, size))
             reader = self._execute(_fetch(min(statement.batch_rows, fitting)), copy=False)
-        if not statement.read_only:
-            self._run("COMMIT")
 
     def _watched(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Batches in the types that we promise, and a note when the last one was read."""
-        target = arrow_columns.plain_schema(schema)
+        plain = arrow_columns.plain_schema(schema)
+        target = pa.schema([noted(field, b"postgres") for field in plain])
 
         def reading() -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 if batch.num_rows:
-                    yield arrow_columns.plain(batch, target)
+                    yield arrow_columns.plain(batch, target) if batch.num_columns else batch
+            self._commit()
             self._unread = False
 
         return pa.RecordBatchReader.from_batches(target, reading())
@@ -246,7 +302,15 @@ class PostgresSession(Session):
             self._rollback()
 
     def _rollback(self) -> None:
-        self._run("ROLLBACK")
+        if self._open:
+            self._run("ROLLBACK")
+            self._open = False
+
+    def _commit(self) -> None:
+        """End the transaction; one that only reads keeps nothing."""
+        if self._open:
+            self._run("COMMIT")
+            self._open = False
 
     def reset(self) -> bool:
         """Roll back, and discard what the session holds; a result that was not read is cancelled, not drained."""
@@ -254,7 +318,11 @@ class PostgresSession(Session):
             self._stop()
         self._unread = False
         self._rollback()
-        self._run("DISCARD ALL")
+        try:
+            self._run("DISCARD ALL")
+        except Error:  # the statement opened a transaction, and did not end it
+            self._run("ROLLBACK")
+            self._run("DISCARD ALL")
         return True
 
     def close(self) -> None:
@@ -279,21 +347,3 @@ def _bare(sql: str) -> str:
     head, semicolon, tail = plain.rpartition(";")
     comments = all(line.strip()[:2] in ("", "--") for line in tail.splitlines())
     return head.rstrip(SPACE) if semicolon and comments else plain
-
-
-def _value(value: Any, expected: pa.DataType) -> pa.Array:
-    """A parameter as a column of one row, in the type that the statement takes; as text where Arrow cannot say it."""
-    if value is not None and "numeric" in str(expected) and not isinstance(value, bool):
-        with contextlib.suppress(decimal.InvalidOperation, pa.ArrowInvalid):
-            return pa.array([decimal.Decimal(str(value))])
-    zoned = (
-        pa.types.is_timestamp(expected) and expected.tz is not None
-    )  # for these the driver would end our transaction
-    try:
-        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-            if zoned or (isinstance(expected, pa.OpaqueType) and value is not None):
-                return pa.array([value], type=pa.string())
-            return pa.array([value], type=pa.string() if value is None else None).cast(expected)
-        return pa.array([value if isinstance(value, (int, float, bool)) else str(value)])
-    except OverflowError:
-        raise errors.ParametersRefused(message="A number among the parameters is too large.") from None

@@ -121,7 +121,7 @@ class TestPostgresValues:
         )
         assert rows(sql) == [
             (
-                "10.0.0.1/32",
+                "10.0.0.1",
                 "[1,5)",
                 '{"a": 1}',
                 "10:00:00+01",
