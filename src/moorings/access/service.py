@@ -243,7 +243,7 @@ async def revoke_key(session: AsyncSession, organization_id: str, key_id: str) -
 async def create_user(
     session: AsyncSession, organization_id: str, email: str, name: str, *, admin: bool = False
 ) -> User:
-    """Add a user. The email is its name at logins, unique in the organization in any case; raises EmailInUse."""
+    """Create a user. The email is its name at logins, unique in the organization in any case; raises EmailInUse."""
     user = User(
         id=str(uuid.uuid4()),
         organization_id=organization_id,

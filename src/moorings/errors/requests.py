@@ -293,7 +293,7 @@ class DbtSecretsDisabled(MooringsError):
 
 
 class PreconditionFailed(MooringsError):
-    """The connection has changed since it was read. Read it again, and send its new etag in If-Match"""
+    """The connection was changed after you read it. Read it again, and send its new etag in If-Match"""
 
 
 class Saturated(MooringsError):

@@ -17,13 +17,13 @@ class Shape(msgspec.Struct, rename="camel"):
 
 
 class Done(Shape, kw_only=True):
-    """It is done."""
+    """The change is made."""
 
     success: bool = True
 
 
 class Changed(Shape, kw_only=True):
-    """It is done, and what was; `warnings` say whom that concerns, if anybody."""
+    """The change is made. `message` says what changed, `warnings` who now gets another connection."""
 
     success: bool = True
     message: str

@@ -21,11 +21,13 @@ from moorings.api.http.call import Call, Parameter
 from moorings.errors import Fault, InvalidInput
 
 REPLAYED = "Idempotency-Replayed"
-HEADERS = {REPLAYED: "`true` on the answer to a request that was sent again."}
+HEADERS = {REPLAYED: "`true` when the response is that of an earlier request with the same Idempotency-Key."}
 KEY = Parameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "Any string that names this request. Sent again within a day, it does nothing, and gets the first answer.",
+    "A string of your choice that identifies the request. If you send a request with the same key "
+    "again within 24 hours,"
+    "it is not executed again: you get the first response.",
     place="header",
 )
 

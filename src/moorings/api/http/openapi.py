@@ -28,22 +28,22 @@ DESCRIPTION = (
 )
 
 STATUS_WORDS = {
-    400: "The request has faults; the detail names them.",
-    401: "No key was sent.",
-    403: "The key is not good, or does not permit this.",
-    404: "There is no such thing, or it is not for this key to see.",
-    406: "None of the media types in Accept can be produced.",
+    400: "The request is not valid. `detail` names every fault.",
+    401: "The request has no key.",
+    403: "The key is unknown, disabled or revoked, or its role does not allow this.",
+    404: "The resource does not exist, or the key may not see it.",
+    406: "Accept names no supported media type.",
     408: "The body of the request did not arrive in time.",
-    409: "The name is taken, something depends on this, or the query was cancelled.",
+    409: "The name is in use, another resource depends on this one, or the query was cancelled.",
     410: "The connection is archived.",
-    412: "The connection has changed since it was read.",
+    412: "The connection was changed after you read it.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not application/json.",
-    422: "The Idempotency-Key came with another request before.",
-    429: "The key has used up its requests; Retry-After tells when to come back.",
-    500: "Something went wrong inside; the service's log has the rest.",
-    503: "Every session that a setting allows is in use; Retry-After tells when to come back.",
-    504: "The statement ran into its time limit.",
+    422: "The Idempotency-Key was used with a different request before.",
+    429: "Too many requests with this key. `Retry-After` is the number of seconds to wait.",
+    500: "Internal error. The service's log has the cause.",
+    503: "All sessions are in use. `Retry-After` is the number of seconds to wait.",
+    504: "The statement exceeded its time limit.",
 }
 """What each status of an error means, in the document."""
 
@@ -200,8 +200,8 @@ def _answer(route: Route) -> dict[str, Any]:
 
 def _limit_headers() -> dict[str, Any]:
     described = {
-        "RateLimit-Limit": "Requests of this key in a window.",
-        "RateLimit-Remaining": "Those left.",
+        "RateLimit-Limit": "How many requests the key may send in a window.",
+        "RateLimit-Remaining": "How many requests are left in the window.",
         "RateLimit-Reset": "Seconds until the window ends.",
     }
     return {name: {"description": says, "schema": {"type": "integer"}} for name, says in described.items()}

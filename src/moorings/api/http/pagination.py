@@ -21,7 +21,7 @@ PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 MAX_CURSOR_LENGTH = 16_000  # names of tables are in some
 
 PARAMETERS = (
-    Parameter("cursor", {"type": "string"}, "`nextCursor` of the page before; the first page without it."),
+    Parameter("cursor", {"type": "string"}, "`nextCursor` of the previous page. Leave it out for the first page."),
     Parameter(
         "pageSize",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
@@ -46,7 +46,7 @@ BY_NAME: tuple[type, ...] = (str, str)
 
 
 class PageInfo(Shape, kw_only=True):
-    """Where a page stands in its list."""
+    """The position of a page in its list."""
 
     has_next_page: bool
     next_cursor: str | None

@@ -95,7 +95,11 @@ def query() -> dict[str, Any]:
     value = {"type": ["string", "number", "boolean", "null"]}
     properties = {
         "sql": {"type": "string", "minLength": 1, "maxLength": 500_000},
-        "parameters": {"type": "array", "items": value, "description": "Values for the driver's own placeholders."},
+        "parameters": {
+            "type": "array",
+            "items": value,
+            "description": "Values for the placeholders of the statement, in the dialect's own syntax.",
+        },
         "rowLimit": {"type": "integer", "minimum": 1},
         "timeoutSeconds": {"type": "integer", "minimum": 1},
     }
@@ -104,7 +108,7 @@ def query() -> dict[str, Any]:
 
 def refresh() -> dict[str, Any]:
     """The body that asks for a refresh; zero bytes ask for a soft one."""
-    flag = {"type": "boolean", "description": "Also remove what the database dropped."}
+    flag = {"type": "boolean", "description": "Also remove tables that no longer exist in the database."}
     return _object({"hardRefresh": flag}) | {"examples": [{"hardRefresh": False}]}
 
 
@@ -160,7 +164,7 @@ def schedule() -> dict[str, Any]:
             "description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it. Five fields of "
             "Unix cron and `@daily` are taken too, and shown as six fields."
         },
-        "timezone": text | {"description": "An IANA name, such as `America/New_York`."},
+        "timezone": text | {"description": "An IANA time zone name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},
     }
     examples = [{"schedule": "0 6 ? * MON-FRI *", "timezone": "Europe/London"}]

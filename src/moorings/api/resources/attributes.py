@@ -37,7 +37,7 @@ KNOWN = ("name", "label", "description", "type", "multiple_values", "default_val
 
 
 class AttributeShape(msgspec.Struct):
-    """A user attribute, in the published spelling; those of the system have no id."""
+    """A user attribute. System attributes have an empty id."""
 
     id: str
     name: str
@@ -56,13 +56,16 @@ class AttributeList(Shape):
 
 
 class AttributeValuesShape(Shape):
-    """What somebody has of the attributes: name → values."""
+    """The attribute values of a user or key, by attribute name."""
 
     attributes: dict[str, list[str]]
 
 
 class AttributeRemoved(Moving, kw_only=True):
-    """The attribute is deleted; where it was in use, whom that moves, and how many users and keys had values of it."""
+    """The attribute is deleted.
+
+    `warnings` list who now gets another connection; the counts say how many users and keys had a value.
+    """
 
     moved: list[MoveShape] | msgspec.UnsetType = msgspec.UNSET
     users_with_values: int | msgspec.UnsetType = msgspec.UNSET
@@ -73,7 +76,7 @@ class AttributeRemoved(Moving, kw_only=True):
 
 
 async def list_attributes(call: Call) -> AttributeList:
-    """User attributes: those of the system, then those that were defined, by name."""
+    """All user attributes: first the system's own, then the defined ones by name."""
     defined = await attributes.defined(call.session, call.actor.organization_id)
     system = [
         AttributeShape("", name, label, None, "String", name == "omni_user_groups", None, system=True)
@@ -83,12 +86,12 @@ async def list_attributes(call: Call) -> AttributeList:
 
 
 async def define(call: Call) -> AttributeShape:
-    """Define a user attribute."""
+    """Create a user attribute."""
     return _shape(await attributes.define(call.session, call.actor, _definition(call.body)))
 
 
 async def redefine(call: Call) -> AttributeShape:
-    """Replace a user attribute's definition. Values of users and keys stay.
+    """Replace the definition of a user attribute. Users and keys keep their values.
 
     A new name is refused with 409 while a connection chooses its environment by the old one, unless `force=true`.
     """
@@ -202,22 +205,28 @@ def _shape(attribute: UserAttribute) -> AttributeShape:
 
 
 async def of_user(call: Call) -> AttributeValuesShape:
-    """What a user has of the attributes."""
+    """The attribute values of a user."""
     return await _values(call, await service.user(call.session, call.actor, call.ids["id"]))
 
 
 async def of_key(call: Call) -> AttributeValuesShape:
-    """What an organization key has of the attributes."""
+    """The attribute values of an organization key."""
     return await _values(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
 
 
 async def give_user(call: Call) -> Done:
-    """Set attributes of a user, by name; null takes one away, those not named stay."""
+    """Set attribute values of a user, by attribute name.
+
+    Null removes a value. Attributes that are left out keep theirs.
+    """
     return await _give(call, await service.user(call.session, call.actor, call.ids["id"], lock=True))
 
 
 async def give_key(call: Call) -> Done:
-    """Set attributes of an organization key, by name; null takes one away, those not named stay."""
+    """Set attribute values of an organization key, by attribute name.
+
+    Null removes a value. Attributes that are left out keep theirs.
+    """
     return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"], lock=True))
 
 
@@ -241,7 +250,7 @@ async def _give(call: Call, owner: User | ApiKey) -> Done:
     return Done()
 
 
-FORCE = Parameter("force", schemas.FLAG, "Do it although connections, users or keys depend on the attribute.")
+FORCE = Parameter("force", schemas.FLAG, "Proceed even if connections, users or keys depend on the attribute.")
 
 ROUTES = (
     Route(

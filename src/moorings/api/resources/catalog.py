@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CatalogColumn(Shape):
-    """A column: its type in the engine's words, and in Arrow's where that can be said before a query."""
+    """A column, with its type in the database's own spelling and, if known, as an Arrow type."""
 
     name: str
     position: int
@@ -39,7 +39,7 @@ class CatalogColumn(Shape):
 
 
 class CatalogReference(Shape):
-    """A foreign key: columns, and those of another table that they refer to."""
+    """A foreign key: columns, and the columns of another table that they reference."""
 
     name: str | None
     columns: list[str]
@@ -50,7 +50,7 @@ class CatalogReference(Shape):
 
 
 class CatalogTable(Shape):
-    """A table or view; numbers are the engine's estimates."""
+    """A table or view. Row and byte counts are estimates of the database."""
 
     catalog: str | None
     schema: str | None
@@ -71,7 +71,7 @@ class CatalogTables(Shape):
 
 
 class StoredTableShape(CatalogTable, kw_only=True):
-    """A table as it was seen last: when it appeared and changed, and since when a refresh misses it, if so."""
+    """A table as the last refresh found it. `missingSince` is set when a later refresh no longer found it."""
 
     added_at: str
     changed_at: str
@@ -93,7 +93,7 @@ class CatalogPage(Shape, kw_only=True):
 
 
 class ChangeShape(Shape, kw_only=True):
-    """Something that a refresh found to be different, of a table or a column of it, in the engine's words."""
+    """A change of a table or column that a refresh found. Types are in the database's own spelling."""
 
     at: str
     job_id: str
@@ -170,9 +170,9 @@ def change(found: CatalogChange) -> ChangeShape:
 
 
 async def tables(call: Call) -> bytes:
-    """The tables and views that the connection's login sees now, with columns and keys.
+    """The tables and views that the connection's database user can see now, with columns and keys.
 
-    Which schemas are read say the connection's `includeSchemas` and `includeOtherCatalogs`, or `schema`.
+    `schema` chooses the schemas to read. Default: the connection's `includeSchemas` and `includeOtherCatalogs`.
     """
     query = Fields(call.query(), ("schema", "environment"))
     schemas = names(query.string("schema", shortest=0, longest=MAX_LIST_LENGTH))
@@ -187,7 +187,7 @@ def _encoded(found: Sequence[Table]) -> bytes:
 
 
 async def catalog(call: Call) -> CatalogPage:
-    """The tables and views that the last refresh found, with columns and keys; the warehouse is not asked.
+    """The tables and views that the last refresh found, with columns and keys. The warehouse is not queried.
 
     Tables that the database dropped stay, with `missingSince`, until a hard refresh.
     """
@@ -218,9 +218,9 @@ def _filter(query: Fields) -> Filter:
 
 
 async def changes(call: Call) -> ChangePage:
-    """What refreshes found to be different: tables and columns that appeared or went, other types, comments and keys.
+    """The changes that refreshes found: added and removed tables and columns, and changed types, comments and keys.
 
-    The first refresh has nothing to compare with, and tells of no changes.
+    The first refresh of a connection records no changes.
     """
     query = Fields(call.query(), ("since", "environment", "cursor", "pageSize"))
     since = query.instant("since")
@@ -233,7 +233,7 @@ async def changes(call: Call) -> ChangePage:
     return ChangePage(info, [change(each) for each in found[: page.size]])
 
 
-PATTERNS = "names, comma-separated, with `*` as wildcard."
+PATTERNS = "comma-separated names, in which `*` matches any text."
 STORED = (EnvironmentNotFound, NoEnvironment)
 
 ROUTES = (
@@ -264,7 +264,9 @@ ROUTES = (
             Parameter("schema", {"type": "string"}, f"Only these schemas: {PATTERNS}"),
             Parameter("table", {"type": "string"}, f"Only these tables: {PATTERNS}"),
             Parameter(
-                "search", {"type": "string"}, "Only tables where a name or a comment contains this, in any case."
+                "search",
+                {"type": "string"},
+                "Only tables whose name, columns or comments contain this text. Case does not matter.",
             ),
             *pagination.PARAMETERS,
         ),
@@ -276,12 +278,14 @@ ROUTES = (
         path="/connections/{id}/catalog/changes",
         handler=changes,
         permission=Permission.READ,
-        summary="List what has changed in a catalog",
+        summary="List the changes of a catalog",
         answer=ChangePage,
         parameters=(
             routed.ENVIRONMENT,
             Parameter(
-                "since", {"type": "string", "format": "date-time"}, "Only changes found at or after this instant."
+                "since",
+                {"type": "string", "format": "date-time"},
+                "Only changes found at or after this time (ISO 8601).",
             ),
             *pagination.PARAMETERS,
         ),

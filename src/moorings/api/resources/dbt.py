@@ -47,7 +47,7 @@ COLUMNS = {
 
 
 class DbtShape(Shape, kw_only=True):
-    """Where a connection's dbt project is. `publicKey` is the deploy key to add to the repository."""
+    """The dbt repository of a connection. Add `publicKey` to the repository as its deploy key."""
 
     autogen_relationships: bool
     branch: str
@@ -62,14 +62,14 @@ class DbtShape(Shape, kw_only=True):
 
 
 class DbtMissingShape(Shape, kw_only=True):
-    """There is no dbt project yet; `supportsDbt` tells whether there can be one."""
+    """No dbt repository is linked. `supportsDbt` says whether the dialect supports dbt."""
 
     supports_dbt: bool
     message: str
 
 
 class DbtVariableShape(Shape, kw_only=True):
-    """A variable; the value of a secret is never shown."""
+    """A variable. The value of a secret variable is never returned."""
 
     id: str
     name: str
@@ -78,7 +78,7 @@ class DbtVariableShape(Shape, kw_only=True):
 
 
 class DbtEnvironmentShape(Shape, kw_only=True):
-    """Where a dbt project is built. The default one counts when none is named: the oldest."""
+    """A dbt environment: a target that a dbt project is built in. The oldest is the default."""
 
     id: str
     name: str
@@ -104,7 +104,7 @@ class DbtEnvironmentPage(Shape):
 
 
 async def get(call: Call) -> DbtShape | DbtMissingShape:
-    """Where a connection's dbt project is, or that there is none."""
+    """The dbt repository of a connection, or a message that none is linked."""
     found = await service.repository(call.session, call.connection)
     supported = service.supported(call.connection)
     if found is None:
@@ -124,14 +124,17 @@ async def get(call: Call) -> DbtShape | DbtMissingShape:
 
 
 async def configure(call: Call) -> Changed:
-    """Link a dbt repository, or change it. A deploy key is made the first time, and with `rotateKeys` a new one."""
+    """Link a dbt repository or change the link.
+
+    A deploy key is created the first time, and again whenever `rotateKeys` is true.
+    """
     project, rotate = _read_project(call)
     await service.configure(call.session, call.services.keyset, call.connection, project, rotate=rotate)
     return Changed(message="dbt configuration updated successfully")
 
 
 async def unlink(call: Call) -> Changed:
-    """Forget the dbt repository and its deploy key; the dbt environments stay."""
+    """Remove the link and its deploy key. The dbt environments stay."""
     await service.unlink(call.session, call.connection)
     return Changed(message="dbt repository unlinked successfully")
 
@@ -184,7 +187,7 @@ async def list_environments(call: Call) -> DbtEnvironmentPage:
 
 
 async def create_environment(call: Call) -> DbtEnvironmentShape:
-    """Add a dbt environment."""
+    """Create a dbt environment."""
     requested = _read_environment(call, new=True)
     made = await environments.create(call.session, call.services.keyset, call.connection, requested)
     return (await _shapes(call, [made]))[0]

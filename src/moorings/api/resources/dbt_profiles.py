@@ -16,18 +16,18 @@ from moorings.errors import DbtEnvironmentNotFound, DbtNotSupported, DbtSecretsD
 log = structlog.get_logger(__name__)
 
 YAML = "application/yaml"
-ENVIRONMENT = Parameter("environment", schemas.UUID, "The dbt environment. Absent: the default one.")
+ENVIRONMENT = Parameter("environment", schemas.UUID, "The id of the dbt environment. Default: the default environment.")
 
 
 async def without_secrets(call: Call) -> Rendered:
-    """A profiles.yml for dbt, of the connection and a dbt environment. It holds no secret: dbt's environment does."""
+    """A profiles.yml for dbt. It holds no secrets: it reads them from environment variables."""
     return await _rendered(call, await _environment(call), with_secrets=False)
 
 
 async def with_secrets(call: Call) -> Rendered:
-    """A profiles.yml for dbt that holds the secrets of the connection and of the dbt environment.
+    """A profiles.yml for dbt that contains the secrets of the connection and of the dbt environment.
 
-    For admins of the connection, and only if the operator set `MOORINGS_DBT_SECRETS=true`. Each call is logged.
+    Allowed for admins of the connection, if the operator has set `MOORINGS_DBT_SECRETS=true`. Every call is logged.
     """
     environment = await _environment(call)
     if not call.services.settings.dbt_secrets:

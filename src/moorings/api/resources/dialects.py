@@ -15,7 +15,7 @@ from moorings.dialects.base import Dialect
 
 
 class LoginShape(Shape):
-    """One way to log in: an `authenticationType`, and the fields that it requires."""
+    """A login method: an `authenticationType` and the fields that it requires."""
 
     name: str
     requires: list[str]
@@ -23,7 +23,7 @@ class LoginShape(Shape):
 
 
 class FieldShape(Shape):
-    """A field of a dialect, as a form shows it; `required` is `always`, or the condition in words."""
+    """A field of a dialect. `required` is `always`, or the condition in words."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class FieldShape(Shape):
 
 
 class DialectShape(Shape):
-    """A dialect: what it is called, what it can do, its fields, and the JSON Schema of a body that creates one."""
+    """A dialect: its name, abilities and fields, and the JSON Schema of a request body that creates a connection."""
 
     name: str
     title: str
@@ -60,7 +60,7 @@ class DialectList(Shape):
 
 
 async def list_dialects(call: Call) -> bytes:
-    """Every dialect, with its fields, what is secret and what is required when."""
+    """All dialects, with their fields: which are secret, and when each is required."""
     return _rendered()
 
 

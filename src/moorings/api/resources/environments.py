@@ -28,7 +28,7 @@ INVALID_ENVIRONMENTS = "All environment connection IDs must be valid UUIDs"
 
 
 class NewEnvironment(Shape):
-    """An environment, in the older published spelling."""
+    """A created environment, in the older published format."""
 
     id: str
     environment_connection_id: str
@@ -50,7 +50,7 @@ class EnvironmentList(Shape):
 
 
 class EnvironmentsCreated(Shape, kw_only=True):
-    """New environments, in both published spellings."""
+    """The created environments, in both published formats."""
 
     success: bool = True
     data: list[NewEnvironment]
@@ -58,7 +58,7 @@ class EnvironmentsCreated(Shape, kw_only=True):
 
 
 async def create(call: Call) -> EnvironmentsCreated:
-    """Attach connections to a base connection as its environments."""
+    """Make connections environments of a base connection."""
     base_id, connection_ids = _read(call)
     base = await service.base_connection(call.session, call.actor, base_id)
     created = await service.attach(call.session, call.actor, base, connection_ids)
@@ -94,7 +94,7 @@ def _ids(fields: Fields, sent: Any) -> list[str]:
 
 
 async def update(call: Call) -> Moving:
-    """Set the values of the user attribute that mean this environment."""
+    """Set the user attribute values that select this environment."""
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
     fields = Fields(call.body, ("userAttributeValues",))
     if not fields.has("userAttributeValues"):
@@ -107,7 +107,7 @@ async def update(call: Call) -> Moving:
 
 
 async def listed(call: Call) -> EnvironmentList:
-    """The environments of the base connections that the caller sees, oldest first."""
+    """The environments of all base connections that the caller may see, oldest first."""
     found = await service.listed(call.session, call.actor)
     return EnvironmentList(
         [
@@ -118,7 +118,10 @@ async def listed(call: Call) -> EnvironmentList:
 
 
 async def remove(call: Call) -> Moving:
-    """Let a connection be no environment any more. Both connections stay; the answer says who gets the base now."""
+    """Detach an environment from its base connection. Both connections stay.
+
+    `warnings` in the response list who now gets another connection.
+    """
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
     before = await moves.places(call.session, base)
     await service.detach(call.session, environment, base)

@@ -21,7 +21,10 @@ from moorings.health.service import Health
 
 
 class HealthErrorShape(Shape):
-    """What fails: the step of the test, a code, and words for those who may read the connection."""
+    """Why the connection fails: the failed step of the test and its error code.
+
+    `message` is there for users who may read the connection.
+    """
 
     step: str
     code: str | None
@@ -29,7 +32,7 @@ class HealthErrorShape(Shape):
 
 
 class HealthShape(Shape):
-    """How a connection is: `healthy`, `failing`, or `unknown` where it was never tested."""
+    """The health of a connection: `healthy`, `failing`, or `unknown` if it was never tested."""
 
     status: str
     since: str | None
@@ -40,7 +43,7 @@ UNKNOWN = HealthShape("unknown", None, None)
 
 
 class HealthChangeShape(Shape):
-    """From when on a connection was healthy, or failed in this way."""
+    """A change of health: from this time on the connection was healthy, or failed with this error."""
 
     at: str
     status: str
@@ -48,7 +51,7 @@ class HealthChangeShape(Shape):
 
 
 class HealthPage(Shape, kw_only=True):
-    """How a connection is, whether it is probed and when, and how it was, newest first."""
+    """The current health of a connection, its next probe, and its history, newest first."""
 
     health: HealthShape
     probed: bool
@@ -89,7 +92,7 @@ async def record(call: Call, target: Target, report: TestReport) -> None:
 
 
 async def show(call: Call) -> HealthPage:
-    """How a connection is and was."""
+    """The current health of a connection, and its history."""
     query = Fields(call.query(), ("cursor", "pageSize"))
     page = pagination.page_request(query)
     query.done()

@@ -20,7 +20,7 @@ STATUS = {"waiting": "IN_PROGRESS", "running": "IN_PROGRESS", "completed": "COMP
 
 
 class RefreshStarted(Shape, kw_only=True):
-    """The job that does what was asked for, in both spellings."""
+    """The id of the job, in both published spellings."""
 
     success: bool = True
     job_id: str
@@ -35,7 +35,7 @@ class LineShape(Shape):
 
 
 class FailureShape(Shape):
-    """Why the last attempt failed; `step` is that of a connection test."""
+    """Why the last attempt failed. `step` is a step of the connection test."""
 
     code: str
     message: str
@@ -43,7 +43,7 @@ class FailureShape(Shape):
 
 
 class RefreshShape(Shape):
-    """What a refresh found, and how many tables appeared, changed, were removed, or are missing and kept."""
+    """What a refresh found: how many tables were added, changed, removed, or are missing."""
 
     tables: int
     columns: int
@@ -54,7 +54,7 @@ class RefreshShape(Shape):
 
 
 class JobShape(Shape, kw_only=True):
-    """A job; `IN_PROGRESS` until it has ended, with whatever result."""
+    """A job. Its status is `IN_PROGRESS` until it has ended."""
 
     job_id: str = msgspec.field(name="job_id")
     job_type: str = msgspec.field(name="job_type")
@@ -82,7 +82,7 @@ class JobPage(Shape):
 
 
 async def refresh(call: Call) -> RefreshStarted:
-    """Read the connection's catalog anew, in the background; a refresh that has not begun yet is joined."""
+    """Read the connection's catalog again, in the background. If a refresh is already waiting, its job is returned."""
     body = Fields(call.body, ("hardRefresh",))
     hard = body.has("hardRefresh") and bool(body.boolean("hardRefresh"))
     body.done()
@@ -92,7 +92,7 @@ async def refresh(call: Call) -> RefreshStarted:
 
 
 async def status(call: Call) -> JobShape:
-    """What became of a job, for who may read its connection."""
+    """The status and result of a job."""
     return _shape(await service.find(call.session, call.actor, call.ids["id"]))
 
 

@@ -32,7 +32,7 @@ PERMISSIONS = {
 
 
 class KeyShape(Shape):
-    """A key, without its token, which is stored nowhere. `membershipId` is the user's whom it acts as."""
+    """An API key, without its token. `membershipId` is the id of the user that a personal key acts as."""
 
     id: str
     name: str
@@ -90,7 +90,7 @@ async def list_keys(call: Call) -> KeyPage:
 
 
 async def get(call: Call) -> KeyShape:
-    """One key, without its token."""
+    """One API key, without its token."""
     return _shape(await service.visible_key(call.session, call.actor, call.ids["id"]))
 
 
@@ -107,7 +107,7 @@ async def update(call: Call) -> KeyShape:
 
 
 async def revoke(call: Call) -> Changed:
-    """Make a key invalid for good."""
+    """Revoke a key. It can never be used again."""
     key = await service.visible_key(call.session, call.actor, call.ids["id"])
     await service.revoke_key(call.session, key.organization_id, key.id)
     return Changed(message="API token revoked")

@@ -14,15 +14,15 @@ from moorings.environments.moves import Move, counted
 
 
 class Moving(Done, kw_only=True):
-    """It is done; `warnings` say who gets another connection by it, if anybody."""
+    """The change is made. `warnings` list who now gets another connection."""
 
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MoveShape(Shape):
-    """So many users and organization keys who get another connection through a base connection than before.
+    """How many users and organization keys now get another connection through a base connection.
 
-    A `connectionIdBefore` or `connectionIdAfter` of null: they get none, but 403.
+    Null in `connectionIdBefore` or `connectionIdAfter` means that they get no connection (403).
     """
 
     base_connection_id: str

@@ -44,7 +44,7 @@ class ColumnShape(Shape):
 
 
 class ResultShape(Shape):
-    """A query's result; `truncated` when rowLimit cut it. No code builds one: it is streamed."""
+    """The result of a query. `truncated` is true when rowLimit cut it off."""
 
     columns: list[ColumnShape]
     rows: list[list[Any]]
@@ -53,7 +53,7 @@ class ResultShape(Shape):
 
 
 class PlanShape(Shape, kw_only=True):
-    """What running a statement would take; `estimatedBytes` where the engine tells."""
+    """The query plan of a statement. `estimatedBytes` is null if the database gives no estimate."""
 
     dry_run: bool = True
     plan: str
@@ -95,7 +95,10 @@ OLD = ("0.9", "1.0", "1")
 
 
 async def cancel(call: Call) -> Done:
-    """Cancel a running query, in the database itself. Its caller may, and the admins of its connection."""
+    """Cancel a running query in the database.
+
+    Allowed for the caller who started it and for admins of its connection.
+    """
     await call.services.queries.cancel(call.actor, call.ids["queryId"])
     return Done()
 
@@ -140,11 +143,11 @@ ROUTES = (
         body=schemas.query,
         parameters=(
             routed.ENVIRONMENT,
-            Parameter("dryRun", schemas.FLAG, "Say what running it would take, and do not run it."),
+            Parameter("dryRun", schemas.FLAG, "Return the query plan instead of running the statement."),
             Parameter(
                 QUERY_ID,
                 {"type": "string", "format": "uuid"},
-                "An id of your own choice for the query: with it you can cancel before the first rows have come.",
+                "An id of your choice (a UUID) for the query, so that you can cancel it before the first rows arrive.",
                 place="header",
             ),
         ),
@@ -161,8 +164,8 @@ ROUTES = (
         ),
         media_types=FORMATS,
         headers={
-            QUERY_ID: "The query's id; DELETE /queries/{queryId} cancels it.",
-            TIMEOUT: "How many seconds the statement may run.",
+            QUERY_ID: "The id of the query. DELETE /queries/{queryId} cancels it.",
+            TIMEOUT: "The time limit of the statement in seconds.",
             **routed.HEADERS,
         },
     ),

@@ -68,7 +68,7 @@ class RoleShape(Shape, kw_only=True):
 
 
 class ModelRoles(Shape, kw_only=True, omit_defaults=True):
-    """Roles on connections; `membershipId` is the user's or the group's whose they are."""
+    """Roles on connections. `membershipId` is the id of the user or group that has them."""
 
     results: list[RoleShape]
     membership_id: str
@@ -85,14 +85,14 @@ class AssignedShape(Shape, kw_only=True):
 
 
 class UserAssigned(AssignedShape, kw_only=True):
-    """A role that a user was given."""
+    """The role that was assigned to a user."""
 
     membership_id: str
     user_id: str
 
 
 class GroupAssigned(AssignedShape, kw_only=True):
-    """A role that a group was given."""
+    """The role that was assigned to a group."""
 
     user_group_id: str
 

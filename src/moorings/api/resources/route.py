@@ -19,16 +19,16 @@ from moorings.errors import (
 
 
 class OtherwiseShape(Shape):
-    """The connection that another value would have meant; a null value means nothing, a null connection is none."""
+    """The connection that another attribute value would select. A null value stands for users without a value."""
 
     value: str | None
     connection_id: str | None
 
 
 class RouteShape(Shape, kw_only=True):
-    """The connection that somebody gets, by which value of which attribute, and with which role on the base connection.
+    """The connection that a user gets, the value that selected it, and the role on the base connection.
 
-    `source` is `user attribute`, `attribute default`, `base`, or `denied`: then there is no connection.
+    `source` is `user attribute`, `attribute default`, `base` or `denied`. With `denied`, `connectionId` is null.
     """
 
     connection_id: str | None
@@ -87,9 +87,9 @@ ROUTES = (
         handler=explain,
         operation_id="connectionsExplainRoute",
         permission=Permission.SEE,
-        summary="Explain which connection somebody gets",
+        summary="Explain which connection a user gets",
         answer=RouteShape,
-        parameters=(Parameter("userId", schemas.UUID, "Whom it is asked of; the caller unless said."),),
+        parameters=(Parameter("userId", schemas.UUID, "The id of a user. Default: the caller."),),
         errors=(UserNotFound, EnvironmentNotFound),
     ),
 )

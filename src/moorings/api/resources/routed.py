@@ -18,7 +18,7 @@ ENVIRONMENT = Parameter(
     "The environment to use (its id, or its connection's; or the base connection's own), in place of the one that the "
     "caller's attributes choose.",
 )
-HEADERS = {CONNECTION_ID: "The connection that was used: the one asked for, or one of its environments."}
+HEADERS = {CONNECTION_ID: "The id of the connection that was used: the one in the path, or one of its environments."}
 ERRORS = (EnvironmentNotFound, NoEnvironment, NeedsCredentials)
 """What a route declares whose connection is routed."""
 

@@ -27,7 +27,7 @@ UNREADABLE = (NotCron, KeyError, ValueError, OSError)
 
 
 class ScheduleShape(Shape, kw_only=True):
-    """When the catalog of a connection is refreshed: a cron expression and a zone, and what they say in words."""
+    """A schedule for catalog refreshes: a cron expression, its time zone, and its description in words."""
 
     schedule_id: str
     connection_id: str
@@ -41,7 +41,7 @@ class ScheduleShape(Shape, kw_only=True):
 
 
 class ScheduleDetails(ScheduleShape, kw_only=True):
-    """A schedule, and the next instants at which it runs."""
+    """A schedule and its next run times."""
 
     next_runs: list[str]
 
@@ -53,7 +53,7 @@ class ScheduleList(Shape):
 
 
 async def listed(call: Call) -> ScheduleList:
-    """When a connection's catalog is refreshed by itself, oldest schedule first; also of an archived connection."""
+    """The schedules on which a connection's catalog is refreshed, oldest first. Archived connections keep theirs."""
     found = await service.listed(call.session, call.connection)
     return ScheduleList([_details(schedule) for schedule in found])
 
@@ -69,14 +69,14 @@ async def get(call: Call) -> ScheduleDetails:
 
 
 async def update(call: Call) -> ScheduleShape:
-    """Replace a schedule; `hardRefresh` is false unless it is sent."""
+    """Replace a schedule. `hardRefresh` defaults to false."""
     schedule = await _found(call)
     await service.change(call.session, schedule, _read(call))
     return _shape(schedule)
 
 
 async def remove(call: Call) -> Done:
-    """Remove a schedule; refreshes that it asked for go on."""
+    """Delete a schedule. Refreshes that it started continue."""
     await service.remove(call.session, await _found(call))
     return Done()
 

@@ -43,7 +43,7 @@ class ScimProblem(Shape, omit_defaults=True):
 
 
 class Meta(Shape, omit_defaults=True):
-    """When a resource was made and changed, where it is, and which version of it this is."""
+    """When a resource was created and last changed, its URL and its version."""
 
     resource_type: str
     created: str
@@ -71,7 +71,7 @@ class Value(Shape, omit_defaults=True):
 
 
 class UserResource(Shape, omit_defaults=True, kw_only=True):
-    """A user. What was not asked for, or is not there, is left out."""
+    """A user. Attributes without a value are left out."""
 
     schemas: list[str]
     id: str
@@ -88,7 +88,7 @@ class UserResource(Shape, omit_defaults=True, kw_only=True):
 
 
 class GroupResource(Shape, omit_defaults=True, kw_only=True):
-    """A group. What was not asked for, or is not there, is left out; a group without members has an empty array."""
+    """A group. Attributes without a value are left out; a group without members has an empty array."""
 
     schemas: list[str]
     id: str
@@ -120,19 +120,19 @@ class GroupList(Listed, kw_only=True):
 
 
 class Described(Listed, kw_only=True):
-    """Resources of any kind, or descriptions, as RFC 7643 has them."""
+    """A list of resources (RFC 7644, 3.4.2)."""
 
     resources: list[dict[str, Any]] = msgspec.field(name="Resources")
 
 
 class Description(Shape, kw_only=True):
-    """What the standard says of the service, of a kind of resource or of a schema."""
+    """A discovery document (RFC 7643, 5 to 7)."""
 
     schemas: list[str]
 
 
 class BulkOutcome(Shape, kw_only=True):
-    """What became of each operation, in the order of the request."""
+    """The result of each operation, in the order of the request."""
 
     schemas: list[str]
     operations: list[dict[str, Any]] = msgspec.field(name="Operations")
@@ -174,8 +174,11 @@ def group_body() -> dict[str, Any]:
 def patch_body() -> dict[str, Any]:
     """Operations on a resource."""
     properties = {
-        "op": {"enum": ["add", "replace", "remove"], "description": "In any case."},
-        "path": {"type": "string", "description": "What is changed; without it the value's keys say so."},
+        "op": {"enum": ["add", "replace", "remove"], "description": "Case does not matter."},
+        "path": {
+            "type": "string",
+            "description": "The attribute to change. Without a path, the keys of `value` name the attributes.",
+        },
         "value": {},
     }
     operation = {"type": "object", "properties": properties, "required": ["op"]}
@@ -207,15 +210,15 @@ def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 ONE = (
-    Parameter("attributes", {"type": "string"}, "Attributes to show, comma-separated; all of them unless said."),
-    Parameter("excludedAttributes", {"type": "string"}, "Attributes to leave out, comma-separated."),
+    Parameter("attributes", {"type": "string"}, "Attributes to return, comma-separated. Default: all."),
+    Parameter("excludedAttributes", {"type": "string"}, "Attributes to leave out of the response, comma-separated."),
 )
 SEVERAL = (
     Parameter("filter", {"type": "string"}, 'An expression such as `userName eq "ann@example.com"`.'),
-    Parameter("startIndex", {"type": "integer"}, "The place of the first one to show, from 1."),
+    Parameter("startIndex", {"type": "integer"}, "The position of the first result, starting at 1."),
     Parameter("count", {"type": "integer"}, f"How many to show: {PAGE_SIZE} unless said, {MAX_PAGE_SIZE} at most."),
-    Parameter("sortBy", {"type": "string"}, "An attribute to sort by; else the oldest comes first."),
-    Parameter("sortOrder", {"enum": ["ascending", "descending"]}, "`ascending` unless said."),
+    Parameter("sortBy", {"type": "string"}, "The attribute to sort by. Default: oldest first."),
+    Parameter("sortOrder", {"enum": ["ascending", "descending"]}, "The sort order. Default: `ascending`."),
     *ONE,
 )
 
@@ -265,7 +268,7 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
             status=201,
             body=body,
             errors=conflicts,
-            headers={"Location": f"Where the {name} is."},
+            headers={"Location": f"The URL of the {name}."},
         ),
         route(
             *("POST", f"{many}/.search", "Search", f"Search {name}s", f"List {name}s by a query in the body."),
@@ -305,7 +308,7 @@ def _discovery(path: str, act: str, summary: str, answer: Any) -> Route:
 
 
 def _me(method: Method, act: str, summary: str, **rest: Any) -> Route:
-    description = "The user whose key it is. An organization key has none: 404."
+    description = "The user of the key. Organization keys have none and get 404."
     return _route(
         method=method,
         path="/Me",
@@ -361,7 +364,7 @@ ROUTES = (
         path="/Bulk",
         operation_id="scimBulk",
         summary="Run several operations",
-        description="Each operation by itself, in the order that their references to each other need.",
+        description="Run several operations. Each succeeds or fails alone. Operations that refer to others run last.",
         answer=BulkOutcome,
         body=bulk_body,
     ),

@@ -42,7 +42,7 @@ class Config(ConnectionConfig, frozen=True):
     host_override: Annotated[str, endpoints.place(SERVICES)] | None = None
     always_scope_view_names: bool = True
     external_oauth_audience: Line | None = Field(
-        None, description="The external id that the role's trust policy asks for."
+        None, description="The external id that the trust policy of the role requires."
     )
 
 

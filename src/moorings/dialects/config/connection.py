@@ -75,37 +75,39 @@ class ConnectionConfig(BaseModel, frozen=True):
     password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
     host: Host | None = Field(None, description="Host name or IP address of the server, without scheme, port and path.")
     port: Port | None = Field(None, description="Port of the server.")
-    database: str | None = Field(None, description="The database or catalog that queries start in.")
+    database: str | None = Field(None, description="The default database or catalog of queries.")
     username: str | None = Field(None, description="The user or client to log in as.")
-    base_role: Role = Field("VIEWER", description="The least role that every user has on this connection.")
-    warehouse: Line | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
+    base_role: Role = Field("VIEWER", description="The role that every user has on this connection at least.")
+    warehouse: Line | None = Field(
+        None, description="The compute that runs queries: the name of a warehouse, or an HTTP path."
+    )
     region: Line | None = Field(None, description="The cloud region where the data is.")
-    default_schema: str | None = Field(None, description="The schema of names that are written without one.")
-    include_schemas: str | None = Field(None, description="Schemas to read, separated by commas; all when absent.")
-    include_other_catalogs: str | None = Field(None, description="Further catalogs to read, separated by commas.")
-    offloaded_schemas: Names | None = Field(None, description="Schemas to read only when asked for.")
-    scratch_schema: str | None = Field(None, description="The schema where temporary tables may be written.")
-    query_timeout_seconds: Seconds = Field(900, description="The longest that a statement may run.")
-    max_billing_bytes: Decimal | None = Field(None, description="The most bytes that one query may be billed for.")
-    system_timezone: Zone = Field("UTC", description="The time zone that stored times are in, as an IANA name.")
+    default_schema: str | None = Field(None, description="The schema of table names that are written without a schema.")
+    include_schemas: str | None = Field(None, description="Schemas to read, comma-separated. Default: all.")
+    include_other_catalogs: str | None = Field(None, description="Other catalogs to read, comma-separated.")
+    offloaded_schemas: Names | None = Field(None, description="Schemas that are read only on request, comma-separated.")
+    scratch_schema: str | None = Field(None, description="The schema for temporary tables.")
+    query_timeout_seconds: Seconds = Field(900, description="The time limit of a statement, in seconds.")
+    max_billing_bytes: Decimal | None = Field(None, description="How many bytes one query may bill.")
+    system_timezone: Zone = Field("UTC", description="The time zone of stored times, as an IANA name.")
     query_timezone: ZoneOrNone = Field(
-        "NONE", description="The time zone that results are shown in, as an IANA name; `NONE` leaves them as stored."
+        "NONE", description="The time zone of results, as an IANA name. `NONE` leaves times as stored."
     )
     allows_user_specific_timezones: bool = Field(
-        default=False, description="Whether users may choose a time zone of their own for results."
+        default=False, description="Whether users may choose their own time zone for results."
     )
     always_scope_view_names: bool = Field(
-        default=False, description="Whether names of views always carry their catalog and schema."
+        default=False, description="Whether view names always include their catalog and schema."
     )
     trust_server_certificate: bool = Field(
         default=False, description="Whether the server's certificate is accepted without verification."
     )
     accepts_license: bool = Field(default=False, description="Whether the licence of the driver is accepted.")
     infer_relationships_from_column_names: bool = Field(
-        default=True, description="Whether relationships are guessed from names of columns."
+        default=True, description="Whether relationships between tables are inferred from column names."
     )
     infer_relationships_from_foreign_keys: bool = Field(
-        default=False, description="Whether relationships are read from foreign keys."
+        default=False, description="Whether relationships between tables are inferred from foreign keys."
     )
     enable_db_semantic_layer_integration: bool = Field(
         default=False, description="Whether the database's own semantic layer is read."
@@ -113,30 +115,26 @@ class ConnectionConfig(BaseModel, frozen=True):
     enable_db_semantic_layer_topics: bool = Field(
         default=False, description="Whether topics are made from the database's own semantic layer."
     )
-    use_machine_auth: bool = Field(default=False, description="Whether a machine's client id and secret log in.")
-    authentication_type: str | None = Field(None, description="How to log in; inferred when absent.")
+    use_machine_auth: bool = Field(default=False, description="Whether a service principal logs in.")
+    authentication_type: str | None = Field(None, description="The login method. Default: inferred.")
     aws_role_arn: Line | None = Field(None, description="The AWS role to assume.")
-    host_override: Host | None = Field(None, description="The full host name, where the usual one does not apply.")
-    private_key: SecretStr | None = Field(None, description="The private key that logs in instead of a password.")
+    host_override: Host | None = Field(None, description="The full host name, instead of the usual one.")
+    private_key: SecretStr | None = Field(None, description="The private key to log in with, instead of a password.")
     oauth_client_id: Line | None = Field(None, description="The id of the OAuth client.")
     oauth_client_secret: Token | None = Field(None, description="The secret of the OAuth client.")
-    external_oauth_audience: Line | None = Field(
-        None, description="The audience of the external OAuth server's tokens."
-    )
+    external_oauth_audience: Line | None = Field(None, description="The audience of the OAuth server's tokens.")
     external_oauth_authorization_url: Url | None = Field(
-        None, description="Where the external OAuth server asks users to log in."
+        None, description="The authorization URL of the external OAuth server."
     )
-    external_oauth_token_url: Url | None = Field(None, description="Where the external OAuth server hands out tokens.")
+    external_oauth_token_url: Url | None = Field(None, description="The token URL of the external OAuth server.")
     wif_audience: Line | None = Field(None, description="The audience of workload identity federation.")
     wif_service_account_email: Line | None = Field(
-        None, description="The service account that workload identity federation acts as."
+        None, description="The email address of the service account that workload identity federation impersonates."
     )
-    read_only: bool = Field(default=True, description="Whether statements may only read; the session enforces it.")
-    ssl_mode: SslMode | None = Field(
-        None, description="Whether TLS is used, and how much of the certificate is verified."
-    )
+    read_only: bool = Field(default=True, description="Whether the session refuses statements that write.")
+    ssl_mode: SslMode | None = Field(None, description="Whether TLS is used, and what it verifies.")
     ssl_root_cert: Certificates | None = Field(
-        None, description="The certificates, in PEM, of the authorities that the server's certificate is verified with."
+        None, description="The certificates (PEM) of the authorities that verify the server's certificate."
     )
     ssl_client_cert: Certificates | None = Field(
         None, description="The client's certificate and its chain, in PEM, for servers that ask for one (mutual TLS)."
@@ -145,14 +143,14 @@ class ConnectionConfig(BaseModel, frozen=True):
     private_key_passphrase: SecretStr | None = Field(
         None, description="The passphrase of an encrypted privateKey or sslClientKey."
     )
-    results_location: S3Url | None = Field(None, description="Where Athena writes results, as `s3://bucket/path`.")
+    results_location: S3Url | None = Field(None, description="The S3 location of query results, as `s3://bucket/path`.")
     unmatched: Unmatched = Field(
         "base",
-        description="Who gets this connection when none of their values means an environment of it: "
-        "everybody (`base`), or nobody (`deny`).",
+        description="For users whose value selects no environment: this connection (`base`) or 403 (`deny`).",
     )
     probe_health: bool | None = Field(
-        None, description="Whether its health is probed; absent: unless a probe wakes what is billed by the minute."
+        None,
+        description="Whether its health is probed. Default: yes, unless a probe wakes what is billed by the minute.",
     )
 
     @classmethod

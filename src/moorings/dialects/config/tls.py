@@ -32,8 +32,11 @@ class OptionalTlsConfig(TlsConfig, frozen=True):
 
     ssl_mode: SslMode | None = Field(
         None,
-        description="Whether TLS is used, and how much of the certificate is verified; absent: `prefer` if every "
-        "address of the host is a loopback address, else the value of MOORINGS_DEFAULT_SSL_MODE.",
+        description=(
+            "Whether TLS is used, and how the server's certificate is verified. Default: `prefer` if "
+            "every address of the host is a loopback address, else the value of "
+            "MOORINGS_DEFAULT_SSL_MODE."
+        ),
     )
 
 

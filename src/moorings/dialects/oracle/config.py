@@ -33,8 +33,10 @@ class Config(TlsConfig, frozen=True):
 
     ssl_mode: SslMode | None = Field(
         None,
-        description="Whether TLS is used, and how much of the certificate is verified; absent: `disable`, or "
-        "`verify-ca` if there is an sslRootCert.",
+        description=(
+            "Whether TLS is used, and how the server's certificate is verified. Default: `verify-ca` with "
+            "an sslRootCert, else `disable`."
+        ),
     )
 
     @property

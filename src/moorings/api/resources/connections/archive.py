@@ -24,7 +24,7 @@ ARCHIVED = "whoever is routed to it gets 410 until it is restored"
 
 
 async def archive(call: Call) -> Archived:
-    """Archive a connection: it leaves the lists, and its secrets are erased for good."""
+    """Archive a connection. It no longer appears in lists, and its secrets are erased."""
     await details.require_match(call)
     await service.archive(call.session, call.connection, call.services.erasers)
     drop_sessions(call)
@@ -32,7 +32,7 @@ async def archive(call: Call) -> Archived:
 
 
 async def restore(call: Call) -> OneConnection:
-    """Bring an archived connection back, with its credentials in the body; without them it needs them later."""
+    """Restore an archived connection. Send its credentials in the body, or later with PATCH."""
     config = await changes.restored(call)
     await service.restore(call.session, call.services.keyset, call.connection, config)
     await forget(call.session, call.connection.id)
@@ -40,7 +40,7 @@ async def restore(call: Call) -> OneConnection:
 
 
 async def dependents(call: Call) -> DependentsShape:
-    """What hangs on a connection, before it is archived."""
+    """The environments, schedules and other resources that depend on a connection. Read it before you archive one."""
     below, above = await environments.dependents(call.session, call.connection)
     user_roles, group_roles = await access.roles_on(call.session, call.connection.id)
     return DependentsShape(

@@ -19,7 +19,7 @@ from moorings.errors import (
 
 
 async def create(call: Call) -> bytes:
-    """Store a new connection; with `test=true` only if it can be reached."""
+    """Store a connection. With `test=true` it is stored only if its connection test passes."""
     query = Fields(call.query(), ("test",))
     test_first = query.flag("test", default=False)
     query.done()

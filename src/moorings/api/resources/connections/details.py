@@ -29,7 +29,7 @@ TAG = r'(?:W/)?"[^"]*"'
 IF_MATCH = Parameter(
     "If-Match",
     {"type": "string"},
-    "The etag of the connection as it was read: the change is made only if nothing has changed since.",
+    "The connection's `etag`. The change is made only if the connection still has this version.",
     place="header",
 )
 
@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def get(call: Call) -> OneConnection:
-    """One connection, with its settings and what may be said of its credentials."""
+    """One connection, with its settings. Secrets are listed by name and fingerprint, never by value."""
     return OneConnection(await details(call, call.session))
 
 

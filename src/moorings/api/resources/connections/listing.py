@@ -30,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def list_connections(call: Call) -> bytes:
-    """The list, rendered once for each version of the database, caller and query."""
+    """The connections that the key may see. The list has no pages."""
     viewer = None if call.actor.admin else call.actor.user_id
 
     async def render() -> bytes:

@@ -31,7 +31,7 @@ from moorings.errors import (
 
 _TEXT = {"type": "string"}
 
-ETAG = {"ETag": "What If-Match takes to guard a change."}
+ETAG = {"ETag": "The version of the connection, for `If-Match`."}
 
 ROUTES = (
     Route(
@@ -43,12 +43,12 @@ ROUTES = (
         summary="List connections",
         answer=ConnectionList,
         parameters=(
-            Parameter("name", _TEXT, "Only those whose name contains this, in any case."),
-            Parameter("database", _TEXT, "Only those whose database contains this, in any case."),
-            Parameter("dialect", schemas.DIALECT_LIST, "Only these dialects, comma-separated."),
-            Parameter("sortField", {"enum": list(listing.SORT_FIELDS)}, "What to sort by; `name` unless said."),
-            Parameter("sortDirection", {"enum": list(listing.SORT_DIRECTIONS)}, "`asc` unless said."),
-            Parameter("includeDeleted", schemas.FLAG, "Archived ones too."),
+            Parameter("name", _TEXT, "Only connections whose name contains this text. Case does not matter."),
+            Parameter("database", _TEXT, "Only connections whose database contains this text. Case does not matter."),
+            Parameter("dialect", schemas.DIALECT_LIST, "Only connections of these dialects, comma-separated."),
+            Parameter("sortField", {"enum": list(listing.SORT_FIELDS)}, "The field to sort by. Default: `name`."),
+            Parameter("sortDirection", {"enum": list(listing.SORT_DIRECTIONS)}, "The sort direction. Default: `asc`."),
+            Parameter("includeDeleted", schemas.FLAG, "Also list archived connections."),
         ),
         errors=(UnknownDialects,),
     ),
@@ -63,7 +63,10 @@ ROUTES = (
         answer=Created,
         status=201,
         body=schemas.connection,
-        parameters=(Parameter("test", schemas.FLAG, "Store it only if its test passes."), idempotency.KEY),
+        parameters=(
+            Parameter("test", schemas.FLAG, "Store the connection only if its connection test passes."),
+            idempotency.KEY,
+        ),
         headers=idempotency.HEADERS,
         errors=(UnknownDialect, ConnectionTestFailed, Saturated, RepeatDiffers),
     ),
@@ -118,7 +121,7 @@ ROUTES = (
         path="/connections/{id}/dependents",
         handler=archive.dependents,
         permission=Permission.OVERSEE,
-        summary="List what hangs on a connection",
+        summary="List the dependents of a connection",
         answer=DependentsShape,
     ),
     Route(

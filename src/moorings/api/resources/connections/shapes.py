@@ -13,14 +13,14 @@ from moorings.connections.listing import Listed
 
 
 class Archived(Done, kw_only=True):
-    """It is archived; `warnings` say whom that concerns, if anybody."""
+    """The connection is archived. `warnings` name the base connections and users that are affected."""
 
     message: str = "Connection moved to trash."
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Created(Shape, kw_only=True):
-    """The id of what was created."""
+    """The id of the created resource."""
 
     success: bool = True
     data: str
@@ -48,13 +48,13 @@ class ConnectionShape(Shape):
 
 
 class ConnectionList(Shape):
-    """Connections, in the order asked for."""
+    """Connections, sorted as requested."""
 
     connections: list[ConnectionShape]
 
 
 class CredentialShape(Shape):
-    """A secret that is set. Its fingerprint, for the connection's admins, tells whether two are the same."""
+    """A secret that is set. Admins of the connection see its fingerprint, which shows whether two secrets are equal."""
 
     set: bool
     fingerprint: str | None
@@ -62,7 +62,7 @@ class CredentialShape(Shape):
 
 
 class ConnectionDetails(ConnectionShape, kw_only=True):
-    """A connection with its settings, by the names that requests have for them; `etag` goes into If-Match."""
+    """A connection with its settings, named as in requests. Send `etag` in `If-Match` to guard a change."""
 
     settings: dict[str, Any]
     credentials: dict[str, CredentialShape]
@@ -77,7 +77,7 @@ class OneConnection(Shape):
 
 
 class DependentsShape(Shape, kw_only=True):
-    """What hangs on a connection: it is the base of these environments, an environment of those, and so on."""
+    """The resources that depend on a connection."""
 
     environments: list[str]
     environment_of: list[str]
@@ -122,7 +122,7 @@ class StepShape(Shape):
 
 
 class TestShape(Shape):
-    """How a connection test went."""
+    """The result of a connection test."""
 
     success: bool
     steps: list[StepShape]

@@ -15,13 +15,13 @@ from moorings.engine.service import TestReport
 
 
 async def test_unsaved(call: Call) -> TestShape:
-    """Test a configuration without storing anything."""
+    """Test the settings of a connection. Nothing is stored."""
     config = dialects.read(call.body)
     return test_shape(await call.services.engine.test(dialects.named(config.dialect), config))
 
 
 async def test_saved(call: Call) -> TestShape:
-    """Test a stored connection; of several environments the one that the caller gets."""
+    """Test a stored connection. If it has environments, the one that the caller gets is tested."""
     query = Fields(call.query(), ("environment",))
     environment = routed.chosen(query)
     query.done()

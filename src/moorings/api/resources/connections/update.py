@@ -17,7 +17,10 @@ REPOINTED = "whoever is routed to it reaches from now on what it points to now"
 
 
 async def update(call: Call) -> Changed:
-    """Change any setting, the credentials, the base role or the environment attribute of a connection, in place."""
+    """Change settings, credentials, the base role or the environment attribute of a connection.
+
+    Fields that are left out keep their values.
+    """
     # Of two changes at once, the second is checked with what the first left.
     await service.hold(call.session, call.connection)
     requested = await changes.read(call)
