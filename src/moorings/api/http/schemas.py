@@ -161,8 +161,13 @@ def schedule() -> dict[str, Any]:
     properties = {
         "schedule": text
         | {
-            "description": "`minute hour day-of-month month day-of-week year`, as EventBridge has it. Five fields of "
+<<<<<<< HEAD
+            "description": "An AWS EventBridge cron expression: `minute hour day-of-month month day-of-week year`. Five fields of "
             "Unix cron and `@daily` are taken too, and shown as six fields."
+=======
+            "description": "An AWS EventBridge cron expression: `minute hour day-of-month month day-of-week year`. "
+            "Unix cron (five fields) and `@daily` are accepted too, and stored as six fields."
+>>>>>>> ae54de8 (Keep the routes of SCIM short)
         },
         "timezone": text | {"description": "An IANA time zone name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},
@@ -182,7 +187,7 @@ def dbt_project() -> dict[str, Any]:
         "dbtVersion": {"enum": ["Auto", "1.10", "1.11", None]},
         "enableSemanticLayer": flag | {"default": False},
         "projectRootPath": {"type": ["string", "null"], "maxLength": 1000, "pattern": f"^$|{PATH_PATTERN}"},
-        "rotateKeys": flag | {"default": False, "description": "Make a new deploy key."},
+        "rotateKeys": flag | {"default": False, "description": "Create a new deploy key."},
     }
     linked = {"sshUrl": "git@github.com:org/repo.git", "branch": "main"}
     examples = [linked | {"autogenRelationships": True, "enableVirtualSchemas": False}]

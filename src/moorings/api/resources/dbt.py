@@ -209,7 +209,7 @@ async def update_environment(call: Call) -> DbtEnvironmentShape:
 
 
 async def remove_environment(call: Call) -> Changed:
-    """Remove a dbt environment, with its variables."""
+    """Delete a dbt environment and its variables."""
     await environments.remove(call.session, await _found(call))
     return Changed(message="dbt environment deleted successfully")
 

@@ -214,7 +214,7 @@ ROUTES = (
         path="/whoami",
         operation_id="whoami",
         handler=who,
-        summary="Say whom the key acts as",
+        summary="Show the user and roles of the key",
         answer=WhoShape,
         parameters=(
             Parameter(

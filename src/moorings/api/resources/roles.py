@@ -53,7 +53,7 @@ class RoleSource(Shape, omit_defaults=True):
 
 
 class RoleShape(Shape, kw_only=True):
-    """A role on a connection. Of several the one with the highest priority counts: it is `resolved`.
+    """A role on a connection. If a user has several, the one with the highest priority applies: it is `resolved`.
 
     `modelId` is the id of the connection's model, which is the connection's own.
     """

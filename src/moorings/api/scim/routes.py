@@ -245,6 +245,10 @@ _route = functools.partial(
 _CONFLICTS: dict[str, tuple[type[MooringsError], ...]] = {"User": (EmailInUse,), "Group": (GroupInUse, NotUsers)}
 
 
+REPLACE = "Replace the resource. `roles`, `members` and user attributes that are left out keep their values."
+CHANGE = "Apply all operations of the body. If one fails, none is applied."
+
+
 def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
     """The operations on one kind of resource."""
     many, one, name, conflicts = f"/{kind}s", f"/{kind}s/{{id}}", kind.lower(), _CONFLICTS[kind]
@@ -281,13 +285,21 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
             parameters=ONE,
         ),
         route(
-            *("PUT", one, "Replace", f"Replace a {name}", "What decides on access stays where the body leaves it out."),
+<<<<<<< HEAD
+            *("PUT", one, "Replace", f"Replace a {name}", "Replace the resource. `roles`, `members` and user attributes that are left out keep their values."),
+=======
+            *("PUT", one, "replace", f"Replace a {name}", REPLACE),
+>>>>>>> ae54de8 (Keep the routes of SCIM short)
             answer=answer,
             body=body,
             errors=changed,
         ),
         route(
-            *("PATCH", one, "Update", f"Change a {name}", "All operations of the body, or none if one of them fails."),
+<<<<<<< HEAD
+            *("PATCH", one, "Update", f"Change a {name}", "Apply all operations of the body. If one fails, none is applied."),
+=======
+            *("PATCH", one, "change", f"Change a {name}", CHANGE),
+>>>>>>> ae54de8 (Keep the routes of SCIM short)
             answer=answer,
             body=patch_body,
             errors=changed,

@@ -70,8 +70,8 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     USUAL_SCHEMA: ClassVar[str] = ""
 
-    dialect: str = Field("", description="The kind of warehouse.")
-    name: Name = Field("", description="What people call the connection; need not be unique.")
+    dialect: str = Field("", description="The database or warehouse product.")
+    name: Name = Field("", description="The name of the connection. Names need not be unique.")
     password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
     host: Host | None = Field(None, description="Host name or IP address of the server, without scheme, port and path.")
     port: Port | None = Field(None, description="Port of the server.")

@@ -27,7 +27,7 @@ class Created(Shape, kw_only=True):
 
 
 class ConnectionShape(Shape):
-    """A connection, without anything secret. The attribute's name comes in both of its published spellings."""
+    """A connection, without its secrets. The attribute's name comes in both of its published spellings."""
 
     id: str
     name: str
