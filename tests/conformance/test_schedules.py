@@ -42,13 +42,8 @@ FAULTS: list[tuple[Any, str]] = [
     (
         DAILY | {"schedule": "@reboot"},
         (
-<<<<<<< HEAD
             "schedule: '@reboot' is not supported: use one of @yearly, @annually, @monthly, @weekly, @daily, "
             "@midnight, @hourly"
-=======
-            "schedule: '@reboot' is not supported: use one of @yearly, @annually, @monthly, @weekly, @daily, @midnight, "
-            "@hourly"
->>>>>>> ae54de8 (Keep the routes of SCIM short)
         ),
     ),
     (DAILY | {"schedule": "0 9 * * * *"}, "schedule: Exactly one of day-of-month and day-of-week must be '?'"),

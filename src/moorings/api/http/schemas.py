@@ -161,13 +161,8 @@ def schedule() -> dict[str, Any]:
     properties = {
         "schedule": text
         | {
-<<<<<<< HEAD
-            "description": "An AWS EventBridge cron expression: `minute hour day-of-month month day-of-week year`. Five fields of "
-            "Unix cron and `@daily` are taken too, and shown as six fields."
-=======
             "description": "An AWS EventBridge cron expression: `minute hour day-of-month month day-of-week year`. "
             "Unix cron (five fields) and `@daily` are accepted too, and stored as six fields."
->>>>>>> ae54de8 (Keep the routes of SCIM short)
         },
         "timezone": text | {"description": "An IANA time zone name, such as `America/New_York`."},
         "hardRefresh": {"type": "boolean", "default": False},

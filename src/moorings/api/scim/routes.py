@@ -285,21 +285,25 @@ def _of(kind: str, answer: Any, listed: Any, body: Any) -> tuple[Route, ...]:
             parameters=ONE,
         ),
         route(
-<<<<<<< HEAD
-            *("PUT", one, "Replace", f"Replace a {name}", "Replace the resource. `roles`, `members` and user attributes that are left out keep their values."),
-=======
-            *("PUT", one, "replace", f"Replace a {name}", REPLACE),
->>>>>>> ae54de8 (Keep the routes of SCIM short)
+            *(
+                "PUT",
+                one,
+                "Replace",
+                f"Replace a {name}",
+                "Replace the resource. `roles`, `members` and user attributes that are left out keep their values.",
+            ),
             answer=answer,
             body=body,
             errors=changed,
         ),
         route(
-<<<<<<< HEAD
-            *("PATCH", one, "Update", f"Change a {name}", "Apply all operations of the body. If one fails, none is applied."),
-=======
-            *("PATCH", one, "change", f"Change a {name}", CHANGE),
->>>>>>> ae54de8 (Keep the routes of SCIM short)
+            *(
+                "PATCH",
+                one,
+                "Update",
+                f"Change a {name}",
+                "Apply all operations of the body. If one fails, none is applied.",
+            ),
             answer=answer,
             body=patch_body,
             errors=changed,
