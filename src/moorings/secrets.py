@@ -7,6 +7,7 @@ not open. The master keyset is Tink's (AES-256-GCM), a JSON file of mode 0600.
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 from typing import Self
 
@@ -66,9 +67,10 @@ class Keyset:
         """Make a new keyset and its file (mode 0600), whole or not at all; keeps one that appeared meanwhile."""
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         text = tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # A name that no earlier draft has: process ids come again, and in a container each start has the same one.
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(text)
                 file.flush()

@@ -44,7 +44,8 @@ class TestTheHighestRole:
             return user.id, await access.create_key(session, user.organization_id, "k", user.id)
 
         user_id, key = service.change(making)
-        assert service.request("GET", "/whoami", key=key).json()["rolesByModel"] == {connection: "MODELER"}
+        roles_by_model = service.request("GET", "/whoami", key=key).json()["rolesByModel"]
+        assert {model: role["roleName"] for model, role in roles_by_model.items()} == {connection: "MODELER"}
         listed = service.request("GET", f"/users/{user_id}/model-roles?connectionId={connection}").json()["results"]
         assert [each["roleName"] for each in listed if each["resolved"]] == ["MODELER"]
         query = service.request("POST", f"/connections/{connection}/query", key=key, json={"sql": "SELECT 1"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -84,6 +85,14 @@ class TestKeyset:
     def test_one_that_is_missing_is_named(self, tmp_path):
         with pytest.raises(OperatorError, match="cannot read the keyset"):
             Keyset.read(tmp_path / "keyset.json")
+
+    def test_one_that_cannot_be_written_is_named(self, tmp_path):
+        with pytest.raises(OperatorError, match="cannot write the keyset"):
+            Keyset.make(tmp_path / "no folder" / "keyset.json")
+
+    def test_what_a_killed_process_left_is_no_hindrance(self, tmp_path):
+        (tmp_path / f".keyset.json.{os.getpid()}").touch()
+        assert Keyset.make(tmp_path / "keyset.json").primary_key_id
 
     def test_shows_its_id_alone(self, keyset):
         assert repr(keyset) == f"Keyset({keyset.primary_key_id})"
