@@ -41,6 +41,15 @@ class Terminal:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MOORINGS_")}
         return clean | {f"MOORINGS_{name}": str(value) for name, value in (self.settings | settings).items()}
 
+    def make_database(self) -> Terminal:
+        """Make what the first start of a service makes, but for the sample."""
+        from moorings.app import prepare
+        from moorings.settings import Settings
+
+        prepare(Settings(_env_file=None, data_dir=self.data, sample=False))
+        (self.data / "keyset.json").chmod(0o600)
+        return self
+
     def run(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         environment = self.environment(**settings)

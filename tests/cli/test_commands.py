@@ -35,17 +35,11 @@ class TestToken:
             assert refused.status_code == 403
 
     def test_list_shows_no_token(self, terminal):
+        terminal.make_database()
         token = terminal.run("token", "create").stdout.strip()
         listed = terminal.run("token", "list").stdout
         assert "works" in listed
         assert token not in listed
-
-    def test_before_the_first_start_it_is_the_first_key(self, terminal):
-        token = terminal.run("token", "create").stdout.strip()
-        with terminal.serving() as serving:
-            assert "moo_osk_" not in serving.out
-            headers = {"Authorization": f"Bearer {token}"}
-            assert httpx.get(serving.url + API, headers=headers, trust_env=False).status_code == 200
 
 
 class TestUser:
@@ -78,7 +72,7 @@ class TestUser:
         assert terminal.run("user", "delete", "ann@example.com").returncode == 1
 
     def test_admin(self, terminal):
-        terminal.run("user", "create", "ann@example.com")
+        terminal.make_database().run("user", "create", "ann@example.com")
         for command, admin in ((("admin",), True), (("admin", "--remove"), False)):
             terminal.run("user", *command, "ann@example.com")
             assert json.loads(terminal.run("user", "list", "--json").stdout)[0]["admin"] is admin
@@ -116,6 +110,77 @@ class TestGroup:
             assert found[sample]["roleName"] == "VIEWER"
 
 
+@pytest.fixture(scope="module")
+def database(terminal_in, tmp_path_factory):
+    """A terminal whose database exists already, for tests that leave nothing that others see."""
+    return terminal_in(tmp_path_factory.mktemp("made")).make_database()
+
+
+class TestNoDatabase:
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("token", "create"),
+            ("group", "list"),
+            ("migrate",),
+            ("worker",),
+        ],
+        ids=" ".join,
+    )
+    def test_no_command_makes_one(self, terminal, command):
+        refused = terminal.run(*command, "--data-dir", str(terminal.folder / "elsewhere"))
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1
+        assert refused.stderr.startswith(f"moorings: there is no database {terminal.folder}/elsewhere/moorings.db")
+        assert "--data-dir" in refused.stderr
+        assert list(terminal.folder.iterdir()) == []
+
+    def test_nor_the_file_of_an_address(self, terminal):
+        refused = terminal.run("token", "create", DATABASE_URL=f"sqlite:///{terminal.folder}/other.db")
+        assert "MOORINGS_DATABASE_URL" in refused.stderr
+        assert list(terminal.folder.iterdir()) == []
+
+    def test_nor_the_tables_in_an_empty_postgresql(self, terminal, new_database):
+        url = new_database()
+        refused = terminal.run("token", "create", DATABASE_URL=url)
+        assert "holds no tables of Moorings. Start the service once" in refused.stderr
+        assert url.rpartition("/")[2] in refused.stderr
+        assert terminal.run("migrate", DATABASE_URL=url).returncode == 0
+
+
+class TestChangesAreLogged:
+    def test_with_the_database_and_the_service_that_runs_on_it(self, terminal):
+        with terminal.serving(SAMPLE="false") as serving:
+            made = terminal.run("token", "create", "--name", "Nightly", DATA_DIR="elsewhere", LOG_FORMAT="json")
+            assert made.returncode == 1
+            made = terminal.run(
+                "token", "create", "--name", "Nightly", "--data-dir", "data", DATA_DIR="elsewhere", LOG_FORMAT="json"
+            )
+            line = json.loads(made.stderr)
+            listed = json.loads(terminal.run("token", "list", "--json").stdout)
+            assert line["key_id"] in {key["id"] for key in listed}
+            assert (line["event"], line["name"], line["database"], line["service_pid"]) == (
+                "key_created",
+                "Nightly",
+                f"SQLite {terminal.data / 'moorings.db'}",
+                str(serving.process.pid),
+            )
+            assert made.stdout.strip() not in made.stderr
+
+    def test_whatever_it_is_and_nothing_that_only_reads(self, terminal):
+        terminal.make_database()
+        for command, event in (
+            (("user", "create", "ann@example.com"), "user_created"),
+            (("group", "create", "Analysts"), "group_created"),
+            (("group", "add", "Analysts", "ann@example.com"), "group_changed"),
+            (("migrate",), "migrated"),
+        ):
+            said = terminal.run(*command).stderr
+            assert event in said
+            assert str(terminal.data / "moorings.db") in said
+        assert terminal.run("user", "list").stderr == ""
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -136,15 +201,15 @@ class TestRefusals:
             (("group", "role", "Nobodies", "x", "boss"), "there is no role boss"),
         ],
     )
-    def test_are_one_line(self, terminal, arguments, message):
-        refused = terminal.run(*arguments)
+    def test_are_one_line(self, database, arguments, message):
+        refused = database.run(*arguments)
         assert refused.returncode == 1
         assert refused.stderr.startswith(f"moorings: {message}")
         assert len(refused.stderr.splitlines()) == 1
 
-    def test_same_user_twice(self, terminal):
-        terminal.run("user", "create", "ann@example.com")
-        assert "already" in terminal.run("user", "create", "ann@example.com").stderr
+    def test_same_user_twice(self, database):
+        database.run("user", "create", "ann@example.com")
+        assert "already" in database.run("user", "create", "ann@example.com").stderr
 
 
 class TestDoctor:
@@ -168,7 +233,6 @@ class TestDoctor:
     def test_sees_another_keyset(self, terminal):
         with terminal.serving():
             pass
-        terminal.run("token", "create", DATA_DIR=terminal.folder / "other")
         other = terminal.folder / "other.json"
         with terminal.serving(DATA_DIR=terminal.folder / "third", KEYSET=other):
             pass

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from moorings import settings
 from moorings.errors import MooringsError
 
 
@@ -44,6 +46,19 @@ app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(group_app, name="group")
 
+
+def _use_data_dir(path: Path | None) -> Path | None:
+    if path is not None:
+        settings.receive({"data_dir": str(path)})
+    return path
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="PATH", callback=_use_data_dir, help="The data directory, in place of MOORINGS_DATA_DIR."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
 UserNames = Annotated[list[str], typer.Argument(metavar="USER…", help="Emails or ids of users.")]
@@ -56,7 +71,7 @@ RoleName = Annotated[
 
 @app.command()
 def serve(
-    take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False,
+    take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False, data_dir: DataDir = None
 ) -> None:
     """Start the service; at the first start, make what it needs."""
     from moorings.cli.handover import without_secrets_in_environment
@@ -70,7 +85,7 @@ def serve(
 
 
 @app.command()
-def worker() -> None:
+def worker(data_dir: DataDir = None) -> None:
     """Run jobs in a process of its own, beside services on the same database."""
     from moorings.cli.handover import without_secrets_in_environment
 
@@ -81,7 +96,7 @@ def worker() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(data_dir: DataDir = None) -> None:
     """Bring the metadata database's schema up to date."""
     from moorings.cli.storage import migrated
 
@@ -99,6 +114,7 @@ def doctor(
             "change; exit code 0 if there is nothing. Works on the database of an earlier version, before its upgrade.",
         ),
     ] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Look at everything the service depends on, and list the egress rules; exit code 1 if something is wrong.
 
@@ -115,6 +131,7 @@ def doctor(
 def create_token(
     name: Annotated[str, typer.Option(help="What the key is for.")] = "Made on the command line",
     personal: Annotated[str | None, typer.Option(metavar="USER", help="Act as this user (email or id).")] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it, this once. Without --personal it is an organization key."""
     from moorings.cli.keys import create
@@ -123,7 +140,7 @@ def create_token(
 
 
 @token_app.command("list")
-def list_tokens(json: Json = False) -> None:
+def list_tokens(json: Json = False, data_dir: DataDir = None) -> None:
     """List the keys; never their tokens, which are not stored."""
     from moorings.cli.keys import listed
     from moorings.cli.tables import show
@@ -132,7 +149,9 @@ def list_tokens(json: Json = False) -> None:
 
 
 @token_app.command("revoke")
-def revoke_token(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")]) -> None:
+def revoke_token(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")], data_dir: DataDir = None
+) -> None:
     """Make a key invalid for good, at once, on every replica."""
     from moorings.cli.keys import revoke
 
@@ -145,6 +164,7 @@ def create_user(
     email: Annotated[str, typer.Argument(help="What they are called by in other commands; unique.")],
     name: Annotated[str, typer.Option(help="The name people know them by.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Make them an organization admin.")] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Add a user and print their id."""
     from moorings.cli.users import create
@@ -153,7 +173,7 @@ def create_user(
 
 
 @user_app.command("list")
-def list_users(json: Json = False) -> None:
+def list_users(json: Json = False, data_dir: DataDir = None) -> None:
     """List the users."""
     from moorings.cli.tables import show
     from moorings.cli.users import listed
@@ -162,7 +182,7 @@ def list_users(json: Json = False) -> None:
 
 
 @user_app.command("disable")
-def disable_user(user: UserName) -> None:
+def disable_user(user: UserName, data_dir: DataDir = None) -> None:
     """Let a user's keys work no more, until they are enabled again."""
     from moorings.cli.users import enable
 
@@ -171,7 +191,7 @@ def disable_user(user: UserName) -> None:
 
 
 @user_app.command("enable")
-def enable_user(user: UserName) -> None:
+def enable_user(user: UserName, data_dir: DataDir = None) -> None:
     """Let a disabled user's keys work again."""
     from moorings.cli.users import enable
 
@@ -180,7 +200,7 @@ def enable_user(user: UserName) -> None:
 
 
 @user_app.command("delete")
-def delete_user(user: UserName) -> None:
+def delete_user(user: UserName, data_dir: DataDir = None) -> None:
     """Delete a user for good: keys are revoked, groups, roles and attributes forgotten."""
     from moorings.cli.users import delete
 
@@ -192,6 +212,7 @@ def delete_user(user: UserName) -> None:
 def make_admin(
     user: UserName,
     remove: Annotated[bool, typer.Option("--remove", help="Let them be one no more.")] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Make a user an organization admin."""
     from moorings.cli.users import make_admin
@@ -201,7 +222,7 @@ def make_admin(
 
 
 @user_app.command("roles")
-def list_roles(user: UserName, json: Json = False) -> None:
+def list_roles(user: UserName, json: Json = False, data_dir: DataDir = None) -> None:
     """List the roles that a user has on connections, where each comes from, and which one counts."""
     from moorings.cli.tables import show
     from moorings.cli.users import roles_of
@@ -210,7 +231,7 @@ def list_roles(user: UserName, json: Json = False) -> None:
 
 
 @user_app.command("role")
-def give_role(user: UserName, connection_id: ConnectionId, role: RoleName) -> None:
+def give_role(user: UserName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
     """Give a user a role on one connection, in place of the one they had there."""
     from moorings.cli.users import give
 
@@ -219,7 +240,9 @@ def give_role(user: UserName, connection_id: ConnectionId, role: RoleName) -> No
 
 
 @group_app.command("create")
-def create_group(name: Annotated[str, typer.Argument(help="What it is called; unique in any case.")]) -> None:
+def create_group(
+    name: Annotated[str, typer.Argument(help="What it is called; unique in any case.")], data_dir: DataDir = None
+) -> None:
     """Add a group and print its id."""
     from moorings.cli.groups import create
 
@@ -227,7 +250,7 @@ def create_group(name: Annotated[str, typer.Argument(help="What it is called; un
 
 
 @group_app.command("list")
-def list_groups(json: Json = False) -> None:
+def list_groups(json: Json = False, data_dir: DataDir = None) -> None:
     """List the groups."""
     from moorings.cli.groups import listed
     from moorings.cli.tables import show
@@ -236,7 +259,7 @@ def list_groups(json: Json = False) -> None:
 
 
 @group_app.command("members")
-def list_members(group: GroupName, json: Json = False) -> None:
+def list_members(group: GroupName, json: Json = False, data_dir: DataDir = None) -> None:
     """List who is in a group."""
     from moorings.cli.groups import members
     from moorings.cli.tables import show
@@ -245,7 +268,7 @@ def list_members(group: GroupName, json: Json = False) -> None:
 
 
 @group_app.command("add")
-def add_members(group: GroupName, users: UserNames) -> None:
+def add_members(group: GroupName, users: UserNames, data_dir: DataDir = None) -> None:
     """Add users to a group."""
     from moorings.cli.groups import change
 
@@ -254,7 +277,7 @@ def add_members(group: GroupName, users: UserNames) -> None:
 
 
 @group_app.command("remove")
-def remove_members(group: GroupName, users: UserNames) -> None:
+def remove_members(group: GroupName, users: UserNames, data_dir: DataDir = None) -> None:
     """Take users out of a group."""
     from moorings.cli.groups import change
 
@@ -263,7 +286,7 @@ def remove_members(group: GroupName, users: UserNames) -> None:
 
 
 @group_app.command("role")
-def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleName) -> None:
+def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
     """Give a group a role on one connection, in place of the one it had there."""
     from moorings.cli.groups import give
 
@@ -272,7 +295,7 @@ def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleNam
 
 
 @group_app.command("delete")
-def delete_group(group: GroupName) -> None:
+def delete_group(group: GroupName, data_dir: DataDir = None) -> None:
     """Delete a group with its roles; its members stay as users."""
     from moorings.cli.groups import delete
 

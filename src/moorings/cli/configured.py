@@ -18,15 +18,27 @@ def configured() -> Settings:
     return settings
 
 
-def prepared() -> Settings:
+def prepared(*, new: bool = False) -> Settings:
     """The settings, for a command that uses what is stored: in a private directory, with private files.
 
-    Raises OperatorError when other users can read them.
+    Raises OperatorError when other users can read them, and where there is no database file, unless it may be `new`: a
+    command in the wrong directory must not make one.
     """
     settings = configured()
+    if not new:
+        _require_database(settings)
     if not settings.core_dumps:
         core_dumps.disable()
     directory.make_private(settings.data_dir)
     directory.make_private(settings.home)
     files.require_private(settings)
     return settings
+
+
+def _require_database(settings: Settings) -> None:
+    file = settings.database_file
+    if file is not None and not file.is_file():
+        where = "MOORINGS_DATABASE_URL" if settings.database_url else "--data-dir or MOORINGS_DATA_DIR"
+        raise OperatorError(
+            f"there is no database {file}. Start the service once, or name the right place with {where}"
+        )

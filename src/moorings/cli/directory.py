@@ -30,6 +30,19 @@ def make_private(directory: Path) -> None:
         )
 
 
+def held_by(directory: Path) -> str | None:
+    """The process of the service that runs on a directory; None when none does. Takes no lock from it."""
+    try:
+        with (directory / LOCK).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "unknown"
+    except OSError:
+        pass
+    return None
+
+
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Generator[None]:
     """Hold the directory's lock; raises OperatorError when another service holds it."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings.access import directory, groups
 from moorings.access import service as access
 from moorings.access.directory import MAX_NAME_LENGTH
-from moorings.cli.storage import changing
+from moorings.cli.storage import changing, reading
 from moorings.cli.tables import when
 from moorings.cli.users import find_connection, read_role
 from moorings.errors import OperatorError
@@ -24,7 +24,7 @@ def create(name: str) -> str:
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await groups.add(session, organization_id, name)).id
 
-    return changing(act)
+    return changing(act, "group_created", {"name": name})
 
 
 def listed() -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def listed() -> list[dict[str, Any]]:
             for group in await directory.user_groups(session, organization_id)
         ]
 
-    return changing(act)
+    return reading(act)
 
 
 def members(group: str) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def members(group: str) -> list[dict[str, Any]]:
         listed = (await groups.members(session, [found.id])).get(found.id, [])
         return [{"id": each.id, "name": each.name} for each in listed]
 
-    return changing(act)
+    return reading(act)
 
 
 def change(group: str, *, joining: Sequence[str] = (), leaving: Sequence[str] = ()) -> None:
@@ -69,7 +69,7 @@ def change(group: str, *, joining: Sequence[str] = (), leaving: Sequence[str] = 
         before = await groups.member_ids(session, found)
         await groups.replace(session, found, found.name, found.external_id, sorted((before | come) - go))
 
-    changing(act)
+    changing(act, "group_changed", {"group": group, "joined": list(joining) or None, "left": list(leaving) or None})
 
 
 def delete(group: str) -> None:
@@ -78,7 +78,7 @@ def delete(group: str) -> None:
     async def act(session: AsyncSession, organization_id: str) -> None:
         await groups.remove(session, await groups.named(session, organization_id, group))
 
-    changing(act)
+    changing(act, "group_deleted", {"group": group})
 
 
 def give(group: str, connection_id: str, role: str) -> None:
@@ -90,4 +90,4 @@ def give(group: str, connection_id: str, role: str) -> None:
         connection = await find_connection(session, organization_id, connection_id)
         await groups.assign_role(session, found, connection.id, level)
 
-    changing(act)
+    changing(act, "role_given", {"group": group, "connection_id": connection_id, "role": level.name})

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
-from moorings.cli.storage import changing
+from moorings.access.models import ApiKey
+from moorings.cli.storage import changing, reading
 from moorings.cli.tables import when
 
 
 def create(name: str, user: str | None) -> str:
     """Make an organization key, or a personal one for a user (email or id); returns its token."""
+    facts: dict[str, str | None] = {"name": name}
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         owner = await access.find_user(session, organization_id, user) if user else None
-        return await access.create_key(session, organization_id, name, owner.id if owner else None)
+        token = await access.create_key(session, organization_id, name, owner.id if owner else None)
+        made = select(ApiKey.id).where(ApiKey.token_hash == access.token_hash(token))
+        facts.update(key_id=await session.scalar(made), user_id=owner.id if owner else None)
+        return token
 
-    return changing(act)
+    return changing(act, "key_created", facts)
 
 
 def listed() -> list[dict[str, Any]]:
@@ -37,7 +43,7 @@ def listed() -> list[dict[str, Any]]:
             for key in await access.list_keys(session, organization_id)
         ]
 
-    return changing(act)
+    return reading(act)
 
 
 def revoke(key_id: str) -> None:
@@ -46,4 +52,4 @@ def revoke(key_id: str) -> None:
     async def act(session: AsyncSession, organization_id: str) -> None:
         await access.revoke_key(session, organization_id, key_id)
 
-    changing(act)
+    changing(act, "key_revoked", {"key_id": key_id})

@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
+from moorings.cli import directory, logs
 from moorings.cli.configured import prepared
 from moorings.db import Database
-from moorings.migrations import migrate
+from moorings.migrations import HEAD, migrate
 from moorings.settings import Settings
+from moorings.settings.database import parsed
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+Act = Callable[[AsyncSession, str], Awaitable[T]]
+"""What a command does, given a transaction and the id of the organization."""
 
 
-def migrated() -> Settings:
-    """The settings, with their database at this version's schema."""
+def migrated() -> None:
+    """Bring the database to this version's schema. An empty PostgreSQL database gets one; it was named on purpose."""
     settings = prepared()
     migrate(settings.database)
+    _log(settings, "migrated", {"schema": HEAD})
+
+
+def reading(act: Act[T]) -> T:
+    """What `act` answers; it changes nothing."""
+    return asyncio.run(_acting(_existing(), act))
+
+
+def changing(act: Act[T], event: str, facts: Mapping[str, Any]) -> T:
+    """What `act` answers in one committed transaction. The change is logged, with the facts and its database."""
+    settings = _existing()
+    answer = asyncio.run(_acting(settings, act))
+    _log(settings, event, facts)
+    return answer
+
+
+def _existing() -> Settings:
+    settings = prepared()
+    migrate(settings.database, new=False)
     return settings
 
 
-def changing(act: Callable[[AsyncSession, str], Awaitable[T]]) -> T:
-    """What `act` answers, given one committed transaction and the id of the organization."""
-    return asyncio.run(_changing(migrated(), act))
-
-
-async def _changing(settings: Settings, act: Callable[[AsyncSession, str], Awaitable[T]]) -> T:
+async def _acting(settings: Settings, act: Act[T]) -> T:
     database = Database(settings.database)
     try:
         async with database.unit_of_work() as session:
             return await act(session, await access.the_organization(session))
     finally:
         await database.close()
+
+
+def _log(settings: Settings, event: str, facts: Mapping[str, Any]) -> None:
+    """Say what was changed, in which database, and whether a service runs on its directory."""
+    logs.configure(settings)
+    service = directory.held_by(settings.data_dir)
+    running = {"service_pid": service} if service else {}
+    known = {name: value for name, value in facts.items() if value is not None}
+    log.info(event, **known, database=str(parsed(settings.database)), **running)

@@ -12,7 +12,7 @@ from moorings.access import directory, roles
 from moorings.access import service as access
 from moorings.access.directory import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH, is_email
 from moorings.access.policy import Role
-from moorings.cli.storage import changing
+from moorings.cli.storage import changing, reading
 from moorings.cli.tables import when
 from moorings.connections.models import Connection
 from moorings.errors import NotFound, OperatorError
@@ -28,7 +28,7 @@ def create(email: str, name: str, *, admin: bool) -> str:
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await access.create_user(session, organization_id, email, name, admin=admin)).id
 
-    return changing(act)
+    return changing(act, "user_created", {"email": email, "admin": admin})
 
 
 def listed() -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def listed() -> list[dict[str, Any]]:
             for user in await directory.users(session, organization_id)
         ]
 
-    return changing(act)
+    return reading(act)
 
 
 def enable(user: str, *, enabled: bool) -> None:
@@ -56,7 +56,7 @@ def enable(user: str, *, enabled: bool) -> None:
     async def act(session: AsyncSession, organization_id: str) -> None:
         await directory.enable(session, await access.find_user(session, organization_id, user), enabled=enabled)
 
-    changing(act)
+    changing(act, "user_enabled" if enabled else "user_disabled", {"user": user})
 
 
 def make_admin(user: str, *, admin: bool) -> None:
@@ -66,7 +66,7 @@ def make_admin(user: str, *, admin: bool) -> None:
         found = await access.find_user(session, organization_id, user)
         await directory.replace(session, found, replace(directory.profile(found), admin=admin))
 
-    changing(act)
+    changing(act, "user_made_admin" if admin else "user_no_longer_admin", {"user": user})
 
 
 def delete(user: str) -> None:
@@ -75,7 +75,7 @@ def delete(user: str) -> None:
     async def act(session: AsyncSession, organization_id: str) -> None:
         await directory.remove(session, await access.find_user(session, organization_id, user))
 
-    changing(act)
+    changing(act, "user_deleted", {"user": user})
 
 
 def roles_of(user: str) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def roles_of(user: str) -> list[dict[str, Any]]:
             for each in await roles.of_user(session, found, list(connections.values()))
         ]
 
-    return changing(act)
+    return reading(act)
 
 
 def give(user: str, connection_id: str, role: str) -> None:
@@ -108,7 +108,7 @@ def give(user: str, connection_id: str, role: str) -> None:
         connection = await find_connection(session, organization_id, connection_id)
         await access.assign_role(session, found, connection.id, level)
 
-    changing(act)
+    changing(act, "role_given", {"user": user, "connection_id": connection_id, "role": level.name})
 
 
 def read_role(role: str) -> Role:

@@ -23,17 +23,23 @@ HEAD = "0014"
 """The revision this code is written for."""
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, *, new: bool = True) -> None:
     """Bring the database at `url` to HEAD; safe to call from several processes at once.
 
-    Raises OperatorError when it cannot be reached, or holds a schema that is newer than this code.
+    Raises OperatorError when it cannot be reached, holds a schema that is newer than this code, or holds none and may
+    not be `new`.
     """
-    asyncio.run(_migrate(Database(url)))
+    asyncio.run(_migrate(Database(url), new=new))
 
 
-async def _migrate(database: Database) -> None:
+async def _migrate(database: Database, *, new: bool) -> None:
     try:
         async with _alone(database) as connection:
+            if not new and await connection.run_sync(_revision) is None:
+                raise OperatorError(
+                    f"{database.address} holds no tables of Moorings. Start the service once, or change "
+                    "MOORINGS_DATABASE_URL"
+                )
             await connection.run_sync(_upgrade)
     except AWAY as refused:
         raise OperatorError(f"cannot open the metadata database: {reason(refused)}") from None
