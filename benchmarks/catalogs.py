@@ -18,20 +18,20 @@ def measure(directory: Path, *, rounds: int) -> list[report.Line]:
     """The first refresh, one that finds nothing changed, and peak memory over what an open file takes."""
     data = directory / "catalog"
     (data / "duckdb").mkdir(parents=True)
-    _fill(data / "duckdb" / "large.duckdb")
+    fill(data / "duckdb" / "large.duckdb")
     first: list[float] = []
     again: list[float] = []
     peaks: list[float] = []
     with servers.service(data, WORKER_POLL_SECONDS="1") as running:
-        opened = _connection(running)
+        opened = connection(running)
         running.call("POST", f"/connections/{opened}/test", {})
         # DuckDB lives in the service's process: with the file open, it holds more than the refresh needs.
         idle = servers.resident(running.process.pid)
-        _refresh(running, opened)
+        refresh(running, opened)
         for _ in range(rounds):
-            connection = _connection(running)
-            first.append(_refresh(running, connection))
-            again.append(_refresh(running, connection))
+            made = connection(running)
+            first.append(refresh(running, made))
+            again.append(refresh(running, made))
             peaks.append((servers.peak(running.process.pid) - idle) / 1e6)
     what = f"Refresh of {TABLES:,} tables × {COLUMNS} columns in DuckDB"
     return [
@@ -41,7 +41,8 @@ def measure(directory: Path, *, rounds: int) -> list[report.Line]:
     ]
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path) -> None:
+    """Make a file with so many tables."""
     columns = ", ".join(f"column_{number} VARCHAR" for number in range(COLUMNS))
     with duckdb.connect(str(path)) as made:
         made.execute("BEGIN")
@@ -50,12 +51,14 @@ def _fill(path: Path) -> None:
         made.execute("COMMIT")
 
 
-def _connection(running: Running) -> str:
+def connection(running: Running) -> str:
+    """A new connection to that file."""
     body = {"dialect": "duckdb", "name": "Large", "database": "large.duckdb"}
     return running.call("POST", "/connections", body)["data"]
 
 
-def _refresh(running: Running, connection: str) -> float:
+def refresh(running: Running, connection: str) -> float:
+    """Refresh its catalog; returns how many seconds that took."""
     job_id = running.call("POST", f"/connections/{connection}/refresh", {})["job_id"]
     job: dict[str, Any] = {"status": "IN_PROGRESS"}
     while job["status"] == "IN_PROGRESS":

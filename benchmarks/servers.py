@@ -151,6 +151,12 @@ def wait_for_answer(
     raise RuntimeError(f"the server does not answer: {log.read_text()[-2000:]}")
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used since it began."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # ---- memory, as Linux tells it ------------------------------------------------------------------------------------
 
 

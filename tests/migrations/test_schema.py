@@ -116,7 +116,7 @@ class TestFreshness:
         }
         assert set(freshness.WATCHED) == tables - self.NO_RIGHT
         migrations.migrate(url)
-        assert looking(url, self._watched) >= {(table, 3) for table in (*freshness.WATCHED, *freshness.HEALTH)}
+        assert looking(url, self._watched) >= {(table, 3) for table in (*freshness.WATCHED, *freshness.SHOWN)}
 
     def _watched(self, connection: Connection) -> set[tuple[str, int]]:
         """Each table with triggers that touch the row, and how many of INSERT, UPDATE and DELETE they watch."""

@@ -116,8 +116,8 @@ class Versions(NamedTuple):
 
     access: int
     """Of who may do what with which connection, of the connections themselves and their secrets."""
-    health: int
-    """Of how connections are."""
+    shown: int
+    """Of what is shown of connections besides: their health and their catalogs."""
 
 
 UNREAD = Versions(-1, -1)

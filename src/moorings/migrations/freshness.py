@@ -27,10 +27,13 @@ WATCHED = (
 )
 """The tables from which follows who may query a connection, which connection they get, and how it is reached."""
 
-HEALTH = ("connection_health",)
-"""The tables from which follows how connections are: they have a counter of their own, which no right depends on."""
+SHOWN = ("connection_health", "catalogs")
+"""The tables that say how connections are and what they hold: a counter of their own, which no right depends on.
 
-COUNTERS = {"changed_by": WATCHED, "health_changed_by": HEALTH}
+A refresh writes the row of its catalog, whatever else it changes.
+"""
+
+COUNTERS = {"changed_by": WATCHED, "health_changed_by": SHOWN}
 
 
 def watch(connection: Connection) -> None:

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access.policy import Permission
 from moorings.api.http import pagination
 from moorings.api.http.answers import Shape, instant
 from moorings.api.http.call import Call, Parameter
 from moorings.api.http.fields import Fields
-from moorings.api.http.pagination import PageInfo
+from moorings.api.http.pagination import PageInfo, PageRequest
 from moorings.api.http.routing import Route
 from moorings.api.resources import routed
 from moorings.catalog import listing, service
 from moorings.catalog.listing import Filter, Listed
 from moorings.catalog.models import CatalogChange
+from moorings.connections.models import Connection
 from moorings.dialects.introspection import Column, ForeignKey, Table, names
 from moorings.errors import EnvironmentNotFound, NoEnvironment, QueryTimeout, Saturated, WarehouseError
 
@@ -186,7 +188,7 @@ def _encoded(found: Sequence[Table]) -> bytes:
     return _encode(CatalogTables([table_shape(table) for table in found]))
 
 
-async def catalog(call: Call) -> CatalogPage:
+async def catalog(call: Call) -> bytes:
     """The tables and views that the last refresh found, with columns and keys. The warehouse is not queried.
 
     Tables that the database dropped stay, with `missingSince`, until a hard refresh.
@@ -196,9 +198,19 @@ async def catalog(call: Call) -> CatalogPage:
     page = pagination.page_request(query, (str, str, str))
     environment = routed.chosen(query)
     query.done()
-    connection = await routed.stored(call, Permission.READ, environment)
-    found, total = await listing.tables(call.session, connection, criteria, page.after, page.size + 1)
-    facts = await listing.facts(call.session, connection)
+    connection = await routed.kept(call, Permission.READ, environment)
+    db = call.services.db
+
+    async def render() -> bytes:
+        async with db.reading() as session:
+            return _encode(await _page(session, connection, criteria, page))
+
+    return await db.cached(("catalog", connection.id, call.query_string), call.version, render)
+
+
+async def _page(session: AsyncSession, connection: Connection, criteria: Filter, page: PageRequest) -> CatalogPage:
+    found, total = await listing.tables(session, connection, criteria, page.after, page.size + 1)
+    facts = await listing.facts(session, connection)
     return CatalogPage(
         refreshed_at=instant(facts.refreshed_at) if facts else None,
         job_id=facts.job_id if facts else None,
@@ -256,6 +268,7 @@ ROUTES = (
         method="GET",
         path="/connections/{id}/catalog",
         handler=catalog,
+        kind="free",
         permission=Permission.READ,
         summary="Read the stored catalog of a connection",
         answer=CatalogPage,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from moorings.access import service
 from moorings.access.policy import Permission
 from moorings.api.http import schemas
@@ -16,6 +18,8 @@ from moorings.errors import (
     EnvironmentNotFound,
     UserNotFound,
 )
+
+_encode = msgspec.json.Encoder().encode
 
 
 class OtherwiseShape(Shape):
@@ -40,7 +44,7 @@ class RouteShape(Shape, kw_only=True):
     otherwise: list[OtherwiseShape]
 
 
-async def explain(call: Call) -> RouteShape:
+async def explain(call: Call) -> bytes:
     """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
 
     Whom else it may be asked of: only admins of the connection may.
@@ -50,14 +54,18 @@ async def explain(call: Call) -> RouteShape:
     if user_id is not None and not UUID.fullmatch(user_id):
         query.fault("userId", "uuid")
     query.done()
-    if user_id is None:
-        owner = await service.owner(call.session, call.actor)
-    else:
-        call.actor.require(Permission.CHANGE, call.connection)
-        owner = await service.user(call.session, call.actor, user_id.lower())
-    routed = await environments.route(call.session, owner, call.connection)
-    role = await service.role_of(call.session, owner, call.connection)
-    return _explained(routed, role.name, every_value=call.actor.may(Permission.CHANGE, call.connection))
+    actor, connection, db = call.actor, call.connection, call.services.db
+    if user_id is not None:
+        actor.require(Permission.CHANGE, connection)
+
+    async def render() -> bytes:
+        async with db.reading() as session:
+            owner = await (service.user(session, actor, user_id.lower()) if user_id else service.owner(session, actor))
+            routed = await environments.route(session, owner, connection)
+            role = await service.role_of(session, owner, connection)
+        return _encode(_explained(routed, role.name, every_value=actor.may(Permission.CHANGE, connection)))
+
+    return await db.cached(("explained", actor.key_id, connection.id, user_id), call.version.access, render)
 
 
 def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
@@ -86,6 +94,7 @@ ROUTES = (
         path="/connections/{id}/route",
         handler=explain,
         operation_id="connectionsExplainRoute",
+        kind="free",
         permission=Permission.SEE,
         summary="Explain which connection a user gets",
         answer=RouteShape,

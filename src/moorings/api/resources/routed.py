@@ -45,6 +45,14 @@ async def routed(call: Call, permission: Permission, environment: str | None) ->
     return target
 
 
+async def kept(call: Call, permission: Permission, environment: str | None) -> Connection:
+    """The same, from memory where nothing has changed; nothing may change it."""
+    db, version = call.services.db, call.version.access
+    found = await environments.kept_route(db, version, call.actor, call.connection, permission, environment)
+    _tell(call, found.connection.id)
+    return found.connection
+
+
 async def stored(call: Call, permission: Permission, environment: str | None) -> Connection:
     """The connection that the caller gets, for what is stored of it; the answer names it in a header."""
     connection = await environments.permitted(call.session, call.actor, call.connection, permission, environment)

@@ -36,9 +36,19 @@ IF_MATCH = Parameter(
 _encode = msgspec.json.Encoder().encode
 
 
-async def get(call: Call) -> OneConnection:
+async def get(call: Call) -> bytes:
     """One connection, with its settings. Secrets are listed by name and fingerprint, never by value."""
-    return OneConnection(await details(call, call.session))
+    connection, db = call.connection, call.services.db
+
+    async def render() -> tuple[bytes, bytes]:
+        async with db.reading() as session:
+            found = await _details(call, session, connection)
+        return found.etag.encode(), _encode(OneConnection(found))
+
+    key = ("details", connection.id, call.actor.may(Permission.CHANGE, connection))
+    etag, body = await db.cached(key, call.version, render)
+    call.extra_headers.append((ETAG, etag))
+    return body
 
 
 async def details(call: Call, session: AsyncSession) -> ConnectionDetails:

@@ -74,6 +74,7 @@ ROUTES = (
         method="GET",
         path="/connections/{id}",
         handler=details.get,
+        kind="free",
         permission=Permission.READ,
         summary="Get a connection",
         answer=OneConnection,
