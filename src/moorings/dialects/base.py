@@ -114,6 +114,13 @@ class Statement:
     """The caller writes values that readers of Arrow cannot hold, such as infinite dates; else they become null."""
     query_id: str = ""
     """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
+    traceparent: str = ""
+    """The W3C name of the span that waits for the statement; empty where nobody traces."""
+
+    @property
+    def note(self) -> str:
+        """What a comment or tag in the warehouse says of the statement: the query's id, and the trace it belongs to."""
+        return f"{self.query_id} traceparent={self.traceparent}".strip() if self.traceparent else self.query_id
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from moorings import errors
+from moorings import clock, errors
 from moorings.dialects.base import SessionContext
 from moorings.engine.severing import Abandoned
 from moorings.engine.shares import OURSELVES, Cap, Holder, Shares
 from moorings.engine.slot import Slot, Target
+from moorings.telemetry import metrics, tracing
 
 CHECK_AFTER_SECONDS = 2.0
 """A session that was idle for longer is tried before it is used again."""
@@ -142,7 +143,10 @@ class Pools:
 
     async def take(self, target: Target, holder: Holder) -> Slot:
         """A slot with a live session. Raises Saturated after a bounded wait, or the WarehouseError of the login."""
-        slot = await self.claim(self._pool(target), holder)
+        pool, began = self._pool(target), clock.monotonic()
+        with tracing.span("pool wait", moorings__dialect=target.dialect.name):
+            slot = await self.claim(pool, holder)
+        metrics.pool_wait.labels(target.dialect.name).observe(clock.monotonic() - began)
         try:
             await self._ensure_connected(slot)
         except BaseException:
@@ -206,7 +210,10 @@ class Pools:
     async def _ensure_connected(self, slot: Slot) -> None:
         if slot.session is not None and await self._works(slot):
             return
-        await slot.login()
+        began, dialect = clock.monotonic(), slot.target.dialect.name
+        with tracing.span("session open", "client", db__system__name=dialect):
+            await slot.login()
+        metrics.session_open.labels(dialect).observe(clock.monotonic() - began)
 
     async def _works(self, slot: Slot) -> bool:
         session, now = slot.session, asyncio.get_running_loop().time()

@@ -66,7 +66,10 @@ class Query:
         """Whether the last bytes were handed out."""
         self._lease = lease
         self._row_limit = row_limit
-        self._row_count = 0
+        self.row_count = 0
+        self.byte_count = 0
+        """What was handed out."""
+        self.traceparent = ""
         self._complete = False
         self._first = _First()
 
@@ -80,6 +83,7 @@ class Query:
             batch_rows=min(self._row_limit + 1, BATCH_ROWS),
             exact=encoder.exact,
             query_id=self.id,
+            traceparent=self.traceparent,
         )
 
         def consume(schema: pa.Schema, read: Callable[[], pa.RecordBatch | None]) -> bytes:
@@ -100,6 +104,8 @@ class Query:
     async def first(self) -> bytes:
         """The first bytes, as soon as there are any; raises WarehouseError before there is a byte to send."""
         early = await self._first.early()
+        if early:
+            self.byte_count += len(early)
         return early or await self._outcome()
 
     async def next(self, encoder: Encoder) -> bytes | None:
@@ -110,12 +116,14 @@ class Query:
             self._first.taken = False
             return await self._outcome()
         rows = await self._lease.pull(lambda batch: self._encode(encoder, batch))
+        self.byte_count += len(rows)
         self.ended = self._complete
         return rows
 
     async def _outcome(self) -> bytes:
         """What the first crossing ended with: all it read, but for what was taken from it before."""
         rows = await self._lease.outcome(self._first.job)
+        self.byte_count += len(rows)
         self.ended = self._complete
         return rows
 
@@ -136,16 +144,16 @@ class Query:
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
         if batch is None:
             return self._end(encoder, truncated=False)
-        room = self._row_limit - self._row_count
+        room = self._row_limit - self.row_count
         visible = batch if batch.num_rows <= room else batch.slice(0, room)
-        self._row_count += visible.num_rows
+        self.row_count += visible.num_rows
         rows = encoder.batch(visible) if visible.num_rows else b""
         return rows if visible is batch else rows + self._end(encoder, truncated=True)
 
     def _end(self, encoder: Encoder, *, truncated: bool) -> bytes:
         self._complete = True
         self._lease.done()
-        return encoder.end(truncated=truncated, row_count=self._row_count)
+        return encoder.end(truncated=truncated, row_count=self.row_count)
 
 
 class _First:

@@ -20,6 +20,7 @@ from moorings.dialects.base import Statement
 from moorings.dialects.introspection import Plan
 from moorings.engine.service import Engine, Holder, Lease, Target
 from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound
+from moorings.queries.measuring import measured
 from moorings.queries.models import RunningQuery
 from moorings.queries.query import Query, QueryRequest
 from moorings.queries.registry import Registry, Running, may_cancel, owns
@@ -98,7 +99,8 @@ class Queries:
             lease = await self._leased(actor, target, watch, resources)
             watch.query = Query(query_id, lease, self._timeout(target, request), self._row_limit(request.row_limit))
             watch.require()
-            yield watch.query
+            with measured(watch.query, target):
+                yield watch.query
 
     async def _leased(self, actor: Actor, target: Target, watch: Watch, resources: contextlib.AsyncExitStack) -> Lease:
         entering = resources.enter_async_context(self._engine.lease(target, _holder(actor)))

@@ -9,6 +9,7 @@ from moorings.connections.models import Connection
 from moorings.engine.service import Target
 from moorings.environments import service as environments
 from moorings.errors import EnvironmentNotFound, NeedsCredentials, NoEnvironment
+from moorings.telemetry import tracing
 
 CONNECTION_ID = "Moorings-Connection-Id"
 
@@ -34,9 +35,10 @@ def chosen(query: Fields) -> str | None:
 async def routed(call: Call, permission: Permission, environment: str | None) -> Target:
     """The target of the connection that the caller gets; the answer names it in a header."""
     services = call.services
-    found = await environments.kept_route(
-        services.db, call.version.access, call.actor, call.connection, permission, environment
-    )
+    with tracing.span("route", moorings__connection_id=call.connection.id):
+        found = await environments.kept_route(
+            services.db, call.version.access, call.actor, call.connection, permission, environment
+        )
     connection = found.connection
     target = services.engine.target(connection.id, connection.revision) or found.opened(services.keyset)
     if target.config.lacks_credentials:

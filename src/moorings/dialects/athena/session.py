@@ -124,7 +124,7 @@ class AthenaSession(Session):
         return Plan(joined(zip(*(column.to_pylist() for column in found.columns), strict=True)))
 
     def _start(self, sql: str, statement: Statement) -> str:
-        note = f"\n-- {self._application_name} {statement.query_id}" if statement.query_id else ""
+        note = f"\n-- {self._application_name} {statement.note}" if statement.note else ""
         context = {"Catalog": self._catalog, "Database": self._config.default_schema or "default"}
         request: dict[str, Any] = {
             "QueryString": without_end(sql) + note,

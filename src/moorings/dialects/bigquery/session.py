@@ -173,6 +173,7 @@ class BigQuerySession(Session):
     def _settings(self, statement: Statement) -> bigquery.QueryJobConfig:
         config = self._config
         labels = {"application": self._application_name, "moorings_query_id": statement.query_id}
+        labels["traceparent"] = statement.traceparent
         settings = bigquery.QueryJobConfig(
             labels={key: _label(value) for key, value in labels.items() if value},
             connection_properties=[bigquery.ConnectionProperty("time_zone", config.session_zone)],

@@ -104,7 +104,7 @@ class DatabricksSession(Session):
         self._wrote = self._wrote or not statement.read_only
         self._keep_time(statement.timeout_seconds)
         self._cursor.arraysize = statement.batch_rows
-        note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._application_name} {statement.note} */ " if statement.note else ""
         self._run(note + sql, statement.parameters)
         return _reader(self._cursor, statement.batch_rows)
 

@@ -94,7 +94,7 @@ class ExasolSession(Session):
             self._changed |= first_word(statement.sql, quoted=BRACKETS) not in LEAVES_NOTHING
         self._end()
         self._open = True
-        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.note} */ " if statement.note else ""
         limits = {
             "autocommit": not statement.read_only,
             "queryTimeout": max(1, math.ceil(statement.timeout_seconds)),

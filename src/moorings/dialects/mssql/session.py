@@ -197,7 +197,7 @@ class MSSQLSession(Session):
             check_some(statement.sql)
         check_marks(statement.sql, len(statement.parameters))
         self._begin(read_only=statement.read_only)
-        note = f"/* {self._application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._application_name} {statement.note} */ " if statement.note else ""
         cursor = self._run(note + statement.sql, statement.parameters, math.ceil(statement.timeout_seconds))
         with _numbered(cursor):
             while cursor.description is None and cursor.nextset():

@@ -174,7 +174,7 @@ class MySQLSession(Session):
         mysql_read_only.require_reading(sql, (mode or b"").decode())
 
     async def _execute(self, statement: Statement) -> SSCursor:
-        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.note} */ " if statement.note else ""
         self._cursor = cursor = self._wire.cursor(SSCursor)
         await cursor.execute(note + _bound(cursor, statement))
         return cursor

@@ -136,7 +136,7 @@ class PostgresSession(Session):
         milliseconds = str(max(1, math.ceil(statement.timeout_seconds * 1000)))
         settings = {
             "statement_timeout": OWN_LIMIT.format(milliseconds=milliseconds),
-            "application_name": literal(f"{self._application_name} {statement.query_id}".strip()),
+            "application_name": literal(_name(self._application_name, statement)),
             "TimeZone": literal(self._zone),
         }
         if self._schema is not None:
@@ -347,3 +347,9 @@ def _bare(sql: str) -> str:
     head, semicolon, tail = plain.rpartition(";")
     comments = all(line.strip()[:2] in ("", "--") for line in tail.splitlines())
     return head.rstrip(SPACE) if semicolon and comments else plain
+
+
+def _name(application: str, statement: Statement) -> str:
+    """What pg_stat_activity calls the session meanwhile: 63 characters hold a query's id, or a trace and its span."""
+    _, trace, span, _ = statement.traceparent.split("-") if statement.traceparent else ("", "", "", "")
+    return f"{application} {trace}-{span}" if trace else f"{application} {statement.query_id}".strip()

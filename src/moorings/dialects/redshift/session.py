@@ -68,7 +68,7 @@ class RedshiftSession(Session):
         if statement.read_only:  # UNLOAD writes to S3, and CALL may: neither of which a transaction refuses
             require_query(statement.sql, nested=True)
         self._begin(statement)
-        note = f"/* {self._context.application_name} {statement.query_id} */ " if statement.query_id else ""
+        note = f"/* {self._context.application_name} {statement.note} */ " if statement.note else ""
         cursor = self._wire.start(note + statement.sql, statement.parameters)
         described: list[Any] = cursor.ps["row_desc"] if cursor.ps else []
         oids = [column["type_oid"] for column in described]

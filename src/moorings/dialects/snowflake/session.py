@@ -119,9 +119,7 @@ class SnowflakeSession(Session):
             self._see_that_it_reads(sql, statement.parameters)
         self._wrote = self._wrote or not statement.read_only
         with self._relay.explaining():
-            cursor = self._run(
-                sql, statement.parameters, timeout_seconds=statement.timeout_seconds, tag=statement.query_id
-            )
+            cursor = self._run(sql, statement.parameters, timeout_seconds=statement.timeout_seconds, tag=statement.note)
             return _reader(cursor, statement.batch_rows, self._relay)
 
     def _see_that_it_reads(self, sql: str, parameters: Sequence[Any]) -> None:

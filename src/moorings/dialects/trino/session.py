@@ -99,7 +99,7 @@ class TrinoSession(Session):
             catalog=self._config.database,
             schema=self._config.default_schema,
             source=f"{name} {statement.query_id}".strip(),
-            client_tags=[name],
+            client_tags=[name, *([f"traceparent={statement.traceparent}"] if statement.traceparent else [])],
             properties={"query_max_execution_time": f"{math.ceil(statement.timeout_seconds)}s"},
             transaction_id=NONE,
             timezone=self._config.session_zone,
