@@ -12,7 +12,7 @@ ARGS ?=
 help:
 	@echo "make serve    install what is missing and start the service"
 	@echo "make test     install what is missing and run the tests"
-	@echo "make check    formatting, lint, types, layers and docs"
+	@echo "make check    formatting, lint, types, layers, docs and wording"
 	@echo "make format   format the code and mend what lint can mend"
 	@echo "make reference  rewrite the pages of docs/ that are made from the code"
 	@echo "make bench    measure the service against its baselines"
@@ -43,6 +43,8 @@ check: install-dev
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/codespell
+	$(BIN)/python scripts/prose.py
 
 format: install-dev
 	$(BIN)/ruff check --fix .

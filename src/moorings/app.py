@@ -194,7 +194,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:
-    """Run jobs until told to stop, without the API; for settings that `prepare` has prepared."""
+    """Run jobs until the process is stopped, without the API. Call `prepare` first."""
     database, engine = Database(settings.database), Engine(settings)
     revisions = Revisions(database, engine)
     worker = _worker(settings, database, engine, Keyset.read(settings.keyset_path), asyncio.Event())

@@ -47,7 +47,7 @@ class PeriodicTask:
 
 
 class Worker:
-    """Runs jobs while it is started. `wake` is set by whoever has asked for a job in this process."""
+    """Runs jobs while it is started. Code that enqueues a job in this process sets `wake`."""
 
     def __init__(
         self,

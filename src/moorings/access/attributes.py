@@ -104,7 +104,7 @@ def _columns(definition: Definition) -> dict[str, object]:
 
 
 async def remove(session: AsyncSession, attribute: UserAttribute) -> None:
-    """Forget an attribute and what anybody has of it."""
+    """Delete an attribute and all its values."""
     await session.execute(delete(UserAttributeValue).where(UserAttributeValue.attribute_id == attribute.id))
     await session.delete(attribute)
     await session.flush()

@@ -129,12 +129,12 @@ async def _leave(session: AsyncSession, group: UserGroup, user_ids: Collection[s
 
 
 async def member_ids(session: AsyncSession, group: UserGroup) -> set[str]:
-    """Who is in a group."""
+    """The members of a group."""
     return set(await session.scalars(select(GroupMember.user_id).where(GroupMember.group_id == group.id)))
 
 
 async def members(session: AsyncSession, group_ids: Sequence[str]) -> dict[str, list[Member]]:
-    """Who is in each of several groups, by name."""
+    """The members of each group, sorted by name."""
     rows = await session.stream(
         select(GroupMember.group_id, User.id, User.name)
         .join(User, User.id == GroupMember.user_id)

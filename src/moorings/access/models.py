@@ -166,7 +166,7 @@ class GroupRole(Base):
 
 
 class UserAttribute(Base):
-    """A named fact about users, such as the tenant they belong to. `default_values` are those of whoever has none."""
+    """A named fact about users, such as their tenant. Users without a value of their own have `default_values`."""
 
     __tablename__ = "user_attributes"
     __table_args__ = (

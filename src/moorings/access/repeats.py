@@ -1,4 +1,4 @@
-"""Requests that may be sent again: the first answer is kept for a day, and given to whoever repeats the request."""
+"""Idempotent requests: the first response is stored for a day and returned again when the request is repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: keys, users and their roles."""
+"""Authentication and authorization: keys, users and their roles."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ async def has_keys(session: AsyncSession) -> bool:
 
 
 async def revoke_key(session: AsyncSession, organization_id: str, key_id: str) -> None:
-    """Make a key invalid for good; raises NotFound."""
+    """Revoke a key; raises NotFound."""
     key = await session.get(ApiKey, key_id)
     if key is None or key.organization_id != organization_id:
         raise NotFound(f"There is no key with id {key_id}")

@@ -1,4 +1,4 @@
-"""Store what a refresh found: only what differs is written, and what differs is told as changes."""
+"""Store what a refresh found: only differences are written, and each is recorded as a change."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def _group(explanation: str) -> typer.Typer:
 
 app = _group("Moorings: one home for your warehouses' credentials, and SQL through it.")
 token_app = _group("Keys: organization keys and personal access tokens.")
-user_app = _group("Users: whom personal access tokens act as.")
+user_app = _group("Manage users, which personal access tokens act as.")
 group_app = _group("Groups: users who share roles on connections.")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
@@ -152,7 +152,7 @@ def list_tokens(json: Json = False, data_dir: DataDir = None) -> None:
 def revoke_token(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")], data_dir: DataDir = None
 ) -> None:
-    """Make a key invalid for good, at once, on every replica."""
+    """Revoke a key permanently, on every replica at once."""
     from moorings.cli.keys import revoke
 
     revoke(key_id)
@@ -201,7 +201,7 @@ def enable_user(user: UserName, data_dir: DataDir = None) -> None:
 
 @user_app.command("delete")
 def delete_user(user: UserName, data_dir: DataDir = None) -> None:
-    """Delete a user for good: keys are revoked, groups, roles and attributes forgotten."""
+    """Delete a user permanently: their keys are revoked, their groups, roles and attribute values removed."""
     from moorings.cli.users import delete
 
     delete(user)

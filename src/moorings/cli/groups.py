@@ -46,7 +46,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 def members(group: str) -> list[dict[str, Any]]:
-    """Who is in a group, by name; raises NotFound."""
+    """The members of a group, sorted by name; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
         found = await groups.named(session, organization_id, group)

@@ -47,7 +47,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 def revoke(key_id: str) -> None:
-    """Make a key invalid for good; raises NotFound."""
+    """Revoke a key; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         await access.revoke_key(session, organization_id, key_id)

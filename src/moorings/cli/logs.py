@@ -37,7 +37,7 @@ class FromLibraries(logging.Filter):
 class Expected(logging.Filter):
     """Lets through all but the server's news that a request ended by what we raise to end it.
 
-    A result that breaks off can only be told to the client by raising; why it did is logged as `query_broken_off`, and
+    Only an exception ends a result early for the client; the reason is logged as `query_broken_off`, and
     requests that were cut at a stop as `requests_cut`. The server gives the traceback as text.
     """
 

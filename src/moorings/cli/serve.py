@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 def serve() -> None:
-    """Run the service until it is told to stop; raises OperatorError when it cannot start."""
+    """Run the service until it is stopped; raises OperatorError when it cannot start."""
     settings = prepared(new=True)
     with directory.alone_in(settings.data_dir):
         ports.check_free(settings.host, settings.port)

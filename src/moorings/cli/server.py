@@ -64,7 +64,7 @@ class CancellableApp:
             self._running.discard(task)
 
     def cut(self) -> None:
-        """Cancel every running request; whoever streams a result cancels its statement."""
+        """Cancel every running request; a request that streams a result cancels its statement."""
         if self._running:
             log.warning("requests_cut", running=len(self._running))
         for task in tuple(self._running):

@@ -1,4 +1,4 @@
-"""`moorings worker`: run jobs until told to stop, without the API."""
+"""`moorings worker`: run jobs until the process is stopped, without the API."""
 
 from __future__ import annotations
 

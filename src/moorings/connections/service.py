@@ -242,7 +242,7 @@ Eraser = Callable[[AsyncSession, Connection], Awaitable[None]]
 
 
 async def archive(session: AsyncSession, connection: Connection, erasers: Sequence[Eraser]) -> None:
-    """Hide a connection from lists and erase its secrets for good; what hangs on it stays, and waits for a restore."""
+    """Hide a connection from lists and erase its secrets permanently. Its dependents stay until a restore."""
     await lock(session, connection)
     if connection.deleted_at is not None:
         raise AlreadyArchived

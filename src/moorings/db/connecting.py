@@ -84,7 +84,7 @@ def _sqlite(path: Path) -> AsyncEngine:
     """An engine whose transactions say themselves whether they write.
 
     A deferred transaction that reads first and writes later fails at once when another one wrote in between, however
-    long busy_timeout is: so whoever writes begins with BEGIN IMMEDIATE.
+    long busy_timeout is: so every writing transaction begins with BEGIN IMMEDIATE.
     """
     engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)))
 

@@ -100,7 +100,7 @@ async def unlink(session: AsyncSession, connection: Connection) -> None:
 
 
 async def erase(session: AsyncSession, connection: Connection) -> None:
-    """Erase the deploy key and every secret variable for good, as the connection is archived."""
+    """Erase the deploy key and every secret variable permanently, because the connection is archived."""
     environments = select(DbtEnvironment.id).where(DbtEnvironment.connection_id == connection.id)
     await session.execute(
         update(DbtRepository)

@@ -1,4 +1,4 @@
-"""What a statement's text says that it does, for engines whose sessions cannot be made read-only, or not for good.
+"""What a statement does, judged by its text, for engines whose sessions cannot be made read-only permanently.
 
 A statement is let through by its first word, alone, and only if nothing in it writes. What it says in literals and
 comments, and inside parentheses, does not count. This is a fence beside the engine's own means, which stay in force:

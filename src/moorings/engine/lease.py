@@ -45,7 +45,7 @@ class Lease:
         self._late = False
         """The session was not reset in its time: a cancel is on its way that would hit the next statement."""
         self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
-        """Done, with the reason, once the statement was stopped: for who is busy with rows that were read before."""
+        """Done, with the reason, once the statement was stopped: for callers still busy with earlier rows."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -181,7 +181,7 @@ class Lease:
         """End the lease without waiting: the job tells whether the session can be used again; None when it cannot.
 
         A statement that still runs is cancelled in the warehouse. Its session is not used again, since a cancel
-        that arrives late would hit whoever comes next.
+        that arrives late would hit the next caller.
         """
         self._end_timer()
         running = self._job is not None and not self._job.over.is_set()
@@ -208,6 +208,6 @@ class Lease:
 
 
 def _end(job: Job[Any], reason: errors.WarehouseError) -> None:
-    """Let whoever waits for a job hear of its end, though its thread may still hang."""
+    """Resolve a job's future, though its thread may still hang."""
     if not job.future.done():
         job.future.set_exception(reason)

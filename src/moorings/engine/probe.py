@@ -92,7 +92,7 @@ def _service(greeting: bytes) -> str | None:
 
 
 class Probe:
-    """One test under way; the slot is discarded by who made it."""
+    """One running test. Its creator discards the slot."""
 
     def __init__(self, slot: Slot, context: SessionContext) -> None:
         self._slot = slot

@@ -63,7 +63,7 @@ class Slot:
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
         self.holder: Holder | None = None
-        """Who has it; None while it is idle."""
+        """The current owner; None while it is idle."""
         self._context = context
         self.light = context.light and target.dialect.probes_cheaply
         self._secrets = tuple(target.config.secrets().values())

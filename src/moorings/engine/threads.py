@@ -1,7 +1,7 @@
 """Threads for sessions: drivers block, the event loop must not.
 
 A session lives in one thread for its whole life, as several drivers demand. The threads are daemons, because a driver
-that hangs on a dead network must not keep the process from ending.
+that hangs because of a dead network must not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 2.0
 class Job(Generic[T]):
     """One piece of work for a thread. `future` is for the loop; `over` is set once the work has really ended.
 
-    Cancelling the future drops the outcome, it does not stop the work: whoever cancels must stop the statement.
+    Cancelling the future drops the outcome but does not stop the work: also stop the statement.
     """
 
     __slots__ = ("_loop", "_work", "future", "over")

@@ -48,7 +48,7 @@ def choose(
 ) -> Choice:
     """What the caller chose → the user's own values → the attribute's default → the base, if it is for everybody.
 
-    `own` is None for whoever has no value of the attribute: only then the default counts. Of several values the first
+    `own` is None for users without a value of the attribute: only then the default counts. Of several values the first
     one that means something decides.
     """
     if isinstance(explicit, Base):

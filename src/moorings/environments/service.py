@@ -228,7 +228,7 @@ class Routed:
     connection: Connection | None
     base: Base
     otherwise: Choice
-    """The choice of whoever asks for none explicitly."""
+    """The choice for a caller who names no environment."""
 
 
 async def meanings(session: AsyncSession, base: Connection) -> Base:

@@ -1,1 +1,1 @@
-"""Health: whether connections reach their warehouses, since when, and who is told when that changes."""
+"""Health: whether connections reach their warehouses, since when, and the webhook for changes."""

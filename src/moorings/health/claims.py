@@ -1,4 +1,4 @@
-"""Claims: which connections are due for a probe, and who probes them."""
+"""Claims: which connections are due for a probe, and which worker probes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored: how connections are, how they were, when they are probed, and what is still to be told."""
+"""Stored: the health of connections, its history, the next probes and the webhook deliveries to send."""
 
 from __future__ import annotations
 

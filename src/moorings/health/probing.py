@@ -36,7 +36,7 @@ OPENED_SECONDS = 5.0
 class Prober:
     """What probing needs. `every_seconds` is the pause between two probes of a connection, `at_once` how many run.
 
-    `late` is told by how many seconds a probe that begins is late.
+    `late` is called with the number of seconds by which each probe starts late.
     """
 
     db: Database

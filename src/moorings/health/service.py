@@ -1,4 +1,4 @@
-"""Health: what tests of connections found, what changed thereby, and what is kept of it."""
+"""Health: the results of connection tests, the changes between them, and their history."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def record(
 ) -> None:
     """Keep what a test of a stored connection found, unless it was changed or archived meanwhile.
 
-    With `webhook`, a change between healthy and failing is to be told. `pause` is that between probes, for one of them.
+    With `webhook`, a change between healthy and failing is queued for delivery. `pause` is the pause between probes.
     """
     # No stronger lock than that: whoever claims probes meanwhile refers to the connection, and would wait for it.
     connection = await session.get(Connection, connection_id, with_for_update={"key_share": True})
@@ -171,7 +171,10 @@ def _code(error: Mapping[str, Any] | None) -> Any:
 
 
 async def probe_of(session: AsyncSession, connection: Connection) -> HealthProbe:
-    """When a connection is probed; it is due where nobody said so yet, whoever else comes at the same time."""
+    """When a connection is probed next.
+
+    A connection without an entry gets one that is due; safe to call concurrently.
+    """
     known = await session.get(HealthProbe, connection.id)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""The webhook: tells one address when a connection begins to fail, and when it is well again.
+"""The webhook: sends a message when a connection begins to fail, and when it is healthy again.
 
 Messages are signed as the Standard Webhooks specification has it (https://www.standardwebhooks.com): HMAC-SHA256 over
 id, timestamp and body. They are kept until they arrive, and tried again for some hours.

@@ -1,6 +1,7 @@
 """Leases: a worker takes the next due job, keeps it while it works, and gives it up with what became of it.
 
-The database decides alone: whoever has lost a lease, because it expired and another worker took the job over, can write
+The database decides alone: a worker that lost a lease, because it expired and another worker took the job over, can
+write
 nothing more.
 """
 

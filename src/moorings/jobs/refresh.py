@@ -95,7 +95,7 @@ async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased)
     target = await _target(db, keyset, leased.connection_id)
     began = clock.monotonic()
     found = await _unless(leased.stopped, introspect(engine, target, (), contents))
-    leased.say(f"The warehouse told of {len(found)} tables in {clock.monotonic() - began:.1f} s.")
+    leased.say(f"The warehouse listed {len(found)} tables in {clock.monotonic() - began:.1f} s.")
     async with db.unit_of_work() as session:
         await _store(session, leased, target, found)
 

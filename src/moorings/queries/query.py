@@ -138,7 +138,7 @@ class Query:
         return self._lease.stopped
 
     async def cancel(self, reason: QueryCancelled | None = None) -> None:
-        """Stop the statement in the warehouse; whoever waits for its rows gets the reason."""
+        """Stop the statement in the warehouse; the task that waits for its rows gets the reason."""
         await self._lease.cancel(reason)
 
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:

@@ -157,7 +157,7 @@ async def _granted(session: AsyncSession, request: CancelRequest, running: Runni
 
 
 async def may_cancel(session: AsyncSession, actor: Actor, query: RunningQuery | Running) -> bool:
-    """Its own caller may, and who administers its connection."""
+    """Allowed for the caller of the query and for admins of its connection."""
     if owns(actor, query):
         return True
     if query.organization_id != actor.organization_id:

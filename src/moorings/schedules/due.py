@@ -69,7 +69,7 @@ def _due(now: int) -> Select[Schedule, Connection]:
 
 
 def _advance(schedule: Schedule, now: int) -> bool:
-    """Set the next run, after now; a schedule without one is disabled. False, and a pause, where none can be told."""
+    """Set the next run after now; a schedule without one is disabled. False, and a pause, if it cannot be computed."""
     try:
         runs = next_runs(parse(schedule.cron), schedule.timezone, now, 1)
     except Exception:  # one row that nobody can read must not keep the others from running

@@ -226,7 +226,8 @@ class Settings(BaseSettings):
     )
     health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
     webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
-        None, description="Where it is told that a connection began to fail, or is well again. Absent: nowhere."
+        None,
+        description="URL that gets a message when a connection starts to fail, or is healthy again.",
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = Field(
         None, description="Signs these messages, as Standard Webhooks does; `whsec_…` or any string."
@@ -237,7 +238,10 @@ class Settings(BaseSettings):
         5.0, ge=0.05, le=300, description="How often a worker looks for jobs that another process was asked for."
     )
     job_lease_seconds: float = Field(
-        30.0, ge=1, le=3600, description="A job whose worker gives no sign of life for so long is taken over."
+        30.0,
+        ge=1,
+        le=3600,
+        description="After this long without a heartbeat, another worker takes a job over.",
     )
     job_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried in all.")
     job_pause_seconds: float = Field(

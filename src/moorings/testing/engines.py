@@ -22,7 +22,7 @@ SENTINEL = "s3nt!nel/p@ss w+rd%&'\""
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs: where it is, and who may log in."""
+    """A running server: its address and its logins."""
 
     host: str
     port: int
@@ -40,7 +40,7 @@ class Server:
 
 
 class Outside(Protocol):
-    """The other side of an engine: what it saw of Moorings, told by the server itself."""
+    """The other side of an engine: what the server itself saw of Moorings."""
 
     statements: Callable[[], int] | None
     """How many statements the server has run so far; None where it does not tell."""

@@ -22,7 +22,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def main() -> None:
-    """Log in, ask for a sign of life, log out."""
+    """Log in, ping, log out."""
     given = json.load(sys.stdin)
     seen: dict[str, list[str]] = {"started": [], "wrote": [], "dialed": []}
 

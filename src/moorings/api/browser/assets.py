@@ -45,7 +45,7 @@ CACHED = [(b"cache-control", b"public, max-age=31536000, immutable")]
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file, with what its address must contain so that a browser may keep it for good."""
+    """A file, and the hash that its URL must contain so that browsers may cache it without limit."""
 
     content: bytes
     media_type: bytes

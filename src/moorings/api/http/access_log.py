@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
-"""A token of ours, which must be in no log, whoever wrote it into what is logged."""
+"""A token of ours. No log line may contain one."""
 
 
 def _write(text: str) -> None:

@@ -44,7 +44,7 @@ class DrainRequestMiddleware:
 
 
 def _waits_for_leave(scope: Scope) -> bool:
-    """Whether the client sends its body only when told to: an answer before that is read without further ado."""
+    """Whether the client waits for `100 Continue` before it sends its body: it needs no draining."""
     return any(name == b"expect" for name, _ in scope["headers"])
 
 

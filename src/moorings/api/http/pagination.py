@@ -25,7 +25,7 @@ PARAMETERS = (
     Parameter(
         "pageSize",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
-        f"Records of a page; {PAGE_SIZE} unless said.",
+        f"Records per page. Default: {PAGE_SIZE}.",
     ),
 )
 """What every list with pages takes."""

@@ -87,7 +87,7 @@ class Route:
     Generated clients name their functions after it.
     """
     description: str | None = None
-    """What the OpenAPI document says of the operation; the handler's docstring unless said."""
+    """The operation's description in the OpenAPI document. Default: the handler's docstring."""
     problem: type[msgspec.Struct] = problems.Problem
     """The body of its errors."""
     problem_type: str = "application/json"

@@ -50,7 +50,7 @@ class KeyPage(Shape):
 
 
 class UserShape(Shape):
-    """The user whom a key acts as; an organization key acts as a service identity that never changes."""
+    """The user that a key acts as. An organization key acts as a service identity that never changes."""
 
     id: str
     membership_id: str

@@ -61,9 +61,9 @@ class PlanShape(Shape, kw_only=True):
 
 
 async def query(call: Call) -> Reply | PlanShape:
-    """Run one SQL statement and stream its rows, in the format that Accept names (Arrow unless said).
+    """Run one SQL statement and stream its rows in the format that `Accept` names. Default: Arrow.
 
-    With `dryRun=true` it is not run: the answer is JSON, and says what running it would take.
+    With `dryRun=true` the statement is not run: the response is its query plan, as JSON.
     """
     if call.scope["http_version"] in OLD:
         raise ProtocolTooOld

@@ -109,7 +109,7 @@ async def of_user(call: Call) -> ModelRoles:
 
 
 async def of_group(call: Call) -> ModelRoles:
-    """The roles that a group gives to its members. Who may ask about others may ask this."""
+    """The roles of a group, which all its members have. Allowed for admins."""
     group = await _group(call)
     shown = await _asked(call, own=False)
     found = await roles.of_group(call.session, group, shown)

@@ -45,9 +45,9 @@ class RouteShape(Shape, kw_only=True):
 
 
 async def explain(call: Call) -> bytes:
-    """Which connection somebody gets who asks for this one, and why; the caller themselves unless `userId` says whom.
+    """Which connection a user gets through this base connection, and why. Default: the caller.
 
-    Whom else it may be asked of: only admins of the connection may.
+    Only admins of the connection may ask for other users.
     """
     query = Fields(call.query(), ("userId",))
     user_id = query.string("userId", shortest=0) or None

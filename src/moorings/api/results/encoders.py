@@ -191,7 +191,7 @@ class NdjsonEncoder(TextEncoder):
         return cells.content(cells.json_objects(self._names, values, count, "}\n"))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """Nothing: a cut is told by the number of rows alone."""
+        """Nothing: only the number of rows shows that a result was cut."""
         return b""
 
 
@@ -218,7 +218,7 @@ class CsvEncoder(TextEncoder):
         return cells.content(cells.join(*parts[1:], "\r\n"))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """Nothing: a cut is told by the number of rows alone."""
+        """Nothing: only the number of rows shows that a result was cut."""
         return b""
 
 

@@ -92,7 +92,7 @@ class Member(ComplexAttribute):
 
 
 class User(Resource[Any]):
-    """A person whom keys can act as."""
+    """A person. Personal access tokens act as them."""
 
     __schema__ = URN(USER)
 

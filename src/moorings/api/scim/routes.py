@@ -216,7 +216,7 @@ ONE = (
 SEVERAL = (
     Parameter("filter", {"type": "string"}, 'An expression such as `userName eq "ann@example.com"`.'),
     Parameter("startIndex", {"type": "integer"}, "The position of the first result, starting at 1."),
-    Parameter("count", {"type": "integer"}, f"How many to show: {PAGE_SIZE} unless said, {MAX_PAGE_SIZE} at most."),
+    Parameter("count", {"type": "integer"}, f"Results per page. Default: {PAGE_SIZE}. Maximum: {MAX_PAGE_SIZE}."),
     Parameter("sortBy", {"type": "string"}, "The attribute to sort by. Default: oldest first."),
     Parameter("sortOrder", {"enum": ["ascending", "descending"]}, "The sort order. Default: `ascending`."),
     *ONE,

@@ -180,7 +180,7 @@ def rows_reader(schema: pa.Schema, fetch: Callable[[], Sequence[Sequence[Any]]])
 
 
 def rows_batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows as a record batch. Names may repeat or be empty: columns are told apart by their place."""
+    """Rows as a record batch. Names may repeat or be empty: a column's position identifies it."""
     import pyarrow as pa
 
     columns = [column(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]

@@ -1,4 +1,4 @@
-"""What a workload identity federation of BigQuery may say: whom it asks for tokens, and where its own comes from.
+"""Workload identity federation for BigQuery: the allowed token servers and sources of the subject token.
 
 What was read for a caller is sent to Google alone. Programs, environments of AWS and metadata servers are no sources.
 Source: https://google.aip.dev/auth/4117.

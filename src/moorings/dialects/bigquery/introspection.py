@@ -105,7 +105,7 @@ def _position(key: Sequence[Any]) -> int:
 
 
 def _unquoted(literal: str | None) -> str | None:
-    """The text of an option, which is told as a literal of SQL."""
+    """The text of an option, which arrives as an SQL literal."""
     if literal is None:
         return None
     with contextlib.suppress(ValueError, SyntaxError):

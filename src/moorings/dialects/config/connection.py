@@ -78,9 +78,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     database: str | None = Field(None, description="The default database or catalog of queries.")
     username: str | None = Field(None, description="The user or client to log in as.")
     base_role: Role = Field("VIEWER", description="The role that every user has on this connection at least.")
-    warehouse: Line | None = Field(
-        None, description="The compute that runs queries: the name of a warehouse, or an HTTP path."
-    )
+    warehouse: Line | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
     region: Line | None = Field(None, description="The cloud region where the data is.")
     default_schema: str | None = Field(None, description="The schema of table names that are written without a schema.")
     include_schemas: str | None = Field(None, description="Schemas to read, comma-separated. Default: all.")

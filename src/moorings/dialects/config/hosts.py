@@ -208,7 +208,7 @@ def _member(text: str) -> str:
 
 
 def _range(name: str) -> tuple[str, str, str, str] | None:
-    """What stands before a range, its two numbers, and what stands behind it; None where there is none."""
+    """The text before a range, its two numbers, and the text after it; None if there is no range."""
     left, _, right = name.partition("..")
     before, after = left.rstrip(DIGITS), right.lstrip(DIGITS)
     low, high = left[len(before) :], right[: len(right) - len(after)]

@@ -70,7 +70,7 @@ NO_CLIENT_CERTIFICATE = errors.TlsRefused(
 
 
 def failure(error: BaseException) -> str | None:
-    """What kept us from the server, in a word of FAULTS; drivers wrap it, or pass it on as it is."""
+    """Why the server was not reached, as a key of FAULTS. Drivers wrap the cause or raise it unchanged."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (socket.gaierror, "unresolved"),
         (ConnectionRefusedError, "refused"),

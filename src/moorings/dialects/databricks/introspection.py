@@ -99,7 +99,7 @@ ARROW = {
     "timestamp": "timestamp[us, tz=UTC]",
     "timestamp_ntz": "timestamp[us]",
 }
-"""Types of the server → Arrow's, as results have them; nested ones are told by a result alone."""
+"""The server's types → Arrow's, as in results. Nested types are known only from a result."""
 
 
 def arrow_type(native: str) -> str | None:

@@ -202,7 +202,7 @@ def _login(arguments: dict[str, Any]) -> Connection:
 
 
 def _arguments(config: Config, context: SessionContext, authority: IO[str] | None) -> dict[str, Any]:
-    """What the driver needs: nothing told to anyone, results through the warehouse, no endless retries."""
+    """The driver's arguments: no telemetry, results through the warehouse, bounded retries."""
     seconds = context.connect_timeout_seconds
     return {
         "server_hostname": in_url(config.host or ""),

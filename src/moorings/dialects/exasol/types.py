@@ -42,7 +42,7 @@ def _decimal(precision: int, scale: int) -> pa.DataType:
 
 
 def column(values: Sequence[Any], kind: pa.DataType, zone: str) -> pa.Array:
-    """Values of a result as one column; those with a time zone are told in the session's."""
+    """Values of a result as one column. Times with a time zone arrive in the session's zone."""
     if pa.types.is_date32(kind):
         return pa.array(values, pa.string()).cast(kind)
     if not pa.types.is_timestamp(kind):

@@ -74,7 +74,7 @@ def _address(config: Config, context: SessionContext) -> str | None:
 
 
 def _database_fault(config: Config, context: SessionContext) -> errors.WarehouseError | None:
-    """What is wrong with the database, as told from another one; None when the login fails there too."""
+    """What is wrong with the database, seen from another one; None when the login fails there too."""
     try:
         connection = _login(config, context, ANYONES)
     except mssql_python.Error:

@@ -39,7 +39,7 @@ ELSEWHERE = ("OPENROWSET", "OPENQUERY", "OPENDATASOURCE")
 """What runs statements on other servers, beyond any transaction of ours."""
 FORBIDDEN = frozenset((*LEAVES, *WRITES, *ELSEWHERE))
 SEQUENCE = "NEXT VALUE FOR"
-"""Takes a number for good, whatever becomes of the transaction."""
+"""Takes a number permanently, even if the transaction is rolled back."""
 NUMERIC = "0123456789.$"
 
 NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.")

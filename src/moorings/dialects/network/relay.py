@@ -108,7 +108,7 @@ class Relay:
             wire.close()
 
     def _asked(self, near: socket.socket) -> tuple[str, int] | None:
-        """The place that a driver asks for; None for whoever has no password, who is told so."""
+        """The host and port that a driver asks for; None (and 407) for clients without the password."""
         head = _head(near)
         given = AUTHORIZATION.search(head)
         events = base64.b64encode(f"{USER}:{self.password}".encode())

@@ -217,7 +217,7 @@ def _login(arguments: dict[str, Any]) -> tuple[SnowflakeConnection, bool]:
 
 
 def _arguments(config: Config, context: SessionContext, authority: str | None) -> dict[str, Any]:
-    """What the driver needs: nothing kept on disk, nothing told to anyone, little fetched ahead, no endless retries."""
+    """The driver's arguments: no files, no telemetry, little prefetching, bounded retries."""
     seconds = max(1, math.ceil(context.connect_timeout_seconds))
     return {
         "account": config.account,

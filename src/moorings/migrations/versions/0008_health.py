@@ -1,4 +1,4 @@
-"""How connections are, how they were, when they are probed, and what the webhook is still to be told."""
+"""The health of connections, its history, the next probes and the webhook deliveries to send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DELETE /connections/{id}, its restore, and what hangs on it."""
+"""DELETE /connections/{id}, its restore, and its dependents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moorings.health.service import forget
 from moorings.queries import service as queries
 from moorings.schedules import service as schedules
 
-ARCHIVED = "whoever is routed to it gets 410 until it is restored"
+ARCHIVED = "users who are routed to it get 410 until it is restored"
 
 
 async def archive(call: Call) -> Archived:

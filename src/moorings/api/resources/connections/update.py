@@ -13,7 +13,7 @@ from moorings.connections import service
 from moorings.environments import moves
 from moorings.health.service import forget
 
-REPOINTED = "whoever is routed to it reaches from now on what it points to now"
+REPOINTED = "users who are routed to it now reach its new destination"
 
 
 async def update(call: Call) -> Changed:
