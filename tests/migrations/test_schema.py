@@ -352,3 +352,21 @@ class TestPromisesTheDatabaseKeeps:
 
 def _spelled(statement: str, url: str) -> str:
     return statement.replace("BYTES", "BLOB" if url.startswith("sqlite") else "BYTEA")
+
+
+class TestFoldedNames:
+    """From 0015 to 0016."""
+
+    def test_names_of_old_connections_are_found(self, url, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "HEAD", "0015")
+            migrations.migrate(url)
+        looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('o', 'n', 0)")))
+        insert = text(
+            "INSERT INTO connections (id, organization_id, name, dialect, database, base_role, settings, config_version,"
+            " revision, created_at, updated_at) VALUES ('c', 'o', 'İstanbul', 'postgres', :database, 1, '{}', 1, 1, 0, 0)"
+        )
+        looking(url, lambda connection: connection.execute(insert, {"database": "Cafe\u0301"}))
+        migrations.migrate(url)
+        keys = text("SELECT name_key, database_key FROM connections")
+        assert looking(url, lambda connection: connection.execute(keys).one()) == ("istanbul", "caf\u00e9")

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
-from moorings.access.models import GroupMember, GroupRole, User, UserGroup, folded
+from moorings.access.models import GroupMember, GroupRole, User, UserGroup
 from moorings.access.policy import Role
+from moorings.db.folding import folded
 from moorings.errors import GroupInUse, GroupNotFound, NotFound, NotUsers
 
 TOGETHER = 1000

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from moorings.db import STRICT, Base, Json, Milliseconds
+from moorings.db.folding import folded
 
 _BOOTSTRAP = text("origin = 'bootstrap'")
-
-
-def folded(name: str) -> str:
-    """A name as it is compared: in any case, and in any of Unicode's spellings of one character (NFC, NFD)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 class Organization(Base):

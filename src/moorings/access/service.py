@@ -15,9 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
-from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User, folded
+from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User
 from moorings.access.policy import LOWEST_ROLE, Permission, Role
 from moorings.db import page
+from moorings.db.folding import folded
 from moorings.errors import EmailInUse, InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
 
 ORGANIZATION_PREFIX = "moo_osk_"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from moorings.db.folding import folded
 from moorings.dialects.introspection import Column, ForeignKey, Table
 
 Place = tuple[str, str, str]
@@ -37,7 +38,7 @@ def _content(table: Table) -> Content:
         (storable(table.catalog or ""), storable(table.schema or ""), storable(table.name)),
         document,
         hashlib.sha256(document.encode()).hexdigest(),
-        storable("\n".join(_searched(table)).casefold()),
+        storable(folded("\n".join(_searched(table)))),
         table.row_count,
         table.size_bytes,
         len(table.columns),

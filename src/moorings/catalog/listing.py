@@ -12,6 +12,7 @@ from moorings.catalog.content import Place, restored
 from moorings.catalog.models import Catalog, CatalogChange, StoredTable
 from moorings.connections.models import Connection
 from moorings.db import page
+from moorings.db.folding import folded
 from moorings.dialects.introspection import Table
 
 
@@ -62,15 +63,15 @@ def _conditions(criteria: Filter) -> list[ColumnElement[bool]]:
         if patterns:
             conditions.append(or_(*(column.like(_pattern(each), escape="!") for each in patterns)))
     if criteria.search:
-        conditions.append(StoredTable.searched.contains(criteria.search.casefold(), autoescape=True))
+        conditions.append(StoredTable.searched.contains(folded(criteria.search), autoescape=True))
     return conditions
 
 
 def _pattern(name: str) -> str:
-    folded = name.casefold()
+    pattern = folded(name)
     for special in ("!", "%", "_"):
-        folded = folded.replace(special, "!" + special)
-    return folded.replace("*", "%")
+        pattern = pattern.replace(special, "!" + special)
+    return pattern.replace("*", "%")
 
 
 def _listed(row: StoredTable) -> Listed:

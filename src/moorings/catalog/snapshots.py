@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings.catalog.content import Content, Difference, Place, differences, restored, storable
 from moorings.catalog.models import Catalog, CatalogChange, StoredTable
 from moorings.connections.models import Connection
+from moorings.db.folding import folded
 
 ROWS = 250
 """Rows of one statement: between two of them, the event loop gets to whatever else waits."""
@@ -135,8 +136,8 @@ def _row(refresh: _Refresh, content: Content) -> dict[str, Any]:
         "catalog": catalog,
         "schema": schema,
         "name": name,
-        "folded_schema": schema.casefold(),
-        "folded_name": name.casefold(),
+        "folded_schema": folded(schema),
+        "folded_name": folded(name),
         "searched": content.searched,
         "document": content.document,
         "digest": content.digest,

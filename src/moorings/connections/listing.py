@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings.access.policy import Permission, Role
 from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
+from moorings.db.folding import folded
 
 
 class Listed(NamedTuple):
@@ -30,6 +31,8 @@ class Listed(NamedTuple):
     base_role_alias: str | None
     created_at: int
     updated_at: int
+    name_key: str | None
+    database_key: str | None
     default_values: tuple[str, ...]
 
     @property
@@ -43,7 +46,7 @@ COLUMNS = [Connection.__table__.c[name] for name in Listed._fields if name != "d
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to and sorted by; `name` and `database` are contained, in any case."""
+    """What a list is narrowed to and sorted by; `name` and `database` are contained, however they are spelled."""
 
     name: str = ""
     database: str = ""
@@ -57,7 +60,10 @@ class Filter:
         return (
             (connection.deleted_at is None or self.include_deleted)
             and (not self.dialects or connection.dialect in self.dialects)
-            and (not self.database or self.database.casefold() in (connection.database or "").casefold())
+            and (
+                not self.database
+                or folded(self.database) in (connection.database_key or folded(connection.database or ""))
+            )
         )
 
 
@@ -66,13 +72,13 @@ class Snapshot:
 
     def __init__(self, connections: Sequence[Listed]) -> None:
         self.connections = connections
-        self._names = _Texts([connection.name.casefold() for connection in connections])
+        self._names = _Texts([connection.name_key or folded(connection.name) for connection in connections])
 
     def select(self, actor: Actor, criteria: Filter) -> list[Listed]:
         """Those that the actor may see and the filter lets through, in its order (ties by id)."""
         named: Iterable[Listed] = self.connections
         if criteria.name:
-            named = [self.connections[place] for place in self._names.containing(criteria.name.casefold())]
+            named = [self.connections[place] for place in self._names.containing(folded(criteria.name))]
         found = [one for one in named if criteria.takes(one) and (actor.admin or actor.may(Permission.SEE, one))]
         return _sorted(found, criteria)
 

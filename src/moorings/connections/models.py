@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from moorings.access.policy import Role
 from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
+from moorings.db.folding import folded
 from moorings.secrets import Sealed
 
 
@@ -25,12 +26,16 @@ class Connection(Base):
         CheckConstraint("side IN ('base', 'environment')", name="side"),
         Index("uq_connections_side", "id", "dialect", "side", unique=True),
         Index("ix_connections_organization_id", "organization_id"),
+        Index("ix_connections_name_key", "organization_id", "name_key"),
         STRICT,
     )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str | None] = mapped_column(Text)
+    """The name and the database as filters compare them; None where an older version wrote the row."""
+    database_key: Mapped[str | None] = mapped_column(Text)
     dialect: Mapped[str] = mapped_column(Text)
     database: Mapped[str | None] = mapped_column(Text)
     default_schema: Mapped[str | None] = mapped_column(Text)
@@ -49,6 +54,11 @@ class Connection(Base):
     def base_role_name(self) -> str:
         """The base role, as it was written."""
         return self.base_role_alias or Role(self.base_role).name
+
+    @validates("name", "database")
+    def _fold(self, column: str, value: str | None) -> str | None:
+        setattr(self, f"{column}_key", None if value is None else folded(value))
+        return value
 
 
 class ConnectionSecret(Base):

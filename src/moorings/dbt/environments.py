@@ -73,6 +73,13 @@ async def variables(session: AsyncSession, environments: Sequence[DbtEnvironment
     return found
 
 
+async def owners(session: AsyncSession, environments: Sequence[DbtEnvironment]) -> dict[str, str]:
+    """Environment → the user it belongs to; a deleted user owns nothing."""
+    ids = {environment.owner_id for environment in environments if environment.owner_id is not None}
+    live = set(await session.scalars(select(User.id).where(User.id.in_(ids), User.deleted_at.is_(None))))
+    return {each.id: each.owner_id for each in environments if each.owner_id and each.owner_id in live}
+
+
 async def create(
     session: AsyncSession, keyset: Keyset, connection: Connection, requested: EnvironmentInput
 ) -> DbtEnvironment:
@@ -127,7 +134,7 @@ async def _set_columns(
     owner = columns.get("owner_id")
     if owner is not None:
         user = await session.get(User, owner)
-        if user is None or user.organization_id != environment.organization_id:
+        if user is None or user.deleted_at is not None or user.organization_id != environment.organization_id:
             raise InvalidInput([Fault("ownerId", "custom", {"reason": "There is no such user"})])
     for name, value in columns.items():
         setattr(environment, name, value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, cast, overload
 
+from moorings.dialects.config.blanks import is_blank
 from moorings.dialects.config.fields import json_type
 from moorings.errors import Fault, InvalidInput, UnknownKeys
 
@@ -88,7 +89,7 @@ class Fields:
             self.fault(name, "type", expected="string", received=json_type(value))
         elif "\0" in value or not encodable(value):
             self.fault(name, "invalid")
-        elif len(value) < shortest:
+        elif len(value) < shortest or (shortest and value and is_blank(value)):
             self.fault(name, "too_short", limit=shortest)
         elif len(value) > longest:
             self.fault(name, "too_long", limit=longest)

@@ -6,6 +6,7 @@ from typing import Any
 
 from moorings import dialects
 from moorings.access.policy import ROLE_NAMES
+from moorings.dbt.names import PATH_PATTERN
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.examples import example
 
@@ -19,8 +20,6 @@ DIALECT_LIST: dict[str, Any] = {
 }
 FLAG: dict[str, Any] = {"enum": ["true", "false", "True", "False", "1", "0"]}
 """A boolean of a query, in each spelling that clients send."""
-PATH_PATTERN = r"^(?!/)(?!.*\.\.)[A-Za-z0-9_ ./-]+$"
-"""A path below the root of a repository."""
 EXAMPLE_ID, OTHER_ID = "4b3c1a52-6a0e-4a86-9d6c-6f2b1c9c1a11", "7d1f0e3c-2b5a-4c8d-8f6e-1a2b3c4d5e6f"
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 

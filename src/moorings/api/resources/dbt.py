@@ -17,16 +17,13 @@ from moorings.api.http.routing import Route
 from moorings.dbt import environments, service
 from moorings.dbt.environments import EnvironmentInput, Variable
 from moorings.dbt.models import DbtEnvironment, DbtVariable
+from moorings.dbt.names import PATH_PATTERN, is_address, is_branch
 from moorings.dbt.service import Project
 from moorings.dialects.config.fields import json_type
 from moorings.errors import DbtEnvironmentNotFound, DbtNotConfigured, DbtNotSupported, RepeatDiffers
 
 MAX_ADDRESS_LENGTH, MAX_VALUE_LENGTH = 1000, 10_000
 MAX_VARIABLES = 1000
-SSH = re.compile(r"ssh://([\w.-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[^\s-]\S*", re.ASCII)
-SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s:-]\S*", re.ASCII)
-BRANCH = re.compile(r"(?!-|/)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\\x00-\x20\x7f]+")
-"""What git takes as a branch's name, and no option of its command line."""
 VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What no line of shell or YAML should hold."""
@@ -143,17 +140,17 @@ def _read_project(call: Call) -> tuple[Project, bool]:
     fields = Fields(call.body, tuple(schemas.dbt_project()["properties"]))
     relationships = fields.boolean("autogenRelationships")
     branch = fields.string("branch", required=True)
-    if branch and not BRANCH.fullmatch(branch):
+    if branch and not is_branch(branch):
         fields.fault("branch", "invalid")
     virtual = fields.boolean("enableVirtualSchemas")
     address = fields.string("sshUrl", required=True, longest=MAX_ADDRESS_LENGTH)
-    if address and not SSH.fullmatch(address) and not SCP.fullmatch(address):
+    if address and not is_address(address):
         fields.fault("sshUrl", "custom", reason="Must be git@host:path or ssh://host/path")
     version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
     semantic = _flag(fields, "enableSemanticLayer")
     empty = fields.raw("projectRootPath") == ""
     path = None if empty else _text(fields, "projectRootPath", longest=MAX_ADDRESS_LENGTH)
-    if path and not re.fullmatch(schemas.PATH_PATTERN, path):
+    if path and not re.fullmatch(PATH_PATTERN, path):
         fields.fault("projectRootPath", "invalid")
     rotate = _flag(fields, "rotateKeys")
     fields.done()
@@ -278,16 +275,22 @@ def _read_variable(fields: Fields, place: str, sent: object) -> Variable:
 async def _shapes(call: Call, found: list[DbtEnvironment]) -> list[DbtEnvironmentShape]:
     default = await environments.default(call.session, call.connection)
     variables = await environments.variables(call.session, found)
-    return [_shape(each, variables[each.id], default=default is not None and each.id == default.id) for each in found]
+    owners = await environments.owners(call.session, found)
+    return [
+        _shape(each, variables[each.id], owners.get(each.id), default=default is not None and each.id == default.id)
+        for each in found
+    ]
 
 
-def _shape(environment: DbtEnvironment, variables: list[DbtVariable], *, default: bool) -> DbtEnvironmentShape:
+def _shape(
+    environment: DbtEnvironment, variables: list[DbtVariable], owner: str | None, *, default: bool
+) -> DbtEnvironmentShape:
     return DbtEnvironmentShape(
         id=environment.id,
         name=environment.name,
         is_default_environment=default,
         is_deferral_enabled=bool(environment.is_deferral_enabled),
-        owner_id=environment.owner_id,
+        owner_id=owner,
         target_database=environment.target_database,
         target_name=environment.target_name,
         target_role=environment.target_role,

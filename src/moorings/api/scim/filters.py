@@ -39,10 +39,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.access.models import GroupMember, User, UserAttribute, UserAttributeValue, UserGroup, folded
+from moorings.access.models import GroupMember, User, UserAttribute, UserAttributeValue, UserGroup
 from moorings.api.http.fields import encodable
 from moorings.api.scim.resources import value as shown_value
 from moorings.api.scim.vocabulary import GROUP, USER
+from moorings.db.folding import folded
 
 MAX_VALUES = 5000
 """How many different values one comparison may match where they are compared here rather than by the database."""

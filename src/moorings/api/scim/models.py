@@ -33,9 +33,10 @@ from scim2_models import (
 )
 from scim2_models.resources.schema import Attribute
 
-from moorings.access.models import UserAttribute, folded
+from moorings.access.models import UserAttribute
 from moorings.api.scim.routes import BULK_BYTES, BULK_OPERATIONS, MAX_PAGE_SIZE
 from moorings.api.scim.vocabulary import ATTRIBUTES, GROUP, ROLES, USER
+from moorings.db.folding import folded
 
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9$_-]*")
 """The names that SCIM can address (RFC 7643, 2.1)."""

@@ -29,7 +29,7 @@ async def create(call: Call) -> bytes:
         async with call.services.db.reading() as session:
             if answer := await idempotency.earlier(call, session):
                 return answer
-        await _require_passing(call, config)
+        await require_passing(call, config)
     async with call.services.db.unit_of_work() as session:
         return await idempotency.answered(call, session, lambda: _store(call, session, config))
 
@@ -38,7 +38,8 @@ async def _store(call: Call, session: AsyncSession, config: ConnectionConfig) ->
     return Created(data=await service.create(session, call.services.keyset, call.actor, config))
 
 
-async def _require_passing(call: Call, config: ConnectionConfig) -> None:
+async def require_passing(call: Call, config: ConnectionConfig) -> None:
+    """Raise ConnectionTestFailed unless a configuration passes its test."""
     report = await call.services.engine.test(dialects.named(config.dialect), config)
     for step in report.steps:
         if step.status == "failed":
