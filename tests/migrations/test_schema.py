@@ -363,8 +363,9 @@ class TestFoldedNames:
             migrations.migrate(url)
         looking(url, lambda connection: connection.execute(text("INSERT INTO organizations VALUES ('o', 'n', 0)")))
         insert = text(
-            "INSERT INTO connections (id, organization_id, name, dialect, database, base_role, settings, config_version,"
-            " revision, created_at, updated_at) VALUES ('c', 'o', 'İstanbul', 'postgres', :database, 1, '{}', 1, 1, 0, 0)"
+            "INSERT INTO connections (id, organization_id, name, dialect, database, base_role, settings,"
+            " config_version, revision, created_at, updated_at)"
+            " VALUES ('c', 'o', 'İstanbul', 'postgres', :database, 1, '{}', 1, 1, 0, 0)"
         )
         looking(url, lambda connection: connection.execute(insert, {"database": "Cafe\u0301"}))
         migrations.migrate(url)
