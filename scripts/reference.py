@@ -180,17 +180,14 @@ def warehouses() -> str:
         (
             f"[{dialect.title}](dialects/{dialect.name}.md)",
             code(dialect.name),
-            "yes" if dialect.abilities.connects else "stored only",
+            tested_against(dialect),
             dialect.default_port,
             code(dialect.PARAMETERS),
             code(dialect.extra),
-            tested_against(dialect),
         )
         for dialect in EVERY
     )
-    overview = table(
-        ["Warehouse", "`dialect`", "Connects", "Default port", "Parameters", "Extra", "Tested against"], rows
-    )
+    overview = table(["Warehouse", "`dialect`", "Tested against", "Default port", "Parameters", "Extra"], rows)
     return (
         (DOCS / "templates" / "dialects.md")
         .read_text()

@@ -84,7 +84,7 @@ class TestEverythingIsDocumented:
     @pytest.mark.parametrize("name", dialects.names())
     def test_what_a_dialect_was_tested_against(self, name):
         row = next(line for line in page("reference/dialects.md").splitlines() if f"(dialects/{name}.md)" in line)
-        assert row.rstrip(" |").rsplit("| ", 1)[1].startswith(("Real ", "Stand-in", "Emulator", "Stub", "Nothing"))
+        assert row.split(" | ")[2].startswith(("Real ", "Stand-in", "Emulator", "Stub", "Nothing"))
 
     @pytest.mark.parametrize("name", metrics.DEFINED)
     def test_metric(self, name):
