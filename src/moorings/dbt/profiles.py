@@ -61,7 +61,7 @@ async def profile(
     if not supported(connection):
         raise DbtNotSupported
     target = await opened_connection(session, keyset, connection)
-    output = target.dialect.dbt_output(target.config, _place(target.config, environment))
+    output = target.dialect.dbt_output(target.config.completed(), _place(target.config, environment))
     secrets = target.config.secrets() if with_secrets else {}
     variables: list[str] = []
     resolved = _resolved(output, lambda secret: _written(secret, secrets, variables))

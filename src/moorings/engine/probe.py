@@ -142,7 +142,7 @@ class Probe:
 
     async def _resolve(self, host: str, port: int) -> Sequence[str] | None:
         """The addresses to dial; None where the way goes through the proxy."""
-        database = self._slot.target.config.database
+        database = self._slot.config.database
         over_http = self._slot.target.dialect.over_http
 
         def look() -> Sequence[str] | None:

@@ -94,7 +94,7 @@ class Engine:
         Its place counts for the connection, or for the address where there is no connection yet: of all places for
         tests, what hangs at one of them takes a part.
         """
-        owner = connection_id or "{}:{}".format(*(dialect.address(config) or (config.database or "", "")))
+        owner = connection_id or "{}:{}".format(*(dialect.address(config) or (config.completed().database or "", "")))
         target = Target("test", 0, dialect, config)
         return await self._ping(self._pools.passing(target, owner.removesuffix(":")))
 

@@ -226,7 +226,7 @@ LOGINS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 def output(dialect: str, body: dict[str, Any], place: DbtPlace) -> Any:
     kind = dialects.named(dialect)
-    return kind.dbt_output(kind.Config.read({"dialect": dialect, "name": "n"} | body), place)
+    return kind.dbt_output(kind.Config.read({"dialect": dialect, "name": "n"} | body).completed(), place)
 
 
 class TestOutputs:

@@ -57,7 +57,12 @@ class Config(ConnectionConfig, frozen=True):
     LOGINS: ClassVar[tuple[Login, ...]] = (
         Login(SERVICE_ACCOUNT),
         Login("bigquery-oauth-user", ()),
-        Login("bigquery-byo-oauth-user", ("oauth_client_id", "oauth_client_secret")),
+        Login(
+            "bigquery-byo-oauth-user",
+            ("oauth_client_id", "oauth_client_secret"),
+            inferred_from="oauth_client_id",
+            unless=("password", "wif_audience"),
+        ),
         Login(FEDERATION, ("wif_audience",), inferred_from="wif_audience", uses=("password",)),
     )
 
@@ -91,14 +96,13 @@ class Config(ConnectionConfig, frozen=True):
         if key and (reason := _reason_against(decoded(key))):
             yield "password", reason
 
-    def derived(self) -> dict[str, Any]:
+    def implied(self) -> dict[str, Any]:
         """The project and the e-mail address of the service account, where no others are given."""
-        derived = super().derived()
         account = decoded(self.password.get_secret_value() if self.password else "") or {}
-        for field, key in (("database", "project_id"), ("username", "client_email")):
-            if getattr(self, field) is None and _storable(account.get(key)):
-                derived[field] = account[key]
-        return derived
+        pairs = (("database", "project_id"), ("username", "client_email"))
+        return {
+            field: account[key] for field, key in pairs if getattr(self, field) is None and _storable(account.get(key))
+        }
 
 
 def _bare(key: str) -> str:

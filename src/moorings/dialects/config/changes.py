@@ -56,7 +56,7 @@ def _implied(before: ConnectionConfig, sent: Mapping[str, Any]) -> Login | None:
     """
     first, *others = before.LOGINS
     now = before.login({"authentication_type": before.authentication_type}) or first
-    marks = {login.inferred_from: login for login in others if login.inferred_from}
+    marks = {login.inferred_from: login for login in others if login.inferred_from and not login.unless}
     for mark, login in marks.items():
         if sent.get(mark) and (mark != "private_key" or is_key(sent[mark])):  # what is no key replaces nothing
             return login if login is not now else None

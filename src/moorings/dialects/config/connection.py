@@ -217,7 +217,7 @@ class ConnectionConfig(BaseModel, frozen=True):
             return cls.LOGINS[0]
         if "authentication_type" in given:
             return next((login for login in cls.LOGINS if login.name == given["authentication_type"]), None)
-        implied = (login for login in cls.LOGINS if login.inferred_from and given.get(login.inferred_from))
+        implied = (login for login in cls.LOGINS if login.is_implied(given))
         return next(implied, cls.LOGINS[0])
 
     @classmethod
@@ -277,9 +277,17 @@ class ConnectionConfig(BaseModel, frozen=True):
         found = places.refused(self).items()
         return [Fault(self.wire_name(field), "custom", {"reason": reason}) for field, reason in found]
 
+    def implied(self) -> dict[str, Any]:
+        """Values for absent fields that sessions and profiles take from the secrets; no answer shows them as set."""
+        return {}
+
+    def completed(self) -> Self:
+        """The Config with what its secrets imply."""
+        return self.model_copy(update=self.implied())
+
     def dialable(self) -> Self:
         """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
-        return self.model_copy(update=places.encoded(self))
+        return self.model_copy(update=self.implied() | places.encoded(self))
 
     def changed(self, body: Mapping[str, Any], default_ssl_mode: SslMode = "require") -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.

@@ -27,7 +27,7 @@ class Need:
 class Login:
     """One way to log in: its authenticationType, what it requires, and the field whose presence alone implies it.
 
-    `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
+    `unless` are fields whose presence keeps it from being implied. `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
     no other, sends its secrets; see `destinations.py`. A dialect with a single way has one Login without a name,
     and takes any authenticationType.
     """
@@ -35,10 +35,16 @@ class Login:
     name: str | None
     requires: tuple[str, ...] = ("password",)
     inferred_from: str | None = None
+    unless: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     destinations: Mapping[str, Callable[[Any, Any], bool]] = field(
         default_factory=dict[str, Callable[[Any, Any], bool]]
     )
+
+    def is_implied(self, given: Mapping[str, Any]) -> bool:
+        """Whether these fields imply this way to log in, where no authenticationType names one."""
+        marked = self.inferred_from is not None and bool(given.get(self.inferred_from))
+        return marked and not any(given.get(field) for field in self.unless)
 
     @property
     def secrets(self) -> tuple[str, ...]:

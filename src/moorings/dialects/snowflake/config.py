@@ -42,15 +42,26 @@ class Config(ConnectionConfig, frozen=True):
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (
         Need("host", alternative="host_override"),
-        *always("warehouse", "database", "username"),
+        *always("database"),
     )
     LOGINS: ClassVar[tuple[Login, ...]] = (
-        Login("snowflake-password", uses=("oauth_client_secret",)),
-        Login("snowflake-keypair", ("private_key",), inferred_from="private_key", uses=("private_key_passphrase",)),
-        Login("snowflake-oauth-user", ("oauth_client_id", "oauth_client_secret")),
+        Login("snowflake-password", ("warehouse", "username", "password"), uses=("oauth_client_secret",)),
+        Login(
+            "snowflake-keypair",
+            ("warehouse", "username", "private_key"),
+            inferred_from="private_key",
+            uses=("private_key_passphrase",),
+        ),
+        Login(
+            "snowflake-oauth-user",
+            ("oauth_client_id", "oauth_client_secret"),
+            inferred_from="oauth_client_id",
+            unless=("password", "external_oauth_authorization_url"),
+        ),
         Login(
             "snowflake-external-oauth-user",
             ("external_oauth_authorization_url", "external_oauth_token_url"),
+            inferred_from="external_oauth_authorization_url",
             uses=("oauth_client_secret",),
         ),
     )

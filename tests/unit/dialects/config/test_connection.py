@@ -154,18 +154,21 @@ class TestDefaults:
 
     def test_bigquery_takes_them_from_the_key(self) -> None:
         config = read("bigquery", wifAudience="", passwordUnencrypted=account())
-        assert (config.region, config.database, config.username) == ("us", "proj", "svc@proj")
+        assert (config.region, config.database, config.username) == ("us", None, None), "nobody wrote them"
+        for used in (config.completed(), config.dialable()):
+            assert (used.database, used.username) == ("proj", "svc@proj")
         assert config.authentication_type == "bigquery-service-account"
 
     def test_bigquery_leaves_what_was_given(self) -> None:
         config = read(
             "bigquery", wifAudience="", passwordUnencrypted=account(), database="d", username="u", region="eu"
         )
-        assert (config.region, config.database, config.username) == ("eu", "d", "u")
+        used = config.dialable()
+        assert (used.region, used.database, used.username) == ("eu", "d", "u")
 
     def test_bigquery_takes_nothing_that_cannot_be_stored(self) -> None:
         key = account(project_id="a\0", client_email=["x"])
-        config = read("bigquery", wifAudience="", passwordUnencrypted=key)
+        config = read("bigquery", wifAudience="", passwordUnencrypted=key).dialable()
         assert (config.database, config.username) == (None, None)
 
     def test_mysql_starts_in_the_default_schema_without_a_database(self) -> None:
@@ -187,6 +190,14 @@ def account(**values: Any) -> str:
     return json.dumps(dict.fromkeys(keys, "SENTINEL") | known | values)
 
 
+BYO = "bigquery-byo-oauth-user"
+CLIENT = {"oauthClientId": "i", "oauthClientSecretUnencrypted": "s"}
+URLS = {
+    "externalOauthAuthorizationUrl": "https://login.example/authorize",
+    "externalOauthTokenUrl": "https://login.example/token",
+}
+
+
 class TestLogins:
     @pytest.mark.parametrize(
         ("dialect", "given", "login"),
@@ -198,12 +209,31 @@ class TestLogins:
             ("athena", {}, "aws-cross-account-role"),
             ("athena", {"awsRoleArn": "", "username": "u", "passwordUnencrypted": "p"}, "aws-access-key"),
             ("bigquery", {}, "bigquery-workload-identity-federation"),
+            ("bigquery", {"wifAudience": "", "oauthClientId": "i", "oauthClientSecretUnencrypted": "s"}, BYO),
+            ("snowflake", {"privateKey": "", **CLIENT}, "snowflake-password"),
+            ("snowflake", {"passwordUnencrypted": "", **CLIENT}, "snowflake-oauth-user"),
+            ("snowflake", {"passwordUnencrypted": "", **URLS}, "snowflake-external-oauth-user"),
+            ("snowflake", {"passwordUnencrypted": "", **URLS, **CLIENT}, "snowflake-external-oauth-user"),
+            ("snowflake", URLS, "snowflake-external-oauth-user"),
             ("postgres", {}, None),
             ("postgres", {"authenticationType": "whatever"}, "whatever"),
         ],
     )
-    def test_are_inferred(self, dialect: str, given: dict[str, Any], login: str | None) -> None:
+    def test_are_inferred_from_what_is_given(self, dialect: str, given: dict[str, Any], login: str | None) -> None:
         assert read(dialect, **given).authentication_type == login
+
+
+    @pytest.mark.parametrize("given", [CLIENT, URLS, CLIENT | URLS])
+    def test_oauth_on_snowflake_needs_neither_username_nor_warehouse(self, given: dict[str, Any]) -> None:
+        config = read("snowflake", passwordUnencrypted="", username="", warehouse="", **given)
+        assert (config.username, config.warehouse) == (None, None)
+        with pytest.raises(errors.InvalidInput) as refused:
+            read("snowflake", username="", warehouse="")
+        assert {fault.field for fault in refused.value.faults} == {"username", "warehouse"}
+
+    def test_a_client_beside_a_service_account_leaves_the_key_to_log_in(self) -> None:
+        config = read("bigquery", wifAudience="", passwordUnencrypted=account(), **CLIENT)
+        assert config.authentication_type == "bigquery-service-account"
 
 
 class TestStoring:
@@ -272,25 +302,27 @@ class TestCredentials:
             config.changed({"passwordUnencrypted": "x"})
 
     def test_an_empty_project_is_none(self) -> None:
-        config = read("bigquery", wifAudience="", passwordUnencrypted=account(project_id="", client_email=""))
+        config = read(
+            "bigquery", wifAudience="", passwordUnencrypted=account(project_id="", client_email="")
+        ).dialable()
         assert (config.database, config.username) == (None, None)
 
     @pytest.mark.parametrize(
         ("given", "followed"),
         [
-            ({}, {"database": "new", "username": "new@new"}),
-            ({"database": "proj"}, {"database": "new", "username": "new@new"}),
-            ({"database": "own"}, {"username": "new@new"}),
-            ({"database": "own", "username": "own"}, {}),
+            ({}, ("new", "new@new")),
+            ({"database": "proj"}, ("proj", "new@new")),
+            ({"database": "own"}, ("own", "new@new")),
+            ({"database": "own", "username": "own"}, ("own", "own")),
         ],
     )
     def test_what_came_from_a_service_account_follows_the_next(
-        self, given: dict[str, Any], followed: dict[str, Any]
+        self, given: dict[str, Any], followed: tuple[str, str]
     ) -> None:
         config = read("bigquery", wifAudience="", passwordUnencrypted=account(), **given)
         after = config.changed({"passwordUnencrypted": account(project_id="new", client_email="new@new")})
-        assert after.public() == config.public() | followed
-        assert config.changed({"passwordUnencrypted": account()}).public() == config.public()
+        assert after.public() == config.public()
+        assert (after.dialable().database, after.dialable().username) == followed
 
 
 class TestChanges:
@@ -330,7 +362,7 @@ class TestSchema:
         required = dialects.named(dialect).Config.json_schema()["required"]
         always = {"dialect", "name", *(BODIES[dialect] if dialect not in ("athena", "bigquery", "databricks") else ())}
         if dialect == "snowflake":
-            always -= {"passwordUnencrypted", "host"}
+            always -= {"passwordUnencrypted", "host", "username", "warehouse"}
         expected = {"athena": {"region"}, "databricks": {"host", "warehouse"}}.get(dialect, set()) | always
         assert set(required) == expected
 

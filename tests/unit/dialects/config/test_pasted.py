@@ -242,7 +242,7 @@ class TestServiceAccounts:
         ],
     )
     def test_every_form(self, key: Any) -> None:
-        config = read("bigquery", passwordUnencrypted=key)
+        config = read("bigquery", passwordUnencrypted=key).completed()
         assert json.loads(config.secrets()["password"]) == ACCOUNT
         assert (config.database, config.username) == ("proj", ACCOUNT["client_email"])
 
