@@ -177,6 +177,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         await worker.close()
         await revisions.close()
         await running.close()
+        await services.limits.close()
         await engine.close()
         await database.close()
         if access_log is not None:

@@ -181,10 +181,15 @@ class NoEnvironment(PermissionDenied):
 class RateLimited(MooringsError):
     """Too many requests"""
 
-    def __init__(self, limit: int, reset_seconds: int, window_seconds: int = 0, setting: str = "") -> None:
+    def __init__(
+        self, limit: int, retry_after_seconds: int, window_seconds: int = 0, setting: str = "", full_seconds: int = 0
+    ) -> None:
         super().__init__()
         self.limit = limit
-        self.reset_seconds = reset_seconds
+        self.retry_after_seconds = retry_after_seconds
+        """When the next request is let through."""
+        self.full_seconds = full_seconds or retry_after_seconds
+        """When all requests of the limit are there again."""
         self.window_seconds = window_seconds
         self.setting = setting
         """The operator's setting that says how many."""

@@ -1,16 +1,19 @@
-"""Rate limits: so many requests of a key, and so many failed keys of an address, in a fixed window."""
+"""Rate limits by GCRA: requests of a key, and failed keys of an address, are refilled steadily up to a burst.
+
+A fixed window would refuse a client that makes its requests in one burst across the window's start, as `terraform plan`
+does; a steady refill gives each next request its own moment.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
-from limits import RateLimitItem, parse
-from limits.aio.storage import Storage
-from limits.storage import storage_from_string
+from limits import parse
 
-from moorings import clock
+from moorings.api.http.buckets import MemoryBuckets, SharedBuckets, Taken
 from moorings.errors import OperatorError, RateLimited
 from moorings.settings import Settings
 
@@ -22,8 +25,16 @@ SETTINGS = {"request": "MOORINGS_RATE_LIMIT", "failure": "MOORINGS_FAILED_KEY_LI
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in so many seconds: the burst, and the time in which an empty bucket is full again."""
+
+    amount: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Where a key stands in its window, as the RateLimit headers tell it."""
+    """How many requests a key has left, and when it has all of them again, as the RateLimit headers tell it."""
 
     limit: int
     remaining: int
@@ -38,14 +49,28 @@ class Window:
         ]
 
 
+class Buckets(Protocol):
+    """Where the state of each key is: in this process, or shared by all replicas."""
+
+    UNAVAILABLE: tuple[type[Exception], ...]
+
+    async def take(self, key: str, amount: int, seconds: int) -> Taken:
+        """Take one request from a bucket of so many, which is refilled in so many seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
 class RateLimits:
-    """Counts requests in memory, or in Valkey or Redis for all replicas together."""
+    """Limits requests in memory, or in Valkey or Redis for all replicas together."""
 
     def __init__(self, settings: Settings) -> None:
         on = settings.rate_limit != "0"
-        self._requests = parse(settings.rate_limit) if on else None
-        self._failures = parse(settings.failed_key_limit) if on and settings.failed_key_limit != "0" else None
-        self._storage = _storage(settings)
+        self._requests = _limit(settings.rate_limit) if on else None
+        self._failures = _limit(settings.failed_key_limit) if on and settings.failed_key_limit != "0" else None
+        self._buckets = _buckets(settings)
 
     async def count_request(self, key_id: str) -> Window | None:
         """Count one request of a key; raises RateLimited over the limit. None when limits are off."""
@@ -55,33 +80,35 @@ class RateLimits:
         """Count one failed key of an address; raises RateLimited over the limit."""
         await self._count(self._failures, "failure", address)
 
-    async def _count(self, limit: RateLimitItem | None, kind: str, client: str) -> Window | None:
+    async def close(self) -> None:
+        """Close the connections to Valkey or Redis."""
+        await self._buckets.close()
+
+    async def _count(self, limit: Limit | None, kind: str, client: str) -> Window | None:
         if limit is None:
             return None
-        key = limit.key_for(kind, client)
         try:
-            used = await self._storage.incr(key, limit.get_expiry())
-            ends = await self._storage.get_expiry(key)
-        except self._storage.base_exceptions as refused:
+            taken = await self._buckets.take(f"{kind}/{client}", limit.amount, limit.seconds)
+        except self._buckets.UNAVAILABLE as refused:
             # A lost counter must not take the service down with it: let the request pass, and say so.
             log.warning("rate_limit_storage_failed", reason=type(refused).__name__)
             return None
-        reset = min(limit.get_expiry(), max(1, math.ceil(ends - clock.now() / 1000)))
-        if used > limit.amount:
-            raise RateLimited(limit.amount, reset, limit.get_expiry(), SETTINGS[kind])
-        return Window(limit.amount, limit.amount - used, reset)
+        full = max(1, math.ceil(taken.full_after))
+        if taken.retry_after > 0:
+            retry = max(1, math.ceil(taken.retry_after))
+            raise RateLimited(limit.amount, retry, limit.seconds, SETTINGS[kind], full_seconds=full)
+        return Window(limit.amount, taken.remaining, full)
 
 
-def _storage(settings: Settings) -> Storage:
+def _limit(written: str) -> Limit:
+    parsed = parse(written)
+    return Limit(parsed.amount, parsed.get_expiry())
+
+
+def _buckets(settings: Settings) -> Buckets:
     if settings.rate_limit_url is None:
-        return _opened("async+memory://")
-    scheme, _, rest = settings.rate_limit_url.get_secret_value().partition("://")
-    if scheme not in {"redis", "rediss", "valkey", "valkeys"}:
+        return MemoryBuckets()
+    url = settings.rate_limit_url.get_secret_value()
+    if url.partition("://")[0] not in {"redis", "rediss", "valkey", "valkeys"}:
         raise OperatorError("MOORINGS_RATE_LIMIT_URL must start with valkey://, valkeys://, redis:// or rediss://")
-    return _opened(f"async+{scheme}://{rest}")
-
-
-def _opened(url: str) -> Storage:
-    storage = storage_from_string(url)
-    assert isinstance(storage, Storage), "an async+ address gives an asynchronous storage"  # noqa: S101
-    return storage
+    return SharedBuckets(url)

@@ -200,9 +200,9 @@ def _answer(route: Route) -> dict[str, Any]:
 
 def _limit_headers() -> dict[str, Any]:
     described = {
-        "RateLimit-Limit": "How many requests the key may send in a window.",
-        "RateLimit-Remaining": "How many requests are left in the window.",
-        "RateLimit-Reset": "Seconds until the window ends.",
+        "RateLimit-Limit": "How many requests the key may send at once.",
+        "RateLimit-Remaining": "How many requests are left.",
+        "RateLimit-Reset": "Seconds until all of them are there again.",
     }
     return {name: {"description": says, "schema": {"type": "integer"}} for name, says in described.items()}
 

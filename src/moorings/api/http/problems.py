@@ -65,10 +65,10 @@ def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
     """The headers that belong to an error."""
     if isinstance(error, errors.RateLimited):
         return [
-            (b"retry-after", b"%d" % error.reset_seconds),
+            (b"retry-after", b"%d" % error.retry_after_seconds),
             (b"ratelimit-limit", b"%d" % error.limit),
             (b"ratelimit-remaining", b"0"),
-            (b"ratelimit-reset", b"%d" % error.reset_seconds),
+            (b"ratelimit-reset", b"%d" % error.full_seconds),
             # The body's words are the contract's: which limit it is, and whose setting, is said here.
             (b"ratelimit-policy", _policy(error).encode()),
         ]

@@ -27,7 +27,8 @@ class Need:
 class Login:
     """One way to log in: its authenticationType, what it requires, and the field whose presence alone implies it.
 
-    `unless` are fields whose presence keeps it from being implied. `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
+    `unless` are fields whose presence keeps it from being implied.
+    `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
     no other, sends its secrets; see `destinations.py`. A dialect with a single way has one Login without a name,
     and takes any authenticationType.
     """

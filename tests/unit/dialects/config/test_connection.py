@@ -222,7 +222,6 @@ class TestLogins:
     def test_are_inferred_from_what_is_given(self, dialect: str, given: dict[str, Any], login: str | None) -> None:
         assert read(dialect, **given).authentication_type == login
 
-
     @pytest.mark.parametrize("given", [CLIENT, URLS, CLIENT | URLS])
     def test_oauth_on_snowflake_needs_neither_username_nor_warehouse(self, given: dict[str, Any]) -> None:
         config = read("snowflake", passwordUnencrypted="", username="", warehouse="", **given)
