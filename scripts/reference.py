@@ -6,6 +6,7 @@ Run by `make reference`; a test compares the pages with what this makes of today
 from __future__ import annotations
 
 import functools
+import html
 import inspect
 import json
 import re
@@ -36,6 +37,9 @@ COMMON = "postgres"
 STEPS = (DRIVER, *probe.STEPS)
 """The steps of a connection test, in their order."""
 
+WIDE = "---\nhide:\n  - toc\n---\n\n"
+"""The head of a page whose tables need the place of its table of contents."""
+
 NOT_ANSWERED = (errors.OperatorError, errors.WarehouseError, errors.ConnectionChanged, errors.LeaseLost)
 """Errors that no caller sees as such."""
 
@@ -47,8 +51,13 @@ def table(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def cell(value: object) -> str:
-    """One cell: nothing for None, and no character that ends it."""
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    """One cell: nothing for None, and no character that ends it; in code, Markdown would show an escaping backslash."""
+    text = "" if value is None else str(value).replace("\n", " ")
+    return re.sub(r"`([^`]*\|[^`]*)`", _code_with_pipes, text).replace("|", "\\|")
+
+
+def _code_with_pipes(found: re.Match[str]) -> str:
+    return f"<code>{html.escape(found[1]).replace('|', '&#124;')}</code>"
 
 
 def code(value: object) -> str:
@@ -62,7 +71,7 @@ def settings() -> str:
         (code(f"MOORINGS_{name.upper()}"), code(field.default), field.description)
         for name, field in Settings.model_fields.items()
     )
-    return f"""# Settings
+    return f"""{WIDE}# Settings
 
 Set a setting as an environment variable, or as a line of a `.env` file in the folder where Moorings starts. If both
 are set, the environment variable counts. If a setting is invalid, Moorings does not start and prints one line that
@@ -118,7 +127,7 @@ def faults() -> str:
     found = ((code(kind.code), code(kind.step), problems.status(kind), _message(kind)) for kind in ordered)
     others = [kind for kind in _kinds(errors.MooringsError) if kind not in codes and kind not in NOT_ANSWERED]
     statuses = sorted({(problems.status(kind), _message(kind)) for kind in others})
-    return f"""# Errors
+    return f"""{WIDE}# Errors
 
 Every error has the same body: `{{"detail": "<what is wrong>", "status": <the HTTP status>}}`.
 
