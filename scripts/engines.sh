@@ -13,6 +13,7 @@ present() {
 install_system_packages() {
     wanted=
     present mariadbd || wanted="$wanted mariadb-server-core"
+    present pgbouncer || wanted="$wanted pgbouncer"
     ldconfig -p 2>/dev/null | grep -q libltdl.so.7 || wanted="$wanted libltdl7" # mssql-python's ODBC loads it
     ldconfig -p 2>/dev/null | grep -q libcurl.so.4 || wanted="$wanted libcurl4" # and this, to log in with Entra ID
     if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then

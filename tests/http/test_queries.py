@@ -80,7 +80,7 @@ class TestFormats:
     def test_none_of_ours(self, run: Run):
         answer = run(accept="image/png")
         assert answer.status_code == 406
-        assert answer.json() == {"detail": "None of the media types in Accept can be produced", "status": 406}
+        assert answer.json()["detail"].startswith("None of the media types in Accept can be produced")
 
     def test_no_rows(self, run: Run):
         assert run("SELECT 1 AS a WHERE false").json()["rows"] == []

@@ -164,6 +164,8 @@ class ChunkedArray:
     def to_pylist(self) -> list[Any]: ...
 
 class Table:
+    @classmethod
+    def from_batches(cls, batches: Iterable[RecordBatch]) -> Table: ...
     schema: Schema
     num_rows: int
     columns: list[ChunkedArray]

@@ -112,6 +112,8 @@ class Statement:
     """`limits.batch` is how large a record batch should be, where the driver lets us choose; the engine cuts others."""
     exact: bool = False
     """The caller writes values that readers of Arrow cannot hold, such as infinite dates; else they become null."""
+    numeric_as: str = "text"
+    """What becomes of numbers without a declared precision: `text`, `double` or `decimal(p,s)`."""
     query_id: str = ""
     """Moorings' own id of the query, so that a DBA finds it in the server's process list where the driver allows."""
     traceparent: str = ""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from moorings.dialects.arrow.beyond import Sound
+    from moorings.dialects.arrow.numerics import As
 
+TEXT = "text"
 MAX_COLUMNS = 20_000
 """More than any warehouse's result has; each costs some kilobytes before the first row."""
 
@@ -24,15 +26,17 @@ MAX_COLUMNS = 20_000
 class Batches:
     """The batches of a reader, in order, none larger than the limits. Used in the session's thread."""
 
-    def __init__(self, reader: pa.RecordBatchReader, limits: ByteLimits, *, exact: bool = False) -> None:
+    def __init__(
+        self, reader: pa.RecordBatchReader, limits: ByteLimits, *, exact: bool = False, numeric_as: str = TEXT
+    ) -> None:
         """Take over a reader; raises ResultTooLarge for one with too many columns.
 
         Values that readers of Arrow cannot hold become null, unless the caller wants the `exact` ones to write them.
         """
         if len(reader.schema) > MAX_COLUMNS:
             raise errors.ResultTooLarge(message=f"The result has more than {MAX_COLUMNS} columns. Select fewer.")
-        self._sound = None if exact else _sound(reader.schema)
-        self.schema = reader.schema if self._sound is None else self._sound.schema
+        self._changes = list(_changes(reader.schema, exact=exact, numeric_as=numeric_as))
+        self.schema = self._changes[-1].schema if self._changes else reader.schema
         self._reader = reader
         self._limits = limits
         self._pieces: Iterator[pa.RecordBatch] = iter(())
@@ -45,8 +49,8 @@ class Batches:
                 batch = self._reader.read_next_batch()
             except StopIteration:
                 return None
-            if self._sound is not None:
-                batch = self._sound(batch)
+            for change in self._changes:
+                batch = change(batch)
             if batch.nbytes <= min(self._limits.batch, self._limits.value):
                 return batch
             self._pieces = pieces(batch, self._limits)
@@ -55,10 +59,16 @@ class Batches:
         return piece
 
 
-def _sound(schema: pa.Schema) -> Sound:
+def _changes(schema: pa.Schema, *, exact: bool, numeric_as: str) -> Iterator[Sound | As]:
     from moorings.dialects.arrow.beyond import Sound
+    from moorings.dialects.arrow.numerics import As
 
-    return Sound(schema)
+    if numeric_as != TEXT:
+        change = As(schema, numeric_as)
+        schema = change.schema
+        yield change
+    if not exact:
+        yield Sound(schema)
 
 
 def pieces(batch: pa.RecordBatch, limits: ByteLimits) -> Iterator[pa.RecordBatch]:

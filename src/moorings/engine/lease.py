@@ -116,7 +116,11 @@ class Lease:
         check_size(statement.sql)
         limits = self._slot.limits
         bounded = replace(statement, limits=limits)
-        self._reader = self._slot.guard(lambda: Batches(self._session.query(bounded), limits, exact=statement.exact))
+        self._reader = self._slot.guard(
+            lambda: Batches(
+                self._session.query(bounded), limits, exact=statement.exact, numeric_as=statement.numeric_as
+            )
+        )
         return self._reader.schema
 
     def _next(self) -> pa.RecordBatch | None:

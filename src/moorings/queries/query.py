@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from moorings.dialects.base import Statement
 from moorings.engine.service import Job, Lease
-from moorings.errors import QueryCancelled, WarehouseError
+from moorings.errors import QueryCancelled, ResultTooLarge, WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,15 @@ class Encoder(Protocol):
         """What comes after the last row."""
         ...
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is more to send than `end` returned."""
+        ...
+
+    def more(self) -> bytes:
+        """The next piece of that."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
@@ -52,20 +61,56 @@ class QueryRequest:
     parameters: Sequence[Any] = ()
     row_limit: int | None = None
     timeout_seconds: int | None = None
+    limited: bool = True
+    """Whether the operator's limit of rows cuts the result where the caller names none; else it comes whole."""
+    numeric_as: str | None = None
+    """What becomes of numbers without a declared precision; the connection says so unless the caller does."""
     query_id: str | None = None
     """The caller's own choice of an id (a UUID), so that it can cancel before the first byte has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowLimit:
+    """How many rows a query may send; None for all."""
+
+    rows: int | None
+    breaks: bool = False
+    """Whether a longer result fails, because the caller named no limit; else it is cut, and says so."""
+
+    @classmethod
+    def of(cls, request: QueryRequest, default: int, cap: int | None) -> RowLimit:
+        """What a request asks for, within the operator's default and cap."""
+        wanted = request.row_limit or (default if request.limited else None)
+        if wanted is None:
+            return cls(cap, breaks=True)
+        return cls(min(wanted, cap or wanted))
+
+    def __str__(self) -> str:
+        """What the header says."""
+        return "none" if self.rows is None else str(self.rows)
+
+    def room(self, sent: int, more: int) -> int:
+        """How many of so many more rows may be sent; raises ResultTooLarge where the result fails."""
+        if self.rows is None:
+            return more
+        if self.breaks and sent + more > self.rows:
+            raise ResultTooLarge(
+                message=f"The result has more than {self.rows} rows, the most that MOORINGS_ROW_LIMIT_MAX allows. "
+                "Send a rowLimit."
+            )
+        return min(more, self.rows - sent)
 
 
 class Query:
     """One running query: its rows, encoded. Used by one task at a time, but for `cancel`."""
 
-    def __init__(self, query_id: str, lease: Lease, timeout_seconds: int, row_limit: int) -> None:
+    def __init__(self, query_id: str, lease: Lease, timeout_seconds: int, row_limit: RowLimit) -> None:
         self.id = query_id
         self.timeout_seconds = timeout_seconds
         self.ended = False
         """Whether the last bytes were handed out."""
         self._lease = lease
-        self._row_limit = row_limit
+        self.row_limit = row_limit
         self.row_count = 0
         self.byte_count = 0
         """What was handed out."""
@@ -80,8 +125,9 @@ class Query:
             request.parameters,
             read_only=read_only,
             timeout_seconds=self.timeout_seconds,
-            batch_rows=min(self._row_limit + 1, BATCH_ROWS),
+            batch_rows=min((self.row_limit.rows or BATCH_ROWS) + 1, BATCH_ROWS),
             exact=encoder.exact,
+            numeric_as=request.numeric_as or "text",
             query_id=self.id,
             traceparent=self.traceparent,
         )
@@ -101,30 +147,35 @@ class Query:
         """Wait a moment; whether `first` then answers at once."""
         return await self._first.soon()
 
-    async def first(self) -> bytes:
+    async def first(self, encoder: Encoder) -> bytes:
         """The first bytes, as soon as there are any; raises WarehouseError before there is a byte to send."""
         early = await self._first.early()
         if early:
             self.byte_count += len(early)
-        return early or await self._outcome()
+        return early or await self._outcome(encoder)
 
     async def next(self, encoder: Encoder) -> bytes | None:
         """The next bytes, None after the last; raises WarehouseError."""
         if self.ended:
             return None
+        if self._complete and encoder.pending:
+            piece = await asyncio.to_thread(encoder.more)
+            self.byte_count += len(piece)
+            self.ended = not encoder.pending
+            return piece
         if self._first.taken:
             self._first.taken = False
-            return await self._outcome()
+            return await self._outcome(encoder)
         rows = await self._lease.pull(lambda batch: self._encode(encoder, batch))
         self.byte_count += len(rows)
-        self.ended = self._complete
+        self.ended = self._complete and not encoder.pending
         return rows
 
-    async def _outcome(self) -> bytes:
+    async def _outcome(self, encoder: Encoder) -> bytes:
         """What the first crossing ended with: all it read, but for what was taken from it before."""
         rows = await self._lease.outcome(self._first.job)
         self.byte_count += len(rows)
-        self.ended = self._complete
+        self.ended = self._complete and not encoder.pending
         return rows
 
     @property
@@ -144,7 +195,7 @@ class Query:
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
         if batch is None:
             return self._end(encoder, truncated=False)
-        room = self._row_limit - self.row_count
+        room = self.row_limit.room(self.row_count, batch.num_rows)
         visible = batch if batch.num_rows <= room else batch.slice(0, room)
         self.row_count += visible.num_rows
         rows = encoder.batch(visible) if visible.num_rows else b""

@@ -22,7 +22,7 @@ from moorings.engine.service import Engine, Holder, Lease, Target
 from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound
 from moorings.queries.measuring import measured
 from moorings.queries.models import RunningQuery
-from moorings.queries.query import Query, QueryRequest
+from moorings.queries.query import Query, QueryRequest, RowLimit
 from moorings.queries.registry import Registry, Running, may_cancel, owns
 from moorings.queries.rights import Claim, Watch, holds
 from moorings.settings import Settings
@@ -97,7 +97,7 @@ class Queries:
             watch = resources.enter_context(self._watching(claim, checked))
             await resources.enter_async_context(self._listed(actor, target, query_id, watch))
             lease = await self._leased(actor, target, watch, resources)
-            watch.query = Query(query_id, lease, self._timeout(target, request), self._row_limit(request.row_limit))
+            watch.query = Query(query_id, lease, self._timeout(target, request), self._row_limit(request))
             watch.require()
             with measured(watch.query, target):
                 yield watch.query
@@ -153,9 +153,8 @@ class Queries:
         ceiling = target.config.query_timeout_seconds
         return min(request.timeout_seconds or ceiling, ceiling)
 
-    def _row_limit(self, limit: int | None) -> int:
-        wanted = limit or self._settings.row_limit
-        return min(wanted, self._settings.row_limit_max or wanted)
+    def _row_limit(self, request: QueryRequest) -> RowLimit:
+        return RowLimit.of(request, self._settings.row_limit, self._settings.row_limit_max)
 
     def _register(self, running: Running, started_at: int) -> None:
         self._registering[running.id] = self._spawn(self._registered(running, started_at))

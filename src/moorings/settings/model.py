@@ -166,8 +166,8 @@ class Settings(BaseSettings):
         "balancers stop sending them. Ctrl-C does not wait.",
     )
     log_sql: bool = Field(False, description="Add the SQL of queries to their log lines. It can hold personal data.")
-    row_limit: int = Field(100_000, ge=1, description="Rows of a query that names no rowLimit.")
-    row_limit_max: int | None = Field(None, ge=1, description="The most rows a query may ask for. Absent: no cap.")
+    row_limit: int = Field(100_000, ge=1, description="Rows of a JSON or XLSX result whose query names no rowLimit.")
+    row_limit_max: int | None = Field(None, ge=1, description="The most rows of any result. Absent: no cap.")
     head_seconds: int = Field(
         30, ge=1, le=3600, description="How long the head of a request may take to arrive before it is hung up on."
     )

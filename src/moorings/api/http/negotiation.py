@@ -18,8 +18,13 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 
+PARQUET = "application/vnd.apache.parquet"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 FORMATS = (ARROW, JSON, NDJSON, CSV)
-"""What results come in, by our preference."""
+"""What results are streamed in, by our preference."""
+FILES = (PARQUET, XLSX)
+"""What else they come in: files of formats that are no streams."""
 CODECS = ("lz4", "zstd")
 """How an Arrow stream's buffers may be compressed: `Accept: application/vnd.apache.arrow.stream; codecs=zstd`."""
 
@@ -49,15 +54,25 @@ class _Range:
         return 0 if self.pattern == "*/*" else -1
 
 
-def choose(accept: str | None) -> Choice:
-    """The format for an Accept header, Arrow for none at all; raises NotAcceptable when none of ours is in it."""
+SHOWS_TEXT = re.compile(r"curl/|Mozilla/", re.IGNORECASE)
+"""How User-Agent begins for clients that show what comes: a terminal, a browser."""
+
+
+def choose(accept: str | None, agent: str = "") -> Choice:
+    """The format for an Accept header; raises NotAcceptable when none of ours is in it.
+
+    Who takes anything, or says nothing, gets Arrow, but JSON where the client by its User-Agent would show binary.
+    """
+    anything = Choice(JSON if SHOWS_TEXT.match(agent) else ARROW)
     if accept is None or not accept.strip():
-        return Choice(ARROW)
+        return anything
     ranges = _parsed(accept)
-    ranked = [(rank, media_type) for media_type in FORMATS if (rank := _rank(ranges, media_type)) is not None]
+    ranked = [(rank, media_type) for media_type in FORMATS + FILES if (rank := _rank(ranges, media_type)) is not None]
     if not ranked:
-        raise NotAcceptable
-    (_, _, position), media_type = max(ranked, key=lambda candidate: candidate[0])
+        raise NotAcceptable(message=f"{NotAcceptable.__doc__}. Send one of these: {', '.join(FORMATS + FILES)}")
+    (_, exactness, position), media_type = max(ranked, key=lambda candidate: candidate[0])
+    if exactness == 0 and media_type == ARROW:
+        return anything
     return Choice(media_type, _codec(ranges[-position].codecs) if media_type == ARROW else None)
 
 

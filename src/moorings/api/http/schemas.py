@@ -9,6 +9,7 @@ from moorings.access.policy import ROLE_NAMES
 from moorings.dbt.names import PATH_PATTERN
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.examples import example
+from moorings.dialects.config.fields import NUMERIC_AS
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
@@ -101,6 +102,11 @@ def query() -> dict[str, Any]:
         },
         "rowLimit": {"type": "integer", "minimum": 1},
         "timeoutSeconds": {"type": "integer", "minimum": 1},
+        "numericAs": {
+            "type": "string",
+            "pattern": f"^({NUMERIC_AS.pattern})$",
+            "description": "The type of numbers without a declared precision.",
+        },
     }
     return _object(properties) | {"required": ["sql"], "examples": [{"sql": "SELECT 1 AS one", "rowLimit": 100}]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from moorings.access.policy import Permission
@@ -10,12 +11,13 @@ from moorings.api.http.answers import Done, Shape
 from moorings.api.http.bodies import LARGE, off_loop
 from moorings.api.http.call import UUID, Call, Parameter, Reply
 from moorings.api.http.fields import Fields
-from moorings.api.http.negotiation import FORMATS, choose
+from moorings.api.http.negotiation import FILES, FORMATS, choose
 from moorings.api.http.routing import Route
 from moorings.api.resources import routed
 from moorings.api.results import streams
-from moorings.api.results.encoders import encoder
-from moorings.api.results.streams import QUERY_ID, TIMEOUT
+from moorings.api.results.formats import encoder
+from moorings.api.results.streams import QUERY_ID, ROW_LIMIT, TIMEOUT
+from moorings.dialects.config.fields import is_numeric_as
 from moorings.errors import (
     AccessLost,
     Fault,
@@ -67,18 +69,20 @@ async def query(call: Call) -> Reply | PlanShape:
     """
     if call.scope["http_version"] in OLD:
         raise ProtocolTooOld
-    query = Fields(call.query(), ("dryRun", "environment"))
+    query = Fields(call.query(), ("dryRun", "environment", "bom", "escapeFormulas"))
     dry_run = query.flag("dryRun", default=False)
+    csv = {"bom": query.flag("bom", default=False), "escape_formulas": query.flag("escapeFormulas", default=False)}
     environment = routed.chosen(query)
     query.done()
     request = await off_loop(int(call.header(b"content-length") or LARGE + 1), lambda: _read(call))
     _observe(call, request)
-    chosen = None if dry_run else encoder(choose(_accept(call)))
+    chosen = None if dry_run else encoder(choose(_accept(call), _agent(call)), **csv)
     target = await routed.routed(call, Permission.QUERY, environment)
     claim = Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
     if chosen is None:
         plan = await call.services.queries.plan(call.actor, target, request, claim, call.version.access)
         return PlanShape(plan=plan.text, estimated_bytes=plan.estimated_bytes)
+    request = replace(request, limited=chosen.limited, numeric_as=request.numeric_as or target.config.numeric_as)
     return await streams.opened(call, target, request, claim, chosen)
 
 
@@ -104,7 +108,7 @@ async def cancel(call: Call) -> Done:
 
 
 def _read(call: Call) -> QueryRequest:
-    fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds"))
+    fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds", "numericAs"))
     sql = fields.string("sql", required=True, longest=SQL_LIMIT)
     parameters = fields.array("parameters") or []
     for position, value in enumerate(parameters):
@@ -114,8 +118,11 @@ def _read(call: Call) -> QueryRequest:
             fields.fault(f"parameters.{position}", "invalid")
     row_limit = fields.integer("rowLimit", least=1)
     timeout = fields.integer("timeoutSeconds", least=1)
+    numeric_as = fields.string("numericAs")
+    if numeric_as and not is_numeric_as(numeric_as):
+        fields.fault("numericAs", "invalid")
     fields.done()
-    return QueryRequest(sql, parameters, row_limit, timeout, _chosen_id(call))
+    return QueryRequest(sql, parameters, row_limit, timeout, numeric_as=numeric_as, query_id=_chosen_id(call))
 
 
 def _chosen_id(call: Call) -> str | None:
@@ -131,6 +138,10 @@ def _accept(call: Call) -> str:
     return ", ".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"accept")
 
 
+def _agent(call: Call) -> str:
+    return (call.header(b"user-agent") or b"").decode("latin-1")
+
+
 ROUTES = (
     Route(
         method="POST",
@@ -144,6 +155,8 @@ ROUTES = (
         parameters=(
             routed.ENVIRONMENT,
             Parameter("dryRun", schemas.FLAG, "Return the query plan instead of running the statement."),
+            Parameter("bom", schemas.FLAG, "Begin CSV with a byte order mark, so that Excel reads it as UTF-8."),
+            Parameter("escapeFormulas", schemas.FLAG, "Put an apostrophe before CSV text that looks like a formula."),
             Parameter(
                 QUERY_ID,
                 {"type": "string", "format": "uuid"},
@@ -162,10 +175,11 @@ ROUTES = (
             AccessLost,
             QueryTimeout,
         ),
-        media_types=FORMATS,
+        media_types=FORMATS + FILES,
         headers={
             QUERY_ID: "The id of the query. DELETE /queries/{queryId} cancels it.",
             TIMEOUT: "The time limit of the statement in seconds.",
+            ROW_LIMIT: "The most rows of the result, or `none` where there is no limit.",
             **routed.HEADERS,
         },
     ),

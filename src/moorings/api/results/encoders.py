@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON, Choice
+from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +29,10 @@ class Encoder(ABC):
     """One format. `start`, then `batch` for each, then `end`; what they return, in this order, is the whole body."""
 
     media_type: str
+    extension: str = ""
+    """How the name of a file of this format ends; empty where nobody saves one."""
+    limited: bool = False
+    """Whether the operator's limit of rows cuts a result for which the caller named none."""
     exact: bool = False
     """Whether it writes values that readers of Arrow cannot hold."""
 
@@ -43,6 +47,18 @@ class Encoder(ABC):
     @abstractmethod
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """What comes after the last row; `truncated` when the row limit cut the result."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is more to send than `end` returned."""
+        return False
+
+    def more(self) -> bytes:
+        """The next piece of that."""
+        return b""
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to let go of
+        """Let go of what it holds, whether or not the result was sent to its end."""
 
 
 class ArrowEncoder(Encoder):
@@ -61,7 +77,7 @@ class ArrowEncoder(Encoder):
 
         self._empty = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
         options = pa.ipc.IpcWriteOptions(compression=self._codec)
-        self._writer = pa.ipc.new_stream(_Collector(self._written), schema, options=options)
+        self._writer = pa.ipc.new_stream(Collector(self._written), schema, options=options)
         return self._taken()
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
@@ -82,8 +98,8 @@ class ArrowEncoder(Encoder):
         return taken
 
 
-class _Collector:
-    """The file that the Arrow writer believes to write to."""
+class Collector:
+    """The file that Arrow's writers believe to write to."""
 
     closed = False
 
@@ -91,6 +107,7 @@ class _Collector:
         self._written = written
 
     def write(self, data: bytes) -> int:
+        """Note what is written."""
         self._written.append(data)
         return len(data)
 
@@ -137,6 +154,7 @@ class JsonEncoder(TextEncoder):
     """One JSON object: columns, rows as arrays, the number of rows and whether the row limit cut them."""
 
     media_type = JSON
+    limited = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,11 +217,19 @@ class CsvEncoder(TextEncoder):
     """RFC 4180 with a header: text always in quotes, so that null (nothing) and the empty text ("") differ."""
 
     media_type = f"{CSV}; charset=utf-8; header=present"
+    extension = "csv"
+
+    def __init__(self, *, bom: bool = False, escape_formulas: bool = False) -> None:
+        """Make CSV, on request with a byte order mark, and with an apostrophe before what spreadsheets would run."""
+        super().__init__()
+        self._bom = bom
+        self._escape_formulas = escape_formulas
 
     def head(self, schema: pa.Schema) -> bytes:
         """The header."""
         names = ['"' + name.replace('"', '""') + '"' for name in schema.names]
-        return (",".join(names) + "\r\n").encode()
+        mark = "\ufeff" if self._bom else ""
+        return (mark + ",".join(names) + "\r\n").encode()
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`1,"a"` and both line ends."""
@@ -211,6 +237,8 @@ class CsvEncoder(TextEncoder):
 
         if not columns:
             return b"\r\n" * count
+        if self._escape_formulas:
+            columns = [cells.without_formulas(column) for column in columns]
         fields = [cells.csv_fields(column) for column in columns]
         if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
             fields = [cells.fill_empty(fields[0], '""')]
@@ -224,17 +252,3 @@ class CsvEncoder(TextEncoder):
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-ENCODERS: Mapping[str, Callable[[Choice], Encoder]] = {
-    ARROW: lambda choice: ArrowEncoder(choice.codec),
-    JSON: lambda _: JsonEncoder(),
-    NDJSON: lambda _: NdjsonEncoder(),
-    CSV: lambda _: CsvEncoder(),
-}
-"""Media type → its encoder."""
-
-
-def encoder(choice: Choice) -> Encoder:
-    """A new encoder for what was negotiated."""
-    return ENCODERS[choice.media_type](choice)

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 QUERY_ID = "Moorings-Query-Id"
 TIMEOUT = "Moorings-Timeout-Seconds"
+ROW_LIMIT = "Moorings-Row-Limit"
 PIECE_BYTES = 8 * 1024 * 1024
 """Of one message to the server that sends."""
 
@@ -154,11 +155,17 @@ class Whole:
 
 
 def _own_headers(encoder: Encoder, query: Query) -> Headers:
-    return [
+    headers = [
         (b"content-type", encoder.media_type.encode()),
+        (b"vary", b"Accept, User-Agent"),
         (QUERY_ID.lower().encode(), query.id.encode()),
         (TIMEOUT.lower().encode(), b"%d" % query.timeout_seconds),
+        (ROW_LIMIT.lower().encode(), str(query.row_limit).encode()),
     ]
+    if encoder.extension:
+        name = f'attachment; filename="query-{query.id[:8]}.{encoder.extension}"'
+        headers.append((b"content-disposition", name.encode()))
+    return headers
 
 
 async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim, encoder: Encoder) -> Stream | Whole:
@@ -169,13 +176,14 @@ async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim
     queries = call.services.queries
     running = queries.running(call.actor, target, request, claim, call.version.access)
     async with contextlib.AsyncExitStack() as resources:
+        resources.callback(encoder.close)
         client = None if queries.ready(call.actor, target) else _client(call, resources)
         entering = resources.enter_async_context(running)
         query = await (client.unless_disconnected(entering) if client else entering)
         query.begin(request, encoder, read_only=target.config.read_only)
         if client is None and not await query.soon():
             client = _client(call, resources)
-        first = await (client.unless_disconnected(query.first()) if client else query.first())
+        first = await (client.unless_disconnected(query.first(encoder)) if client else query.first(encoder))
         exchange.of(call.scope).query_id = query.id
         if query.ended:
             return Whole(first, _own_headers(encoder, query))

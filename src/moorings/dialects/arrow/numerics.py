@@ -13,7 +13,7 @@ from pyarrow import types
 
 from moorings import errors
 from moorings.dialects.arrow.columns import NUMERIC, TYPE, decimal_type
-from moorings.dialects.arrow.leaves import replaced
+from moorings.dialects.arrow.leaves import leaf_types, replaced
 
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 NO_NUMBER = "^-?(?:nan|inf(?:inity)?)$"
@@ -35,7 +35,7 @@ class As:
     def __init__(self, schema: pa.Schema, wanted: str) -> None:
         self._kind = _kind(wanted)
         self._wanted = wanted
-        self._places = [place for place, field in enumerate(schema) if is_marked(field)]
+        self._places = [place for place, field in enumerate(schema) if is_marked(field) and _is_text(field.type)]
         fields = list(schema)
         for place in self._places:
             empty = replaced(pa.nulls(0, fields[place].type), lambda leaf: leaf.cast(self._kind))
@@ -60,6 +60,10 @@ class As:
             raise errors.StatementRefused(
                 message=f"A value of column {name} does not fit numericAs {self._wanted}. Choose a wider type, or text."
             ) from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return all(types.is_string(leaf) for leaf in leaf_types(kind))
 
 
 def _kind(wanted: str) -> pa.DataType:

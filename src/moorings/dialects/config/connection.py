@@ -20,6 +20,7 @@ from moorings.dialects.config.fields import (
     Decimal,
     Name,
     Names,
+    NumericAs,
     Port,
     Role,
     Seconds,
@@ -149,6 +150,10 @@ class ConnectionConfig(BaseModel, frozen=True):
     probe_health: bool | None = Field(
         None,
         description="Whether its health is probed. Default: yes, unless a probe wakes what is billed by the minute.",
+    )
+    numeric_as: NumericAs = Field(
+        default="text",
+        description="The type of numbers without a declared precision: `text`, `double` or `decimal(p,s)`.",
     )
 
     @classmethod

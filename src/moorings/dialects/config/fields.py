@@ -133,6 +133,25 @@ Role = Annotated[
 ]
 """From low to high, in the order in which messages list them."""
 Zone = Annotated[str, AfterValidator(_zone)]
+NUMERIC_AS = re.compile(r"text|double|decimal\(([1-9]|[1-6]\d|7[0-6]), ?(\d|[1-6]\d|7[0-6])\)")
+"""What becomes of numbers without a declared precision."""
+
+
+def is_numeric_as(value: str) -> bool:
+    """Whether a text is one of these."""
+    found = NUMERIC_AS.fullmatch(value)
+    return found is not None and (found[1] is None or int(found[2]) <= int(found[1]))
+
+
+def _numeric_as(value: str) -> str:
+    if not is_numeric_as(value):
+        raise custom_error("Use text, double or decimal(p,s), with a precision of 1 to 76 and a scale of at most that")
+    return value
+
+
+NumericAs = Annotated[
+    str, AfterValidator(_numeric_as), WithJsonSchema({"type": "string", "pattern": f"^({NUMERIC_AS.pattern})$"})
+]
 ZoneOrNone = Annotated[str, AfterValidator(_zone_or_none)]
 Decimal = Annotated[str, AfterValidator(_decimal), Field(json_schema_extra={"pattern": "^[0-9]{1,19}$"})]
 Token = Annotated[SecretStr, AfterValidator(_token)]

@@ -115,7 +115,9 @@ class Host:
 
     def _query(self, statement: Statement) -> pa.Buffer:
         """Run a statement; its schema."""
-        self._reader = Batches(self._opened.query(statement), statement.limits, exact=statement.exact)
+        self._reader = Batches(
+            self._opened.query(statement), statement.limits, exact=statement.exact, numeric_as=statement.numeric_as
+        )
         return _stream(self._reader.schema)
 
     def _next(self) -> pa.Buffer | None:
