@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import httpx
 import pytest
+
+from tests.terminal import free_port
 
 API = "/api/v1/connections"
 
@@ -213,6 +216,46 @@ class TestRefusals:
 
 
 class TestDoctor:
+    def test_json_says_the_same_and_settings_at_fault_are_one_finding(self, terminal):
+        looked = terminal.run("doctor", "--json", PORT="none")
+        [found] = json.loads(looked.stdout)["checks"]
+        assert (looked.returncode, found["check"], found["state"]) == (1, "settings", "fail")
+
+    def test_of_postgresql_valkey_and_webhooks(self, terminal, new_database, valkey_url):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            hook = f"http://127.0.0.1:{listening.getsockname()[1]}/hook?token=s3cret"
+            looked = terminal.run(
+                "doctor",
+                "--json",
+                DATABASE_URL=new_database(),
+                RATE_LIMIT_URL=valkey_url,
+                WEBHOOK_URL=hook,
+                WORKERS="64",
+            )
+        assert looked.stdout, looked.stderr
+        report = json.loads(looked.stdout)
+        found = {each["check"]: (each["state"], each["message"]) for each in report["checks"]}
+        assert (looked.returncode, report["ok"]) == (0, True), looked.stdout
+        assert found["database"][1].endswith("will be made at the first start")
+        assert found["rate limits"] == ("ok", "the store on 127.0.0.1 answers")
+        assert found["webhooks"] == ("ok", "the address on 127.0.0.1 can be reached")
+        assert found["workers"][0] == "note"
+        assert "s3cret" not in looked.stdout
+
+    def test_what_does_not_answer_is_named(self, terminal):
+        closed_port = free_port()
+        looked = terminal.run(
+            "doctor",
+            RATE_LIMIT_URL=f"valkey://:s3cret@127.0.0.1:{closed_port}",
+            WEBHOOK_URL=f"https://127.0.0.1:{closed_port}/s3cret",
+            DATABASE_URL=f"postgresql://u:s3cret@127.0.0.1:{closed_port}/d",
+            HTTPS_PROXY=f"http://u:s3cret@127.0.0.1:{closed_port}",
+        )
+        assert looked.returncode == 1
+        for check in ("database", "rate limits", "webhooks", "proxy"):
+            assert f"FAIL  {check}: " in looked.stdout
+        assert "s3cret" not in looked.stdout + looked.stderr
+
     def test_changes_nothing_on_a_bare_machine(self, terminal):
         looked = terminal.run("doctor")
         assert looked.returncode == 0, looked.stdout

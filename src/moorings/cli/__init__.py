@@ -114,16 +114,18 @@ def doctor(
             "change; exit code 0 if there is nothing. Works on the database of an earlier version, before its upgrade.",
         ),
     ] = False,
+    json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Look at everything the service depends on, and list the egress rules; exit code 1 if something is wrong.
+    """Look at everything the service depends on, and list the egress rules.
 
-    One line each. It changes nothing, and dials no warehouse.
+    One line each: `ok`, `note` for what is worth knowing, `FAIL` for what is wrong. The exit code is 1 if anything that
+    the service needs is wrong, else 0. It changes nothing, and dials no warehouse.
     """
     from moorings.cli.doctor import examine
     from moorings.cli.upgrade import examine_upgrade
 
-    if not (examine_upgrade() if upgrade else examine()):
+    if not (examine_upgrade() if upgrade else examine(as_json=json)):
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ does; a steady refill gives each next request its own moment.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,8 @@ from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+
+CHECK_SECONDS = 5.0
 
 SETTINGS = {"request": "MOORINGS_RATE_LIMIT", "failure": "MOORINGS_FAILED_KEY_LIMIT"}
 """The setting of each kind of limit."""
@@ -98,6 +101,19 @@ class RateLimits:
             retry = max(1, math.ceil(taken.retry_after))
             raise RateLimited(limit.amount, retry, limit.seconds, SETTINGS[kind], full_seconds=full)
         return Window(limit.amount, taken.remaining, full)
+
+
+async def reachable(settings: Settings) -> bool:
+    """Whether the store of the limits answers."""
+    buckets = _buckets(settings)
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await buckets.take("doctor", 1, 1)
+    except (*buckets.UNAVAILABLE, TimeoutError):
+        return False
+    finally:
+        await buckets.close()
+    return True
 
 
 def _limit(written: str) -> Limit:

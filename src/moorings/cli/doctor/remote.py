@@ -1,0 +1,103 @@
+"""What the service needs of others: TLS and clock of the database, the rate limits' store, webhooks, the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from urllib.parse import urlsplit
+
+from moorings.api.http.limits import reachable
+from moorings.cli.doctor.findings import Check, Noted
+from moorings.cli.doctor.stored import Stored, stored
+from moorings.dialects.network.dialing import dial
+from moorings.engine import egress
+from moorings.errors import MooringsError, OperatorError
+from moorings.settings import Settings
+from moorings.settings.database import PostgresAddress, parsed
+
+REACH_SECONDS = 5.0
+NOTED_SECONDS = 1.0
+"""A clock that is this far from the database's is worth a note."""
+
+
+def database_tls(settings: Settings) -> str | None:
+    """How the sessions with the metadata database are protected."""
+    address = parsed(settings.database)
+    if not isinstance(address, PostgresAddress) or (found := _stored(settings)) is None:
+        return None
+    if found.tls is None:
+        if all(host.startswith("/") for host, _ in address.hosts):
+            return "a Unix socket needs none"
+        raise Noted("sessions are not encrypted: add ?sslmode=require, or verify-full, to MOORINGS_DATABASE_URL")
+    if address.ssl_mode not in {"verify-ca", "verify-full"}:
+        raise Noted(f"{found.tls}, without a check of the certificate: add sslmode=verify-full and sslrootcert")
+    return f"{found.tls}, certificate checked ({address.ssl_mode})"
+
+
+def clock(settings: Settings) -> str | None:
+    """Whether this machine's clock agrees with the database's: replicas reckon leases of jobs by their clocks."""
+    found = _stored(settings)
+    if found is None or found.ahead is None:
+        return None
+    apart = f"{abs(found.ahead):.1f} seconds {'ahead of' if found.ahead > 0 else 'behind'} the database's"
+    if abs(found.ahead) > settings.job_lease_seconds / 3:
+        raise OperatorError(f"this machine's clock is {apart}: set it (NTP). Leases of jobs depend on it")
+    if abs(found.ahead) > NOTED_SECONDS:
+        raise Noted(f"this machine's clock is {apart}: keep it in step (NTP)")
+    return "agrees with the database's"
+
+
+def rate_limits(settings: Settings) -> str:
+    """Whether the rate limits' store answers."""
+    if settings.rate_limit_url is None:
+        return "counted in memory"
+    host = urlsplit(settings.rate_limit_url.get_secret_value()).hostname
+    if not asyncio.run(reachable(settings)):
+        raise OperatorError(f"the store on {host} does not answer: check MOORINGS_RATE_LIMIT_URL")
+    return f"the store on {host} answers"
+
+
+def webhooks(settings: Settings) -> str | None:
+    """Whether the webhook's address can be reached; no message is sent."""
+    if settings.webhook_url is None:
+        return None
+    parts = urlsplit(settings.webhook_url.get_secret_value())
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    network = egress.for_operator(settings)
+    try:
+        with network.connect_http(host, parts.port or (443 if secure else 80), REACH_SECONDS) as wire:
+            if secure:
+                context = ssl.create_default_context(cafile=network.ca_bundle)
+                context.wrap_socket(wire, server_hostname=host).close()
+    except (OSError, ValueError, MooringsError) as refused:
+        said = refused.message if isinstance(refused, MooringsError) else str(refused)
+        raise OperatorError(f"cannot reach the address of MOORINGS_WEBHOOK_URL on {host}: {said}") from None
+    return f"the address on {host} can be reached"
+
+
+def proxy(settings: Settings) -> str | None:
+    """Whether the proxy takes connections."""
+    if settings.https_proxy is None:
+        return None
+    parts = urlsplit(settings.https_proxy.get_secret_value())
+    try:
+        dial([parts.hostname or ""], parts.port or 80, REACH_SECONDS).close()
+    except (OSError, MooringsError):
+        raise OperatorError(f"the proxy {parts.hostname} does not answer: check MOORINGS_HTTPS_PROXY") from None
+    return f"the proxy {parts.hostname} answers"
+
+
+def _stored(settings: Settings) -> Stored | None:
+    try:
+        return stored(settings)
+    except OperatorError:  # the check of the database says so
+        return None
+
+
+CHECKS: dict[str, Check] = {
+    "database TLS": database_tls,
+    "clock": clock,
+    "rate limits": rate_limits,
+    "webhooks": webhooks,
+    "proxy": proxy,
+}
