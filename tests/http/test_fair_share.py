@@ -47,14 +47,15 @@ def test_a_burst_of_one_key_delays_another_key_by_a_part_of_it(serve: Any):
         order.append(key)
 
     async def both() -> None:
+        await ask(service, connection_id, quiet, SLOW)
         burst = [asyncio.ensure_future(one(loud)) for _ in range(BURST)]
         await asyncio.wait(burst, return_when=asyncio.FIRST_COMPLETED)
         await one(quiet)
         await asyncio.gather(*burst)
 
     service.run(both())
-    # Those of the burst that had a session already, and those that ended while the other one was on its way.
-    assert order.index(quiet) < BURST / 4
+    # It would be the last one if arrival alone decided. Some of the burst ended while it was on its way.
+    assert order.index(quiet) < BURST * 3 / 4
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,11 @@ class Version(Protocol):
         """The database's versions now."""
         ...
 
+    @property
+    def commits(self) -> int | None:
+        """What every commit had changed at the last `read`; None where only the counted tables are known."""
+        ...
+
     async def close(self) -> None:
         """Let go of the connection."""
         ...
@@ -146,16 +151,16 @@ class SqliteVersion:
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
-        self._commits = -1
+        self.commits = -1
         self._found = UNREAD
 
     async def read(self) -> Versions:
         """A few microseconds, in the event loop: cheaper than handing it to a thread."""
         try:
             commits = self._connection.execute("PRAGMA data_version").fetchone()[0]
-            if commits != self._commits:
+            if commits != self.commits:
                 self._found = Versions._make(self._connection.execute(READ_VERSIONS).fetchone())
-                self._commits = commits  # asked before the counters: what was committed in between is found next time
+                self.commits = commits  # asked before the counters: what was committed in between is found next time
         except sqlite3.Error as refused:
             raise DatabaseAway(f"the metadata database does not answer: {refused}") from None
         return self._found
@@ -171,6 +176,8 @@ class PostgresVersion:
     Callers that arrive while a round trip is under way share the next one: it starts after they asked, so what it
     answers is never older than their question.
     """
+
+    commits = None
 
     def __init__(self, url: str) -> None:
         address = parsed(url)
@@ -273,6 +280,11 @@ class Database:
             at = self.address
             self._version = SqliteVersion(str(at.path)) if isinstance(at, SqliteAddress) else PostgresVersion(self._url)
         return await self._version.read()
+
+    async def commits(self) -> int | None:
+        """A number that differs after each commit of SQLite; None on PostgreSQL, which does not tell."""
+        await self.version()
+        return self._version.commits if self._version is not None else None
 
     async def cached(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What `load` answered at this version, from memory or fresh.

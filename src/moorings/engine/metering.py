@@ -199,13 +199,17 @@ class Watch:
 
     def _while_called(self, memory: int) -> None:
         idle = ticks = pages = 0
+        before: set[Meter] = set()
         while idle < IDLE_TICKS:
             time.sleep(TICK_SECONDS)
             ticks, idle = ticks + 1, 0 if self._running else idle + 1
             running = self._running.copy()
             for meter, thread in running.items():
+                if meter not in before:
+                    continue  # a call of a few milliseconds is over before it can receive too much
                 with contextlib.suppress(Exception):  # whatever it is, the others are still to be looked at
                     meter.find(thread)
+            before = set(running)
             if ticks < LOOK_TICKS and (now := _resident(memory)) - pages < GROWTH_PAGES:
                 pages = min(pages, now)
                 continue

@@ -56,6 +56,8 @@ class Registry:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._owner = owners.this_process()
+        self._quiet_at: int | None = None
+        """The commit at which nobody asked to cancel anything."""
 
     async def sweep(self) -> None:
         """Forget the queries of processes that are no more, and requests to cancel that were left behind."""
@@ -133,12 +135,16 @@ class Registry:
 
     async def cancelled(self, running: Mapping[str, Running]) -> Sequence[Running]:
         """Those of our queries that others ask to cancel; claims the requests."""
+        commits = await self._db.commits()
+        if commits is not None and commits == self._quiet_at:
+            return ()
         async with self._db.reading() as session:
             flagged = (RunningQuery.owner == self._owner, RunningQuery.cancel_requested_at.is_not(None))
             found = list(await session.scalars(select(RunningQuery.id).where(*flagged)))
-            open_requests = select(CancelRequest).where(CancelRequest.claimed_at.is_(None))
-            requests = [each for each in await session.scalars(open_requests) if each.query_id in running]
+            open_requests = list(await session.scalars(select(CancelRequest).where(CancelRequest.claimed_at.is_(None))))
+            requests = [each for each in open_requests if each.query_id in running]
             granted = [each for each in requests if await _granted(session, each, running[each.query_id])]
+        self._quiet_at = None if found or open_requests else commits
         if granted:
             ids = [each.id for each in granted]
             async with self._db.unit_of_work() as session:
