@@ -14,7 +14,7 @@ help:
 	@echo "make test     install what is missing and run the tests"
 	@echo "make check    formatting, lint, types, layers, docs and wording"
 	@echo "make format   format the code and mend what lint can mend"
-	@echo "make reference  rewrite the pages of docs/ that are made from the code"
+	@echo "make reference  rewrite the pages of docs/ and files of deploy/ that are made from the code"
 	@echo "make bench    measure the service against its baselines"
 	@echo "make peers    measure it beside Airflow and Superset"
 	@echo "make docs     the documentation on http://127.0.0.1:8100"
@@ -56,6 +56,7 @@ bench: install-dev
 
 reference: install-dev
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/dashboard.py
 
 peers: install-dev
 	$(BIN)/python -m benchmarks.peers $(ARGS)

@@ -23,6 +23,7 @@ from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.https import fetch
 from moorings.errors import MooringsError
 from moorings.health.models import Delivery
+from moorings.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,8 @@ class Webhook:
         later = update(Delivery).where(mine).values(attempts=attempts, next_at=clock.now() + pause)
         async with self.db.unit_of_work() as session:
             await session.execute(delete(Delivery).where(mine) if over else later)
+        outcome = "delivered" if refused is None else "given_up" if over else "failed"
+        metrics.webhook_attempts.labels(outcome).inc()
         if refused is not None:
             log.warning("webhook_not_delivered", delivery=delivery.id, attempt=attempts, reason=refused, given_up=over)
 
