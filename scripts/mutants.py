@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from cosmic_ray.work_db import WorkDB, use_db
@@ -150,12 +151,14 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(TREE / "src")
     os.chdir(TREE)
     print(tests, flush=True)
+    began = time.monotonic()
     without = subprocess.run(shlex.split(tests), capture_output=True, text=True, check=False)
     if without.returncode:
         sys.exit(f"These tests fail without any mutant:\n{without.stdout[-3000:]}")
+    timeout = 30 + 2 * (time.monotonic() - began)
     session, config = WORK / "session.sqlite", WORK / "config.toml"
     session.unlink(missing_ok=True)
-    config.write_text(CONFIG.format(modules=paths, timeout=300, command=repr(tests)))
+    config.write_text(CONFIG.format(modules=paths, timeout=timeout, command=repr(tests)))
     cosmic_ray = [str(Path(sys.executable).with_name("cosmic-ray"))]
     subprocess.run([*cosmic_ray, "init", str(config), str(session)], check=True)
     with use_db(session, WorkDB.Mode.open) as db:

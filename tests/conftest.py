@@ -110,17 +110,29 @@ class Service:
         archived = update(Connection).where(Connection.id == connection_id).values(deleted_at=1_700_000_000_000)
         self.change(lambda session: session.execute(archived))
 
-    def member(self, **roles: Role) -> str:
-        """The key of a new user who is no admin; `roles` by connection id."""
+    def patch(self, connection_id: str, body: Any, **sent: Any) -> httpx.Response:
+        """Change a connection."""
+        return self.request("PATCH", f"/connections/{connection_id}", json=body, **sent)
 
-        async def making(session: AsyncSession) -> str:
+    def shown(self, connection_id: str) -> dict[str, Any]:
+        """A connection as it is shown."""
+        return self.request("GET", f"/connections/{connection_id}").json()["connection"]
+
+    def new_user(self, *, admin: bool = False, **roles: Role) -> tuple[str, str]:
+        """The key and the id of a new user; `roles` by connection id."""
+
+        async def making(session: AsyncSession) -> tuple[str, str]:
             organization = await access.the_organization(session)
-            user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "Member")
+            user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "Member", admin=admin)
             for connection_id, role in roles.items():
                 await access.assign_role(session, user, connection_id, role)
-            return await access.create_key(session, organization, "Member's", user.id)
+            return await access.create_key(session, organization, "Member's", user.id), user.id
 
         return self.change(making)
+
+    def member(self, **roles: Role) -> str:
+        """The key of a new user who is no admin; `roles` by connection id."""
+        return self.new_user(**roles)[0]
 
 
 def settings_for(directory: Path, **given: Any) -> Settings:

@@ -20,10 +20,6 @@ def shown(service: Any, connection_id: str) -> dict[str, Any]:
     return answer.json()["connection"]
 
 
-def patch(service: Any, connection_id: str, body: Any, **sent: Any) -> Any:
-    return service.request("PATCH", f"/connections/{connection_id}", json=body, **sent)
-
-
 def delete(service: Any, connection_id: str, **sent: Any) -> Any:
     return service.request("DELETE", f"/connections/{connection_id}", **sent)
 
@@ -50,7 +46,7 @@ class TestSettings:
     def test_what_is_shown_can_be_sent_back_and_changes_nothing(self, service: Any) -> None:
         made = service.create(offloadedSchemas="a,b", includeSchemas="x")
         before = shown(service, made)
-        answer = patch(service, made, before["settings"])
+        answer = service.patch(made, before["settings"])
         assert answer.json() == {"success": True, "message": "No updates were made to the connection."}
         assert shown(service, made) == before
 
@@ -69,7 +65,7 @@ class TestCredentials:
         first, second, third = (service.create(passwordUnencrypted=each) for each in ("same", "same", "other"))
         assert self.fingerprint(service, first) == self.fingerprint(service, second)
         assert self.fingerprint(service, first) != self.fingerprint(service, third)
-        patch(service, third, {"passwordUnencrypted": "same"})
+        service.patch(third, {"passwordUnencrypted": "same"})
         assert self.fingerprint(service, first) == self.fingerprint(service, third)
 
     def test_they_are_keyed(self, serve: Any) -> None:
@@ -89,7 +85,7 @@ class TestEtag:
             {"baseRole": "QUERIER"},
             {"environmentUserAttribute": {"attributeName": "a", "defaultValues": ["b"]}},
         ):
-            assert patch(service, made, body).status_code == 200
+            assert service.patch(made, body).status_code == 200
             seen.add(shown(service, made)["etag"])
         assert len(seen) == 6
         assert shown(service, made)["etag"] == shown(service, made)["etag"]
@@ -98,16 +94,16 @@ class TestEtag:
     def test_a_change_that_matches_is_made(self, service: Any, form: str) -> None:
         made = service.create()
         headers = {"if-match": form.format(shown(service, made)["etag"])}
-        assert patch(service, made, {"name": "other"}, headers=headers).status_code == 200
+        assert service.patch(made, {"name": "other"}, headers=headers).status_code == 200
 
     @pytest.mark.parametrize("form", ['"other"', "W/{}", "", "{}x"])
     def test_a_change_that_does_not_match_is_not(self, service: Any, form: str) -> None:
         made = service.create()
         etag = shown(service, made)["etag"]
-        patch(service, made, {"port": 5433, "passwordUnencrypted": "p"})
+        service.patch(made, {"port": 5433, "passwordUnencrypted": "p"})
         headers = {"if-match": form.format(etag)}
         for answer in (
-            patch(service, made, {"name": "lost"}, headers=headers),
+            service.patch(made, {"name": "lost"}, headers=headers),
             delete(service, made, headers=headers),
         ):
             assert answer.status_code == 412
@@ -117,7 +113,7 @@ class TestEtag:
     def test_of_two_who_read_the_same_one_changes(self, service: Any) -> None:
         made = service.create()
         headers = {"if-match": shown(service, made)["etag"]}
-        answers = [patch(service, made, {"name": name}, headers=headers) for name in ("first", "second")]
+        answers = [service.patch(made, {"name": name}, headers=headers) for name in ("first", "second")]
         assert [answer.status_code for answer in answers] == [200, 412]
 
 
@@ -185,7 +181,7 @@ class TestRestore:
                 400,
                 "This connection was restored without its credentials. Send them with PATCH /connections/{id}",
             )
-        assert patch(service, made, {"passwordUnencrypted": "p"}).status_code == 200
+        assert service.patch(made, {"passwordUnencrypted": "p"}).status_code == 200
         assert shown(service, made)["needsCredentials"] is False
 
     def test_one_that_needs_none_works_at_once(self, service: Any) -> None:

@@ -16,19 +16,6 @@ OTHER = "5d1c7f0e-8d55-4a0b-9b0c-2f6f0b6d9c55"
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 
 
-def new_user(service: Any, *, admin: bool = False, **roles: Role) -> tuple[str, str]:
-    """A user; returns their key and id."""
-
-    async def making(session: AsyncSession) -> tuple[str, str]:
-        organization = await access.the_organization(session)
-        user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "U", admin=admin)
-        for connection_id, role in roles.items():
-            await access.assign_role(session, user, connection_id, role)
-        return await access.create_key(session, organization, "k", user.id), user.id
-
-    return service.change(making)
-
-
 def new_group(service: Any, *members: str) -> tuple[str, str]:
     """A group; returns its id and name."""
 
@@ -54,7 +41,7 @@ def results(service: Any, path: str, connection: str | None = None, **how: Any) 
 class TestOfUser:
     def test_every_source_in_the_published_shape_the_highest_first(self, service: Any) -> None:
         connection = service.create(baseRole="VIEWER")
-        _, user = new_user(service)
+        _, user = service.new_user()
         group, name = new_group(service, user)
         for path, role in ((f"/users/{user}", "MODELER"), (f"/user-groups/{group}", "QUERIER")):
             assert assign(service, path, connection, role).status_code == 200
@@ -93,7 +80,7 @@ class TestOfUser:
 
     def test_the_base_role_is_a_floor(self, service: Any) -> None:
         connection = service.create(baseRole="QUERIER")
-        key, user = new_user(service)
+        key, user = service.new_user()
         assert assign(service, f"/users/{user}", connection, "NO_ACCESS").status_code == 200
         first, second = results(service, f"/users/{user}", connection)
         assert (first["from"]["type"], first["roleName"], first["resolved"]) == (
@@ -106,7 +93,7 @@ class TestOfUser:
 
     def test_without_a_connection_all_that_the_caller_sees(self, service: Any) -> None:
         hidden, seen = service.create(baseRole="NO_ACCESS"), service.create(baseRole="NO_ACCESS")
-        key, user = new_user(service, **{seen: Role.VIEWER})
+        key, user = service.new_user(**{seen: Role.VIEWER})
         own = {each["connectionId"] for each in results(service, f"/users/{user}", key=key)}
         assert seen in own
         assert hidden not in own
@@ -124,8 +111,8 @@ class TestOfUser:
     )
     def test_who_may_ask(self, service: Any, asker: str, about_them: bool, status: int) -> None:
         connection = service.create(baseRole="VIEWER" if about_them else "NO_ACCESS")
-        other, user = new_user(service)
-        key = other if about_them else new_user(service, **{connection: Role[asker]})[0]
+        other, user = service.new_user()
+        key = other if about_them else service.new_user(**{connection: Role[asker]})[0]
         path = f"/users/{user}/model-roles"
         answer = service.request("GET", f"{path}?connectionId={connection}", key=key)
         assert answer.status_code == status
@@ -154,7 +141,7 @@ class TestOfGroup:
         ]
 
     def test_a_member_may_not_ask(self, service: Any) -> None:
-        key, user = new_user(service)
+        key, user = service.new_user()
         group, _ = new_group(service, user)
         assert service.request("GET", f"/user-groups/{group}/model-roles", key=key).status_code == 403
 
@@ -162,7 +149,7 @@ class TestOfGroup:
 class TestAssign:
     def test_answers_what_was_assigned(self, service: Any) -> None:
         connection = service.create()
-        _, user = new_user(service)
+        _, user = service.new_user()
         group, _ = new_group(service)
         common = {"connectionId": connection, "modelId": connection, "roleName": "QUERIER"}
         assert assign(service, f"/users/{user}", connection.upper()).json() == common | {
@@ -173,7 +160,7 @@ class TestAssign:
 
     def test_the_newest_is_the_one(self, service: Any) -> None:
         connection = service.create(baseRole="NO_ACCESS")
-        key, user = new_user(service)
+        key, user = service.new_user()
         for role in ("CONNECTION_ADMIN", "QUERY_TOPICS", "NO_ACCESS"):
             assert assign(service, f"/users/{user}", connection, role).status_code == 200
             assert results(service, f"/users/{user}", connection)[0]["roleName"] == role
@@ -206,13 +193,13 @@ class TestAssign:
         ],
     )
     def test_faults(self, service: Any, kind: str, body: Any, fault: str) -> None:
-        owner = new_user(service)[1] if kind == "users" else new_group(service)[0]
+        owner = service.new_user()[1] if kind == "users" else new_group(service)[0]
         answer = service.request("POST", f"/{kind}/{owner}/model-roles", json=body)
         assert (answer.status_code, answer.json()) == (400, {"detail": f"Bad Request: {fault}", "status": 400})
 
     def test_what_does_not_exist(self, service: Any) -> None:
         connection = service.create()
-        _, user = new_user(service)
+        _, user = service.new_user()
         for path, target, detail in (
             (f"/users/{user}", SOME, "Connection not found"),
             (f"/users/{SOME}", connection, "User not found"),
@@ -229,7 +216,7 @@ class TestAssign:
 
     def test_a_model_stands_for_its_connection(self, service: Any) -> None:
         connection, other = service.create(), service.create()
-        _, user = new_user(service)
+        _, user = service.new_user()
         model = results(service, f"/users/{user}", connection)[0]["modelId"]
         path = f"/users/{user}/model-roles"
         for body in ({"modelId": model.upper()}, {"modelId": model, "connectionId": connection}):
@@ -241,7 +228,7 @@ class TestAssign:
 
     def test_an_archived_connection(self, service: Any) -> None:
         connection = service.create()
-        _, user = new_user(service)
+        _, user = service.new_user()
         service.archive(connection)
         answer = assign(service, f"/users/{user}", connection)
         assert (answer.status_code, answer.json()["detail"]) == (410, "Connection is archived")
@@ -250,11 +237,11 @@ class TestAssign:
     @pytest.mark.parametrize("to", ["users", "user-groups"])
     def test_who_may(self, service: Any, to: str, role: str, status: int) -> None:
         connection = service.create(baseRole="NO_ACCESS")
-        key, _ = new_user(service, **{connection: Role[role]})
-        target = new_user(service)[1] if to == "users" else new_group(service)[0]
+        key, _ = service.new_user(**{connection: Role[role]})
+        target = service.new_user()[1] if to == "users" else new_group(service)[0]
         assert assign(service, f"/{to}/{target}", connection, key=key).status_code == status
 
     def test_a_connection_admin_elsewhere_may_not(self, service: Any) -> None:
         connection, other = service.create(), service.create()
-        key, user = new_user(service, **{other: Role.CONNECTION_ADMIN})
+        key, user = service.new_user(**{other: Role.CONNECTION_ADMIN})
         assert assign(service, f"/users/{user}", connection, "CONNECTION_ADMIN", key=key).status_code == 403

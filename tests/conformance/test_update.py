@@ -84,10 +84,6 @@ FAULTS: list[tuple[Any, str]] = [
 ]
 
 
-def patch(service: Any, connection_id: str, body: Any, **sent: Any) -> Any:
-    return service.request("PATCH", f"/connections/{connection_id}", json=body, **sent)
-
-
 def listed(service: Any, connection_id: str) -> dict[str, Any]:
     found = service.request("GET", "/connections").json()["connections"]
     return next(connection for connection in found if connection["id"] == connection_id)
@@ -98,16 +94,16 @@ class TestMessages:
     def test_exact_body(self, service: Any, first: Any, then: dict[str, Any], message: str) -> None:
         connection_id = service.create()
         if first is not None:
-            assert patch(service, connection_id, first).status_code == 200
-        answer = patch(service, connection_id, then)
+            assert service.patch(connection_id, first).status_code == 200
+        answer = service.patch(connection_id, then)
         assert (answer.status_code, answer.json()) == (200, {"success": True, "message": message})
 
     def test_values_are_listed_as_one_string(self, service: Any) -> None:
         connection_id = service.create()
-        patch(service, connection_id, attribute())
+        service.patch(connection_id, attribute())
         shown = listed(service, connection_id)
         assert (shown[OLD_NAME], shown[OLD_VALUES]) == ("env", "dev,prod")
-        patch(service, connection_id, {"environmentUserAttribute": None})
+        service.patch(connection_id, {"environmentUserAttribute": None})
         shown = listed(service, connection_id)
         assert (shown[OLD_NAME], shown[OLD_VALUES]) == (None, None)
 
@@ -115,24 +111,24 @@ class TestMessages:
         connection_id = service.create(baseRole="QUERY_TOPICS")
         assert listed(service, connection_id)["baseRole"] == "QUERY_TOPICS"
         for name in ("RESTRICTED_QUERIER", "QUERY_TOPICS", "QUERIER"):
-            patch(service, connection_id, {"baseRole": name})
+            service.patch(connection_id, {"baseRole": name})
             assert listed(service, connection_id)["baseRole"] == name
 
 
 class TestFaults:
     @pytest.mark.parametrize(("body", "detail"), FAULTS, ids=lambda given: json.dumps(given)[:60])
     def test_exact_body(self, service: Any, body: Any, detail: str) -> None:
-        answer = patch(service, service.create(), body)
+        answer = service.patch(service.create(), body)
         assert (answer.status_code, answer.json()) == (400, {"detail": f"Bad Request: {detail}", "status": 400})
 
     def test_nothing_changes(self, service: Any) -> None:
         connection_id = service.create()
         before = listed(service, connection_id)
-        patch(service, connection_id, {"baseRole": "MODELER"} | attribute(values=["a,b"]))
+        service.patch(connection_id, {"baseRole": "MODELER"} | attribute(values=["a,b"]))
         assert listed(service, connection_id) == before
 
     def test_private_key_is_for_snowflake_only(self, service: Any) -> None:
-        answer = patch(service, service.create(), {"privateKey": "x"})
+        answer = service.patch(service.create(), {"privateKey": "x"})
         assert answer.status_code == 400
         assert answer.json()["detail"].startswith("Bad Request: privateKey: ")
 
@@ -144,7 +140,7 @@ class TestFaults:
         assert service.request("PUT", f"/connection-environments/{environment}", json=claimed).json() == {
             "success": True
         }
-        answer = patch(service, base, attribute(values=["prod", "dev"]))
+        answer = service.patch(base, attribute(values=["prod", "dev"]))
         detail = 'User attribute value "dev" is already in use'
         assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
 
@@ -162,15 +158,15 @@ class TestRoles:
     def test_refused(self, service: Any, role: Role, status: int, detail: str) -> None:
         connection_id = service.create(baseRole="NO_ACCESS")
         key = service.member(**{connection_id: role})
-        answer = patch(service, connection_id, {"baseRole": "VIEWER"}, key=key)
+        answer = service.patch(connection_id, {"baseRole": "VIEWER"}, key=key)
         assert (answer.status_code, answer.json()) == (status, {"detail": detail, "status": status})
 
     def test_the_base_role_is_a_floor(self, service: Any) -> None:
         connection_id = service.create(baseRole="CONNECTION_ADMIN")
         key = service.member(**{connection_id: Role.VIEWER})
-        assert patch(service, connection_id, {"baseRole": "MODELER"}, key=key).status_code == 200
+        assert service.patch(connection_id, {"baseRole": "MODELER"}, key=key).status_code == 200
 
     def test_connection_admins_may(self, service: Any) -> None:
         connection_id = service.create()
         key = service.member(**{connection_id: Role.CONNECTION_ADMIN})
-        assert patch(service, connection_id, {"baseRole": "MODELER"}, key=key).json()["message"] == ROLE
+        assert service.patch(connection_id, {"baseRole": "MODELER"}, key=key).json()["message"] == ROLE

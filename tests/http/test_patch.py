@@ -32,7 +32,7 @@ NAME, VALUES = "userAttributeNameForConnectionEnvironments", "userAttributeValue
 # Each is sent to a connection with baseRole VIEWER and the attribute `env` = prod: body, message, role and attribute.
 CHANGES: list[tuple[dict[str, Any], str, tuple[str, str | None, str | None]]] = [
     ({"baseRole": "QUERIER"}, ROLE, ("QUERIER", "env", "prod")),
-    ({"baseRole": "QUERY_TOPICS"}, ROLE, ("RESTRICTED_QUERIER", "env", "prod")),
+    ({"baseRole": "QUERY_TOPICS"}, ROLE, ("QUERY_TOPICS", "env", "prod")),
     ({"baseRole": "VIEWER"}, NOTHING, ("VIEWER", "env", "prod")),
     (attribute(), NOTHING, ("VIEWER", "env", "prod")),
     (attribute("other"), ENVIRONMENT, ("VIEWER", "other", "prod")),
@@ -123,12 +123,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.fixture
 def connection_id(service) -> str:
     made = service.create()
-    assert patch(service, made, attribute()).status_code == 200
+    assert service.patch(made, attribute()).status_code == 200
     return made
-
-
-def patch(service: Any, connection_id: str, body: Any) -> Any:
-    return service.request("PATCH", f"/connections/{connection_id}", json=body)
 
 
 def stored(service: Any, connection_id: str) -> dict[str, Any]:
@@ -139,7 +135,7 @@ class TestChanges:
     @pytest.mark.parametrize(("body", "message", "after"), CHANGES)
     def test_the_message_tells_what_changed(self, service, connection_id, body, message, after):
         before = stored(service, connection_id)
-        answer = patch(service, connection_id, body)
+        answer = service.patch(connection_id, body)
         assert (answer.status_code, answer.json()) == (200, {"success": True, "message": message})
         now = stored(service, connection_id)
         assert (now["baseRole"], now[NAME], now[VALUES]) == after
@@ -147,17 +143,17 @@ class TestChanges:
 
     def test_the_same_again_changes_nothing(self, service, connection_id):
         body = {"baseRole": "QUERIER"} | attribute("other", ["a", "b"])
-        assert patch(service, connection_id, body).json()["message"] == BOTH
-        assert patch(service, connection_id, body).json()["message"] == NOTHING
+        assert service.patch(connection_id, body).json()["message"] == BOTH
+        assert service.patch(connection_id, body).json()["message"] == NOTHING
 
     def test_order_of_values_is_kept(self, service, connection_id):
-        patch(service, connection_id, attribute(values=["z", "a", "m"]))
+        service.patch(connection_id, attribute(values=["z", "a", "m"]))
         assert stored(service, connection_id)[VALUES] == "z,a,m"
 
     def test_what_came_from_a_service_account_follows_the_next(self, service):
         made = service.create(**BIGQUERY, passwordUnencrypted=account("one"))
         assert stored(service, made)["database"] == "one"
-        assert patch(service, made, {"passwordUnencrypted": account("two")}).json()["message"] == CREDENTIALS
+        assert service.patch(made, {"passwordUnencrypted": account("two")}).json()["message"] == CREDENTIALS
         assert stored(service, made)["database"] == "two"
 
         async def username(session: AsyncSession) -> str:
@@ -178,12 +174,12 @@ class TestFaults:
     @pytest.mark.parametrize(("body", "detail"), BAD)
     def test_exact_body_and_nothing_is_stored(self, service, connection_id, body, detail):
         before = stored(service, connection_id)
-        answer = patch(service, connection_id, body)
+        answer = service.patch(connection_id, body)
         assert (answer.status_code, answer.json()) == (400, {"detail": detail, "status": 400})
         assert stored(service, connection_id) == before
 
     def test_values_of_no_attribute(self, service):
-        answer = patch(service, service.create(), {VALUES: "a", "baseRole": "X"})
+        answer = service.patch(service.create(), {VALUES: "a", "baseRole": "X"})
         required = f"{NAME}: Required"
         assert answer.json() == {
             "detail": f"Bad Request: baseRole: Invalid enum value; {required}",
@@ -191,11 +187,11 @@ class TestFaults:
         }
 
     def test_both_removed_in_the_old_spelling(self, service, connection_id):
-        assert patch(service, connection_id, {NAME: None, VALUES: None}).json()["message"] == ENVIRONMENT
+        assert service.patch(connection_id, {NAME: None, VALUES: None}).json()["message"] == ENVIRONMENT
 
     def test_faults_of_a_key_come_with_the_others(self, service):
         made = service.create(**SNOWFLAKE)
-        answer = patch(service, made, {"baseRole": "x", "passwordUnencrypted": "", "privateKey": "junk"})
+        answer = service.patch(made, {"baseRole": "x", "passwordUnencrypted": "", "privateKey": "junk"})
         password, role, key = answer.json()["detail"].removeprefix("Bad Request: ").split("; ")
         assert role == "baseRole: Invalid enum value"
         assert password == "passwordUnencrypted: String must contain at least 1 character(s)"
@@ -207,7 +203,7 @@ class TestFaults:
         assert answer.json() == {"detail": "Bad Request: Empty request body", "status": 400}
 
     def test_unknown_connection(self, service):
-        answer = patch(service, "00000000-0000-4000-8000-000000000000", {"baseRole": "VIEWER"})
+        answer = service.patch("00000000-0000-4000-8000-000000000000", {"baseRole": "VIEWER"})
         assert (answer.status_code, answer.json()["detail"]) == (404, "Connection not found")
 
     def test_a_default_value_that_an_environment_claims(self, service, connection_id):
@@ -223,7 +219,7 @@ class TestFaults:
         )
         assert claimed.status_code == 200
         before = stored(service, connection_id)
-        answer = patch(service, connection_id, {"baseRole": "MODELER"} | attribute(values=["prod", "staging"]))
+        answer = service.patch(connection_id, {"baseRole": "MODELER"} | attribute(values=["prod", "staging"]))
         assert answer.json() == {"detail": 'User attribute value "staging" is already in use', "status": 400}
         assert stored(service, connection_id) == before
 
@@ -232,7 +228,7 @@ class TestSettings:
     MESSAGE = "Updated connection settings."
 
     def changed(self, service: Any, connection_id: str, body: Any) -> str:
-        answer = patch(service, connection_id, body)
+        answer = service.patch(connection_id, body)
         assert answer.status_code == 200, answer.text
         return answer.json()["message"]
 
@@ -273,16 +269,16 @@ class TestSettings:
 
     def test_the_way_to_log_in_changes_with_what_it_needs(self, service):
         made = service.create(dialect="snowflake", host="org", warehouse="w")
-        refused = patch(service, made, {"authenticationType": "snowflake-keypair"})
+        refused = service.patch(made, {"authenticationType": "snowflake-keypair"})
         assert refused.json()["detail"] == "Bad Request: privateKey: Required"
 
     def test_a_mask_is_no_password(self, service):
         made = service.create()
         for mask in ("********", "•••", "*"):
-            answer = patch(service, made, {"passwordUnencrypted": mask})
+            answer = service.patch(made, {"passwordUnencrypted": mask})
             assert answer.status_code == 400
             assert answer.json()["detail"].startswith("Bad Request: passwordUnencrypted: This is a mask, not a secret")
-        assert patch(service, made, {"passwordUnencrypted": "*a*"}).status_code == 200
+        assert service.patch(made, {"passwordUnencrypted": "*a*"}).status_code == 200
 
 
 class TestAtOnce:

@@ -16,19 +16,6 @@ from tests.conftest import TOKEN
 USED = "moorings-connection-id"
 
 
-def new_user(service: Any, **roles: Role) -> tuple[str, str]:
-    """A member; returns their key and id."""
-
-    async def making(session: AsyncSession) -> tuple[str, str]:
-        organization = await access.the_organization(session)
-        user = await access.create_user(session, organization, f"{uuid.uuid4()}@example.com", "Member")
-        for connection_id, role in roles.items():
-            await access.assign_role(session, user, connection_id, role)
-        return await access.create_key(session, organization, "k", user.id), user.id
-
-    return service.change(making)
-
-
 def file(service: Any, name: str) -> str:
     """A connection to a file whose table `place` holds the file's name."""
     with duckdb.connect(str(service.settings.duckdb_directory / f"{name}.duckdb")) as made:
@@ -96,7 +83,7 @@ class TestUnmatched:
     """Of a base connection that is for those only whose values mean something on it."""
 
     def test_who_means_nothing_is_refused_everywhere(self, service: Any, strict: Fleet):
-        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        key, user = service.new_user(**{strict.base: Role.QUERIER})
         strict.give(user, "elsewhere")
         says = f'None of your values of the user attribute "{strict.attribute}" means an environment of this connection'
         for method, path in (("POST", "query"), ("POST", "test"), ("GET", "tables")):
@@ -111,13 +98,13 @@ class TestUnmatched:
 
     def test_the_base_itself_is_for_its_admins_to_ask_for(self, service: Any, strict: Fleet):
         query = f"?environment={strict.base}"
-        key, user = new_user(service, **{strict.base: Role.MODELER})
+        key, user = service.new_user(**{strict.base: Role.MODELER})
         strict.give(user, "elsewhere")
         assert (strict.ask(key, query).status_code, strict.ask(key, query).json()["detail"]) == (
             403,
             "Permission denied",
         )
-        admin, user = new_user(service, **{strict.base: Role.CONNECTION_ADMIN})
+        admin, user = service.new_user(**{strict.base: Role.CONNECTION_ADMIN})
         strict.give(user, "elsewhere")
         assert strict.ask(admin).status_code == 403
         assert strict.place(admin, query) == "base"
@@ -126,21 +113,21 @@ class TestUnmatched:
         fleet = Fleet(service)
         service.request("PATCH", f"/connections/{fleet.base}", json={"unmatched": "deny"})
         service.request("PATCH", f"/connections/{fleet.base}", json={"environmentUserAttribute": None})
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         fleet.give(user, "dev")
         answer = fleet.ask(key)
         says = "No user attribute means an environment of this connection"
         assert (answer.status_code, answer.json()["detail"]) == (403, says)
 
     def test_the_base_may_be_named_by_whom_it_is_for(self, service: Any, strict: Fleet):
-        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        key, user = service.new_user(**{strict.base: Role.QUERIER})
         strict.give(user, "main")
         assert strict.place(key, f"?environment={strict.base}") == "base"
         strict.give(user, "dev")
         assert strict.ask(key, f"?environment={strict.base}").status_code == 403
 
     def test_is_explained(self, service: Any, strict: Fleet):
-        key, user = new_user(service, **{strict.base: Role.QUERIER})
+        key, user = service.new_user(**{strict.base: Role.QUERIER})
         strict.give(user, "elsewhere")
         answered = service.request("GET", f"/connections/{strict.base}/route", key=key).json()
         assert (answered["connectionId"], answered["source"], answered["value"]) == (None, "denied", None)
@@ -167,7 +154,7 @@ class TestUnmatched:
 
 class TestRouting:
     def test_the_users_value_chooses_at_once(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         assert fleet.place(key) == "prod", "the attribute's default"
         fleet.give(user, "dev")
         assert fleet.place(key) == "dev"
@@ -179,7 +166,7 @@ class TestRouting:
         assert fleet.place(key) == "prod"
 
     def test_the_role_on_the_base_connection_counts(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.dev: Role.CONNECTION_ADMIN})
+        key, user = service.new_user(**{fleet.dev: Role.CONNECTION_ADMIN})
         fleet.give(user, "dev")
         assert fleet.ask(key).status_code == 404
 
@@ -197,7 +184,7 @@ class TestRouting:
         assert stored == {"attributes": {fleet.attribute: ["dev"]}}
 
     def test_tests_and_tables_go_where_queries_go(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         fleet.give(user, "dev")
         tested = service.request("POST", f"/connections/{fleet.base}/test", key=key)
         assert (tested.json()["success"], tested.headers[USED]) == (True, fleet.dev)
@@ -207,7 +194,7 @@ class TestRouting:
 
     def test_an_archived_environment_is_not_replaced_by_another(self, service: Any):
         fleet = Fleet(service)
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         fleet.give(user, "dev")
         service.archive(fleet.dev)
         assert (fleet.ask(key).status_code, fleet.ask(key).json()["detail"]) == (410, "Connection is archived")
@@ -218,22 +205,22 @@ class TestRouting:
         service.request("PATCH", f"/connections/{fleet.base}", json={"environmentUserAttribute": chooses})
         path = f"/connection-environments/{fleet.environments[0]}"
         service.request("PUT", path, json={"userAttributeValues": "false"})
-        key, _ = new_user(service, **{fleet.base: Role.QUERIER})
+        key, _ = service.new_user(**{fleet.base: Role.QUERIER})
         assert fleet.place(key) == "dev"
 
 
 class TestExplicitChoice:
     def test_an_admin_of_the_base_may_choose(self, service: Any, fleet: Fleet):
-        key, _ = new_user(service, **{fleet.base: Role.CONNECTION_ADMIN})
+        key, _ = service.new_user(**{fleet.base: Role.CONNECTION_ADMIN})
         assert fleet.place(key, f"?environment={fleet.environments[0]}") == "dev"
         assert fleet.place(key, f"?environment={fleet.prod.upper()}") == "prod"
 
     def test_so_may_who_may_query_that_connection_itself(self, service: Any, fleet: Fleet):
-        key, _ = new_user(service, **{fleet.base: Role.QUERIER, fleet.dev: Role.QUERIER})
+        key, _ = service.new_user(**{fleet.base: Role.QUERIER, fleet.dev: Role.QUERIER})
         assert fleet.place(key, f"?environment={fleet.dev}") == "dev"
 
     def test_nobody_else(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.base: Role.QUERIER, fleet.dev: Role.RESTRICTED_QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER, fleet.dev: Role.RESTRICTED_QUERIER})
         fleet.give(user, "dev")
         answer = fleet.ask(key, f"?environment={fleet.dev}")
         assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
@@ -252,7 +239,7 @@ class TestExplanation:
         return service.request("GET", f"/connections/{fleet.base}/route{query}", **how)
 
     def test_everything_that_decided(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         fleet.give(user, ["test"])
         expected: dict[str, Any] = {
             "connectionId": fleet.dev,
@@ -273,8 +260,8 @@ class TestExplanation:
         assert self.explain(service, fleet, key=key).json() == own, "the values of others are not theirs to know"
 
     def test_only_admins_ask_about_others(self, service: Any, fleet: Fleet):
-        key, _ = new_user(service, **{fleet.base: Role.MODELER})
-        _, other = new_user(service)
+        key, _ = service.new_user(**{fleet.base: Role.MODELER})
+        _, other = service.new_user()
         answer = self.explain(service, fleet, f"?userId={other}", key=key)
         assert (answer.status_code, answer.json()["detail"]) == (403, "Permission denied")
 
@@ -320,7 +307,7 @@ class TestDependents:
             if each["id"] == fleet.base
         ]
         path = f"/user-attributes/{fleet.attribute_id}"
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
         fleet.give(user, "dev")
         for query in ("", "?force=false", "?force=0", "?force="):
             refused = service.request("DELETE", path + query)
@@ -334,7 +321,7 @@ class TestDependents:
     def test_so_is_one_with_values_alone(self, service: Any):
         made = service.request("POST", "/user-attributes", json={"name": f"a_{uuid.uuid4().hex}"}).json()
         path = f"/user-attributes/{made['id']}"
-        owners = [new_user(service)[1], new_user(service)[1]]
+        owners = [service.new_user()[1], service.new_user()[1]]
         for owner in owners:
             service.request("PUT", f"/users/{owner}/attributes", json={made["name"]: "x"})
         refused = service.request("DELETE", path)
@@ -346,10 +333,10 @@ class TestDependents:
 
     @pytest.mark.parametrize("force", ["true", "True", "1"])
     def test_force_says_whom_it_moves(self, service: Any, fleet: Fleet, force: str):
-        key, user = new_user(service, **{fleet.base: Role.QUERIER})
-        for values, owner in ((["dev"], user), (["prod"], new_user(service)[1]), (["test"], new_user(service)[1])):
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
+        for values, owner in ((["dev"], user), (["prod"], service.new_user()[1]), (["test"], service.new_user()[1])):
             fleet.give(owner, values)
-        fleet.give(new_user(service)[1], "main")
+        fleet.give(service.new_user()[1], "main")
         answer = service.request("DELETE", f"/user-attributes/{fleet.attribute_id}?force={force}")
         assert answer.status_code == 200
         assert moves_of(answer) == [
@@ -365,7 +352,7 @@ class TestDependents:
     def test_who_had_the_default_is_moved_too_or_gets_nothing(self, service: Any):
         fleet = Fleet(service)
         service.request("PATCH", f"/connections/{fleet.base}", json={"unmatched": "deny"})
-        key, _ = new_user(service, **{fleet.base: Role.QUERIER})
+        key, _ = service.new_user(**{fleet.base: Role.QUERIER})
         assert fleet.place(key) == "prod"
         answer = service.request("DELETE", f"/user-attributes/{fleet.attribute_id}?force=true")
         ((base, before, after, users, api_keys),) = moves_of(answer)
@@ -394,7 +381,7 @@ class TestWarnings:
         service.request(
             "PUT", f"/user-attributes/{fleet.attribute_id}", json={"name": fleet.attribute, "multiple_values": True}
         )
-        fleet.give(new_user(service)[1], "dev")
+        fleet.give(service.new_user()[1], "dev")
         return fleet
 
     def warning(self, fleet: Fleet) -> list[str]:
@@ -484,7 +471,7 @@ class TestAttributes:
         assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
 
     def test_only_organization_admins_define_and_give(self, service: Any, fleet: Fleet):
-        key, user = new_user(service, **{fleet.base: Role.CONNECTION_ADMIN})
+        key, user = service.new_user(**{fleet.base: Role.CONNECTION_ADMIN})
         for method, path, body in (
             ("POST", "/user-attributes", {"name": "mine"}),
             ("PUT", f"/user-attributes/{fleet.attribute_id}", {"name": "mine"}),
@@ -496,7 +483,7 @@ class TestAttributes:
         assert service.request("GET", "/user-attributes", key=key).status_code == 200
 
     def test_giving_what_is_not_defined(self, service: Any):
-        _, user = new_user(service)
+        _, user = service.new_user()
         answer = service.request("PUT", f"/users/{user}/attributes", json={"nowhere": "x"})
         assert answer.json()["detail"] == "Bad Request: formErrors: Unrecognized key(s) in object: 'nowhere'"
         unknown = service.request("PUT", f"/users/{uuid.uuid4()}/attributes", json={})

@@ -78,6 +78,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., contextlib.
 
 
 @pytest.fixture(scope="module")
+def replica(start: Any) -> Iterator[Replica]:
+    """One server, on SQLite."""
+    with start() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def valkey_url(valkey_server: Any) -> str:
     return f"valkey://:{quote(valkey_server.password, safe='')}@{valkey_server.host}:{valkey_server.port}"
 

@@ -62,12 +62,6 @@ bounded = settings(
 
 
 @pytest.fixture(scope="module")
-def replica(start: Any) -> Any:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def door(replica: Any) -> Iterator[dict[str, Any]]:
     """Where calls go, over one kept connection: opening one for each call takes longer than the call."""
     with requests.Session() as session:

@@ -35,12 +35,6 @@ class Client(BaseSyncSCIMClient):
 
 
 @pytest.fixture(scope="module")
-def replica(start: Any) -> Iterator[Any]:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def client(replica: Any) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {TOKEN}"}
     with httpx.Client(base_url=replica.serving.url + URL, headers=headers, timeout=60) as opened:

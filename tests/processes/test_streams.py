@@ -34,13 +34,6 @@ WIDE = "SELECT range AS a, range / 7.0 AS b, 'name ' || range::VARCHAR AS c, now
 
 
 @pytest.fixture(scope="module")
-def replica(start: Any) -> Iterator[Replica]:
-    """One server, on SQLite."""
-    with start() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def in_memory(replica: Replica) -> str:
     return replica.create(**MEMORY)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from moorings.api.http.negotiation import FORMATS
 from tests.processes.conftest import TOKEN, Replica
+from tests.processes.conftest import replica as replica  # the fixture
 from tests.processes.conftest import start as start  # the fixture
 from tests.security.memory import MEGABYTE, Memory
 
@@ -27,12 +27,6 @@ BEYOND_DUCKDB = ("200 of 1 MB", "24 of 8 MB")
 """DuckDB works on 2,048 rows at once: these need more than its memory limit, whatever we do with them."""
 AS_JSON = {"accept": "application/json"}
 MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}
-
-
-@pytest.fixture(scope="module")
-def replica(start: Any) -> Iterator[Replica]:
-    with start() as running:
-        yield running
 
 
 def duckdb(rows: int, size: int, text: str) -> str:

@@ -103,11 +103,6 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(serve: Any) -> Any:
-    return serve()
-
-
 def _body(**changes: Any) -> dict[str, Any]:
     federation = {"type": "external_account", "credential_source": {"url": "https://x.example/token"}} | changes
     return {"passwordUnencrypted": json.dumps(federation), "wifAudience": "//iam.googleapis.com/p"}

@@ -25,6 +25,7 @@ from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.pools import CheckedPools, pool_classes
 from moorings.dialects.network.requests import install
 from tests.processes.conftest import Replica
+from tests.processes.conftest import replica as replica  # the fixture
 from tests.processes.conftest import start as start  # the fixture
 from tests.security.memory import MEGABYTE, Memory
 from tests.security.servers.endless_http import Answer, EndlessHttp, Request, as_json, zeros
@@ -36,12 +37,6 @@ BOMB = zeros()
 BIG = "SELECT 'big' AS v"
 SENT = 400 * MEGABYTE
 """More than anybody should have taken of a server that would send for ever."""
-
-
-@pytest.fixture(scope="module")
-def replica(start: Any) -> Iterator[Replica]:
-    with start() as running:
-        yield running
 
 
 def create(replica: Replica, dialect: str, port: int, **further: object) -> str:

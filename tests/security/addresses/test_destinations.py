@@ -98,23 +98,10 @@ def values(body: dict[str, Any], field: str) -> tuple[dict[str, Any], dict[str, 
     return (TRIGGERS | OF_ITS_OWN.get(body["dialect"], {}))[field]
 
 
-@pytest.fixture(scope="module")
-def service(serve: Any) -> Any:
-    return serve()
-
-
 def make(service: Any, body: dict[str, Any]) -> str:
     answer = service.request("POST", "/connections", json=body)
     assert answer.status_code == 201, answer.text
     return answer.json()["data"]
-
-
-def patch(service: Any, made: str, body: dict[str, Any], **sent: Any) -> Any:
-    return service.request("PATCH", f"/connections/{made}", json=body, **sent)
-
-
-def shown(service: Any, made: str) -> dict[str, Any]:
-    return service.request("GET", f"/connections/{made}").json()["connection"]
 
 
 def refusal(secrets: tuple[str, ...], field: str) -> dict[str, Any]:
@@ -128,19 +115,19 @@ class TestEveryDestination:
         body, secrets = CONNECTIONS[name]
         before, after = values(body, field)
         made = make(service, body | before)
-        shown_before = shown(service, made)
-        answer = patch(service, made, after)
+        shown_before = service.shown(made)
+        answer = service.patch(made, after)
         assert answer.json() == refusal(secrets, field)
-        assert shown(service, made) == shown_before
-        assert patch(service, made, after | {secret: body[secret] for secret in secrets}).status_code == 200
-        assert shown(service, made)["settings"][field] == after[field]
+        assert service.shown(made) == shown_before
+        assert service.patch(made, after | {secret: body[secret] for secret in secrets}).status_code == 200
+        assert service.shown(made)["settings"][field] == after[field]
 
     @pytest.mark.parametrize(("name", "field"), cases())
     def test_the_same_value_asks_for_nothing(self, service: Any, name: str, field: str) -> None:
         body, _ = CONNECTIONS[name]
         made = make(service, body | values(body, field)[0])
-        same = shown(service, made)["settings"][field]
-        assert patch(service, made, {field: same, "queryTimeoutSeconds": 7}).status_code == 200
+        same = service.shown(made)["settings"][field]
+        assert service.patch(made, {field: same, "queryTimeoutSeconds": 7}).status_code == 200
 
     def test_no_field_is_forgotten(self) -> None:
         """A new field of a Config is a destination, or it is written down here that it is none."""
@@ -156,15 +143,15 @@ class TestWhoever:
         with collecting() as theirs:
             moved = {"host": "127.0.0.1", "port": theirs.port, "sslMode": "disable"}
             for body in (moved, moved | {"name": "n"}, moved | {"baseRole": "VIEWER"}):
-                assert patch(service, made, body, key=thief).json() == refusal((PASSWORD,), "host")
+                assert service.patch(made, body, key=thief).json() == refusal((PASSWORD,), "host")
             service.request("POST", f"/connections/{made}/test", key=thief)
             assert theirs.received == []
-            assert patch(service, made, moved | {PASSWORD: "of-the-thief"}, key=thief).status_code == 200
+            assert service.patch(made, moved | {PASSWORD: "of-the-thief"}, key=thief).status_code == 200
             service.request("POST", f"/connections/{made}/test", key=thief)
             assert theirs.received
 
     def test_a_change_that_is_refused_for_other_reasons_too_names_them_all(self, service: Any) -> None:
-        answer = patch(service, service.create(), {"host": "elsewhere", "baseRole": "X"})
+        answer = service.patch(service.create(), {"host": "elsewhere", "baseRole": "X"})
         assert answer.status_code == 400
         assert "passwordUnencrypted: Required when host changes" in answer.json()["detail"]
         assert "baseRole: Invalid enum value" in answer.json()["detail"]
@@ -216,8 +203,8 @@ class TestWhatIsNoChange:
     )
     def test_needs_no_secret(self, service: Any, body: dict[str, Any]) -> None:
         made = service.create(host="db.example.com", sslMode="require")
-        assert patch(service, made, body).status_code in {200, 400}
-        answer = patch(service, made, body)
+        assert service.patch(made, body).status_code in {200, 400}
+        answer = service.patch(made, body)
         assert "Required when" not in answer.text
 
     def test_protection_that_grows_needs_no_secret(self, service: Any) -> None:
@@ -228,15 +215,15 @@ class TestWhatIsNoChange:
             {"sslRootCert": CA},
             {"trustServerCertificate": False},
         ):
-            assert patch(service, made, body).status_code == 200
-        assert patch(service, made, {"sslRootCert": None}).json() == refusal((PASSWORD,), "sslRootCert")
+            assert service.patch(made, body).status_code == 200
+        assert service.patch(made, {"sslRootCert": None}).json() == refusal((PASSWORD,), "sslRootCert")
 
     @pytest.mark.parametrize("dialect", [name for name in VALID if name != "duckdb"])
     def test_nothing_stored_is_nothing_to_lose(self, service: Any, dialect: str) -> None:
         made = make(service, {"dialect": dialect, **VALID[dialect]})
         assert service.request("DELETE", f"/connections/{made}").status_code == 200
         assert service.request("POST", f"/connections/{made}/restore").status_code == 200
-        answer = patch(service, made, {"host": "elsewhere"} | {PASSWORD: VALID[dialect].get(PASSWORD, "p")})
+        answer = service.patch(made, {"host": "elsewhere"} | {PASSWORD: VALID[dialect].get(PASSWORD, "p")})
         assert answer.status_code == 200, answer.text
 
 
@@ -245,38 +232,38 @@ class TestOtherWays:
 
     def test_the_first_changed_field_is_named(self, service: Any) -> None:
         made = service.create()
-        answer = patch(service, made, {"sslMode": "disable", "port": 1, "hostOverride": "x"})
+        answer = service.patch(made, {"sslMode": "disable", "port": 1, "hostOverride": "x"})
         assert answer.json() == refusal((PASSWORD,), "port")
 
     def test_a_default_that_follows_is_not_blamed(self, service: Any) -> None:
         made = make(service, {"dialect": "clickhouse", **VALID["clickhouse"]})
-        assert patch(service, made, {"sslMode": "disable"}).json() == refusal((PASSWORD,), "sslMode")
+        assert service.patch(made, {"sslMode": "disable"}).json() == refusal((PASSWORD,), "sslMode")
 
     def test_a_secret_of_another_login_is_erased_with_a_new_destination(self, service: Any) -> None:
         made = make(service, {"dialect": "snowflake", **VALID["snowflake"]})
         moved = {"hostOverride": "elsewhere.example.com", "host": None, KEY: PEM}
         by_key = moved | {"authenticationType": "snowflake-keypair"}
-        assert patch(service, made, by_key).status_code == 200
-        assert set(shown(service, made)["credentials"]) == {KEY}
-        back = patch(service, made, {"authenticationType": "snowflake-password"})
+        assert service.patch(made, by_key).status_code == 200
+        assert set(service.shown(made)["credentials"]) == {KEY}
+        back = service.patch(made, {"authenticationType": "snowflake-password"})
         assert back.json()["detail"] == "Bad Request: passwordUnencrypted: Required"
 
     def test_a_token_url_asks_although_the_login_does_not_use_it_yet(self, service: Any) -> None:
         made = make(service, CONNECTIONS["snowflake by its own OAuth"][0])
         new = {"authenticationType": "snowflake-external-oauth-user", **TOKEN_URLS}
-        assert patch(service, made, new).json() == refusal((CLIENT_SECRET,), "externalOauthAuthorizationUrl")
+        assert service.patch(made, new).json() == refusal((CLIENT_SECRET,), "externalOauthAuthorizationUrl")
 
     def test_an_entra_password_does_not_follow_to_the_domain_of_another_user(self, service: Any) -> None:
         body, _ = CONNECTIONS["mssql by Entra ID"]
         made = make(service, body | {"username": "etl@corp.example"})
-        assert patch(service, made, {"username": "other@corp.example"}).status_code == 200
-        answer = patch(service, made, {"username": "x@federated.evil.example"})
+        assert service.patch(made, {"username": "other@corp.example"}).status_code == 200
+        answer = service.patch(made, {"username": "x@federated.evil.example"})
         assert answer.json() == refusal((PASSWORD,), "username")
 
     def test_a_secret_that_is_taken_away_does_not_follow(self, service: Any) -> None:
         made = make(service, CONNECTIONS["athena by role"][0])
-        assert patch(service, made, {"region": "eu-west-1", PASSWORD: None}).status_code == 200
-        assert shown(service, made)["credentials"] == {}
+        assert service.patch(made, {"region": "eu-west-1", PASSWORD: None}).status_code == 200
+        assert service.shown(made)["credentials"] == {}
 
     def test_a_restore_takes_no_destination(self, service: Any) -> None:
         made = service.create()

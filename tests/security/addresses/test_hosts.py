@@ -122,10 +122,6 @@ def create(service: Any, dialect: str, path: str = "/connections", **body: Any) 
     return service.request("POST", path, json=given)
 
 
-def shown(service: Any, made: str) -> dict[str, Any]:
-    return service.request("GET", f"/connections/{made}").json()["connection"]
-
-
 def store(service: Any, made: str, **fields: Any) -> None:
     """Change what is stored, as an older version may have stored it."""
 
@@ -205,7 +201,7 @@ class TestUnderstood:
         self, service: Any, dialect: str, written: str, read: str
     ) -> None:
         made = create(service, dialect, host=written).json()["data"]
-        assert shown(service, made)["settings"]["host"] == read
+        assert service.shown(made)["settings"]["host"] == read
         again = service.request("PATCH", f"/connections/{made}", json={"host": written})
         assert again.json()["message"] == "No updates were made to the connection."
 
@@ -231,7 +227,7 @@ class TestUnderstood:
     def test_what_is_usual_is_taken_as_it_is(self, service: Any, dialect: str, field: str, value: str) -> None:
         answer = create(service, dialect, **{field: value})
         assert answer.status_code == 201, answer.text
-        settings = shown(service, answer.json()["data"])
+        settings = service.shown(answer.json()["data"])
         assert (settings["settings"] | settings)[field] == value
 
     @pytest.mark.parametrize("stored", [" localhost\n", "localhost.", "[::1]"])
@@ -290,15 +286,15 @@ class TestStored:
             made = create(service, dialect, **body).json()["data"]
             store(service, made, **{field: stored.format(port=collector.port)})
             refused_at_use(service, made, wire)
-            found = shown(service, made)
+            found = service.shown(made)
             assert (found["settings"] | found)[wire] == stored.format(port=collector.port)
             renamed = service.request("PATCH", f"/connections/{made}", json={"name": "renamed"})
             assert renamed.status_code == 200, renamed.text
-            assert shown(service, made)["settings"] == found["settings"] | {"name": "renamed"}
+            assert service.shown(made)["settings"] == found["settings"] | {"name": "renamed"}
             repair = {wire: body[wire], "passwordUnencrypted": body["passwordUnencrypted"]}
             repaired = service.request("PATCH", f"/connections/{made}", json=repair)
             assert repaired.status_code == 200, repaired.text
-            assert shown(service, made)["settings"][wire] == body[wire]
+            assert service.shown(made)["settings"][wire] == body[wire]
         assert collector.received == []
 
     def test_what_follows_from_a_key_is_checked_too(self, service: Any) -> None:

@@ -186,7 +186,7 @@ class Front:
             thread = threading.Thread(target=self._run, args=(job,), daemon=True)
             thread.start()
             self._threads.append(thread)
-        return 200, job.extra_headers()
+        return 200, job.reply()
 
     def _run(self, job: Job) -> None:
         configuration = job.resource["configuration"]
@@ -234,11 +234,11 @@ class Front:
         if job is None:
             return _refusal(404, "notFound", "Not found: Job")
         job.fail("stopped", "Job execution was cancelled: User requested cancellation")
-        return 200, {"kind": "bigquery#jobCancelResponse", "job": job.extra_headers()}
+        return 200, {"kind": "bigquery#jobCancelResponse", "job": job.reply()}
 
     def _progress(self, job: Job, what: str) -> Answer:
         if what == "jobs":
-            return 200, job.extra_headers()
+            return 200, job.reply()
         job.done.wait(1)
         return 200, {"jobComplete": False, "jobReference": job.resource["jobReference"]}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,15 @@ from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.introspection import Scope
 from moorings.engine.service import TestReport
 from moorings.testing.engines import Server, Warehouse
-from moorings.testing.room import failed, run_inside
+from moorings.testing.room import failed
 from tests.warehouses.bigquery import server as emulated
 from tests.warehouses.bigquery.front import AUDIENCE, BYTES, SUBJECT_TOKEN, Front
 from tests.warehouses.bigquery.server import PROJECT, account, keys
 from tests.warehouses.servers.process import certificate, free_port
 
 TABLE = f"SELECT * FROM `{PROJECT}`.app.written"
+
+Refusal = Callable[[Callable[[], Any]], errors.WarehouseError]
 
 
 @pytest.fixture(scope="module")
@@ -34,35 +35,6 @@ def warehouse(bigquery_server: Server, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def front(bigquery_server: Server) -> Front:
     return emulated.FRONTS[bigquery_server.port]
-
-
-@pytest.fixture
-def session(warehouse: Warehouse) -> Iterator[Callable[..., Session]]:
-    """Log in with changes to the Config that works."""
-    with contextlib.ExitStack() as stack:
-
-        def opening(**changes: Any) -> Session:
-            opened = warehouse.dialect.connect(warehouse.config(**changes), SessionContext(3, **warehouse.settings))
-            stack.callback(opened.close)
-            return opened
-
-        yield opening
-
-
-@pytest.fixture
-def probe(warehouse: Warehouse) -> Callable[..., TestReport]:
-    def probing(settings: Mapping[str, Any] | None = None, **changes: Any) -> TestReport:
-        config = warehouse.config(**changes)
-        return run_inside(warehouse, lambda room: room.engine.test(warehouse.dialect, config), **(settings or {}))
-
-    return probing
-
-
-def refusal(warehouse: Warehouse, work: Callable[[], Any]) -> errors.WarehouseError:
-    """What a call raises, in our errors."""
-    with pytest.raises(Exception) as raised:  # noqa: PT011  # drivers raise what they like
-        work()
-    return warehouse.dialect.translate(raised.value, [])
 
 
 class TestJobs:
@@ -79,21 +51,27 @@ class TestJobs:
             assert job["jobReference"]["location"] == "EU"
         assert [job["configuration"].get("dryRun", False) for job in front.submitted[-2:]] == [True, False]
 
-    def test_one_that_would_cost_more_is_refused(self, session: Callable[..., Session], warehouse: Warehouse) -> None:
+    def test_one_that_would_cost_more_is_refused(
+        self, session: Callable[..., Session], warehouse: Warehouse, refusal: Refusal
+    ) -> None:
         opened = session(maxBillingBytes="1000")
-        fault = refusal(warehouse, lambda: opened.query(Statement(TABLE)).read_all())
+        fault = refusal(lambda: opened.query(Statement(TABLE)).read_all())
         assert isinstance(fault, errors.StatementRefused)
         assert fault.fields == ("max_billing_bytes",)
 
-    def test_its_time_limit_is_told_as_one(self, session: Callable[..., Session], warehouse: Warehouse) -> None:
+    def test_its_time_limit_is_told_as_one(
+        self, session: Callable[..., Session], warehouse: Warehouse, refusal: Refusal
+    ) -> None:
         slow = Statement(warehouse.sql.slow.format(marker="limited"), timeout_seconds=0.3)
         opened = session()
-        assert isinstance(refusal(warehouse, lambda: opened.query(slow).read_all()), errors.QueryTimeout)
+        assert isinstance(refusal(lambda: opened.query(slow).read_all()), errors.QueryTimeout)
 
-    def test_a_table_that_may_not_be_read(self, session: Callable[..., Session], warehouse: Warehouse) -> None:
+    def test_a_table_that_may_not_be_read(
+        self, session: Callable[..., Session], warehouse: Warehouse, refusal: Refusal
+    ) -> None:
         assert warehouse.server is not None
         opened = session(passwordUnencrypted=account("reader"))
-        assert isinstance(refusal(warehouse, lambda: opened.query(Statement(TABLE))), errors.StatementForbidden)
+        assert isinstance(refusal(lambda: opened.query(Statement(TABLE))), errors.StatementForbidden)
 
 
 class TestDryRuns:

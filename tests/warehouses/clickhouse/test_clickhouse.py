@@ -25,31 +25,13 @@ Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
-def engine(clickhouse_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The engine, running."""
+def warehouse(clickhouse_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The warehouse, running."""
     return Warehouse(clickhouse.UNDER, clickhouse_server, tmp_path_factory.mktemp("unused"))
 
 
 @pytest.fixture
-def probe(engine: Warehouse) -> Callable[..., TestReport]:
-    """Test a connection that differs from the one that works."""
-    return lambda **changes: run_inside(engine, lambda room: room.engine.test(engine.dialect, engine.config(**changes)))
-
-
-@pytest.fixture
-def rows(engine: Warehouse) -> Callable[..., Rows]:
-    """Run one statement; returns its rows. `changes` are to the connection."""
-
-    def running(sql: str, *parameters: Any, changes: dict[str, Any] | None = None, **how: Any) -> Rows:
-        return run_inside(
-            engine, lambda room: room.rows(sql, *parameters, target=room.target(**(changes or {})), **how)
-        )
-
-    return running
-
-
-@pytest.fixture
-def result(engine: Warehouse) -> Callable[..., pa.Table]:
+def result(warehouse: Warehouse) -> Callable[..., pa.Table]:
     """Run one statement; returns its result in Arrow."""
 
     def running(sql: str, **changes: Any) -> pa.Table:
@@ -61,16 +43,16 @@ def result(engine: Warehouse) -> Callable[..., pa.Table]:
                     batches.append(batch)
                 return pa.Table.from_batches(batches, schema)
 
-        return run_inside(engine, work)
+        return run_inside(warehouse, work)
 
     return running
 
 
 class TestTls:
     def test_verified_with_the_authority_that_was_given(
-        self, probe: Callable[..., TestReport], engine: Warehouse
+        self, probe: Callable[..., TestReport], warehouse: Warehouse
     ) -> None:
-        authority = engine.server.certificate.read_text()
+        authority = warehouse.server.certificate.read_text()
         report = probe(host="localhost", sslMode="verify-full", sslRootCert=authority)
         assert report.success, report
         assert report.steps[2].message == "The connection is encrypted."
@@ -78,12 +60,12 @@ class TestTls:
     def test_a_trusted_server_certificate_is_not_verified(self, probe: Callable[..., TestReport]) -> None:
         assert probe(sslMode="verify-full", trustServerCertificate=True).success
 
-    def test_without_tls_it_says_so(self, probe: Callable[..., TestReport], engine: Warehouse) -> None:
-        report = probe(sslMode="disable", port=plain_port(engine.server))
+    def test_without_tls_it_says_so(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        report = probe(sslMode="disable", port=plain_port(warehouse.server))
         assert report.success, report
         assert (report.steps[2].status, report.steps[2].message) == ("skipped", "The connection is not encrypted.")
 
-    def test_plain_words_to_a_port_with_tls(self, probe: Callable[..., TestReport], engine: Warehouse) -> None:
+    def test_plain_words_to_a_port_with_tls(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
         report = probe(sslMode="disable")
         assert report.failure is not None
         assert report.failure.code == "session_lost"
@@ -91,19 +73,19 @@ class TestTls:
 
 class TestUnread:
     @pytest.mark.parametrize("whole", [False, True], ids=["half read", "read"])
-    def test_a_result_that_is_dropped_is_killed_unless_it_was_read(self, engine: Warehouse, whole: bool) -> None:
+    def test_a_result_that_is_dropped_is_killed_unless_it_was_read(self, warehouse: Warehouse, whole: bool) -> None:
         query_id = str(uuid.uuid4())
 
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()) as lease:
-                await lease.open(Statement(engine.sql.many.format(rows=500_000), query_id=query_id))
+                await lease.open(Statement(warehouse.sql.many.format(rows=500_000), query_id=query_id))
                 while await lease.pull(lambda batch: batch) is not None and whole:
                     pass
             await room.settled()
 
-        run_inside(engine, work)
+        run_inside(warehouse, work)
         kill = f"KILL QUERY WHERE query_id = '{query_id}' ASYNC"
-        killed = [each for each in clickhouse.asked(engine.server) if each.startswith(kill)]
+        killed = [each for each in clickhouse.asked(warehouse.server) if each.startswith(kill)]
         assert len(killed) == (0 if whole else 1)
 
 
@@ -122,13 +104,13 @@ class TestProfiles:
 
     @pytest.mark.parametrize("user", ["reader", "careful"])
     def test_nobody_writes_even_where_the_connection_may(
-        self, rows: Callable[..., Rows], engine: Warehouse, user: str
+        self, rows: Callable[..., Rows], warehouse: Warehouse, user: str
     ) -> None:
-        engine.ask("CREATE TABLE IF NOT EXISTS kept (a Int32)")
+        warehouse.ask("CREATE TABLE IF NOT EXISTS kept (a Int32)")
         changes = {"username": user, "passwordUnencrypted": user, "readOnly": False}
         with pytest.raises(errors.ReadOnly):
             rows("INSERT INTO kept VALUES (1)", changes=changes, read_only=False)
-        assert engine.ask("SELECT * FROM kept") == []
+        assert warehouse.ask("SELECT * FROM kept") == []
 
 
 class TestSettings:
@@ -139,11 +121,11 @@ class TestSettings:
     def test_one_that_may_write_may(self, rows: Callable[..., Rows]) -> None:
         assert rows("SELECT 1 AS a SETTINGS max_threads = 1", changes={"readOnly": False}, read_only=False) == [(1,)]
 
-    def test_the_server_ends_a_statement_by_itself(self, engine: Warehouse) -> None:
-        session = engine.dialect.connect(engine.config(), SessionContext())
+    def test_the_server_ends_a_statement_by_itself(self, warehouse: Warehouse) -> None:
+        session = warehouse.dialect.connect(warehouse.config(), SessionContext())
         with contextlib.closing(session), pytest.raises(Exception, match="Timeout exceeded") as ended:
-            session.query(Statement(engine.sql.slow.format(marker="too_long"), timeout_seconds=1)).read_all()
-        assert isinstance(engine.dialect.translate(ended.value, ()), errors.QueryTimeout)
+            session.query(Statement(warehouse.sql.slow.format(marker="too_long"), timeout_seconds=1)).read_all()
+        assert isinstance(warehouse.dialect.translate(ended.value, ()), errors.QueryTimeout)
 
     def test_a_format_of_its_own_is_refused(self, rows: Callable[..., Rows]) -> None:
         with pytest.raises(errors.StatementRefused, match="Leave FORMAT out"):
@@ -253,16 +235,16 @@ class TestFaults:
         with pytest.raises(errors.StatementForbidden):
             rows("CREATE USER another", changes={"readOnly": False}, read_only=False)
 
-    def test_a_statement_is_named_to_the_server(self, engine: Warehouse, rows: Callable[..., Rows]) -> None:
+    def test_a_statement_is_named_to_the_server(self, warehouse: Warehouse, rows: Callable[..., Rows]) -> None:
         query_id = str(uuid.uuid4())
         assert rows("SELECT getSetting('log_comment') AS id", query_id=query_id) == [(query_id,)]
 
 
 class TestStructure:
-    def test_estimates_and_kinds(self, engine: Warehouse) -> None:
+    def test_estimates_and_kinds(self, warehouse: Warehouse) -> None:
         from moorings.dialects.introspection import Scope
 
-        engine.ask(
+        warehouse.ask(
             "CREATE DATABASE IF NOT EXISTS shapes",
             "CREATE OR REPLACE TABLE shapes.facts (id UInt64, day Date) ENGINE = MergeTree ORDER BY (day, id)",
             "INSERT INTO shapes.facts SELECT number, today() FROM numbers(1000)",
@@ -275,12 +257,12 @@ class TestStructure:
             async with room.engine.lease(target) as lease:
                 return await lease.ask(lambda session: session.tables(Scope.of(target.config)), 30)
 
-        tables = {table.name: table for table in run_inside(engine, work)}
+        tables = {table.name: table for table in run_inside(warehouse, work)}
         assert (tables["facts"].row_count, tables["facts"].primary_key) == (1000, ("day", "id"))
         assert tables["facts"].size_bytes > 0
         assert tables["odd"].primary_key == ()
         assert tables["away"].kind == "external table"
-        engine.ask("DROP DATABASE shapes")
+        warehouse.ask("DROP DATABASE shapes")
 
 
 def test_importing_the_dialect_loads_no_driver() -> None:

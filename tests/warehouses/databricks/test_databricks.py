@@ -26,17 +26,9 @@ MACHINE = {
 
 
 @pytest.fixture
-def lakehouse(databricks_server: Server, tmp_path: Path) -> Warehouse:
+def warehouse(databricks_server: Server, tmp_path: Path) -> Warehouse:
     """The warehouse of the suite."""
     return Warehouse(under("databricks"), databricks_server, tmp_path)
-
-
-@pytest.fixture
-def probe(lakehouse: Warehouse) -> Callable[..., TestReport]:
-    """Test a configuration that differs from the one that works."""
-    return lambda **changes: run_inside(
-        lakehouse, lambda room: room.engine.test(lakehouse.dialect, lakehouse.config(**changes))
-    )
 
 
 class TestMachine:
@@ -54,17 +46,17 @@ class TestMachine:
         assert set(report.failure.fields) == {"username", "passwordUnencrypted"}
         assert "wrong-password" not in repr(report)
 
-    def test_a_token_is_kept_until_shortly_before_it_expires(self, lakehouse: Warehouse) -> None:
-        assert lakehouse.server is not None
-        before = tell(lakehouse.server)["tokens"]
+    def test_a_token_is_kept_until_shortly_before_it_expires(self, warehouse: Warehouse) -> None:
+        assert warehouse.server is not None
+        before = tell(warehouse.server)["tokens"]
 
         async def work(room: Room) -> None:
             for _ in range(3):
                 await room.rows("SELECT 1 AS one", target=room.target(**MACHINE))
                 await room.settled()
 
-        run_inside(lakehouse, work, pool_size=1)
-        assert tell(lakehouse.server)["tokens"] - before == 1
+        run_inside(warehouse, work, pool_size=1)
+        assert tell(warehouse.server)["tokens"] - before == 1
 
     def test_a_user_has_to_sign_in(self, probe: Callable[..., TestReport]) -> None:
         failure = probe(authenticationType="databricks-oauth-user").failure
@@ -83,7 +75,7 @@ class TestCertificates:
         assert probe(sslRootCert=None, trustServerCertificate=True, **MACHINE).success
 
     def test_its_file_goes_with_the_session(
-        self, lakehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -94,23 +86,23 @@ class TestCertificates:
             async with room.engine.lease(room.target()):
                 return len(files())
 
-        assert run_inside(lakehouse, work) == 1
+        assert run_inside(warehouse, work) == 1
         assert files() == []
 
 
 class TestStatements:
-    def test_the_server_is_told_a_time_limit_only_when_it_changes(self, lakehouse: Warehouse) -> None:
+    def test_the_server_is_told_a_time_limit_only_when_it_changes(self, warehouse: Warehouse) -> None:
         async def work(room: Room) -> list[int]:
             counts = []
             async with room.engine.lease(room.target()) as lease:
                 for seconds in (900, 900, 8, 8):
-                    before = lakehouse.statements() if lakehouse.statements else 0
+                    before = warehouse.statements() if warehouse.statements else 0
                     await lease.open(Statement("SELECT 1 AS one", timeout_seconds=seconds))
                     await lease.pull(lambda batch: batch)
-                    counts.append((lakehouse.statements() if lakehouse.statements else 0) - before)
+                    counts.append((warehouse.statements() if warehouse.statements else 0) - before)
             return counts
 
-        assert run_inside(lakehouse, work) == [2, 2, 3, 2]  # each is parsed as a query before it runs
+        assert run_inside(warehouse, work) == [2, 2, 3, 2]  # each is parsed as a query before it runs
 
     @pytest.mark.parametrize(
         "sql",
@@ -126,14 +118,14 @@ class TestStatements:
             "SELECT 1; DELETE FROM written",
         ],
     )
-    def test_what_is_no_query_does_not_run(self, lakehouse: Warehouse, sql: str) -> None:
-        lakehouse.ask("CREATE OR REPLACE TABLE written (number INT)", "INSERT INTO written VALUES (7)")
+    def test_what_is_no_query_does_not_run(self, warehouse: Warehouse, sql: str) -> None:
+        warehouse.ask("CREATE OR REPLACE TABLE written (number INT)", "INSERT INTO written VALUES (7)")
         with pytest.raises((errors.ReadOnly, errors.StatementRefused)):
-            run_inside(lakehouse, lambda room: room.rows(sql))
-        assert lakehouse.ask("SELECT * FROM written") == [(7,)]
+            run_inside(warehouse, lambda room: room.rows(sql))
+        assert warehouse.ask("SELECT * FROM written") == [(7,)]
 
-    def test_other_catalogs_are_read_where_asked_for(self, lakehouse: Warehouse) -> None:
-        lakehouse.ask('CREATE OR REPLACE TABLE other_catalog."default".beyond (a INT)')
+    def test_other_catalogs_are_read_where_asked_for(self, warehouse: Warehouse) -> None:
+        warehouse.ask('CREATE OR REPLACE TABLE other_catalog."default".beyond (a INT)')
 
         async def work(room: Room) -> list[set[str | None]]:
             async with room.engine.lease(room.target()) as lease:
@@ -142,14 +134,14 @@ class TestStatements:
                     for scope in (Scope(), Scope(catalogs=("OTHER*",)))
                 ]
 
-        own, both = run_inside(lakehouse, work)
+        own, both = run_inside(warehouse, work)
         assert "other_catalog" not in own
         assert "other_catalog" in both
 
 
 class TestManners:
     def test_the_driver_writes_no_files_and_tells_nobody(
-        self, lakehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             monkeypatch.setenv(name, str(tmp_path))
@@ -159,8 +151,8 @@ class TestManners:
             with pytest.raises(errors.StatementRefused):
                 await room.rows("SELECT * FROM no_such_table")
 
-        assert lakehouse.server is not None
-        before = tell(lakehouse.server)["unknown"]
-        run_inside(lakehouse, work)
+        assert warehouse.server is not None
+        before = tell(warehouse.server)["unknown"]
+        run_inside(warehouse, work)
         assert list(tmp_path.rglob("*")) == []
-        assert tell(lakehouse.server)["unknown"] == before
+        assert tell(warehouse.server)["unknown"] == before

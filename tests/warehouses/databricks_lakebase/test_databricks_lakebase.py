@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -16,14 +15,6 @@ from tests.warehouses.engines import under
 def warehouse(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """PostgreSQL in Lakebase's place."""
     return Warehouse(under("databricks_lakebase"), postgres_server, tmp_path_factory.mktemp("none"))
-
-
-@pytest.fixture
-def probe(inside: Callable[..., Any]) -> Callable[..., TestReport]:
-    """Test a configuration that differs from the one that works."""
-    return lambda **changes: inside(
-        lambda room: room.engine.test(room.warehouse.dialect, room.warehouse.config(**changes))
-    )
 
 
 def test_a_refused_login_speaks_of_tokens(probe: Callable[..., TestReport]) -> None:

@@ -26,15 +26,6 @@ def stub(mssql_server: Server) -> Stub:
     return STUBS[mssql_server.port]
 
 
-@pytest.fixture
-def probe(warehouse: Warehouse) -> Callable[..., Any]:
-    def probing(**changes: Any) -> Any:
-        config = warehouse.config(**changes)
-        return run_inside(warehouse, lambda room: room.engine.test(warehouse.dialect, config))
-
-    return probing
-
-
 class TestTls:
     def test_a_certificate_that_the_machine_knows(
         self, probe: Callable[..., Any], mssql_server: Server, monkeypatch: pytest.MonkeyPatch

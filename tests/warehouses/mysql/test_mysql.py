@@ -25,13 +25,6 @@ def warehouse(mysql_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     return warehouse
 
 
-@pytest.fixture
-def probe(warehouse: Warehouse) -> Callable[..., TestReport]:
-    return lambda **changes: run_inside(
-        warehouse, lambda room: room.engine.test(warehouse.dialect, warehouse.config(**changes))
-    )
-
-
 def code(report: TestReport) -> tuple[str, str | None]:
     assert report.failure is not None
     return report.failure.name, report.failure.code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import struct
 import threading
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 from moorings.engine.service import TestReport
-from moorings.testing.engines import SENTINEL, Server, Warehouse
-from moorings.testing.room import run_inside, threads_of_sessions
+from moorings.testing.engines import Server, Warehouse
+from moorings.testing.room import threads_of_sessions
 from tests.warehouses.engines import under
 from tests.warehouses.oracle import server as oracle
+from tests.warehouses.reports import found
 
 Probe = Callable[..., TestReport]
 
@@ -28,18 +30,9 @@ def warehouse(oracle_server: Server, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def probe(warehouse: Warehouse) -> Probe:
-    return lambda **changes: run_inside(
-        warehouse,
-        lambda room: room.engine.test(warehouse.dialect, warehouse.config(**changes)),
-        connect_timeout_seconds=1,
-    )
-
-
-def found(report: TestReport) -> tuple[str, str | None, tuple[str, ...]]:
-    assert report.failure is not None
-    assert SENTINEL not in repr(report)
-    return report.failure.name, report.failure.code, report.failure.fields
+def probe(probe: Probe) -> Probe:
+    """Do not wait long for listeners that fall silent."""
+    return functools.partial(probe, {"connect_timeout_seconds": 1})
 
 
 def accepted() -> bytes:

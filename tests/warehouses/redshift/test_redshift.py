@@ -26,12 +26,6 @@ def warehouse(redshift_server: Server, tmp_path_factory: pytest.TempPathFactory)
     return Warehouse(under("redshift"), redshift_server, tmp_path_factory.mktemp("none"))
 
 
-@pytest.fixture
-def rows(inside: Callable[..., Any]) -> Run:
-    """Run one statement; returns its rows."""
-    return lambda sql, *parameters, **how: inside(lambda room: room.rows(sql, *parameters, **how))
-
-
 class TestValues:
     @pytest.mark.parametrize(
         ("expression", "value"),

@@ -12,9 +12,10 @@ import pytest
 from moorings import errors
 from moorings.dialects.base import SessionContext, Statement
 from moorings.engine.service import TestReport
-from moorings.testing.engines import SENTINEL, Server, Warehouse
+from moorings.testing.engines import Server, Warehouse
 from moorings.testing.room import Room, run_inside
 from tests.warehouses.engines import under
+from tests.warehouses.reports import found
 
 Probe = Callable[..., TestReport]
 
@@ -24,19 +25,6 @@ def warehouse(sap_hana_server: Server, tmp_path_factory: pytest.TempPathFactory)
     warehouse = Warehouse(under("sap_hana"), sap_hana_server, tmp_path_factory.mktemp("unused"))
     warehouse.ask("DROP TABLE IF EXISTS kept", "CREATE TABLE kept (number INT)")
     return warehouse
-
-
-@pytest.fixture
-def probe(warehouse: Warehouse) -> Probe:
-    return lambda **changes: run_inside(
-        warehouse, lambda room: room.engine.test(warehouse.dialect, warehouse.config(**changes))
-    )
-
-
-def found(report: TestReport) -> tuple[str, str | None, tuple[str, ...]]:
-    assert report.failure is not None
-    assert SENTINEL not in repr(report)
-    return report.failure.name, report.failure.code, report.failure.fields
 
 
 class TestCertificates:

@@ -22,23 +22,9 @@ ROWS = 200_000
 
 
 @pytest.fixture
-def account(snowflake_server: Server, tmp_path: Path) -> Warehouse:
+def warehouse(snowflake_server: Server, tmp_path: Path) -> Warehouse:
     """The account of the suite."""
     return Warehouse(under("snowflake"), snowflake_server, tmp_path)
-
-
-@pytest.fixture
-def probe(account: Warehouse) -> Callable[..., TestReport]:
-    """Test a configuration that differs from the one that works."""
-    return lambda **changes: run_inside(
-        account, lambda room: room.engine.test(account.dialect, account.config(**changes))
-    )
-
-
-@pytest.fixture
-def rows(account: Warehouse) -> Callable[..., list[tuple[Any, ...]]]:
-    """Run one statement; returns its rows."""
-    return lambda sql, *parameters, **how: run_inside(account, lambda room: room.rows(sql, *parameters, **how))
 
 
 def refused(report: TestReport) -> tuple[str, str, set[str]]:
@@ -140,20 +126,20 @@ class TestResults:
         assert found == [(1, decimal.Decimal(widest))]
         assert isinstance(found[0][0], int)
 
-    def test_chunks_come_in_order_and_in_one_type(self, account: Warehouse) -> None:
+    def test_chunks_come_in_order_and_in_one_type(self, warehouse: Warehouse) -> None:
         async def work(room: Room) -> list[Any]:
             numbers: list[Any] = []
             async with room.engine.lease(room.target()) as lease:
-                schema = await lease.open(Statement(account.sql.many.format(rows=ROWS), batch_rows=10_000))
+                schema = await lease.open(Statement(warehouse.sql.many.format(rows=ROWS), batch_rows=10_000))
                 while (batch := await lease.pull(lambda batch: batch)) is not None:
                     assert batch.schema == schema
                     assert batch.num_rows <= 10_000
                     numbers += batch.column(0).to_pylist()
             return numbers
 
-        assert run_inside(account, work) == list(range(1, ROWS + 1))
+        assert run_inside(warehouse, work) == list(range(1, ROWS + 1))
 
-    def test_an_empty_result_has_the_types_of_a_full_one(self, account: Warehouse) -> None:
+    def test_an_empty_result_has_the_types_of_a_full_one(self, warehouse: Warehouse) -> None:
         sql = "SELECT CAST(1 AS NUMBER(9, 0)) AS a, CAST(1 AS NUMBER(10, 2)) AS b, CURRENT_TIMESTAMP AS c WHERE {here}"
 
         async def work(room: Room) -> list[str]:
@@ -163,20 +149,20 @@ class TestResults:
                     schemas.append(str(await lease.open(Statement(sql.format(here=here)))))
             return schemas
 
-        full, empty = run_inside(account, work)
+        full, empty = run_inside(warehouse, work)
         assert full == empty
 
-    def test_what_a_plan_would_read_is_told(self, account: Warehouse) -> None:
+    def test_what_a_plan_would_read_is_told(self, warehouse: Warehouse) -> None:
         async def work(room: Room) -> Any:
             async with room.engine.lease(room.target()) as lease:
                 return await lease.ask(lambda session: session.plan(Statement("SELECT 1")), 10)
 
-        assert run_inside(account, work).estimated_bytes == 1024
+        assert run_inside(warehouse, work).estimated_bytes == 1024
 
-    def test_other_databases_are_read_where_asked_for(self, account: Warehouse) -> None:
+    def test_other_databases_are_read_where_asked_for(self, warehouse: Warehouse) -> None:
         from moorings.dialects.introspection import Scope
 
-        account.ask("CREATE OR REPLACE TABLE OTHER_DB.PUBLIC.beyond (a NUMBER(9, 0))")
+        warehouse.ask("CREATE OR REPLACE TABLE OTHER_DB.PUBLIC.beyond (a NUMBER(9, 0))")
 
         async def work(room: Room) -> list[set[str | None]]:
             async with room.engine.lease(room.target()) as lease:
@@ -186,7 +172,7 @@ class TestResults:
                     for scope in scopes
                 ]
 
-        own, both = run_inside(account, work)
+        own, both = run_inside(warehouse, work)
         assert "OTHER_DB" not in own
         assert "OTHER_DB" in both
 
@@ -207,12 +193,12 @@ class TestReadOnly:
         ],
     )
     def test_what_is_no_query_does_not_run(
-        self, account: Warehouse, rows: Callable[..., list[tuple[Any, ...]]], sql: str
+        self, warehouse: Warehouse, rows: Callable[..., list[tuple[Any, ...]]], sql: str
     ) -> None:
-        account.ask("CREATE OR REPLACE TABLE written (number INT)", "INSERT INTO written VALUES (7)")
+        warehouse.ask("CREATE OR REPLACE TABLE written (number INT)", "INSERT INTO written VALUES (7)")
         with pytest.raises((errors.ReadOnly, errors.StatementRefused)):
             rows(sql)
-        assert account.ask("SELECT * FROM written") == [(7,)]
+        assert warehouse.ask("SELECT * FROM written") == [(7,)]
 
 
 class TestFiles:
@@ -222,12 +208,12 @@ class TestFiles:
     @pytest.mark.parametrize(
         "sql", ["PUT file:///etc/passwd @~", " /* a */ -- b\n get @~ file:///tmp/", "// c\nPUT file://x @~"]
     )
-    def test_are_neither_sent_nor_fetched(self, account: Warehouse, sql: str, read_only: bool):
+    def test_are_neither_sent_nor_fetched(self, warehouse: Warehouse, sql: str, read_only: bool):
         async def work(room: Room) -> None:
             await room.rows(sql, target=room.target(readOnly=read_only), read_only=read_only)
 
         with pytest.raises(errors.StatementRefused, match="PUT and GET are refused"):
-            run_inside(account, work)
+            run_inside(warehouse, work)
 
 
 class TestWarehouse:
@@ -238,7 +224,7 @@ class TestWarehouse:
 class TestManners:
     def test_the_driver_writes_no_files_and_tells_nobody(
         self,
-        account: Warehouse,
+        warehouse: Warehouse,
         rows: Callable[..., list[tuple[Any, ...]]],
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
@@ -250,8 +236,8 @@ class TestManners:
         with pytest.raises(errors.StatementRefused):
             rows("SELECT * FROM no_such_table")
         assert set(tmp_path.rglob("*")) == before
-        assert account.server is not None
-        assert tell(account.server)["unknown"] == []
+        assert warehouse.server is not None
+        assert tell(warehouse.server)["unknown"] == []
 
     def test_no_environment_of_the_operator_changes_where_we_go(
         self, probe: Callable[..., TestReport], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,46 +23,33 @@ Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
-def engine(trino_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def warehouse(trino_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The stub, running."""
     return Warehouse(trino.UNDER, trino_server, tmp_path_factory.mktemp("unused"))
 
 
 @pytest.fixture
-def probe(engine: Warehouse) -> Callable[..., TestReport]:
-    """Test a connection that differs from the one that works."""
-    return lambda **changes: run_inside(engine, lambda room: room.engine.test(engine.dialect, engine.config(**changes)))
+def session(session: Callable[..., Session]) -> Session:
+    """The session that works."""
+    return session()
 
 
-@pytest.fixture
-def rows(engine: Warehouse) -> Callable[..., Rows]:
-    """Run one statement; returns its rows."""
-    return lambda sql, *parameters, **how: run_inside(engine, lambda room: room.rows(sql, *parameters, **how))
-
-
-@pytest.fixture
-def session(engine: Warehouse) -> Iterator[Session]:
-    """A session without an engine around it."""
-    with contextlib.closing(engine.dialect.connect(engine.config(), SessionContext())) as session:
-        yield session
-
-
-def heard(engine: Warehouse, sql: str) -> dict[str, str]:
+def heard(warehouse: Warehouse, sql: str) -> dict[str, str]:
     """The headers of the last statement of this text."""
-    return next(each for each in reversed(outside(engine.server, heard=True)) if each["sql"] == sql)
+    return next(each for each in reversed(outside(warehouse.server, heard=True)) if each["sql"] == sql)
 
 
 class TestTls:
     def test_verified_with_the_authority_that_was_given(
-        self, probe: Callable[..., TestReport], engine: Warehouse
+        self, probe: Callable[..., TestReport], warehouse: Warehouse
     ) -> None:
-        authority = engine.server.certificate.read_text()
+        authority = warehouse.server.certificate.read_text()
         report = probe(host="localhost", sslMode="verify-full", sslRootCert=authority)
         assert report.success, report
         assert report.steps[2].message == "The connection is encrypted."
 
     def test_authorities_of_the_python_packages_do_not_count(
-        self, probe: Callable[..., TestReport], engine: Warehouse
+        self, probe: Callable[..., TestReport], warehouse: Warehouse
     ) -> None:
         report = probe(host="localhost", sslMode="verify-full")
         assert report.failure is not None
@@ -72,11 +58,11 @@ class TestTls:
     def test_a_trusted_server_certificate_is_not_verified(self, probe: Callable[..., TestReport]) -> None:
         assert probe(sslMode="verify-full", trustServerCertificate=True).success
 
-    def test_without_tls_the_user_name_goes_alone(self, probe: Callable[..., TestReport], engine: Warehouse) -> None:
-        report = probe(sslMode="disable", port=plain_port(engine.server))
+    def test_without_tls_the_user_name_goes_alone(self, probe: Callable[..., TestReport], warehouse: Warehouse) -> None:
+        report = probe(sslMode="disable", port=plain_port(warehouse.server))
         assert report.success, report
         assert (report.steps[2].status, report.steps[2].message) == ("skipped", "The connection is not encrypted.")
-        assert "Authorization" not in heard(engine, "SELECT 1")
+        assert "Authorization" not in heard(warehouse, "SELECT 1")
 
     def test_plain_words_to_a_port_with_tls(self, probe: Callable[..., TestReport]) -> None:
         report = probe(sslMode="disable")
@@ -85,15 +71,15 @@ class TestTls:
 
 
 class TestHeaders:
-    def test_what_holds_for_a_statement_travels_with_it(self, engine: Warehouse) -> None:
+    def test_what_holds_for_a_statement_travels_with_it(self, warehouse: Warehouse) -> None:
         query_id = str(uuid.uuid4())
 
         async def work(room: Room) -> None:
             target = room.target(defaultSchema="public", queryTimezone="Asia/Tokyo")
             await room.rows("SELECT 1 AS heard", target=target, query_id=query_id, timeout_seconds=7.5)
 
-        run_inside(engine, work)
-        found = heard(engine, "SELECT 1 AS heard")
+        run_inside(warehouse, work)
+        found = heard(warehouse, "SELECT 1 AS heard")
         assert {name: found[name] for name in found if name.startswith("X-Trino") and "Capab" not in name} == {
             "X-Trino-User": "moorings",
             "X-Trino-Source": f"moorings {query_id}",
@@ -106,28 +92,28 @@ class TestHeaders:
         }
         assert found["X-Trino-Transaction-Id"].startswith("transaction-")
 
-    def test_the_server_ends_a_statement_by_itself(self, engine: Warehouse, session: Session) -> None:
+    def test_the_server_ends_a_statement_by_itself(self, warehouse: Warehouse, session: Session) -> None:
         with pytest.raises(Exception, match="maximum execution time") as ended:
             session.query(Statement("SELECT pause(30)", timeout_seconds=1))
-        assert isinstance(engine.dialect.translate(ended.value, ()), errors.QueryTimeout)
+        assert isinstance(warehouse.dialect.translate(ended.value, ()), errors.QueryTimeout)
 
 
 class TestTransactions:
-    def test_each_ends_with_its_statement(self, engine: Warehouse, session: Session) -> None:
+    def test_each_ends_with_its_statement(self, warehouse: Warehouse, session: Session) -> None:
         def transactions() -> int:
-            return outside(engine.server, transactions=True)
+            return outside(warehouse.server, transactions=True)
 
         before = transactions()
-        reader = session.query(Statement(engine.sql.many.format(rows=50_000)))
+        reader = session.query(Statement(warehouse.sql.many.format(rows=50_000)))
         assert transactions() == before + 1
         reader.read_all()
         assert transactions() == before
-        session.query(Statement(engine.sql.many.format(rows=50_000))).read_next_batch()
+        session.query(Statement(warehouse.sql.many.format(rows=50_000))).read_next_batch()
         assert transactions() == before + 1
         session.reset()
         assert transactions() == before
 
-    def test_one_that_a_statement_or_an_error_ended_is_no_fault(self, engine: Warehouse, session: Session) -> None:
+    def test_one_that_a_statement_or_an_error_ended_is_no_fault(self, warehouse: Warehouse, session: Session) -> None:
         session.query(Statement("SELECT 2 AS a"))
         list(TrinoQuery(session._transaction, "COMMIT").execute())  # past the fence
         assert session.reset()
@@ -135,19 +121,19 @@ class TestTransactions:
             session.query(Statement("SELECT * FROM no_such_table"))
         assert session.query(Statement("SELECT 1 AS a")).read_all().to_pylist() == [{"a": 1}]
 
-    def test_no_statement_ends_its_own(self, engine: Warehouse, session: Session) -> None:
+    def test_no_statement_ends_its_own(self, warehouse: Warehouse, session: Session) -> None:
         for sql in ("COMMIT", "ROLLBACK"):
             with pytest.raises(errors.ReadOnly):
                 session.query(Statement(sql))
 
-    def test_a_statement_that_may_write_has_none(self, rows: Callable[..., Rows], engine: Warehouse) -> None:
+    def test_a_statement_that_may_write_has_none(self, rows: Callable[..., Rows], warehouse: Warehouse) -> None:
         rows("SELECT 2 AS free", read_only=False)
-        assert heard(engine, "SELECT 2 AS free")["X-Trino-Transaction-Id"] == "NONE"
+        assert heard(warehouse, "SELECT 2 AS free")["X-Trino-Transaction-Id"] == "NONE"
 
 
 class TestPages:
-    def test_they_come_in_order_and_whole(self, session: Session, engine: Warehouse) -> None:
-        table = session.query(Statement(engine.sql.many.format(rows=50_001), batch_rows=7_000)).read_all()
+    def test_they_come_in_order_and_whole(self, session: Session, warehouse: Warehouse) -> None:
+        table = session.query(Statement(warehouse.sql.many.format(rows=50_001), batch_rows=7_000)).read_all()
         assert table.column("number").to_pylist() == list(range(1, 50_002))
 
     def test_a_page_at_another_address_does_not_get_the_password(self, session: Session) -> None:
@@ -197,8 +183,8 @@ class TestCatalogs:
 
 
 class TestSecrets:
-    def test_no_error_says_the_password(self, engine: Warehouse) -> None:
-        for changes in ({"passwordUnencrypted": f"{SENTINEL}x"}, {"port": plain_port(engine.server)}):
+    def test_no_error_says_the_password(self, warehouse: Warehouse) -> None:
+        for changes in ({"passwordUnencrypted": f"{SENTINEL}x"}, {"port": plain_port(warehouse.server)}):
             with pytest.raises(Exception) as refused:  # noqa: PT011  # of whatever kind
-                engine.dialect.connect(engine.config(**changes), SessionContext())
+                warehouse.dialect.connect(warehouse.config(**changes), SessionContext())
             assert "s3nt" not in str(refused.value)

@@ -70,7 +70,9 @@ class TestStructure:
         assert (events.kind, events.comment, events.row_count) == ("external table", None, None)
         assert sales.primary_key == ("id",)
         assert len(views.statements) == 5
-        assert all("database_name = current_database()" in sql for sql in views.statements if "svv_all" in sql)
+        of_views = [sql for sql in views.statements if "svv_all" in sql]
+        assert of_views
+        assert all("database_name = current_database()" in sql for sql in of_views)
 
     def test_columns_say_their_types_as_they_were_declared(self) -> None:
         events, sales = introspection.tables(Views(), Scope())
