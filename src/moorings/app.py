@@ -41,6 +41,7 @@ from moorings.api.resources import (
     roles,
     route,
     schedules,
+    webhooks,
 )
 from moorings.api.resources.connections import routes as connections
 from moorings.api.scim import endpoint as scim
@@ -65,6 +66,8 @@ from moorings.settings import Settings
 from moorings.settings.database import parsed
 from moorings.telemetry import metrics, tracing
 from moorings.telemetry.peers import Peers
+from moorings.webhooks.delivery import Deliverer
+from moorings.webhooks.models import WebhookMessage
 from moorings.worker import PeriodicTask, Worker
 
 log = structlog.get_logger(__name__)
@@ -84,6 +87,7 @@ API = (
     *catalog.ROUTES,
     *health.ROUTES,
     *jobs.ROUTES,
+    *webhooks.ROUTES,
     *schedules.ROUTES,
     *dbt.ROUTES,
     *dbt_profiles.ROUTES,
@@ -237,6 +241,7 @@ def _periodic_tasks(
         await database.delete_older(Job.finished_at, now - settings.job_history_days * clock.DAY)
         await database.delete_older(CatalogChange.found_at, now - settings.catalog_changes_days * clock.DAY)
         await database.delete_older(HealthChange.at, now - settings.health_history_days * clock.DAY)
+        await database.delete_older(WebhookMessage.created_at, now - settings.health_history_days * clock.DAY)
 
     async def enqueue_due_refreshes() -> None:
         if await due.run_due(database, clock.now(), jobs_of.enqueue):
@@ -245,6 +250,8 @@ def _periodic_tasks(
     yield PeriodicTask("tidy", TIDY_SECONDS, tidy)
     url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
     yield PeriodicTask("schedules", often, enqueue_due_refreshes)
+    deliverer = Deliverer(database, keyset, egress.for_callers(settings))
+    yield PeriodicTask("webhooks", often, deliverer.deliver_due)
     if settings.health_probe_seconds:
         prober = Prober(
             database,

@@ -67,6 +67,7 @@ class Worker:
         self._periodic_tasks = periodic_tasks
         self._owner = owners.this_process()
         self._retry_policy = RetryPolicy(settings.job_attempts, settings.job_pause_seconds)
+        self._webhook = settings.webhook_url is not None
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._jobs: dict[asyncio.Task[None], Leased] = {}
@@ -105,7 +106,7 @@ class Worker:
         """Begin jobs as long as there are due ones, and places."""
         lease, attempts = self._settings.job_lease_seconds, self._settings.job_attempts
         while len(self._jobs) < self._settings.worker_jobs and not self._stopping.is_set():
-            leased = await leases.take(self._db, self._owner, lease, attempts)
+            leased = await leases.take(self._db, self._owner, lease, attempts, webhook=self._webhook)
             if leased is None:
                 return
             task = asyncio.create_task(self._run(leased))
@@ -122,7 +123,9 @@ class Worker:
         over = asyncio.Event()
         holding = asyncio.create_task(self._hold(leased, over))
         try:
-            outcome = await refresh.attempt(self._db, self._engine, self._keyset, leased, self._retry_policy)
+            outcome = await refresh.attempt(
+                self._db, self._engine, self._keyset, leased, self._retry_policy, webhook=self._webhook
+            )
         except LeaseLost:
             pass
         except Exception:  # not even the failure could be stored: the lease expires, and then somebody tries again

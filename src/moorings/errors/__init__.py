@@ -66,6 +66,7 @@ from moorings.errors.requests import (
     DbtNotConfigured,
     DbtNotSupported,
     DbtSecretsDisabled,
+    DeliveryNotFound,
     EmailInUse,
     EmailOnlyUserNotFound,
     EmbedUserNotFound,
@@ -107,6 +108,7 @@ from moorings.errors.requests import (
     UnknownKeys,
     UserNotFound,
     ValueInUse,
+    WebhookNotFound,
     WrongContentType,
 )
 from moorings.errors.warehouses import (
@@ -174,6 +176,7 @@ __all__ = [
     "DbtNotConfigured",
     "DbtNotSupported",
     "DbtSecretsDisabled",
+    "DeliveryNotFound",
     "DialectNotConnectable",
     "DriverMissing",
     "EgressRefused",
@@ -244,5 +247,6 @@ __all__ = [
     "ValueTooLarge",
     "WarehouseError",
     "WarehouseSlow",
+    "WebhookNotFound",
     "WrongContentType",
 ]

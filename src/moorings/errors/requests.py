@@ -257,6 +257,14 @@ class PersonalKey(MooringsError):
     """Only organization keys can be enabled or disabled. Delete the personal key to revoke it"""
 
 
+class WebhookNotFound(NotFound):
+    """Webhook not found"""
+
+
+class DeliveryNotFound(NotFound):
+    """Delivery not found"""
+
+
 class QueryNotFound(NotFound):
     """Query not found"""
 

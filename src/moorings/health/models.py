@@ -62,6 +62,8 @@ class HealthProbe(Base):
     checked_at: Mapped[int | None] = mapped_column(Milliseconds)
     refused: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many tests in a row ended with a refused login, at this revision."""
+    announced: Mapped[str | None] = mapped_column(Text)
+    """The status that webhooks were told last; None is healthy. A change of the connection does not forget it."""
 
 
 class Delivery(Base):

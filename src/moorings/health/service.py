@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ from moorings.db import page
 from moorings.engine.service import TestReport
 from moorings.errors import AccountLocked, LoginRefused, PasswordExpired
 from moorings.health.models import ConnectionHealth, Delivery, HealthChange, HealthProbe
+from moorings.webhooks.service import announce, written
 
 HEALTHY, FAILING = "healthy", "failing"
+EVENT = "connection.health"
 REFUSED_LOGINS = (LoginRefused.code, AccountLocked.code, PasswordExpired.code)
 """What more attempts make worse: servers lock accounts."""
 
@@ -123,13 +124,16 @@ async def record(
     now = clock.now()
     before = await session.get(ConnectionHealth, connection_id)
     error = _error(report)
-    _count(await probe_of(session, connection), _code(error), now, pause)
+    probe = await probe_of(session, connection)
+    _count(probe, _code(error), now, pause)
     status = FAILING if error else HEALTHY
     if before is not None and (before.status, before.error) == (status, error):
         return
     since = before.since if before is not None and before.status == status else now
-    if webhook and (before.status if before else HEALTHY) != status:
-        session.add(_delivery(connection, Health(status, since, error), before.status if before else None, now))
+    if (probe.announced or HEALTHY) != status:
+        previous = before.status if before else probe.announced
+        await _announce(session, connection, Health(status, since, error), previous, now, webhook=webhook)
+        probe.announced = status
     if before is None or (before.status, _code(before.error)) != (status, _code(error)):
         session.add(_change(connection, status, error, now))
     await session.merge(
@@ -204,25 +208,26 @@ def _change(connection: Connection, status: str, error: dict[str, Any] | None, n
     )
 
 
-def _delivery(connection: Connection, health: Health, previous: str | None, now: int) -> Delivery:
-    body = {
-        "type": "connection.health",
-        "timestamp": clock.iso(now),
-        "data": {
-            "connectionId": connection.id,
-            "name": connection.name,
-            "dialect": connection.dialect,
-            "status": health.status,
-            "previous": previous,
-            "since": clock.iso(health.since),
-            "error": health.error,
-        },
+async def _announce(
+    session: AsyncSession, connection: Connection, health: Health, previous: str | None, now: int, *, webhook: bool
+) -> None:
+    data = {
+        "connectionId": connection.id,
+        "name": connection.name,
+        "dialect": connection.dialect,
+        "status": health.status,
+        "previous": previous,
+        "since": clock.iso(health.since),
+        "error": health.error,
     }
+    body = written(EVENT, now, data)
+    if webhook:
+        session.add(for_operator(connection.organization_id, body, now))
+    await announce(session, connection.organization_id, EVENT, body, now)
+
+
+def for_operator(organization_id: str, body: str, now: int) -> Delivery:
+    """A message for the webhook of the settings."""
     return Delivery(
-        id=str(uuid.uuid4()),
-        organization_id=connection.organization_id,
-        body=json.dumps(body, separators=(",", ":")),
-        attempts=0,
-        next_at=now,
-        created_at=now,
+        id=str(uuid.uuid4()), organization_id=organization_id, body=body, attempts=0, next_at=now, created_at=now
     )

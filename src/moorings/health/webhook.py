@@ -6,13 +6,7 @@ id, timestamp and body. They are kept until they arrive, and tried again for som
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import functools
-import hmac
 from dataclasses import dataclass, field
-from http.client import HTTPException
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -20,10 +14,9 @@ from sqlalchemy import delete, select, update
 from moorings import clock
 from moorings.db import Database
 from moorings.dialects.network.dialing import Network
-from moorings.dialects.network.https import fetch
-from moorings.errors import MooringsError
 from moorings.health.models import Delivery
 from moorings.telemetry import metrics
+from moorings.webhooks.sending import arrived, post
 
 log = structlog.get_logger(__name__)
 
@@ -68,26 +61,8 @@ class Webhook:
 
     async def _send(self, delivery: Delivery) -> str | None:
         """What kept a message from arriving, in a word; None when it arrived. The address may hold secrets itself."""
-        headers = {"content-type": "application/json"} | signed(self.secret, delivery.id, clock.now(), delivery.body)
-        parts = urlsplit(self.url)
-        if parts.username:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-        post = functools.partial(
-            fetch,
-            self.network,
-            self.url,
-            method="POST",
-            body=delivery.body,
-            headers=headers,
-            timeout_seconds=ANSWER_SECONDS,
-        )
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                status = (await asyncio.to_thread(post)).status
-        except (OSError, HTTPException, MooringsError) as refused:
-            return type(refused).__name__
-        return None if 200 <= status < 300 else f"status {status}"
+        answer = await post(self.network, self.url, self.secret, delivery.id, delivery.body, ANSWER_SECONDS)
+        return None if arrived(answer) else answer
 
     async def _settle(self, delivery: Delivery, refused: str | None) -> None:
         attempts = delivery.attempts + 1
@@ -101,14 +76,3 @@ class Webhook:
         metrics.webhook_attempts.labels(outcome).inc()
         if refused is not None:
             log.warning("webhook_not_delivered", delivery=delivery.id, attempt=attempts, reason=refused, given_up=over)
-
-
-def signed(secret: str | None, message_id: str, now: int, body: str) -> dict[str, str]:
-    """The headers of a message. A secret `whsec_…` is base64, as it is handed out; any other is taken as it is."""
-    seconds = str(now // 1000)
-    headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
-    if secret is None:
-        return headers
-    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
-    digest = hmac.digest(key, f"{message_id}.{seconds}.{body}".encode(), "sha256")
-    return headers | {"webhook-signature": "v1," + base64.b64encode(digest).decode()}

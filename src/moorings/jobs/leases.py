@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from moorings import clock
 from moorings.db import Database
 from moorings.errors import LeaseLost
+from moorings.jobs import events
 from moorings.jobs.models import Job
 from moorings.queries import owners
 
@@ -43,7 +44,9 @@ class Leased:
         self.log.append((clock.now(), sentence))
 
 
-async def take(db: Database, owner: str, lease_seconds: float, attempts: int) -> Leased | None:
+async def take(
+    db: Database, owner: str, lease_seconds: float, attempts: int, *, webhook: bool = False
+) -> Leased | None:
     """The next due job, leased; None when there is none, and then nothing was written.
 
     A job whose lease has expired is due as well. One that was lost with its last attempt has failed by this.
@@ -60,7 +63,7 @@ async def take(db: Database, owner: str, lease_seconds: float, attempts: int) ->
                 return leased
             leased.say("The worker was lost, and this was the last attempt.")
             error = {"code": "worker_lost", "message": "The workers that ran this were lost.", "step": None}
-            await fail(session, leased, error)
+            await fail(session, leased, error, webhook=webhook)
     return None
 
 
@@ -108,9 +111,10 @@ async def complete(session: AsyncSession, leased: Leased, result: dict[str, int]
     await _write(session, leased, **_free(leased), status="completed", result=result, error=None, **_finished())
 
 
-async def fail(session: AsyncSession, leased: Leased, error: dict[str, Any]) -> None:
+async def fail(session: AsyncSession, leased: Leased, error: dict[str, Any], *, webhook: bool = False) -> None:
     """End the job with the reason why it failed (code, message, step); raises LeaseLost."""
     await _write(session, leased, **_free(leased), status="failed", error=error, **_finished())
+    await events.failed(session, leased.id, error, webhook=webhook)
 
 
 async def retry(session: AsyncSession, leased: Leased, error: dict[str, Any], after: int) -> None:

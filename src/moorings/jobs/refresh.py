@@ -69,7 +69,9 @@ class Failure:
         return {"code": self.code, "message": self.message, "step": self.step}
 
 
-async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy) -> str:
+async def attempt(
+    db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy, *, webhook: bool = False
+) -> str:
     """Run the job once; returns what became of it: `completed`, `failed`, or `retried` when it will be tried again.
 
     `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
@@ -88,7 +90,7 @@ async def attempt(db: Database, engine: Engine, keyset: Keyset, leased: Leased, 
     if leased.stopped.is_set():
         return await _release(db, leased)
     async with db.unit_of_work() as session:
-        return await _settle(session, leased, failure, policy)
+        return await _settle(session, leased, failure, policy, webhook=webhook)
 
 
 async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased) -> None:
@@ -152,10 +154,12 @@ async def _require_unchanged(session: AsyncSession, connection: Connection, targ
         raise ConnectionChanged
 
 
-async def _settle(session: AsyncSession, leased: Leased, failure: Failure, policy: RetryPolicy) -> str:
+async def _settle(
+    session: AsyncSession, leased: Leased, failure: Failure, policy: RetryPolicy, *, webhook: bool
+) -> str:
     leased.say(failure.message)
     if not failure.temporary or leased.attempt >= policy.attempts:
-        await leases.fail(session, leased, failure.stored())
+        await leases.fail(session, leased, failure.stored(), webhook=webhook)
         return "failed"
     seconds = policy.pause(leased.attempt, random.random())  # noqa: S311  # spreads attempts, keeps no secret
     leased.say(f"The next attempt follows in {seconds:.0f} s.")

@@ -19,7 +19,7 @@ from moorings.db.connecting import AWAY, reason
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
-HEAD = "0016"
+HEAD = "0017"
 """The revision this code is written for."""
 
 

@@ -10,6 +10,7 @@ from moorings.dbt.names import PATH_PATTERN
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.examples import example
 from moorings.dialects.config.fields import NUMERIC_AS
+from moorings.webhooks.models import EVENTS
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
@@ -233,3 +234,28 @@ def _values() -> dict[str, Any]:
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def new_webhook() -> dict[str, Any]:
+    """The body of POST /webhooks."""
+    properties: dict[str, Any] = {
+        "url": {"type": "string", "format": "uri", "maxLength": 2000, "description": "An http or https address."},
+        "events": {
+            "type": "array",
+            "items": {"enum": list(EVENTS)},
+            "description": "What it is told of; everything when absent or empty.",
+        },
+        "secret": {
+            "type": "string",
+            "writeOnly": True,
+            "description": "Signs the messages: `whsec_` and the base64 of 24 to 64 bytes. One is made when absent.",
+        },
+    }
+    examples = [{"url": "https://hooks.example.com/moorings", "events": ["connection.health"]}]
+    return _object(properties) | {"required": ["url"], "examples": examples}
+
+
+def webhook_changes() -> dict[str, Any]:
+    """The body of PATCH /webhooks/{id}."""
+    properties = new_webhook()["properties"] | {"enabled": {"type": "boolean"}}
+    return _object(properties) | {"examples": [{"enabled": False}]}

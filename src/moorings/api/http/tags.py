@@ -19,6 +19,7 @@ QUERY = Tag("Query", "Run SQL and cancel it.")
 CATALOGS = Tag("Catalogs", "The tables and columns of a connection, and what changed in them.")
 REFRESHES = Tag("Refreshes", "Jobs that read a catalog again.")
 HEALTH = Tag("Health", "Whether a connection works, now and in the past.")
+WEBHOOKS = Tag("Webhooks", "Addresses that are told of incidents and failed refreshes.")
 ATTRIBUTES = Tag("User Attributes", "The attributes of users and keys, which choose environments.")
 USERS = Tag("Users", "The roles of users and groups on connections.")
 TOKENS = Tag("API Tokens", "List, disable and revoke API keys.")
@@ -34,6 +35,7 @@ TAGS: Mapping[str, Tag] = {
     "jobs": REFRESHES,
     "schedules": CONNECTIONS,
     "health": HEALTH,
+    "webhooks": WEBHOOKS,
     "environments": CONNECTIONS,
     "route": CONNECTIONS,
     "attributes": ATTRIBUTES,

@@ -1,0 +1,59 @@
+"""Stored: webhooks, and every message for them."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
+from moorings.secrets import Sealed
+
+EVENTS = ("connection.health", "job.failed", "schedule.failed")
+"""What a webhook can be told of: a connection fails or is healthy again, a refresh failed, a schedule's refresh did."""
+
+
+class WebhookEndpoint(Base):
+    """An address and what it is told of. The address is sealed as the secret is: it may hold a token."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        CheckConstraint("enabled IN (0, 1)", name="enabled"),
+        Index("ix_webhook_endpoints_organization_id", "organization_id", "created_at"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    url: Mapped[Sealed] = mapped_column(SealedBytes)
+    secret: Mapped[Sealed] = mapped_column(SealedBytes)
+    events: Mapped[list[str]] = mapped_column(Json)
+    enabled: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    updated_at: Mapped[int] = mapped_column(Milliseconds)
+
+
+class WebhookMessage(Base):
+    """A message for one webhook. `next_at` is when it is sent next; None once it arrived or was given up."""
+
+    __tablename__ = "webhook_messages"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
+        CheckConstraint("(status = 'pending') = (next_at IS NOT NULL)", name="next_at"),
+        Index("ix_webhook_messages_webhook_id", "webhook_id", "created_at"),
+        Index("ix_webhook_messages_next_at", "next_at"),
+        Index("ix_webhook_messages_created_at", "created_at"),
+        STRICT,
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    event: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[int | None] = mapped_column(Milliseconds)
+    created_at: Mapped[int] = mapped_column(Milliseconds)
+    attempted_at: Mapped[int | None] = mapped_column(Milliseconds)
+    answer: Mapped[str | None] = mapped_column(Text)
+    """What came of the last attempt: `status 204`, or the kind of failure."""

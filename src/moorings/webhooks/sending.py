@@ -1,0 +1,58 @@
+"""One message on its way, as Standard Webhooks has it (https://www.standardwebhooks.com): id, timestamp, signature."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import hmac
+from http.client import HTTPException
+from urllib.parse import unquote, urlsplit
+
+from moorings import clock
+from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.https import fetch
+from moorings.errors import MooringsError
+
+ANSWER_SECONDS = 10.0
+MAX_ATTEMPTS = 12
+FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
+"""Milliseconds between attempts: the pause doubles each time."""
+
+
+def pause(attempts: int) -> int:
+    """Milliseconds until the attempt after so many."""
+    return min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+
+
+def arrived(answer: str) -> bool:
+    """Whether an answer of `post` means that the message arrived."""
+    return answer.startswith("status 2")
+
+
+async def post(
+    network: Network, url: str, secret: str | None, message_id: str, body: str, seconds: float = ANSWER_SECONDS
+) -> str:
+    """Send a message; returns `status <number>`, or the kind of what kept it from arriving."""
+    headers = {"content-type": "application/json"} | signed(secret, message_id, clock.now(), body)
+    parts = urlsplit(url)
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+    send = functools.partial(fetch, network, url, method="POST", body=body, headers=headers, timeout_seconds=seconds)
+    try:
+        async with asyncio.timeout(seconds):
+            return f"status {(await asyncio.to_thread(send)).status}"
+    except (OSError, HTTPException, MooringsError) as refused:
+        return type(refused).__name__
+
+
+def signed(secret: str | None, message_id: str, now: int, body: str) -> dict[str, str]:
+    """The headers of a message. A secret `whsec_…` is base64; any other is taken as it is."""
+    seconds = str(now // 1000)
+    headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
+    if secret is None:
+        return headers
+    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    digest = hmac.digest(key, f"{message_id}.{seconds}.{body}".encode(), "sha256")
+    return headers | {"webhook-signature": "v1," + base64.b64encode(digest).decode()}

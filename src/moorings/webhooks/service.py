@@ -1,0 +1,151 @@
+"""Webhooks: add, list, change and remove them, and look at their deliveries. Organization admins only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets as random
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from moorings import clock
+from moorings.access.service import Actor
+from moorings.db import page
+from moorings.errors import DeliveryNotFound, WebhookNotFound
+from moorings.secrets import Keyset
+from moorings.webhooks.models import EVENTS, WebhookEndpoint, WebhookMessage
+
+TABLE = "webhook_endpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is given of a webhook; None leaves it as it is."""
+
+    url: str | None = None
+    events: Sequence[str] | None = None
+    secret: str | None = None
+    enabled: bool | None = None
+
+
+def new_secret() -> str:
+    """A secret of 256 random bits, as Standard Webhooks writes it."""
+    return "whsec_" + base64.b64encode(random.token_bytes(32)).decode()
+
+
+async def create(
+    session: AsyncSession, keyset: Keyset, actor: Actor, url: str, events: Sequence[str], secret: str
+) -> WebhookEndpoint:
+    """Add a webhook; no events mean all of them."""
+    actor.require_admin()
+    now, row = clock.now(), str(uuid.uuid4())
+    webhook = WebhookEndpoint(
+        id=row,
+        organization_id=actor.organization_id,
+        url=keyset.seal(url, table=TABLE, column="url", row=row),
+        secret=keyset.seal(secret, table=TABLE, column="secret", row=row),
+        events=list(events or EVENTS),
+        enabled=1,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(webhook)
+    await session.flush()
+    return webhook
+
+
+async def find(session: AsyncSession, actor: Actor, webhook_id: str) -> WebhookEndpoint:
+    """A webhook; raises WebhookNotFound."""
+    actor.require_admin()
+    webhook = await session.get(WebhookEndpoint, webhook_id)
+    if webhook is None or webhook.organization_id != actor.organization_id:
+        raise WebhookNotFound
+    return webhook
+
+
+async def listed(
+    session: AsyncSession, actor: Actor, after: tuple[int, str] | None, number: int
+) -> tuple[list[WebhookEndpoint], int]:
+    """Webhooks, oldest first, from behind the instant and id of one; and how many there are."""
+    actor.require_admin()
+    own = select(WebhookEndpoint).where(WebhookEndpoint.organization_id == actor.organization_id)
+    order = [(WebhookEndpoint.created_at, False), (WebhookEndpoint.id, False)]
+    return await page(session, own, order, after, number)
+
+
+async def change(session: AsyncSession, keyset: Keyset, webhook: WebhookEndpoint, changes: Changes) -> None:
+    """Change what is given."""
+    if changes.url is not None:
+        webhook.url = keyset.seal(changes.url, table=TABLE, column="url", row=webhook.id)
+    if changes.secret is not None:
+        webhook.secret = keyset.seal(changes.secret, table=TABLE, column="secret", row=webhook.id)
+    if changes.events is not None:
+        webhook.events = list(changes.events or EVENTS)
+    if changes.enabled is not None:
+        webhook.enabled = int(changes.enabled)
+    webhook.updated_at = clock.now()
+    await session.flush()
+
+
+async def remove(session: AsyncSession, webhook: WebhookEndpoint) -> None:
+    """Remove a webhook, with its deliveries."""
+    await session.execute(delete(WebhookMessage).where(WebhookMessage.webhook_id == webhook.id))
+    await session.delete(webhook)
+    await session.flush()
+
+
+def opened(keyset: Keyset, webhook: WebhookEndpoint) -> tuple[str, str]:
+    """The address and the secret."""
+    return (
+        keyset.open(webhook.url, table=TABLE, column="url", row=webhook.id),
+        keyset.open(webhook.secret, table=TABLE, column="secret", row=webhook.id),
+    )
+
+
+async def deliveries(
+    session: AsyncSession, webhook: WebhookEndpoint, after: tuple[int, str] | None, number: int
+) -> tuple[list[WebhookMessage], int]:
+    """Messages for a webhook, newest first, from behind the instant and id of one; and how many there are."""
+    own = select(WebhookMessage).where(WebhookMessage.webhook_id == webhook.id)
+    return await page(session, own, [(WebhookMessage.created_at, True), (WebhookMessage.id, False)], after, number)
+
+
+async def resend(session: AsyncSession, webhook: WebhookEndpoint, delivery_id: str) -> WebhookMessage:
+    """Send a message again, under its own id, whatever came of it before. Raises DeliveryNotFound."""
+    message = await session.get(WebhookMessage, delivery_id)
+    if message is None or message.webhook_id != webhook.id:
+        raise DeliveryNotFound
+    message.status, message.attempts, message.next_at = "pending", 0, clock.now()
+    await session.flush()
+    return message
+
+
+def written(event: str, now: int, data: Mapping[str, Any]) -> str:
+    """The body of a message."""
+    return json.dumps({"type": event, "timestamp": clock.iso(now), "data": data}, separators=(",", ":"))
+
+
+async def announce(session: AsyncSession, organization_id: str, event: str, body: str, now: int) -> None:
+    """Keep a message for every webhook that is told of an event."""
+    enabled = WebhookEndpoint.organization_id == organization_id, WebhookEndpoint.enabled == 1
+    for webhook in await session.scalars(select(WebhookEndpoint).where(*enabled)):
+        if event in webhook.events:
+            session.add(
+                WebhookMessage(
+                    id=str(uuid.uuid4()),
+                    organization_id=organization_id,
+                    webhook_id=webhook.id,
+                    event=event,
+                    body=body,
+                    status="pending",
+                    attempts=0,
+                    next_at=now,
+                    created_at=now,
+                )
+            )
+    await session.flush()
