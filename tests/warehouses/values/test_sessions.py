@@ -86,6 +86,37 @@ def test_behind_pgbouncer_each_query_gets_its_own_values(api: Api, postgres_serv
             assert answer.json()["rows"] == [[number, f"::{number:d}", "", number]]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "sql", "parameters"),
+    [
+        ("mariadb", "update planned set name = 'q'", []),
+        ("mariadb", "delete from planned where id = %s", [1]),
+        ("postgres", "update planned set name = 'q'", []),
+        ("postgres", "update planned set name = $1 where id = $2", ["q", 1]),
+        ("duckdb", "create table planned as select 1 as id", []),
+    ],
+)
+def test_a_dry_run_of_a_write_says_what_it_would_take(api: Api, dialect: str, sql: str, parameters: list[Any]) -> None:
+    if dialect != "duckdb":
+        api.setup(
+            dialect,
+            (
+                "drop table if exists planned",
+                "create table planned (id int primary key, name varchar(20))",
+                "insert into planned values (1, 'a')",
+            ),
+        )
+    over = {"readOnly": False}
+    answer = api.ask(dialect, sql, parameters, over=over, query={"dryRun": "true"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["plan"]
+    if dialect != "duckdb":
+        assert api.rows(dialect, "select name from planned") == [["a"]]
+        refused = api.ask(dialect, f"analyze {sql}", parameters, over=over, query={"dryRun": "true"})
+        assert refused.status_code == 400
+        assert api.rows(dialect, "select name from planned") == [["a"]]
+
+
 @pytest.mark.parametrize("read_only", [True, False])
 def test_queries_leave_no_warning_in_the_servers_log(api: Api, postgres_server: Server, read_only: bool) -> None:
     assert postgres_server.log is not None

@@ -7,6 +7,7 @@ import contextlib
 import math
 import secrets
 from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -15,11 +16,12 @@ from asyncmy.errors import MySQLError
 
 from moorings import clock, errors
 from moorings.dialects.base import Session, SessionContext, Statement
-from moorings.dialects.introspection import Scope, Table
+from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.mysql import introspection, types
 from moorings.dialects.mysql import read_only as mysql_read_only
 from moorings.dialects.mysql.config import FamilyConfig
 from moorings.dialects.mysql.wire import Wire, checked_addresses, disconnect, login
+from moorings.dialects.read_only import leading_word
 
 T = TypeVar("T")
 
@@ -29,6 +31,7 @@ PASSES = 16
 MAX_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 NO_LIMIT = 24 * 60 * 60 * 1000
+EXPLAINED = ("SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE")
 SEVERAL_RESULTS = "The statement gives more than one result. Call what gives one, or select from its tables."
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1044: errors.SchemaForbidden,
@@ -128,6 +131,20 @@ class MySQLSession(Session):
         bits = [types.Bits(field, statement.sql) if field.type_code == types.BIT else None for field in fields]
         most = min(statement.batch_rows, MAX_ROWS)
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take.
+
+        A transaction that only reads refuses to explain a write. So on a connection that may write, what only explains
+        is let through by its first word: ANALYZE would run it.
+        """
+        if statement.read_only:
+            return super().plan(statement)
+        if leading_word(statement.sql) not in EXPLAINED:
+            raise errors.StatementRefused(message=f"A dry run takes one of these: {', '.join(EXPLAINED)}.")
+        reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}"))
+        rows = reader.read_all()
+        return Plan(joined(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
 
     def _begin(self, statement: Statement) -> None:
         """Settle what holds for the statement, and shut it into a transaction that it cannot leave.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from moorings.dialects.arrow import columns as arrow_columns
 from moorings.dialects.arrow.beyond import noted
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.config.tls import TlsConfig
-from moorings.dialects.introspection import Scope, Table
+from moorings.dialects.introspection import Plan, Scope, Table, joined
 from moorings.dialects.postgres import casts as postgres_casts
 from moorings.dialects.postgres import introspection, parameters
 from moorings.dialects.postgres.casts import Select
@@ -120,6 +121,20 @@ class PostgresSession(Session):
         _, batches = self._started(statement, counted, returns=True)
         empty = pa.schema([])
         return self._watched(empty, (batch.select([]) for batch in batches))
+
+    def plan(self, statement: Statement) -> Plan:
+        """What running the statement would take; EXPLAIN itself takes no values, EXECUTE does."""
+        if not statement.parameters:
+            return super().plan(statement)
+        require_query(statement.sql, columns=1)
+        self._transaction = True
+        self._begin(replace(statement, read_only=True))
+        self._run(f"PREPARE moorings AS\n{_bare(statement.sql)}")
+        values = (parameters.text(value, "numeric") for value in statement.parameters)
+        listed = ", ".join("NULL" if value is None else literal(value) for value in values)
+        rows = list(self._rows(f"{self.EXPLAIN} EXECUTE moorings({listed})"))
+        self._rollback()
+        return Plan(joined(rows))
 
     def _begin(self, statement: Statement) -> None:
         """Open the transaction, and settle what holds in it; a shorter time limit of the login's own stays.
