@@ -230,8 +230,8 @@ def warehouse(dialect: Dialect) -> str:
 
 ## Fields
 
-These fields are required, exist for this dialect only, or have a default of their own here. All [common
-fields](../dialects.md#fields) exist too.
+This table has the fields that the dialect requires, that only this dialect has, or whose default is different. The
+[common fields](../dialects.md#fields) can be set too.
 
 {own}{ways}{rest}
 """

@@ -109,3 +109,7 @@ class TestNavigation:
     def test_decisions_are_all_in_their_index(self):
         index = page("project/decisions/index.md")
         assert [path.name for path in (DOCS / "project" / "decisions").glob("0*.md") if path.name not in index] == []
+
+    def test_the_site_and_the_service_have_one_logo(self):
+        ours = ROOT / "src" / "moorings" / "api" / "browser" / "files" / "logo.svg"
+        assert (DOCS / "assets" / "logo.svg").read_text() == ours.read_text()

@@ -7,9 +7,17 @@ import re
 import pytest
 
 from moorings.api.browser import assets
+from tests.warehouses.servers.process import unavailable
 
 PATHS = ("/", "/docs")
 CSP = "content-security-policy"
+
+
+@pytest.fixture
+def viewer():
+    """The installed files of the API console."""
+    if not assets.has_viewer():
+        unavailable("The API console", "sh scripts/api_pages.sh")
 
 
 def fetch(service, path):
@@ -45,7 +53,7 @@ class TestPages:
         assert "unsafe" not in answer.headers[CSP]
         assert "http" not in answer.headers[CSP]
 
-    def test_files_may_be_kept_because_their_address_changes_with_them(self, service):
+    def test_files_may_be_kept_because_their_address_changes_with_them(self, service, viewer):
         for name in assets.PLACES:
             answer = fetch(service, assets.address(name))
             assert "immutable" in answer.headers["cache-control"]
@@ -57,7 +65,7 @@ class TestPages:
 
 
 class TestConsole:
-    def test_is_shown_where_it_is_installed(self, service):
+    def test_is_shown_where_it_is_installed(self, service, viewer):
         assert "/docs/swagger-ui-bundle.js" in fetch(service, "/docs").text
 
     def test_without_it_the_page_lists_every_operation_and_dialect(self, service, without_viewer):
