@@ -23,7 +23,6 @@ from moorings import clock
 from moorings.access.policy import Role
 from moorings.engine.service import Engine, TestReport
 from moorings.health import service as health
-from moorings.health import webhook
 from moorings.health.models import Delivery, HealthProbe
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
@@ -421,10 +420,7 @@ class TestWebhook:
         self.deliver(service, f"http://127.0.0.1:{closed_port}/")
         assert self.waiting(service) == 1
 
-    def test_who_answers_byte_by_byte_is_not_waited_for(
-        self, service: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.3)
+    def test_who_answers_byte_by_byte_is_not_waited_for(self, service: Any, closed_port: int):
         ill(service, closed_port)
         probe(service, webhook=True)
         service.change(lambda session: session.execute(update(Delivery).values(next_at=clock.now() + 3_600_000)))
@@ -434,28 +430,26 @@ class TestWebhook:
         before = self.waiting(service)
         with dripping() as port:
             began = time.monotonic()
-            self.deliver(service, f"http://127.0.0.1:{port}/")
+            webhook = Webhook(service.database, f"http://127.0.0.1:{port}/", SECRET, answer_seconds=0.3)
+            service.run(webhook.deliver_due())
             assert time.monotonic() - began < 2
         assert self.waiting(service) == before
 
-    def test_only_what_is_being_sent_is_claimed(
-        self, service: Any, receiver: Receiver, closed_port: int, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_only_what_is_being_sent_is_claimed(self, service: Any, receiver: Receiver, closed_port: int):
         for _ in range(2):
             ill(service, closed_port)
         probe(service, webhook=True)
         service.change(lambda session: session.execute(update(Delivery).values(next_at=0)))
         left: list[int] = []
-        sending = Webhook._send
 
-        async def send(self: Webhook, *given: Any) -> str | None:
-            async with self.db.reading() as session:
-                due = select(func.count()).select_from(Delivery).where(Delivery.next_at == 0)
-                left.append((await session.execute(due)).scalar_one())
-            return await sending(self, *given)
+        class Counting(Webhook):
+            async def send(self, delivery: Delivery) -> str | None:
+                async with self.db.reading() as session:
+                    due = select(func.count()).select_from(Delivery).where(Delivery.next_at == 0)
+                    left.append((await session.execute(due)).scalar_one())
+                return await super().send(delivery)
 
-        monkeypatch.setattr(Webhook, "_send", send)
-        self.deliver(service, receiver.url)
+        service.run(Counting(service.database, receiver.url, SECRET).deliver_due())
         assert left == list(range(len(left)))[::-1]
         assert len(left) >= 2
 

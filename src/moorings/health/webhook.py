@@ -39,6 +39,7 @@ class Webhook:
     secret: str | None
     network: Network = field(default_factory=Network)
     """The way to what the operator names."""
+    answer_seconds: float = ANSWER_SECONDS
 
     async def deliver_due(self) -> None:
         """Send what is due, and keep what did not arrive for later."""
@@ -47,7 +48,7 @@ class Webhook:
         for _ in range(BATCH):
             if (delivery := await self._claim()) is None:
                 return
-            await self._settle(delivery, await self._send(delivery))
+            await self._settle(delivery, await self.send(delivery))
 
     async def _claim(self) -> Delivery | None:
         """One message at a time, so that no claim lapses while others are sent."""
@@ -59,9 +60,9 @@ class Webhook:
                 delivery.next_at = now + CLAIMED
         return delivery
 
-    async def _send(self, delivery: Delivery) -> str | None:
-        """What kept a message from arriving, in a word; None when it arrived. The address may hold secrets itself."""
-        answer = await post(self.network, self.url, self.secret, delivery.id, delivery.body, ANSWER_SECONDS)
+    async def send(self, delivery: Delivery) -> str | None:
+        """Send one message; returns why it did not arrive, in a word, or None. The address may hold secrets itself."""
+        answer = await post(self.network, self.url, self.secret, delivery.id, delivery.body, self.answer_seconds)
         return None if arrived(answer) else answer
 
     async def _settle(self, delivery: Delivery, refused: str | None) -> None:
