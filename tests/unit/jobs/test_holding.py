@@ -24,7 +24,7 @@ class FaultyDatabase:
 
 def test_a_heartbeat_outlives_what_nobody_expected() -> None:
     database: Any = FaultyDatabase()
-    settings: Any = SimpleNamespace(job_lease_seconds=0.03, job_attempts=1, job_pause_seconds=0)
+    settings: Any = SimpleNamespace(job_lease_seconds=0.03, job_attempts=1, job_pause_seconds=0, webhook_url=None)
     nothing: Any = None
     leased: Any = SimpleNamespace(id="job", stopped=asyncio.Event())
     worker = Worker(database, nothing, nothing, settings, wake=asyncio.Event())
