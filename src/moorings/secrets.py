@@ -50,7 +50,9 @@ class Keyset:
         try:
             return self._aead.decrypt(sealed.ciphertext, _place(table, column, row)).decode()
         except tink.TinkError:
-            raise OperatorError(f"a sealed value of {table} does not open: wrong keyset, or it was moved") from None
+            raise OperatorError(
+                f"cannot decrypt a value of {table}: the keyset is another one, or the value was moved"
+            ) from None
 
     @classmethod
     def read(cls, path: Path) -> Self:

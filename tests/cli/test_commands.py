@@ -190,7 +190,7 @@ class TestRefusals:
         [
             (("token", "revoke", "nope"), "There is no key with id nope"),
             (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
-            (("user", "role", "nobody@example.com", "x", "boss"), "there is no role boss"),
+            (("user", "role", "nobody@example.com", "x", "boss"), "unknown role boss"),
             (("user", "create", ""), "an email address has"),
             (("user", "create", "ann"), "an email address has"),
             (("user", "create", "a b@example.com"), "an email address has"),
@@ -201,7 +201,7 @@ class TestRefusals:
             (("user", "delete", "nobody@example.com"), "There is no user nobody@example.com"),
             (("group", "create", ""), "a name has"),
             (("group", "add", "Nobodies", "ann@example.com"), "There is no group Nobodies"),
-            (("group", "role", "Nobodies", "x", "boss"), "there is no role boss"),
+            (("group", "role", "Nobodies", "x", "boss"), "unknown role boss"),
         ],
     )
     def test_are_one_line(self, database, arguments, message):
@@ -281,7 +281,7 @@ class TestDoctor:
             pass
         looked = terminal.run("doctor", KEYSET=other)
         assert looked.returncode == 1
-        assert "FAIL  keyset: this database is sealed with keyset" in looked.stdout
+        assert "FAIL  keyset: the secrets in this database are encrypted with keyset" in looked.stdout
 
     def test_sees_a_directory_that_others_can_read(self, terminal):
         terminal.data.mkdir(mode=0o755)

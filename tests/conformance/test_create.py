@@ -194,7 +194,7 @@ UNSTORABLE = rows(
     ("postgres", {"systemTimezone": "NONE"}, "systemTimezone: Invalid input"),
     ("postgres", {"queryTimezone": "Mars/Base"}, "queryTimezone: Invalid input"),
     ("postgres", {"queryTimezone": "../etc/passwd"}, "queryTimezone: Invalid input"),
-    ("postgres", {"sslRootCert": "x"}, "sslRootCert: Invalid input"),
+    ("postgres", {"sslRootCert": "x"}, "sslRootCert: expected PEM certificates"),
     ("oracle", {"acceptsLicense": False}, "acceptsLicense: Invalid input"),
     ("snowflake", {"hostOverride": "h.example.com"}, "hostOverride: Invalid input"),
 )

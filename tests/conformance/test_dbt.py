@@ -48,7 +48,7 @@ NONE_OF_ITS_OWN: dict[str, Any] = {
     "variables": [],
 }
 
-ADDRESS = "sshUrl: Must be git@host:path or ssh://host/path"
+ADDRESS = "sshUrl: Expected git@host:path or ssh://host/path"
 FAULTS: list[tuple[Any, str]] = [
     ({}, "autogenRelationships: Required; branch: Required; enableVirtualSchemas: Required; sshUrl: Required"),
     (NEEDED | {"autogenRelationships": "yes"}, "autogenRelationships: Expected boolean, received string"),
@@ -74,7 +74,7 @@ FAULTS: list[tuple[Any, str]] = [
     (NEEDED | {"a": 1}, "formErrors: Unrecognized key(s) in object: 'a'"),
 ]
 
-NO_VARIABLE = "There is no such variable"
+NO_VARIABLE = "Unknown variable id. Leave the id out to add a variable"
 ENVIRONMENT_FAULTS: list[tuple[Any, str]] = [
     (
         {"name": 5, "targetSchema": ""},
@@ -83,9 +83,12 @@ ENVIRONMENT_FAULTS: list[tuple[Any, str]] = [
     (DEV | {"name": None}, "name: Expected string, received null"),
     (DEV | {"targetRole": 5}, "targetRole: Expected string, received number"),
     (DEV | {"ownerId": "x"}, "ownerId: Invalid uuid"),
-    (DEV | {"ownerId": SOME}, "ownerId: There is no such user"),
+    (DEV | {"ownerId": SOME}, "ownerId: User not found"),
     (DEV | {"variables": {}}, "variables: Expected array, received object"),
-    (DEV | {"variables": [{"name": f"A{n}", "value": "1"} for n in range(1001)]}, "variables: At most 1000 variables"),
+    (
+        DEV | {"variables": [{"name": f"A{n}", "value": "1"} for n in range(1001)]},
+        "variables: Expected at most 1000 variables",
+    ),
     (DEV | {"variables": [5]}, "variables.0: Expected object, received number"),
     (
         DEV | {"variables": [{"name": "A", "value": "1"}, {"value": 2}]},
@@ -101,7 +104,7 @@ ENVIRONMENT_FAULTS: list[tuple[Any, str]] = [
     ),
     (
         DEV | {"variables": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
-        "variables.1.name: Another variable has this name",
+        "variables.1.name: Another variable has this name. Names must be unique",
     ),
     (DEV | {"variables": [{"id": SOME, "name": "A", "value": "1"}]}, f"variables.0.id: {NO_VARIABLE}"),
     (DEV | {"variables": [{"id": "x", "name": "A", "value": "1"}]}, "variables.0.id: Invalid uuid"),
@@ -261,7 +264,7 @@ class TestEnvironments:
         assert mine["ownerId"] == me
         other = service.request("GET", "/whoami", key=service.member()).json()["user"]["id"]
         answer = dbt(service, "POST", connection, "/environments", DEV | {"ownerId": other}, key=key)
-        detail = "Bad Request: ownerId: Only an organization key can say whose an environment is"
+        detail = "Bad Request: ownerId: Only an organization key can set the owner of an environment"
         assert (answer.status_code, answer.json()["detail"]) == (400, detail)
         assert add(service, connection, ownerId=other.upper())["ownerId"] == other
 
@@ -315,7 +318,7 @@ class TestVariables:
         made = add(service, connection, variables=[{"name": "A", "value": "1"}])
         both = [{"id": made["variables"][0]["id"]}, {"name": "A", "value": "2"}]
         answer = change(service, connection, made["id"], **DEV, variables=both)
-        detail = "Bad Request: variables.1.name: Another variable has this name"
+        detail = "Bad Request: variables.1.name: Another variable has this name. Names must be unique"
         assert (answer.status_code, answer.json()["detail"]) == (400, detail)
 
     def test_a_secret_that_is_not_listed_is_named_as_removed(self, service: Any) -> None:

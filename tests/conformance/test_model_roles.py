@@ -174,8 +174,8 @@ class TestAssign:
             (
                 {"roleName": "KING", "connectionId": "x"},
                 (
-                    'roleName: There is no role "KING". The roles are NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, '
-                    "MODELER, CONNECTION_ADMIN. Custom roles do not exist here; connectionId: Invalid uuid"
+                    'roleName: Unknown role "KING". Use one of NO_ACCESS, VIEWER, RESTRICTED_QUERIER, QUERIER, '
+                    "MODELER, CONNECTION_ADMIN. Custom roles are not supported; connectionId: Invalid uuid"
                 ),
             ),
             (

@@ -154,7 +154,9 @@ class TestWarnings:
     def test_archiving_an_environment_says_so(self, service):
         base, other = service.create(name="Warehouse"), service.create()
         attach(service, base, other)
-        says = 'This connection is an environment of "Warehouse": whoever is routed to it gets 410 until it is restored'
+        says = (
+            'This connection is an environment of "Warehouse": users who are routed to it get 410 until it is restored'
+        )
         answer = service.request("DELETE", f"/connections/{other}")
         assert answer.json() == {"success": True, "warnings": [says]}
         assert service.request("DELETE", f"/connections/{base}").json() == {"success": True}

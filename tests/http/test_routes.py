@@ -450,7 +450,10 @@ class TestAttributes:
                 {"name": "a", "type": "Date"},
                 "Bad Request: type: Invalid enum value. Expected 'String' | 'Number', received 'Date'",
             ),
-            ({"name": "a", "default_value": ["x", "y"]}, "Bad Request: default_value: This attribute has one value"),
+            (
+                {"name": "a", "default_value": ["x", "y"]},
+                "Bad Request: default_value: This attribute takes one value. Send a single string",
+            ),
             ({"name": "a", "default_value": "x,y"}, "Bad Request: default_value: Invalid input"),
             ({"name": "a", "default_value": {}}, "Bad Request: default_value: Expected string, received object"),
             (

@@ -183,7 +183,7 @@ class TestUser:
         ("body", "fault"),
         [
             ({}, "Field 'userName' is required but value is missing, null or empty"),
-            ({"userName": " ann"}, "userName: Invalid user name: it has blanks, or characters that cannot be seen"),
+            ({"userName": " ann"}, "userName: Expected a user name without blanks and invisible characters"),
             ({"userName": ""}, "userName: String must contain at least 1 character(s)"),
             ({"userName": "a" * 255}, "userName: String must contain at most 254 character(s)"),
             ({"userName": 5}, "Input should be a valid string: userName"),

@@ -31,8 +31,8 @@ async def keyset(session: AsyncSession, settings: Settings) -> Keyset:
         return made
     if not path.exists():
         raise OperatorError(
-            f"the keyset {path} is missing, and this database is sealed with it: "
-            "restore the file, or name its place in MOORINGS_KEYSET"
+            f"the keyset {path} is missing, and the secrets in this database are encrypted with it: "
+            f"restore the file, or set MOORINGS_KEYSET to its path"
         )
     return checked(Keyset.read(path), int(stored.value))
 
@@ -41,8 +41,8 @@ def checked(given: Keyset, stored_id: int) -> Keyset:
     """The given keyset; raises OperatorError unless it is the one with this primary key id."""
     if given.primary_key_id != stored_id:
         raise OperatorError(
-            f"this database is sealed with keyset {stored_id}, not {given.primary_key_id}: "
-            "give every replica the same keyset file"
+            f"the secrets in this database are encrypted with keyset {stored_id}, not "
+            f"{given.primary_key_id}: use the same keyset file on every replica"
         )
     return given
 

@@ -40,5 +40,5 @@ def _require_database(settings: Settings) -> None:
     if file is not None and not file.is_file():
         where = "MOORINGS_DATABASE_URL" if settings.database_url else "--data-dir or MOORINGS_DATA_DIR"
         raise OperatorError(
-            f"there is no database {file}. Start the service once, or name the right place with {where}"
+            f"the database {file} does not exist: start the service once, or set the right path with {where}"
         )

@@ -46,7 +46,7 @@ def require_private(settings: Settings) -> None:
     try:
         exposed = readable_by_others(settings)
     except OSError as refused:
-        raise OperatorError(f"cannot look at {refused.filename}: {refused.strerror}") from None
+        raise OperatorError(f"cannot read {refused.filename}: {refused.strerror}") from None
     if exposed:
         paths = " ".join(str(path) for path in exposed)
         raise OperatorError(

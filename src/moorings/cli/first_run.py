@@ -98,7 +98,7 @@ def _make_sample_file(settings: Settings) -> None:
     made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
     if made.returncode:
         reason = made.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise OperatorError(f"cannot make the sample database {path}: {reason[0]} (MOORINGS_SAMPLE=false goes without)")
+        raise OperatorError(f"cannot make the sample database {path}: {reason[0]} (MOORINGS_SAMPLE=false skips it)")
 
 
 def _of_duckdb(settings: Settings) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from moorings.errors import OperatorError
 def create(name: str) -> str:
     """Add a group; returns its id. Raises OperatorError for what is no name, and GroupInUse."""
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise OperatorError(f"a name has 1 to {MAX_NAME_LENGTH} characters, all of them printable")
+        raise OperatorError(f"a name needs 1 to {MAX_NAME_LENGTH} characters, all printable")
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await groups.add(session, organization_id, name)).id

@@ -40,7 +40,7 @@ def handing(clean: dict[str, str], secret: dict[str, str]) -> tuple[dict[str, st
     """An environment whose process can `receive` these settings, and the descriptor that it has to inherit."""
     payload = json.dumps(secret).encode()
     if len(payload) > MAX_BYTES:
-        raise OperatorError("the secret settings are longer than 16 kB together")
+        raise OperatorError("the secret settings are longer than 16 kB in total: shorten them")
     reading, writing = os.pipe()
     os.write(writing, payload)
     os.close(writing)

@@ -73,9 +73,9 @@ class CancellableApp:
     def give_up(self) -> None:
         """End the process. The server waits for clients that do not read what is left for them; we do not."""
         if self._running:
-            log.error("stopped_hard", reason="requests did not end after they were cut")
+            log.error("stopped_hard", reason="requests did not end after they were cancelled")
             os._exit(1)
-        log.warning("connections_cut", reason="clients did not read the end of their responses")
+        log.warning("connections_cut", reason="clients did not read their responses to the end")
         os._exit(0)
 
 

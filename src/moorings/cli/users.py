@@ -21,9 +21,9 @@ from moorings.errors import NotFound, OperatorError
 def create(email: str, name: str, *, admin: bool) -> str:
     """Add a user; returns their id. Raises OperatorError when the email or name is none, and EmailInUse."""
     if not is_email(email):
-        raise OperatorError(f"an email address has one @, no space, and {MAX_EMAIL_LENGTH} characters at most")
+        raise OperatorError(f"an email address needs one @, no space, and at most {MAX_EMAIL_LENGTH} characters")
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise OperatorError(f"a name has {MAX_NAME_LENGTH} characters at most, all of them printable")
+        raise OperatorError(f"a name needs at most {MAX_NAME_LENGTH} characters, all printable")
 
     async def act(session: AsyncSession, organization_id: str) -> str:
         return (await access.create_user(session, organization_id, email, name, admin=admin)).id
@@ -115,7 +115,7 @@ def read_role(role: str) -> Role:
     """A role by its name in any case; raises OperatorError."""
     level = role.upper()
     if level not in Role.__members__:
-        raise OperatorError(f"there is no role {role}: choose one of {', '.join(Role.__members__)}")
+        raise OperatorError(f"unknown role {role}: use one of {', '.join(Role.__members__)}")
     return Role[level]
 
 

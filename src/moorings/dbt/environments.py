@@ -135,7 +135,7 @@ async def _set_columns(
     if owner is not None:
         user = await session.get(User, owner)
         if user is None or user.deleted_at is not None or user.organization_id != environment.organization_id:
-            raise InvalidInput([Fault("ownerId", "custom", {"reason": "There is no such user"})])
+            raise InvalidInput([Fault("ownerId", "custom", {"reason": "User not found"})])
     for name, value in columns.items():
         setattr(environment, name, value)
 
@@ -165,10 +165,14 @@ def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> N
         field = f"variables.{place}"
         before = known.get(variable.id or "")
         if variable.id is not None and (before is None or variable.id in ids):
-            faults.append(Fault(f"{field}.id", "custom", {"reason": "There is no such variable"}))
+            faults.append(
+                Fault(f"{field}.id", "custom", {"reason": "Unknown variable id. Leave the id out to add a variable"})
+            )
         name = variable.name or (before.name if before is not None else "")
         if name in names:
-            faults.append(Fault(f"{field}.name", "custom", {"reason": "Another variable has this name"}))
+            faults.append(
+                Fault(f"{field}.name", "custom", {"reason": "Another variable has this name. Names must be unique"})
+            )
         if variable.value is None and (before is None or (before.is_secret and not variable.secret)):
             faults.append(Fault(f"{field}.value", "required"))
         ids.add(variable.id or "")

@@ -60,7 +60,7 @@ def check_size(sql: str) -> None:
 
 
 def _refused(what: str) -> errors.StatementRefused:
-    return errors.StatementRefused(message=f"{what}. Split it, or put what is long into a table.")
+    return errors.StatementRefused(message=f"{what}. Split it, or load long lists into a table.")
 
 
 def _check_parts(sql: str) -> None:
@@ -111,7 +111,7 @@ def _check_unfolded(sql: str) -> None:
             part = open_parts[-1][0]
             weights[part] += weights[named]
             if weights[part] > MAX_UNFOLDED:
-                raise _refused(f"The parts of a WITH in the statement unfold to more than {MAX_UNFOLDED}")
+                raise _refused(f"The parts of a WITH in the statement expand to more than {MAX_UNFOLDED}")
         word = token.strip('"').casefold()
         named = word if open_parts and word in weights and before[-1] != "." else ""
         if kind == "open":

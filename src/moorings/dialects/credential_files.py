@@ -12,7 +12,7 @@ LONGEST = 65_536
 """Bytes of a file: tokens are a few thousand."""
 NEVER = ("/proc", "/sys", "/dev")
 """Where a file is a view of processes and devices, among them of this process's environment and memory."""
-OUTSIDE = "The credential_source's file is not below a directory of MOORINGS_CREDENTIAL_DIRS. The operator sets those."
+OUTSIDE = "The file of credential_source is not below MOORINGS_CREDENTIAL_DIRS. Ask the operator to add its directory."
 UNREADABLE = (
     "The credential_source's file cannot be read. It must be a regular file of at most 64 KiB, in directories without"
     " symbolic links, and the service's own user must be able to read it."

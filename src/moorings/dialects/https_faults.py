@@ -19,7 +19,8 @@ def https_faults(*fields: str) -> dict[str, errors.WarehouseError]:
         "no tls": errors.TlsRefused(*fields),
         "certificate": errors.CertificateRefused("ssl_root_cert", *fields),
         "certificate name": errors.CertificateRefused(
-            *fields, message="The server's certificate is for another host name. Give the name that it is for."
+            *fields,
+            message="The server's certificate is for another host name. Set host to the name in the certificate.",
         ),
     }
 

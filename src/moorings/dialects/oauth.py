@@ -18,9 +18,9 @@ from moorings.dialects.network.https import Answer, fetch
 
 SPARE_SECONDS = 60.0
 """A token is renewed so long before it expires."""
-UNREACHABLE = "The OAuth server does not answer. Check its address, and that this machine may reach it."
+UNREACHABLE = "The OAuth server does not answer. Check its URL, and that this machine can reach it."
 UNVERIFIED = "The OAuth server's certificate cannot be verified. Set sslRootCert to its authority."
-NO_TOKEN = "The OAuth server gave no access token. Check that the client may use client credentials there."  # noqa: S105
+NO_TOKEN = "The OAuth server returned no access token. Check that the client is allowed to use client credentials."  # noqa: S105
 
 
 MAX_TOKEN_LENGTH = 32_768

@@ -95,7 +95,7 @@ def first_word(sql: str, *, quoted: str = STANDARD) -> str:
     return next(_outer_words(_bare(sql, quoted)), "")
 
 
-COMMENT_REFUSED = "Write comments as `-- …` or `/* … */`, not one in another, on a connection that only reads."
+COMMENT_REFUSED = "Write comments as `-- …` or `/* … */`, not one in another, on a read-only connection."
 
 
 def _one_statement(sql: str, quoted: str) -> str:
@@ -106,7 +106,7 @@ def _one_statement(sql: str, quoted: str) -> str:
     if rest.replace(";", "").strip():
         raise errors.StatementRefused(message="Send exactly one statement at a time.")
     if not re.search(r"\w", first):
-        raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
     return first
 
 
@@ -164,7 +164,7 @@ def require_query(sql: str, *, nested: bool = False) -> None:
     """See that a text begins as a query, or as what tells about one; raises ReadOnly or StatementRefused."""
     word = leading_word(sql, nested=nested)
     if not word:
-        raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
     if word not in QUERIES | TELLS:
         raise refusal(word)
 

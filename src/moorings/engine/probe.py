@@ -34,10 +34,10 @@ PASSED_BY = {
     "schemas": "The default schema is there.",
 }
 """What is said of steps that did not fail, when a later one tells that they were passed."""
-NO_SERVER = "There is no server to dial."
-BY_PROXY = "The proxy of MOORINGS_HTTPS_PROXY resolves and dials it."
+NO_SERVER = "This dialect has no server to connect to."
+BY_PROXY = "The proxy of MOORINGS_HTTPS_PROXY resolves the host and connects to it."
 NOT_REACHED = "Not tried, because an earlier step failed."
-NOTHING_TO_DIAL_WITH = "Not tried, because there is no driver yet."
+NOTHING_TO_DIAL_WITH = "Not tried, because this dialect has no driver yet."
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,10 @@ class Cron:
 def parse(text: str) -> Cron:
     """Understand an expression; raises NotCron."""
     if "(" in text:
-        raise NotCron("Write the six fields alone, without cron( )")
+        raise NotCron("Write the six fields without cron( )")
     fields = text.upper().split()
     if len(fields) != 6:
-        raise NotCron(f"Six fields are expected (minute hour day-of-month month day-of-week year), not {len(fields)}")
+        raise NotCron(f"Expected six fields (minute hour day-of-month month day-of-week year), received {len(fields)}")
     minute, hour, day, month, weekday, year = fields
     if (day == "?") == (weekday == "?"):
         raise NotCron("Exactly one of day-of-month and day-of-week must be '?'")
@@ -128,7 +128,7 @@ def _item(text: str, field: Field) -> Sequence[int]:
     else:
         last = field.most if found["step"] or not found["first"] else first
     if last < first and not field.wraps:
-        raise NotCron(f"{field.name} runs backwards in '{text}'")
+        raise NotCron(f"{field.name} range '{text}' must ascend")
     values = range(first, last + 1) if first <= last else (*range(first, field.most + 1), *range(field.least, last + 1))
     return values[:: _step(found["step"] or "1", field)]
 
@@ -166,7 +166,7 @@ def _by_weekday(text: str) -> Days:
     if "#" in text:
         name, _, which = text.partition("#")
         if not re.fullmatch("[1-5]", which):
-            raise NotCron(f"Day-of-week takes #1 to #5 after one day, not '{text}'")
+            raise NotCron(f"Day-of-week takes #1 to #5 after one day, received '{text}'")
         day, place = WEEKDAY.number(name), int(which)
         return lambda year, month: _on(year, month, {day})[place - 1 : place]
     days = frozenset(values(text, WEEKDAY))

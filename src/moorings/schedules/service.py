@@ -82,5 +82,7 @@ async def remove(session: AsyncSession, schedule: Schedule) -> None:
 def _first_run(plan: Plan, now: int) -> int:
     runs = next_runs(parse(plan.cron), plan.timezone, now, 1)
     if not runs:
-        raise InvalidInput([Fault("schedule", "custom", {"reason": "No such time comes any more"})])
+        raise InvalidInput(
+            [Fault("schedule", "custom", {"reason": "The schedule has no future run. Check the year and the day"})]
+        )
     return runs[0]

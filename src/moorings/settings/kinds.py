@@ -48,7 +48,7 @@ def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         try:
             found.append(ip_network(part, strict=False))
         except ValueError:
-            raise ValueError(f"{part} is no address or network, such as 10.0.0.0/8") from None
+            raise ValueError(f"{part} is not an address or network, such as 10.0.0.0/8") from None
     return tuple(found)
 
 

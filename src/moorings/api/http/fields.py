@@ -176,7 +176,7 @@ class Fields:
                 return round(moment.timestamp() * 1000)
         except (ValueError, OverflowError):
             pass
-        self.fault(name, "custom", reason="Invalid datetime")
+        self.fault(name, "custom", reason="Expected a time in ISO 8601, such as 2026-05-01T00:00:00Z")
         return None
 
     def boolean(self, name: str) -> bool | None:

@@ -164,7 +164,7 @@ def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[s
         sent = [part.strip() for part in sent.split(",")]
     listed = cast("list[Any]", sent) if isinstance(sent, list) else [sent]
     if len(listed) > 1 and not several:
-        fields.fault(name, "custom", reason="This attribute has one value")
+        fields.fault(name, "custom", reason="This attribute takes one value. Send a single string")
     read = [
         _value(fields, f"{name}.{place}" if isinstance(sent, list) else name, each, kind)
         for place, each in enumerate(listed)

@@ -145,7 +145,7 @@ def _read_project(call: Call) -> tuple[Project, bool]:
     virtual = fields.boolean("enableVirtualSchemas")
     address = fields.string("sshUrl", required=True, longest=MAX_ADDRESS_LENGTH)
     if address and not is_address(address):
-        fields.fault("sshUrl", "custom", reason="Must be git@host:path or ssh://host/path")
+        fields.fault("sshUrl", "custom", reason="Expected git@host:path or ssh://host/path")
     version = fields.choice("dbtVersion", service.VERSIONS) if fields.raw("dbtVersion") is not None else None
     semantic = _flag(fields, "enableSemanticLayer")
     empty = fields.raw("projectRootPath") == ""
@@ -241,13 +241,13 @@ def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> 
         if not UUID.fullmatch(owner):
             fields.fault("ownerId", "uuid")
         elif call.actor.user_id not in (None, owner.lower()):
-            fields.fault("ownerId", "custom", reason="Only an organization key can say whose an environment is")
+            fields.fault("ownerId", "custom", reason="Only an organization key can set the owner of an environment")
 
 
 def _read_variables(fields: Fields) -> list[Variable]:
     listed = fields.array("variables") or []
     if len(listed) > MAX_VARIABLES:
-        fields.fault("variables", "custom", reason=f"At most {MAX_VARIABLES} variables")
+        fields.fault("variables", "custom", reason=f"Expected at most {MAX_VARIABLES} variables")
         return []
     return [_read_variable(fields, f"variables.{place}", sent) for place, sent in enumerate(listed)]
 

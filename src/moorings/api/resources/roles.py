@@ -22,7 +22,7 @@ from moorings.connections.listing import Filter, snapshot
 from moorings.connections.models import Connection
 from moorings.errors import Archived, ConnectionNotFound, GroupNotFound, PermissionDenied, UserNotFound
 
-CUSTOM_ROLE = 'There is no role "{name}". The roles are {roles}. Custom roles do not exist here'
+CUSTOM_ROLE = 'Unknown role "{name}". Use one of {roles}. Custom roles are not supported'
 ANOTHER_CONNECTION = "This is the model of another connection than connectionId names"
 SOURCES = {"user": "User Role", "group": "User Group Role", "base": "Connection Base Role"}
 DEPTHS = {"user": 0, "group": 1, "base": 2}

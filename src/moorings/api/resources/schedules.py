@@ -92,7 +92,8 @@ def _read(call: Call) -> Plan:
         cron = _six_fields(fields, cron)
     zone = fields.string("timezone", required=True)
     if zone and zone not in zones():
-        fields.fault("timezone", "custom", reason="No time zone of the tz database, such as America/New_York")
+        reason = f'unknown time zone "{zone}". Use a name from the IANA database, such as America/New_York'
+        fields.fault("timezone", "custom", reason=reason)
     hard = fields.boolean("hardRefresh") if fields.has("hardRefresh") else False
     fields.done()
     return Plan(cron, zone, bool(hard))

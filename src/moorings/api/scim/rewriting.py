@@ -137,7 +137,7 @@ def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"schemas": [PATCH], "Operations": sent}
     operations = cast("list[Any]", sent)
     if len(operations) > MAX_OPERATIONS:
-        raise InvalidInput([Fault("Operations", "custom", {"reason": f"A request has {MAX_OPERATIONS} at most"})])
+        raise InvalidInput([Fault("Operations", "custom", {"reason": f"Expected at most {MAX_OPERATIONS} operations"})])
     rewritten = [each for operation in operations for each in _operation(kind, operation)]
     return {"schemas": [PATCH], "Operations": rewritten or [NOTHING]}
 
@@ -152,7 +152,7 @@ def _operation(kind: str, operation: Any) -> Iterator[Any]:
     if path is None or (isinstance(path, str) and not path.strip()):
         rewritten.pop("path", None)
         if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > MAX_KEYS:
-            raise InvalidInput([Fault("Operations.value", "custom", {"reason": f"An object has {MAX_KEYS} keys"})])
+            raise InvalidInput([Fault("Operations.value", "custom", {"reason": f"Expected at most {MAX_KEYS} keys"})])
         if isinstance(value, dict):
             rewritten["value"] = dict(_attributes(kind, cast("dict[str, Any]", value)))
     elif isinstance(path, str):

@@ -240,7 +240,7 @@ def _profile(resource: Any, before: Profile | None) -> Profile:
     fields = Fields({key: each for key, each in sent.items() if each is not None}, tuple(sent))
     email = fields.string("userName", required=True, longest=MAX_EMAIL_LENGTH)
     if email and not directory.is_user_name(email):
-        fields.fault("userName", "custom", reason="Invalid user name: it has blanks, or characters that cannot be seen")
+        fields.fault("userName", "custom", reason="Expected a user name without blanks and invisible characters")
     display, formatted, given, family, external = (
         fields.string(key, shortest=0, longest=MAX_NAME_LENGTH) or None
         for key in ("displayName", "name.formatted", "name.givenName", "name.familyName", "externalId")

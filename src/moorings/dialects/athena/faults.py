@@ -16,7 +16,7 @@ class ExecutionError(Exception):
         self.state = state
 
 
-LOGIN = errors.LoginRefused("username", "password", message="AWS does not know the key, or its secret is another one.")
+LOGIN = errors.LoginRefused("username", "password", message="AWS refused the access key or its secret. Check both.")
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **https_faults("host_override", "region"),
     **dict.fromkeys(
@@ -30,33 +30,39 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         LOGIN,
     ),
     **dict.fromkeys(
-        ("ExpiredTokenException", "ExpiredToken"), errors.SessionLost(message="The credentials ran out. Try again.")
+        ("ExpiredTokenException", "ExpiredToken"),
+        errors.SessionLost(message="The temporary credentials expired. Try again."),
     ),
     "role": errors.LoginRefused(
         "aws_role_arn",
         "external_oauth_audience",
-        message="The role may not be assumed. Check its ARN, and the account and external id in its trust policy.",
+        message="AWS refused to assume the role. Check its ARN, and the account and external id in its trust policy.",
     ),
-    "workgroup": errors.DatabaseNotFound("warehouse", message="There is no such workgroup in this region."),
+    "workgroup": errors.DatabaseNotFound(
+        "warehouse", message="The workgroup does not exist in this region. Check warehouse and region."
+    ),
     "no grant on workgroup": errors.DatabaseForbidden(
-        "warehouse", message="The login may not use this workgroup. Grant it athena:GetWorkGroup on it."
+        "warehouse", message="The login has no permission on this workgroup. Grant it athena:GetWorkGroup."
     ),
-    "catalog": errors.DatabaseNotFound("database", message="There is no such data catalog in this region."),
+    "catalog": errors.DatabaseNotFound(
+        "database", message="The data catalog does not exist in this region. Check database and region."
+    ),
     "AccessDeniedException": errors.StatementForbidden(),
     "AccessDenied": errors.StatementForbidden(),
     "denied": errors.StatementForbidden(),
     "results": errors.StatementForbidden(
-        "results_location", message="The results cannot be written there. Grant s3:PutObject, or name another bucket."
+        "results_location",
+        message="Athena cannot write results to resultsLocation. Grant s3:PutObject, or name another bucket.",
     ),
-    "TooManyRequestsException": errors.SessionLost(message="Athena takes no more requests for now. Try again shortly."),
-    "ThrottlingException": errors.SessionLost(message="AWS takes no more requests for now. Try again shortly."),
-    "InternalServerException": errors.SessionLost(message="Athena itself failed. Try again shortly."),
+    "TooManyRequestsException": errors.SessionLost(message="Athena limits requests. Try again shortly."),
+    "ThrottlingException": errors.SessionLost(message="AWS limits requests. Try again shortly."),
+    "InternalServerException": errors.SessionLost(message="Athena reported an internal error. Try again shortly."),
     "CANCELLED": errors.QueryCancelled(),
     "parameters": errors.ParametersRefused(),
     "InvalidRequestException": errors.StatementRefused(),
     "FAILED": errors.StatementRefused(),
     "ResponseParserError": errors.AnotherService(
-        "host_override", message="What answers there does not speak as AWS does. Check the endpoint."
+        "host_override", message="Another service than AWS answers at this endpoint. Check hostOverride."
     ),
     "unreadable": errors.StatementRefused(
         message="The result has a value that Moorings cannot read. Cast it to varchar."

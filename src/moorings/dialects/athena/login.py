@@ -32,7 +32,7 @@ NO_FILES = {
 """Settings of botocore's that would have it read files: name in the file, variables, default, conversion."""
 READ_SECONDS = 60
 NO_OWN_KEY = (
-    "The connection has no access key to assume the role with, and the service has none either. Give username and"
+    "Neither the connection nor the service has an access key to assume the role with. Give username and"
     " passwordUnencrypted, or ask the operator to set MOORINGS_AWS_ACCESS_KEY_ID and MOORINGS_AWS_SECRET_ACCESS_KEY."
 )
 MODELS = create_loader()

@@ -35,5 +35,5 @@ def reading(sql: str, *, explained: bool = False) -> str:
     if WRITES.match(bare):
         raise errors.ReadOnly
     raise errors.StatementRefused(
-        message="A connection that only reads takes SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE and EXPLAIN alone."
+        message="A read-only connection allows SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE and EXPLAIN only."
     )

@@ -59,7 +59,7 @@ class AthenaSession(Session):
         group = self._athena.get_work_group(WorkGroup=self._workgroup)["WorkGroup"]
         if group.get("State") == "DISABLED":
             raise errors.DatabaseForbidden(
-                "warehouse", message="The workgroup is disabled. Enable it, or name another."
+                "warehouse", message="The workgroup is disabled. Enable it, or set warehouse to another workgroup."
             )
         settings = group.get("Configuration", {})
         place = self._config.results_location or settings.get("ResultConfiguration", {}).get("OutputLocation")
@@ -67,7 +67,7 @@ class AthenaSession(Session):
             raise errors.DatabaseForbidden(
                 "results_location",
                 "warehouse",
-                message="Results have no place. Give resultsLocation, or set one for the workgroup.",
+                message="Athena has no location for results. Set resultsLocation, or a location for the workgroup.",
             )
         if self._catalog != CATALOG:
             self._athena.get_data_catalog(Name=self._catalog)
@@ -254,4 +254,4 @@ def literal(value: Any) -> str:
     if isinstance(value, str):
         quoted = value.replace("'", "''")
         return f"'{quoted}'"
-    raise errors.ParametersRefused(message="Parameters are texts, numbers, booleans or nulls.")
+    raise errors.ParametersRefused(message="Parameters must be strings, numbers, booleans or null.")

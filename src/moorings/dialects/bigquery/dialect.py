@@ -91,8 +91,10 @@ class BigQuery(Dialect):
         if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
             raise errors.LoginRefused(
                 "authentication_type",
-                message="This way to log in needs a user's sign-in at Google, which Moorings does not ask for. "
-                "Use a service account or workload identity federation.",
+                message=(
+                    "This login method needs an interactive sign-in at Google, which Moorings does not "
+                    "support. Use a service account or workload identity federation."
+                ),
             )
         with importing("bigquery"):
             from moorings.dialects.bigquery.session import BigQuerySession

@@ -7,34 +7,36 @@ from collections.abc import Mapping
 from moorings import errors
 from moorings.dialects.https_faults import https_faults
 
-DENIED = "Grant it roles/bigquery.dataViewer on the dataset, or leave out what it may not read."
+DENIED = "Grant it roles/bigquery.dataViewer on the dataset, or leave the table out."
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **https_faults("host_override"),
     "no answer": errors.AnotherService(
-        "host_override", message="Something answers there that is not BigQuery. Check the endpoint."
+        "host_override", message="Another service than BigQuery answers at this endpoint. Check hostOverride."
     ),
     "login": errors.LoginRefused(
-        "password", message="Google refused the credentials. Make a new key, and paste it whole."
+        "password", message="Google refused the credentials. Create a new key, and paste the whole file."
     ),
     "authError": errors.LoginRefused("password"),
     "no job": errors.DatabaseForbidden(
         "database",
         "username",
-        message="The account may not run queries in this project. Grant it roles/bigquery.jobUser there.",
+        message="The account has no permission to run queries in this project. Grant it roles/bigquery.jobUser.",
     ),
     "no project": errors.DatabaseNotFound(
-        "database", message="There is no such project, or BigQuery is not enabled in it. Check the project's id."
+        "database", message="The project does not exist, or BigQuery is not enabled in it. Check the project id."
     ),
     "billingNotEnabled": errors.DatabaseForbidden(
         "database", message="The project has no billing account. Link one, or name another project."
     ),
     "no region": errors.DatabaseNotFound(
-        "region", message="BigQuery has no such region. Name it as `us` or `europe-west1`."
+        "region", message="BigQuery does not know this region. Write it as `us` or `europe-west1`."
     ),
-    "accessDenied": errors.StatementForbidden(message=f"The account may not read something that this names. {DENIED}"),
+    "accessDenied": errors.StatementForbidden(
+        message=f"The account has no permission to read a table of this statement. {DENIED}"
+    ),
     "bytesBilledLimitExceeded": errors.StatementRefused(
         "max_billing_bytes",
-        message="The statement would be billed for more than maxBillingBytes. Narrow it, or raise that.",
+        message="The statement would bill more than maxBillingBytes. Read less, or raise maxBillingBytes.",
     ),
     "stopped": errors.QueryCancelled(),
     "timed out job": errors.QueryTimeout(),
@@ -42,13 +44,13 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "quotaExceeded": errors.StatementRefused(
         message="A quota of the project is used up. Wait, or raise it in the console."
     ),
-    "rateLimitExceeded": errors.SessionLost(message="BigQuery takes no more requests for now. Try again shortly."),
-    "backendError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
-    "internalError": errors.SessionLost(message="BigQuery itself failed. Try again shortly."),
+    "rateLimitExceeded": errors.SessionLost(message="BigQuery limits requests. Try again shortly."),
+    "backendError": errors.SessionLost(message="BigQuery reported an internal error. Try again shortly."),
+    "internalError": errors.SessionLost(message="BigQuery reported an internal error. Try again shortly."),
     "resourcesExceeded": errors.StatementRefused(
-        message="BigQuery ran out of resources for this statement. Narrow it."
+        message="BigQuery ran out of resources for this statement. Simplify it."
     ),
-    "responseTooLarge": errors.StatementRefused(message="The result is larger than BigQuery hands out. Narrow it."),
+    "responseTooLarge": errors.StatementRefused(message="The result is larger than BigQuery returns. Select less."),
     "statement": errors.StatementRefused(),
 }
 """BigQuery's reason of an error, or a word of TELLTALES or of `failure`.

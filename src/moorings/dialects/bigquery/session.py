@@ -45,7 +45,9 @@ class BigQuerySession(Session):
 
     def __init__(self, config: Config, context: SessionContext) -> None:
         if not config.database:
-            raise errors.DatabaseNotFound("database", message="Name the project that runs queries as the database.")
+            raise errors.DatabaseNotFound(
+                "database", message="Set database to the id of the project that runs queries."
+            )
         self._config = config
         self._context = context
         self._seconds = context.connect_timeout_seconds
@@ -152,9 +154,7 @@ class BigQuerySession(Session):
         """Raise for whatever BigQuery itself does not call a SELECT."""
         kind = self._dry_run(statement).statement_type
         if kind in (None, "SCRIPT"):
-            raise errors.StatementRefused(
-                message="A connection that only reads takes exactly one SELECT, and no script."
-            )
+            raise errors.StatementRefused(message="A read-only connection allows exactly one SELECT, and no script.")
         if kind != "SELECT":
             raise errors.ReadOnly
 

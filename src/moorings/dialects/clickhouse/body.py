@@ -104,5 +104,5 @@ class Body:
             self._response.close()
         found = ERROR.search(self._tail)
         if found is None:
-            return OperationalError("The result broke off.", code=210)
+            return OperationalError("The server ended the result early.", code=210)
         return DatabaseError(f"Code: {found[1].decode()}. {found[2].decode(errors='replace')}", code=int(found[1]))

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from moorings import errors
 from moorings.dialects.config.tls import NETWORK_FAULTS
 
-NO_ROOM = "The server runs as many queries as it may. Try again shortly, or raise max_concurrent_queries there."
+NO_ROOM = (
+    "The server runs its maximum number of queries. Try again shortly, or raise max_concurrent_queries on the server."
+)
 TOO_LARGE = (
-    "The statement ran into a limit of the server or of its user's profile. Narrow it, or raise the limit there."
+    "The statement exceeded a limit of the server or of the user's profile. Read less, or raise the "
+    "limit on the server."
 )
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -18,27 +21,31 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "193": errors.LoginRefused("username", "password"),
     "194": errors.LoginRefused("username", "password"),
     "195": errors.LoginRefused(
-        "host", message="The server lets this user in from other addresses only. Allow this one in the user's HOST."
+        "host", message="The server does not accept this user from this address. Add the address to the user's HOST."
     ),
     "81": errors.DatabaseNotFound("database"),
     **NETWORK_FAULTS,
     "no tls": errors.TlsRefused(
-        "port", "ssl_mode", message="No TLS there. Give the port of HTTPS (8443), or set sslMode to disable."
+        "port", "ssl_mode", message="The port does not speak TLS. Use the HTTPS port (8443), or set sslMode to disable."
     ),
     "tls wanted": errors.TlsRefused(
-        "port", "ssl_mode", message="The port wants TLS. Set sslMode to require or verify-full, or give the HTTP port."
+        "port",
+        "ssl_mode",
+        message="The port requires TLS. Set sslMode to require or verify-full, or use the HTTP port.",
     ),
     "no answer": errors.AnotherService(
-        "host", "port", message="Something answers there that is no ClickHouse. Check host, port and proxies between."
+        "host",
+        "port",
+        message="Another service than ClickHouse answers on this host and port. Check both, and proxies between.",
     ),
     "164": errors.ReadOnly(),
     "settings": errors.ReadOnly(
-        message="A statement that only reads may not change settings. Leave SETTINGS out, or set readOnly to false."
+        message="A read-only connection does not change settings. Remove SETTINGS, or set readOnly to false."
     ),
     "497": errors.StatementForbidden(),
     "291": errors.StatementForbidden(),
     "452": errors.StatementForbidden(
-        message="The user's profile has limits for settings. Lower queryTimeoutSeconds, or loosen the profile."
+        message="The user's profile limits this setting. Lower queryTimeoutSeconds, or change the profile."
     ),
     "159": errors.QueryTimeout(),
     "160": errors.QueryTimeout(),
@@ -47,7 +54,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "203": errors.TooManyConnections(message=NO_ROOM),
     "209": errors.SessionLost(),
     "210": errors.SessionLost(),
-    "241": errors.StatementRefused(message="The statement needs more memory than it may use. Narrow it."),
+    "241": errors.StatementRefused(message="The statement needs more memory than its limit. Read less."),
     "158": errors.StatementRefused(message=TOO_LARGE),
     "191": errors.StatementRefused(message=TOO_LARGE),
     "201": errors.StatementRefused(message=TOO_LARGE),

@@ -165,7 +165,7 @@ class ClickHouseSession(Session):
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its rows."""
         if not trimmed(statement.sql, TOKEN):
-            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+            raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
         if statement.read_only:
             require_query(statement.sql)
         self._query_id = statement.query_id or str(uuid.uuid4())
@@ -193,7 +193,7 @@ class ClickHouseSession(Session):
             return pa.RecordBatchReader.from_batches(pa.schema([]), [])
         if response.headers.get("X-ClickHouse-Format") != "ArrowStream":
             self._leave_unread()
-            raise errors.StatementRefused(message="Results come in Arrow. Leave FORMAT out of the statement.")
+            raise errors.StatementRefused(message="Moorings chooses the format. Remove FORMAT from the statement.")
         return self._converted(statement, body, natives)
 
     def _recast(self, statement: Statement, columns: Columns) -> tuple[str, Natives] | None:
@@ -204,7 +204,10 @@ class ClickHouseSession(Session):
             return None
         if len(asked) < len(columns):
             raise errors.StatementRefused(
-                message="Columns of the result share a name, and one of them has a type that Arrow has not. Name each."
+                message=(
+                    "Several columns of the result have the same name, and one has a type that Arrow "
+                    "lacks. Give each an alias."
+                )
             )
         self._query_id = str(uuid.uuid4())  # the first one may not be over yet
         inner = trimmed(statement.sql, TOKEN)

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from moorings.dialects.config import pem
-from moorings.dialects.config.fields import custom_error, invalid
+from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.keys import Unusable, WrongPassphrase, open_key, parse_key
 from moorings.dialects.config.pem import Block, Damaged
 from moorings.dialects.config.places import Place
@@ -20,8 +20,9 @@ from moorings.dialects.config.places import Place
 if TYPE_CHECKING:
     from moorings.dialects.config.connection import ConnectionConfig
 
-DAMAGED = "A certificate is cut off or damaged. Paste the whole file"
-NO_KEYS = "Only certificates: there is a private key among them, which does not belong here"
+EXPECTED = "expected PEM certificates"
+DAMAGED = "A certificate is incomplete or damaged. Paste the whole file"
+NO_KEYS = "Expected certificates only, found a private key. Send it in sslClientKey"
 LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 TRUSTED = "TRUSTED CERTIFICATE"
 NO_PAIR = "The private key does not belong to the certificate in sslClientCert"
@@ -36,12 +37,12 @@ def _clean(text: str) -> str:
     try:
         found = list(pem.blocks(text)) or [Block(LABELS[0], pem.decoded(text))]
     except Damaged:
-        raise (custom_error(DAMAGED) if pem.BEGIN in text else invalid()) from None
+        raise custom_error(DAMAGED if pem.BEGIN in text else EXPECTED) from None
     if any(block.label.endswith("PRIVATE KEY") for block in found):
         raise custom_error(NO_KEYS)
     chain = [Block(LABELS[0], block.data) for block in found if block.label in LABELS]
     if not chain:
-        raise invalid()
+        raise custom_error(EXPECTED)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     known: set[bytes] = set()
     for block in chain:

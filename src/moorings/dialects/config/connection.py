@@ -72,7 +72,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     USUAL_SCHEMA: ClassVar[str] = ""
 
     dialect: str = Field("", description="The database or warehouse product.")
-    name: Name = Field("", description="The name of the connection. Names need not be unique.")
+    name: Name = Field("", description="The name of the connection; it need not be unique.")
     password: SecretStr | None = Field(None, description="The password, token or key that the login needs.")
     host: Host | None = Field(None, description="Host name or IP address of the server, without scheme, port and path.")
     port: Port | None = Field(None, description="Port of the server.")
@@ -82,7 +82,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     warehouse: Line | None = Field(None, description="The compute to use: a warehouse's name, or an HTTP path.")
     region: Line | None = Field(None, description="The cloud region where the data is.")
     default_schema: str | None = Field(None, description="The schema of table names that are written without a schema.")
-    include_schemas: str | None = Field(None, description="Schemas to read, comma-separated. Default: all.")
+    include_schemas: str | None = Field(None, description="Schemas to read, comma-separated (default: all).")
     include_other_catalogs: str | None = Field(None, description="Other catalogs to read, comma-separated.")
     offloaded_schemas: Names | None = Field(None, description="Schemas that are read only on request, comma-separated.")
     scratch_schema: str | None = Field(None, description="The schema for temporary tables.")
@@ -90,7 +90,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     max_billing_bytes: Decimal | None = Field(None, description="How many bytes one query may bill.")
     system_timezone: Zone = Field("UTC", description="The time zone of stored times, as an IANA name.")
     query_timezone: ZoneOrNone = Field(
-        "NONE", description="The time zone of results, as an IANA name. `NONE` leaves times as stored."
+        "NONE", description="The time zone of results, as an IANA name; `NONE` leaves times as stored."
     )
     allows_user_specific_timezones: bool = Field(
         default=False, description="Whether users may choose their own time zone for results."
@@ -115,7 +115,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         default=False, description="Whether topics are made from the database's own semantic layer."
     )
     use_machine_auth: bool = Field(default=False, description="Whether a service principal logs in.")
-    authentication_type: str | None = Field(None, description="The login method. Default: inferred.")
+    authentication_type: str | None = Field(None, description="The login method (default: inferred).")
     aws_role_arn: Line | None = Field(None, description="The AWS role to assume.")
     host_override: Host | None = Field(None, description="The full host name, instead of the usual one.")
     private_key: SecretStr | None = Field(None, description="The private key to log in with, instead of a password.")
@@ -149,7 +149,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     )
     probe_health: bool | None = Field(
         None,
-        description="Whether its health is probed. Default: yes, unless a probe wakes what is billed by the minute.",
+        description="Whether its health is probed (default: unless a probe wakes what is billed by the minute).",
     )
     numeric_as: NumericAs = Field(
         default="text",

@@ -120,7 +120,7 @@ def _token(value: SecretStr) -> SecretStr:
 
 def _seen(value: str) -> str:
     if value and is_blank(value):
-        raise PydanticCustomError("string_too_short", "Only blanks", {"min_length": 1})
+        raise PydanticCustomError("string_too_short", "Expected more than blanks", {"min_length": 1})
     return value
 
 

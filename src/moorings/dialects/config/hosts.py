@@ -32,11 +32,11 @@ TAILS = {"/": "the path", "\\": "the instance name", "?": "the part after ?", "#
 ONLY = "Only the host name"
 UNLIKE_A_HOST = f"{ONLY}: letters, digits, - and _ between dots, or an IP address"
 UNLIKE_IDNA = f"{ONLY}: it has a letter that international domain names do not allow"
-TOO_LONG = f"A host name has at most {MAX_NAME_LENGTH} characters, and {MAX_LABEL_LENGTH} between two dots"
+TOO_LONG = f"Expected at most {MAX_NAME_LENGTH} characters, and at most {MAX_LABEL_LENGTH} between two dots"
 UNLIKE_IPV4 = "An IPv4 address is four decimal numbers without leading zeros, such as 127.0.0.1"
 ONE_HOST = "Only one host name. A list of hosts is not supported: give one server, or a load balancer"
 NO_SOCKETS = f"{ONLY} or an IP address. Unix sockets are not supported"
-NO_ZONE = "Only the IP address, without the zone after %"
+NO_ZONE = "Expected the IP address without the zone after %"
 NO_BLANKS, NO_CONTROLS = f"{ONLY}, without blanks", f"{ONLY}, without control characters"
 LOGIN_FIELDS = "Put the user name into username, and the password into passwordUnencrypted"
 
@@ -57,7 +57,7 @@ def parse_host(text: str) -> str:
 def encode_host(host: str) -> str:
     """A parsed host as DNS and certificates have it: labels beyond ASCII by IDNA. Raises what `parse_host` does."""
     if not host:
-        raise PydanticCustomError("string_too_short", "Only blanks", {"min_length": 1})
+        raise PydanticCustomError("string_too_short", "Expected more than blanks", {"min_length": 1})
     if len(host) > MAX_TEXT_LENGTH:
         raise custom_error(TOO_LONG)
     if _is_ipv6(host):
@@ -167,7 +167,7 @@ DIGITS = "0123456789"
 MAX_HOSTS = 256
 """How many hosts a range or a list may have; the driver resolves every one of them."""
 FINGERPRINT = re.compile(r"[0-9A-Fa-f]{1,128}|nocertcheck", re.IGNORECASE)
-UNLIKE_A_FINGERPRINT = "After / comes the certificate's fingerprint, in hexadecimal digits"
+UNLIKE_A_FINGERPRINT = "Expected the certificate's fingerprint after /, in hexadecimal digits"
 UNLIKE_A_RANGE = f"A range goes from a lower to a higher number, such as 10.0.0.11..14, with at most {MAX_HOSTS} hosts"
 
 

@@ -24,14 +24,14 @@ SCRYPT = bytes.fromhex("2b06010401da47040b")
 SMALLEST_RSA = 2048
 
 NO_KEY = "Invalid input"
-DAMAGED = "The private key is cut off or damaged. Paste the whole file"
+DAMAGED = "The private key is incomplete or damaged. Paste the whole file"
 PUBLIC = "This is a public key or a certificate. Send the private key"
-SEVERAL = "Only one private key"
+SEVERAL = "Expected one private key, found several"
 OPENSSH = "A private key in OpenSSH's own format is not supported. Convert it with ssh-keygen -p -m PKCS8 -f <file>"
 ENCRYPTED = "The private key is encrypted. Send its passphrase in privateKeyPassphrase, or a key without a passphrase"
-NOT_OPENED = "The passphrase does not open the private key"
+NOT_OPENED = "The passphrase does not decrypt the private key"
 TOO_COSTLY = "The key's encryption takes too many rounds. Encrypt it again with openssl pkcs8 -topk8"
-NOT_RSA = f"Only an RSA key with {SMALLEST_RSA} bits or more"
+NOT_RSA = f"Expected an RSA key of {SMALLEST_RSA} bits or more"
 
 
 class Unusable(ValueError):

@@ -33,9 +33,8 @@ class OptionalTlsConfig(TlsConfig, frozen=True):
     ssl_mode: SslMode | None = Field(
         None,
         description=(
-            "Whether TLS is used, and how the server's certificate is verified. Default: `prefer` if "
-            "every address of the host is a loopback address, else the value of "
-            "MOORINGS_DEFAULT_SSL_MODE."
+            "Whether TLS is used, and how the server's certificate is verified (default: `prefer` if every "
+            "address of the host is a loopback address, else the value of MOORINGS_DEFAULT_SSL_MODE)."
         ),
     )
 
@@ -64,8 +63,10 @@ ASKS_FOR_CERTIFICATE = re.compile(
 NO_CLIENT_CERTIFICATE = errors.TlsRefused(
     "ssl_client_cert",
     "ssl_client_key",
-    message="The server refused this client during TLS. It may want a client certificate that it trusts: set"
-    " sslClientCert and sslClientKey.",
+    message=(
+        "The server refused this client during TLS. If it requires a client certificate, set "
+        "sslClientCert and sslClientKey."
+    ),
 )
 
 
@@ -95,7 +96,9 @@ NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
     "unreachable": errors.HostUnreachable("host", "port"),
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
     "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+        "host",
+        "ssl_mode",
+        message="The server's certificate is for another host name. Set host to the name in the certificate.",
     ),
     "no tls": errors.TlsRefused("ssl_mode"),
     "client certificate": NO_CLIENT_CERTIFICATE,

@@ -14,9 +14,9 @@ from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.hosts import encode_host, in_url, parse_host
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
-NO_LOGIN = "Leave out what is before @ in the URL: user names and passwords have fields of their own"
-NO_FRAGMENT = "Leave out # and what follows it"
-NO_S3_KEY = "Only s3://bucket/path, without blanks, control characters, ? and #"
+NO_LOGIN = "Remove the user name and password from the URL. Send them in their own fields"
+NO_FRAGMENT = "Remove # and the text after it"
+NO_S3_KEY = "Expected s3://bucket/path, without blanks, control characters, ? and #"
 
 
 def split_url(value: str, schemes: tuple[str, ...]) -> SplitResult:

@@ -13,7 +13,7 @@ from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.https_faults import of_transport
 
 NEEDS_SIGN_IN = (
-    "This way to log in needs a user's own sign-in, which a service cannot do. Use a service principal"
+    "This login method needs an interactive sign-in, which Moorings does not support. Use a service principal"
     " (databricks-oauth-m2m) or a personal access token."
 )
 

@@ -12,8 +12,8 @@ NOT_LET_IN = (
     "Databricks refused the token or the service principal. Check that it is not expired, and that it belongs to this"
     " workspace."
 )
-NO_WAREHOUSE = "There is no such SQL warehouse. Copy its HTTP path from the warehouse's connection details."
-NO_USE = "The login may not use this SQL warehouse. Grant it CAN USE there."
+NO_WAREHOUSE = "The SQL warehouse does not exist. Copy its HTTP path from the warehouse's connection details."
+NO_USE = "The login has no permission on this SQL warehouse. Grant it CAN USE."
 NO_CATALOG = "The catalog does not exist, or the login may not use it. Check its name, and GRANT USE CATALOG on it."
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -21,7 +21,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "HTTP 401": errors.LoginRefused("password", message=NOT_LET_IN),
     "HTTP 403": errors.LoginRefused("password", message=NOT_LET_IN),
     "HTTP 404": errors.DatabaseNotFound("warehouse", message=NO_WAREHOUSE),
-    "HTTP 429": errors.TooManyConnections(message="Databricks asks for fewer requests. Try again shortly."),
+    "HTTP 429": errors.TooManyConnections(message="Databricks limits requests. Try again shortly."),
     "HTTP 503": errors.WarehouseSlow(message="The SQL warehouse is starting or busy. Try again in a minute."),
     "PERMISSION_DENIED": errors.DatabaseForbidden("warehouse", message=NO_USE),
     "NO_SUCH_CATALOG_EXCEPTION": errors.DatabaseNotFound("database", message=NO_CATALOG),
@@ -40,7 +40,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "refused": errors.PortClosed("host", "port"),
     "timed out": errors.ConnectTimeout("host", "port"),
     "certificate name": errors.CertificateRefused(
-        "host", message="The server's certificate is for another host name. Give the name that it is for."
+        "host", message="The server's certificate is for another host name. Set host to the name in the certificate."
     ),
     "certificate": errors.CertificateRefused("ssl_root_cert", "trust_server_certificate"),
     "no tls": errors.TlsRefused("host", "port"),

@@ -34,7 +34,7 @@ REPLY_BYTES = 8 * 1024 * 1024
 STATEMENT_SECONDS = 120.0
 """How long a request of a statement may take; those of a login take no longer than a login may."""
 PENDING = (CommandState.PENDING, CommandState.RUNNING)
-NOT_COPIED = "This is no token of Databricks: it holds characters that tokens do not have. Copy the token again."
+NOT_COPIED = "This is not a Databricks token: it has characters that tokens do not have. Copy the token again."
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
 """Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
 not agree with the server."""
@@ -98,7 +98,7 @@ class DatabricksSession(Session):
         """Run one statement, and stream its rows."""
         sql = without_end(statement.sql)
         if not without_comments_before(sql, "--"):
-            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+            raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
         if statement.read_only:
             self._see_that_it_reads(sql)
         self._wrote = self._wrote or not statement.read_only

@@ -14,8 +14,10 @@ from moorings.dialects.postgres.faults import FAULTS
 EXPIRED = errors.LoginRefused(
     "username",
     "password",
-    message="Lakebase refused the login. A password that is an OAuth token expires within the hour, and belongs to "
-    "the user name: give a fresh one, or the password of a native role.",
+    message=(
+        "Lakebase refused the login. An OAuth token expires within an hour and is valid for one user name "
+        "only: send a new token, or the password of a native role."
+    ),
 )
 
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from moorings import errors
 
-OUT_OF_REACH = errors.StatementForbidden(
-    message="Files, extensions and settings are out of reach of statements here. Leave them out."
-)
+OUT_OF_REACH = errors.StatementForbidden(message="Statements cannot use files, extensions and settings. Remove them.")
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "Parser": errors.StatementRefused(),
     "Binder": errors.StatementRefused(),
@@ -20,8 +18,10 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "Not implemented": errors.StatementRefused(),
     "TransactionContext": errors.StatementRefused(),
     "Out of Memory": errors.ResultTooLarge(
-        message="The statement needs more memory or disk space than DuckDB may use here. Let it read less at once, or"
-        " raise MOORINGS_DUCKDB_MEMORY_LIMIT or MOORINGS_DUCKDB_TEMP_BYTES."
+        message=(
+            "The statement needs more memory or disk space than its limit. Read less at once, or raise "
+            "MOORINGS_DUCKDB_MEMORY_LIMIT or MOORINGS_DUCKDB_TEMP_BYTES."
+        )
     ),
     "Permission": OUT_OF_REACH,
     "locked configuration": OUT_OF_REACH,
@@ -29,20 +29,23 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "parameters": errors.ParametersRefused(),
     "INTERRUPT": errors.QueryCancelled(),
     "file lock": errors.DatabaseForbidden(
-        "database", message="Another process has this file open for writing. Close it there, or let both only read."
+        "database",
+        message="Another process has this file open for writing. Close it there, or open it read-only in both.",
     ),
     "other configuration": errors.DatabaseForbidden(
         "database",
         "read_only",
-        message="This file is open in another connection with the other readOnly. Give both the same.",
+        message="This file is open in another connection with another readOnly. Set both to the same value.",
     ),
     "no DuckDB file": errors.DatabaseNotFound(
-        "database", message="The file is no DuckDB database, or of a version that this DuckDB cannot read."
+        "database", message="The file is not a DuckDB database, or has a version that this DuckDB cannot read."
     ),
     "no extension": errors.DriverMissing(
         message="DuckDB's motherduck extension is missing. Run `INSTALL motherduck` in DuckDB, as the service's user."
     ),
-    "token": errors.LoginRefused("password", message="MotherDuck refused the token. Make a new one in its settings."),
+    "token": errors.LoginRefused(
+        "password", message="MotherDuck refused the token. Create a new one in MotherDuck's settings."
+    ),
     "no MotherDuck database": errors.DatabaseNotFound("database"),
     "Connection": errors.UnknownFault(),
     "IO": errors.UnknownFault(),

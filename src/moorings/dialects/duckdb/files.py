@@ -35,7 +35,7 @@ def allowed_path(database: str, directory: str | None) -> Path:
 def allowed_file(database: str, directory: str | None) -> Path:
     """The same, for what may be a database by its name."""
     if CONTROL.search(database):
-        raise errors.NotAllowedHere("database", message="The file's name has a control character in it. Leave it out.")
+        raise errors.NotAllowedHere("database", message="The file's name has a control character. Remove it.")
     path = allowed_path(database, directory)
     if not path.name.endswith(ENDINGS):
         raise errors.NotAllowedHere(
@@ -52,12 +52,12 @@ def is_there(path: Path) -> bool:
         return False
     except PermissionError:
         raise errors.DatabaseForbidden(
-            "database", message="The service may not look into this folder. Give its user the right to."
+            "database", message="The service has no permission to read this folder. Grant its user read permission."
         ) from None
     except OSError:  # its name is too long
-        raise errors.DatabaseNotFound("database", message="No file can have this name. Choose a shorter one.") from None
+        raise errors.DatabaseNotFound("database", message="The file name is too long. Choose a shorter one.") from None
     if not stat.S_ISREG(found.st_mode):
-        raise errors.DatabaseNotFound("database", message="There is something of this name, but it is no file.")
+        raise errors.DatabaseNotFound("database", message="A directory or device has this name. Name a file.")
     return True
 
 
@@ -66,8 +66,9 @@ def check_makeable(path: Path, *, read_only: bool) -> None:
     if read_only:
         raise errors.DatabaseNotFound("database", message=NO_FILE)
     if not path.parent.is_dir():
-        raise errors.DatabaseNotFound("database", message="The folder does not exist. Make it, or name another.")
+        raise errors.DatabaseNotFound("database", message="The folder does not exist. Create it, or name another.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise errors.DatabaseForbidden(
-            "database", message="The service may not write into this folder. Give its user the right to."
+            "database",
+            message="The service has no permission to write into this folder. Grant its user write permission.",
         )

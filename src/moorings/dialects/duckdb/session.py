@@ -197,7 +197,7 @@ def _settle(instance: duckdb.DuckDBPyConnection, zone: str, *, lock: bool) -> No
                 "database",
                 "query_timezone",
                 "system_timezone",
-                message="This file is open in another connection with another time zone. Give both the same.",
+                message="This file is open in another connection with another time zone. Set both to the same value.",
             ) from None
 
 

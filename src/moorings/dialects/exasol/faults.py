@@ -10,10 +10,13 @@ from moorings.dialects.config.tls import NETWORK_FAULTS
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **NETWORK_FAULTS,
     "fingerprint": errors.CertificateRefused(
-        "host", message="The server's certificate has another fingerprint than the one in host. Compare the two."
+        "host", message="The fingerprint of the server's certificate differs from the one in host. Compare the two."
     ),
-    "no tls": errors.TlsRefused("ssl_mode", message="The server does not speak TLS there. Check host and port."),
-    "no host": errors.HostNotFound("host", message="The host is not written as Exasol's clients take it. Check it."),
+    "no tls": errors.TlsRefused("ssl_mode", message="The server does not speak TLS on this port. Check host and port."),
+    "no host": errors.HostNotFound(
+        "host",
+        message="The host is not in the form of Exasol's clients. Write it as host, host1,host2 or 10.0.0.11..14.",
+    ),
     "08004": errors.LoginRefused("username", "password"),
     "08": errors.LoginRefused("username", "password"),
     "42500": errors.StatementForbidden(),

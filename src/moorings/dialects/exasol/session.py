@@ -34,7 +34,7 @@ FORMATS = (
 LEAVES_NOTHING = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE", "DROP")
 """What may write without changing the session that it runs in."""
 NOTHING_SEEN = "The user sees nothing in the default schema. Grant SELECT on it, or put something there."
-NO_EXPLAIN = "Exasol has no EXPLAIN, so nothing can be said of a statement before it runs."
+NO_EXPLAIN = "Exasol has no EXPLAIN. A query plan is not available."
 
 
 class ExasolSession(Session):

@@ -17,7 +17,7 @@ from moorings.dialects.duckdb import files
 def _database(value: str) -> str:
     is_file = value.endswith(files.ENDINGS) and not FORBIDDEN_IN_FILES.search(value)
     if not is_file and not re.fullmatch(r"md:|(?:md:)?(?:_share/[\w.-]+/[0-9a-fA-F-]{36}|[\w.][\w. -]*)", value):
-        raise custom_error("Only the name of a database, or md: and its name. Settings after ? are not allowed")
+        raise custom_error("Expected the name of a database, or md:<name>. Settings after ? are not allowed")
     return value
 
 

@@ -7,26 +7,27 @@ from collections.abc import Mapping
 from moorings import errors
 
 UNVERIFIED = (
-    "The server's certificate cannot be verified. The driver knows the machine's authorities alone: add the one that"
-    " signed it there (or name its file in SSL_CERT_FILE), or set trustServerCertificate."
+    "The server's certificate cannot be verified. The driver uses the machine's certificate "
+    "authorities only: install the authority there (or set SSL_CERT_FILE to its file), or set "
+    "trustServerCertificate."
 )
 REFUSED_BY_ENTRA = (
-    "Entra ID gave no token. Check client id and secret (or user and password), and that this machine reaches"
-    " login.microsoftonline.com by HTTPS."
+    "Entra ID issued no token. Check client id and secret (or user and password), and that this "
+    "machine reaches login.microsoftonline.com by HTTPS."
 )
-ASLEEP = "The database is not available just now: Azure may be waking it. Try again in a minute."
-BUSY = "The server has no room for more sessions or requests. Try again shortly, or raise its limits."
-NO_FIREWALL_RULE = "The server's firewall does not let this machine in. Add its address to the server's rules."
+ASLEEP = "The database is not available. Azure may be starting it. Try again in a minute."
+BUSY = "The server has reached its limit of sessions or requests. Try again shortly, or raise the limit."
+NO_FIREWALL_RULE = "The server's firewall blocks this machine. Add its address to the firewall rules."
 NOT_READABLE = "This replica cannot be read. Name another one as host, or let the secondary take read-only connections."
 
-DATABASE_READ_ONLY = errors.StatementForbidden(message="The database itself is read-only. Nothing can write to it.")
+DATABASE_READ_ONLY = errors.StatementForbidden(message="The database is read-only in SQL Server.")
 READ_ONLY = errors.ReadOnly()
 EXPIRED = errors.PasswordExpired(
-    "password", message="The password has expired, or must be changed first. Give the user a new one."
+    "password", message="The password has expired or must be changed. Set a new password for the user."
 )
 REFUSED = errors.LoginRefused("username", "password")
 CLOSED = errors.DatabaseForbidden(
-    "database", message="The user may not use this database. Create a user for the login there, or name another one."
+    "database", message="The login has no user in this database. Create one, or name another database."
 )
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -41,16 +42,18 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "certificate name": errors.CertificateRefused(
         "host",
         "trust_server_certificate",
-        message="The server's certificate is for another host name. Give the name that it is for.",
+        message="The server's certificate is for another host name. Set host to the name in the certificate.",
     ),
     "login": REFUSED,
     "expired": EXPIRED,
-    "disabled": errors.LoginRefused("username", message="The login is disabled. Have it enabled again."),
+    "disabled": errors.LoginRefused("username", message="The login is disabled. Enable it in SQL Server."),
     "locked": errors.AccountLocked("username"),
     "starting": errors.DatabaseStarting(),
     "no token": errors.LoginRefused("username", "password", "authentication_type", message=REFUSED_BY_ENTRA),
     "not available": errors.WarehouseSlow(message=ASLEEP),
-    "4064": errors.DatabaseForbidden("username", message="The user's own default database cannot be opened."),
+    "4064": errors.DatabaseForbidden(
+        "username", message="The default database of the login cannot be opened. Set another one in SQL Server."
+    ),
     "911": errors.DatabaseNotFound("database"),
     "4060": errors.DatabaseNotFound("database"),
     "916": errors.StatementForbidden(),
@@ -65,7 +68,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "226": READ_ONLY,
     "574": READ_ONLY,
     "3906": DATABASE_READ_ONLY,
-    "1205": errors.StatementRefused(message="The statement lost a deadlock and was undone. Run it again."),
+    "1205": errors.StatementRefused(message="The statement lost a deadlock and was rolled back. Run it again."),
     "1222": errors.QueryTimeout(),
     "8178": errors.ParametersRefused(),
     "parameters": errors.ParametersRefused(),

@@ -241,7 +241,7 @@ class MSSQLSession(Session):
         """The estimated plan as text; raises ParametersRefused for a statement with parameters, which has none."""
         if statement.parameters:
             raise errors.ParametersRefused(
-                message="SQL Server plans no statement with parameters. Write the values into it."
+                message="SQL Server gives no plan for a statement with parameters. Write the values into the statement."
             )
         check_some(statement.sql)
         self.ask("SET SHOWPLAN_TEXT ON")

@@ -27,7 +27,7 @@ BOUNDS = re.compile(r"(?P<comment>/\*|\*/)")
 FIRST_WORDS = frozenset({"SELECT", "WITH", "DECLARE", "SET", "IF", "WHILE", "PRINT", "WAITFOR"})
 """What a batch that reads may begin with; any other first word writes, or may be the name of a procedure."""
 NO_READ = errors.StatementRefused(
-    message=f"Begin with one of {', '.join(sorted(FIRST_WORDS))}: a connection that only reads calls no procedure."
+    message=f"Begin with one of {', '.join(sorted(FIRST_WORDS))}: a read-only connection calls no procedure."
 )
 
 LEAVES = ("COMMIT", "ROLLBACK", "SAVE", "EXEC", "EXECUTE", "USE", "REVERT", "SETUSER", "{")
@@ -42,7 +42,7 @@ SEQUENCE = "NEXT VALUE FOR"
 """Takes a number permanently, even if the transaction is rolled back."""
 NUMERIC = "0123456789.$"
 
-NO_STATEMENT = errors.StatementRefused(message="There is no statement. Send one.")
+NO_STATEMENT = errors.StatementRefused(message="The text has no statement. Send one.")
 
 
 def words(batch: str) -> Iterator[str]:

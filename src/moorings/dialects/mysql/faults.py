@@ -13,10 +13,11 @@ NO_ROOM_FOR_USER = (
 )
 BLOCKED = "The user is blocked after wrong passwords. Run FLUSH PRIVILEGES there, and check username and password."
 SHUT_IN = (
-    "This connection only reads, in a transaction that statements can neither end nor begin anew. "
-    "Set readOnly to false on it to let them."
+    "This connection only reads, so statements cannot begin or end transactions. To allow it, set readOnly to false."
 )
-NO_PLUGIN = "The server wants a way to log in that the driver does not have. Change the user's authentication plugin."
+NO_PLUGIN = (
+    "The user's authentication plugin is not supported. Change it to caching_sha2_password or mysql_native_password."
+)
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "1045": errors.LoginRefused("username", "password"),
@@ -24,9 +25,11 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "1251": errors.LoginRefused("username", message=NO_PLUGIN),
     "2059": errors.LoginRefused("username", message=NO_PLUGIN),
     "1130": errors.LoginRefused(
-        "host", message="The server lets no one in from here. Grant the user access from here."
+        "host", message="The server does not accept connections from this address. Grant the user access from it."
     ),
-    "1129": errors.LoginRefused("host", message="The server blocks this host. Run FLUSH HOSTS there."),
+    "1129": errors.LoginRefused(
+        "host", message="The server blocks this host after failed connections. Run FLUSH HOSTS on the server."
+    ),
     "1040": errors.TooManyConnections(),
     "1203": errors.TooManyConnections("username", message=NO_ROOM_FOR_USER),
     "1226": errors.TooManyConnections("username", message=NO_ROOM_FOR_USER),
@@ -40,17 +43,17 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "1044": errors.DatabaseForbidden("database"),
     **NETWORK_FAULTS,
     "no tls": errors.TlsRefused("ssl_mode"),
-    "3159": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or stricter."),
+    "3159": errors.TlsRefused("ssl_mode", message="The server requires TLS. Set sslMode to require or stricter."),
     "1792": errors.ReadOnly(),
     "1399": errors.ReadOnly(message=SHUT_IN),
     "1400": errors.ReadOnly(message=SHUT_IN),
-    "1568": errors.StatementRefused(message="A transaction that runs cannot be changed. Leave that out."),
+    "1568": errors.StatementRefused(message="A running transaction cannot be changed. Remove the statement."),
     "1290": errors.StatementForbidden(),
     "1142": errors.StatementForbidden(),
     "1143": errors.StatementForbidden(),
     "1227": errors.StatementForbidden(),
     "1370": errors.StatementForbidden(),
-    "1065": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "1065": errors.StatementRefused(message="The text has no statement. Send exactly one."),
     "1969": errors.QueryTimeout(),
     "3024": errors.QueryTimeout(),
     "1317": errors.QueryCancelled(),
@@ -60,7 +63,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "2006": errors.SessionLost(),
     "2013": errors.SessionLost(),
     "2014": errors.SessionLost(),
-    "local file": errors.SessionLost(message="The server asked for a file of this machine. Moorings sends none."),
+    "local file": errors.SessionLost(
+        message="The server asked for a file of this machine. Moorings never sends files. Remove LOAD DATA LOCAL."
+    ),
     "statement": errors.StatementRefused(),
 }
 """The server's error number, or a word for what went wrong on this side."""

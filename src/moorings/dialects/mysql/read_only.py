@@ -40,7 +40,7 @@ def require_reading(sql: str, sql_mode: str = "") -> None:
     """See that a statement only reads, and no file; raises ReadOnly or StatementRefused."""
     words = _words(sql, frozenset(sql_mode.upper().split(",")))
     if not words:
-        raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+        raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
     allowed = words[0] in READS or (words[0] == "ANALYZE" and words[1:2] and words[1] in ANALYZED)
     into = any(left == "INTO" and right in WRITES_FILES for left, right in itertools.pairwise(words))
     if not allowed:

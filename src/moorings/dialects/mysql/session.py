@@ -32,7 +32,7 @@ MAX_ROWS = 4_096
 """More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
 NO_LIMIT = 24 * 60 * 60 * 1000
 EXPLAINED = ("SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE")
-SEVERAL_RESULTS = "The statement gives more than one result. Call what gives one, or select from its tables."
+SEVERAL_RESULTS = "The statement returns several results. Call a procedure with one result, or select from its tables."
 SCHEMA_FAULTS: dict[object, type[errors.WarehouseError]] = {
     1044: errors.SchemaForbidden,
     1049: errors.SchemaNotFound,

@@ -182,11 +182,11 @@ def _ask_for_tunnel(wire: socket.socket, proxy: Proxy, place: str) -> None:
     while not head.endswith(b"\r\n\r\n"):
         byte = wire.recv(1)  # what follows the head belongs to the server behind the proxy
         if not byte or len(head) > MAX_HEAD_BYTES:
-            raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY gave no answer of HTTP.")
+            raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY does not answer in HTTP.")
         head += byte
     status = head.split(b" ", 2)[1:2]
     if status != [b"200"]:
-        raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY refuses to connect there.")
+        raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY refuses this address.")
 
 
 def dial(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.socket:

@@ -34,8 +34,8 @@ class Config(TlsConfig, frozen=True):
     ssl_mode: SslMode | None = Field(
         None,
         description=(
-            "Whether TLS is used, and how the server's certificate is verified. Default: `verify-ca` with "
-            "an sslRootCert, else `disable`."
+            "Whether TLS is used, and how the server's certificate is verified (default: `verify-ca` with an "
+            "sslRootCert, else `disable`)."
         ),
     )
 

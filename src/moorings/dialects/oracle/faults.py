@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from moorings import errors
 
 NO_SERVICE = "The listener does not know this service. Check the name (lsnrctl status lists them), and that it is open."
-FULL = "The server takes no more sessions. Try again shortly, or raise its limits."
-ARCHIVER = "The server lets no one in until its archiver has room again. Free its recovery area."
+FULL = "The server has reached its limit of sessions. Try again shortly, or raise the limit."
+ARCHIVER = "The server accepts no logins because its recovery area is full. Free space there."
 OTHER_NAME = errors.CertificateRefused(
-    "host", "ssl_mode", message="The server's certificate is for another name. Give the name that it is for."
+    "host", "ssl_mode", message="The server's certificate is for another name. Set host to the name in the certificate."
 )
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -29,13 +29,15 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "ORA-01017": errors.LoginRefused("username", "password"),
     "ORA-28000": errors.AccountLocked("username"),
     "ORA-28001": errors.PasswordExpired("password"),
-    "ORA-01045": errors.LoginRefused("username", message="The user may not log in. Grant it CREATE SESSION."),
+    "ORA-01045": errors.LoginRefused(
+        "username", message="The user has no permission to log in. Grant it CREATE SESSION."
+    ),
     "DPY-4001": errors.LoginRefused("username", "password"),
     "ORA-12514": errors.DatabaseNotFound("database", message=NO_SERVICE),
     "ORA-12505": errors.DatabaseNotFound("database", message=NO_SERVICE),
     "DPY-6001": errors.DatabaseNotFound("database", message=NO_SERVICE),
     "ORA-12528": errors.DatabaseStarting(
-        message="The service is there, but takes no connections now. Try again shortly."
+        message="The service exists but accepts no connections now. Try again shortly."
     ),
     "ORA-12526": errors.DatabaseStarting(),
     "ORA-01033": errors.DatabaseStarting(),
@@ -47,9 +49,11 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "ORA-00018": errors.TooManyConnections(message=FULL),
     "ORA-00020": errors.TooManyConnections(message=FULL),
     "ORA-00257": errors.SessionLost(message=ARCHIVER),
-    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Its own log says why."),
+    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Look into its log."),
     "ORA-01031": errors.StatementForbidden(),
-    "ORA-00942": errors.StatementRefused(message="There is no such table or view, or the user may not read it."),
+    "ORA-00942": errors.StatementRefused(
+        message="The table or view does not exist, or the user has no permission to read it."
+    ),
     "ORA-01456": errors.ReadOnly(),
     "ORA-14551": errors.ReadOnly(),
     "ORA-01013": errors.QueryCancelled(),

@@ -24,6 +24,6 @@ def check_reads(sql: str) -> None:
     """Raise ReadOnly unless a statement is a query: the server takes one alone, so nothing else can hide in it."""
     word = first_word(sql)
     if not word:
-        raise errors.StatementRefused(message="There is no statement. Send one.")
+        raise errors.StatementRefused(message="The text has no statement. Send one.")
     if word not in ("SELECT", "WITH") or DECLARES.match(sql):
         raise errors.ReadOnly

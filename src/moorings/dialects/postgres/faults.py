@@ -13,7 +13,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "no entry": errors.LoginRefused(
         "username",
         "host",
-        message="The server lets this user not in from here, or not without TLS. Add a line to its pg_hba.conf.",
+        message=(
+            "The server does not accept this user from this address, or requires TLS. Add a line to its pg_hba.conf."
+        ),
     ),
     "3D000": errors.DatabaseNotFound("database"),
     "database forbidden": errors.DatabaseForbidden("database"),
@@ -28,18 +30,22 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "client certificate": NO_CLIENT_CERTIFICATE,
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
     "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+        "host",
+        "ssl_mode",
+        message="The server's certificate is for another host name. Set host to the name in the certificate.",
     ),
     "25006": errors.ReadOnly(),
-    "25001": errors.StatementRefused(message="This statement cannot run inside a read-only connection."),
+    "25001": errors.StatementRefused(message="This statement cannot run on a read-only connection."),
     "42501": errors.StatementForbidden(),
     "42P02": errors.ParametersRefused(),
     "pooled": errors.StatementRefused(
-        message="A pooler before the server, such as PgBouncer, gave another session to each part of the statement. "
-        "Let it pool by session, or connect to the server itself."
+        message=(
+            "A pooler such as PgBouncer used several sessions for the statement. Set it to session "
+            "pooling, or connect to the server directly."
+        )
     ),
     "08P01": errors.ParametersRefused(),
-    "22P02": errors.StatementRefused(message="A value cannot be read as the type that the statement needs."),
+    "22P02": errors.StatementRefused(message="A value cannot be converted to the type that the statement needs."),
     "statement timeout": errors.QueryTimeout(),
     "57014": errors.QueryCancelled(),
     "57P01": errors.SessionLost(),
@@ -50,11 +56,11 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "53300": errors.TooManyConnections(),
     "another": errors.AnotherService("host", "port"),
     "refused statement": errors.StatementRefused(),
-    "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "empty": errors.StatementRefused(message="The text has no statement. Send exactly one."),
     "copy": errors.StatementRefused(
-        message="COPY to or from the client is no way to read here. Send the query alone: its rows are streamed."
+        message="COPY to or from the client is not supported. Send the query alone: its rows are streamed."
     ),
-    "unreadable": errors.StatementRefused(message="A value is of a kind that Arrow cannot hold. Cast it to text."),
+    "unreadable": errors.StatementRefused(message="Arrow has no type for a value of the result. Cast it to text."),
     "several": errors.StatementRefused(message="Send exactly one statement at a time."),
     "0A": errors.StatementRefused(),
     "21": errors.StatementRefused(),
@@ -66,7 +72,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "2F": errors.StatementRefused(),
     "34": errors.StatementRefused(),
     "42": errors.StatementRefused(),
-    "53": errors.StatementRefused(message="The server ran out of memory or disk for this statement. Narrow it."),
+    "53": errors.StatementRefused(message="The server ran out of memory or disk for this statement. Read less."),
     "54": errors.StatementRefused(),
     "55": errors.StatementRefused(),
     "P0": errors.StatementRefused(),

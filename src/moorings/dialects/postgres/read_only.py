@@ -57,7 +57,7 @@ def require_query(sql: str, *, columns: int) -> None:
         )
     if (found := _acting(sql)) is not None:
         raise errors.ReadOnly(
-            message=f"This connection only reads. It does not call {found}, which acts on the server."
+            message=f"This connection only reads. It does not call {found}, which changes the server."
         )
 
 

@@ -11,7 +11,9 @@ from moorings.dialects.postgres import faults as postgres
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **postgres.FAULTS,
     "no entry": errors.LoginRefused(
-        "username", "host", message="Redshift lets this user not in from here, or not without TLS. Ask for the rule."
+        "username",
+        "host",
+        message="Redshift does not accept this user from this address, or requires TLS. Check its connection rules.",
     ),
     "timed out": errors.ConnectTimeout(
         "host",

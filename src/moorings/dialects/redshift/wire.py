@@ -145,7 +145,7 @@ class Wire(Connection):
                 raise self.error or errors.SessionLost()
             code, length = struct.unpack("!ci", head)
             if code not in self.message_types:  # such as what COPY to the client begins with
-                raise errors.StatementRefused(message="The server answers with what is no result. Send a query.")
+                raise errors.StatementRefused(message="The statement returns no result. Send a query.")
             if length > self._max_bytes:
                 raise errors.ResultTooLarge.of("A row of the result", self._max_bytes)
             self.message_types[code](self._read(length - 4), cursor)

@@ -10,8 +10,10 @@ from moorings.dialects.config.tls import NETWORK_FAULTS
 HUNG_UP = errors.TlsRefused(
     "ssl_mode",
     "host",
-    message="The server hung up before the login. Check whether it wants TLS (sslMode), and whether it lets this"
-    " machine's address in, as SAP HANA Cloud asks.",
+    message=(
+        "The server closed the connection before the login. Check whether it requires TLS (sslMode), and "
+        "whether it accepts this machine's address (SAP HANA Cloud has a list)."
+    ),
 )
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -22,16 +24,18 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "unreachable": errors.HostUnreachable("host", "port"),
     "certificate": errors.CertificateRefused("ssl_mode", "ssl_root_cert"),
     "certificate name": errors.CertificateRefused(
-        "host", "ssl_mode", message="The server's certificate is for another host name. Give the name that it is for."
+        "host",
+        "ssl_mode",
+        message="The server's certificate is for another host name. Set host to the name in the certificate.",
     ),
     "no tls": errors.TlsRefused("ssl_mode"),
-    "4321": errors.TlsRefused("ssl_mode", message="The server wants TLS. Set sslMode to require or verify-full."),
+    "4321": errors.TlsRefused("ssl_mode", message="The server requires TLS. Set sslMode to require or verify-full."),
     "hung up": HUNG_UP,
     "10": errors.LoginRefused("username", "password"),
-    "20": errors.LoginRefused("username", message="The user may not log in at this time. Extend its validity."),
+    "20": errors.LoginRefused("username", message="The user's validity has not begun or has ended. Extend it."),
     "414": errors.PasswordExpired(
         "password",
-        message="The password has to be changed. Log in once with hdbsql to change it, then give the new one.",
+        message="The password must be changed. Log in once with hdbsql to change it, then send the new one.",
     ),
     "415": errors.LoginRefused("username", message="The user is deactivated. Activate it: ALTER USER … ACTIVATE."),
     "416": errors.AccountLocked(
@@ -43,7 +47,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "139": errors.QueryCancelled(),
     "613": errors.QueryTimeout(),
     "parameters": errors.ParametersRefused(),
-    "empty": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "empty": errors.StatementRefused(message="The text has no statement. Send exactly one."),
     "statement": errors.StatementRefused(),
     "lost": errors.SessionLost(),
 }

@@ -19,7 +19,7 @@ TLS_PORT = 443
 
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-UNLIKE_AN_ACCOUNT = "Only the account identifier, such as myorg-account or xy12345.us-east-1"
+UNLIKE_AN_ACCOUNT = "Expected the account identifier, such as myorg-account or xy12345.us-east-1"
 MAX_ACCOUNT_LENGTH = 200
 
 

@@ -86,6 +86,7 @@ class Snowflake(Dialect):
 
 
 NEEDS_SIGN_IN = (
-    "This way to log in needs a user's own sign-in, which a service cannot do. Use a key pair, or a client of your"
-    " OAuth server: give oauthClientId, oauthClientSecretUnencrypted and externalOauthTokenUrl."
+    "This login method needs an interactive sign-in, which Moorings does not support. Use a key pair, "
+    "or a client of your OAuth server: set oauthClientId, oauthClientSecretUnencrypted and "
+    "externalOauthTokenUrl."
 )

@@ -8,9 +8,9 @@ from moorings import errors
 from moorings.dialects.config.tls import failure
 
 MISSING = (
-    "It does not exist, or the user's default role may not use it. Check the name, and grant the role usage of it."
+    "It does not exist, or the user's default role has no permission on it. Check the name, and grant the role USAGE."
 )
-NOT_ALLOWED = "Snowflake lets no one in from here. Add this machine's address to the network policy."
+NOT_ALLOWED = "Snowflake blocks this machine's address. Add it to the network policy."
 SECOND_FACTOR = "The user needs a second factor to log in with a password. Use a key pair, or a user of TYPE = SERVICE."
 BAD_KEY = (
     "Snowflake does not accept this key for the user. Register its public half with ALTER USER … SET RSA_PUBLIC_KEY,"
@@ -22,7 +22,7 @@ NOT_MAPPED = (
 )
 ROLE = "The user's default role does not exist, or is not granted to it. Set another: ALTER USER … SET DEFAULT_ROLE."
 LOCKED = "Snowflake has locked or disabled this user. Ask an account administrator to unlock it."
-NO_ACCOUNT = "There is no such account. Give its identifier: organization-account, or locator.region."
+NO_ACCOUNT = "The account does not exist. Set host to its identifier: organization-account, or locator.region."
 NO_COMPUTE = "No warehouse runs this statement. Grant the role USAGE on the warehouse, and check that it may resume."
 MISSING_SCHEMA = "390201 schema"
 
@@ -54,7 +54,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "090073": errors.DatabaseForbidden("warehouse", message=NO_COMPUTE),
     "003001": errors.StatementForbidden(),
     "000008": errors.StatementRefused(message="Send exactly one statement at a time."),
-    "000900": errors.StatementRefused(message="There is no statement. Send exactly one."),
+    "000900": errors.StatementRefused(message="The text has no statement. Send exactly one."),
     "001007": errors.ParametersRefused(),
     "002049": errors.ParametersRefused(),
     "unresolved": errors.HostNotFound("host"),

@@ -110,7 +110,7 @@ class SnowflakeSession(Session):
         sql = without_end(statement.sql)
         bare = without_comments_before(sql, "--", "//")
         if not bare:
-            raise errors.StatementRefused(message="There is no statement. Send exactly one.")
+            raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
         if MOVES_FILES.match(bare):
             raise errors.StatementRefused(
                 message="PUT and GET are refused: they read and write files where Moorings runs."

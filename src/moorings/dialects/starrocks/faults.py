@@ -10,7 +10,7 @@ from moorings.dialects.mysql import faults as mysql
 FAULTS: Mapping[str, errors.WarehouseError] = {
     **mysql.FAULTS,
     "5203": errors.StatementForbidden(),
-    "catalog": errors.DatabaseNotFound("database", message="The catalog does not exist there. Check its name."),
+    "catalog": errors.DatabaseNotFound("database", message="The catalog does not exist. Check its name."),
 }
 """The server's error number, or a word of TELLTALES."""
 

@@ -46,7 +46,9 @@ class Wire(Session):
             raise errors.HostUnreachable(
                 "host",
                 "port",
-                message="Trino names another address for its results. Set http-server.process-forwarded=true there.",
+                message=(
+                    "Trino returns another address for its results. Set http-server.process-forwarded=true in Trino."
+                ),
             )
         request.headers.pop(SPOOLING, None)
         for name, value in request.headers.items():

@@ -34,7 +34,7 @@ from moorings.dialects.config.hosts import (
 )
 
 LOGIN = "Only the host name. Put the user name into username, and the password into passwordUnencrypted"
-EMPTY = "Only blanks"
+EMPTY = "Expected more than blanks"
 LONG = ".".join(["a" * 63] * 3 + ["a" * 61])
 """253 characters."""
 
