@@ -24,6 +24,7 @@ from moorings.api.http.exchange import Exchanges
 from moorings.api.http.limits import RateLimits
 from moorings.api.http.lingering import DrainRequestMiddleware
 from moorings.api.http.paths import SegmentedPaths
+from moorings.api.http.query_jobs import QueryJobs
 from moorings.api.http.state import Services
 from moorings.api.resources import (
     attributes,
@@ -38,6 +39,7 @@ from moorings.api.resources import (
     keys,
     pages,
     queries,
+    query_jobs,
     roles,
     route,
     schedules,
@@ -84,6 +86,7 @@ API = (
     *email_only.ROUTES,
     *environments.ROUTES,
     *queries.ROUTES,
+    *query_jobs.ROUTES,
     *catalog.ROUTES,
     *health.ROUTES,
     *jobs.ROUTES,
@@ -158,6 +161,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         keyset=(keyset := Keyset.read(settings.keyset_path)),
         engine=(engine := Engine(settings)),
         limits=RateLimits(settings),
+        query_jobs=QueryJobs(settings.max_buffer_bytes),
         queries=(running := Queries(database, engine, settings)),
         job_asked=(wake := asyncio.Event()),
         erasers=(erase_dbt,),
@@ -180,6 +184,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
             yield
         await worker.close()
         await revisions.close()
+        await services.query_jobs.close()
         await running.close()
         await services.limits.close()
         await engine.close()

@@ -197,6 +197,10 @@ REQUESTS: dict[str, Callable[[Scene, Caller], Request]] = {
         f"/api/v1/connection-environments/{scene.attached(caller.connection)}",
         None,
     ),
+    "POST /api/v1/query/run": lambda scene, caller: (
+        "/api/v1/query/run",
+        {"query": {"modelId": caller.connection, "userEditedSQL": "SELECT 1"}},
+    ),
     "GET /api/v1/users/{id}/model-roles": lambda scene, caller: (
         f"/api/v1/users/{scene.owner}/model-roles" + ("" if caller.owner else f"?connectionId={caller.connection}"),
         None,

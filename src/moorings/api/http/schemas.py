@@ -112,6 +112,31 @@ def query() -> dict[str, Any]:
     return _object(properties) | {"required": ["sql"], "examples": [{"sql": "SELECT 1 AS one", "rowLimit": 100}]}
 
 
+def query_job() -> dict[str, Any]:
+    """The body that runs SQL as a job."""
+    query = {
+        "type": "object",
+        "properties": {
+            "modelId": UUID | {"description": "The id of a connection's model, which is the connection's own."},
+            "userEditedSQL": {"type": "string", "minLength": 1, "maxLength": 500_000},
+            "limit": {"type": ["integer", "null"], "minimum": 1, "default": 1000, "description": "null: all rows."},
+        },
+        "required": ["modelId", "userEditedSQL"],
+    }
+    properties = {
+        "query": query,
+        "resultType": {"enum": ["csv", "json", "xlsx", None], "description": "Without it, the result is Arrow."},
+        "cache": {"enum": ["disabled", "normal", "refresh", "refresh_all"]},
+        "userId": UUID | {"description": "The user whose rights and attributes count; for organization keys."},
+        "planOnly": {"type": "boolean"},
+        "formatResults": {"type": "boolean"},
+        "branchId": UUID,
+        "connectionEnvironmentId": UUID,
+    }
+    example = {"query": {"modelId": EXAMPLE_ID, "userEditedSQL": "SELECT 1"}}
+    return _object(properties) | {"required": ["query"], "examples": [example]}
+
+
 def refresh() -> dict[str, Any]:
     """The body that asks for a refresh; zero bytes ask for a soft one."""
     flag = {"type": "boolean", "description": "Also remove tables that no longer exist in the database."}

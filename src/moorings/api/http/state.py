@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from moorings.api.http.limits import RateLimits
+from moorings.api.http.query_jobs import QueryJobs
 from moorings.connections.service import Eraser
 from moorings.db import Database
 from moorings.engine.service import Engine
@@ -32,6 +33,7 @@ class Services:
     job_asked: asyncio.Event
     """Set when a job was asked for, so that this process's worker need not wait until it looks."""
 
+    query_jobs: QueryJobs
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a stop was asked for: no new requests should be sent here."""
     peers: Peers = field(default_factory=Peers)

@@ -31,6 +31,7 @@ TAGS: Mapping[str, Tag] = {
     "connections": CONNECTIONS,
     "dialects": DIALECTS,
     "queries": QUERY,
+    "query_jobs": QUERY,
     "catalog": CATALOGS,
     "jobs": REFRESHES,
     "schedules": CONNECTIONS,
