@@ -37,6 +37,13 @@ OWN_LIMIT = (
     " AND extract(epoch FROM current_setting('statement_timeout')::interval) * 1000 < {milliseconds}"
     " THEN current_setting('statement_timeout') ELSE '{milliseconds}' END"
 )
+PARAMETER_TYPES = """
+SELECT (quote_ident(n.nspname) || '.' || quote_ident(t.typname))::text
+FROM pg_prepared_statements p, unnest(p.parameter_types) WITH ORDINALITY AS wanted(number, place)
+JOIN pg_type t ON t.oid = wanted.number JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE p.name = 'moorings' ORDER BY wanted.place
+"""
+"""The types of a statement's parameters by their full names: `bit` and `character` alone would mean one of each."""
 ARRAYS = """
 WITH RECURSIVE base AS (
     SELECT a.oid AS number, e.typname, e.typtype, e.typbasetype
@@ -245,7 +252,7 @@ class PostgresSession(Session):
     def _prepared_types(self, sql: str) -> list[str]:
         """The types of a statement's parameters, as casts name them."""
         self._run(f"PREPARE moorings AS\n{sql}")
-        found = self._rows("SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'moorings'")
+        found = self._rows(PARAMETER_TYPES)
         types = [name for (name,) in found]
         self._run("DEALLOCATE moorings")
         return types
