@@ -19,6 +19,7 @@ from moorings.api.resources import routed
 from moorings.catalog import listing, service
 from moorings.catalog.listing import Filter, Listed
 from moorings.catalog.models import CatalogChange
+from moorings.catalog.search import Found, behind, place_of, search
 from moorings.connections.models import Connection
 from moorings.dialects.introspection import Column, ForeignKey, Table, names
 from moorings.errors import EnvironmentNotFound, NoEnvironment, QueryTimeout, Saturated, WarehouseError
@@ -67,9 +68,39 @@ class CatalogTable(Shape):
 
 
 class CatalogTables(Shape):
-    """Tables, by catalog, schema and name."""
+    """Tables, by catalog, schema and name; `pageInfo` is there when a page was asked for."""
 
     tables: list[CatalogTable]
+    page_info: PageInfo | msgspec.UnsetType = msgspec.UNSET
+
+
+class MatchShape(Shape):
+    """What contains the text: a `table` or `column` by its name, or a `comment` on the table or a column."""
+
+    kind: str
+    column: str | None
+    text: str
+
+
+class FoundTable(Shape, kw_only=True):
+    """A table of a connection, and what of it contains the text."""
+
+    connection_id: str
+    connection_name: str
+    dialect: str
+    catalog: str | None
+    schema: str | None
+    name: str
+    kind: str
+    missing_since: str | None
+    matches: list[MatchShape]
+
+
+class FoundPage(Shape):
+    """Tables in which something contains the text, by connection, catalog, schema and name."""
+
+    page_info: PageInfo
+    records: list[FoundTable]
 
 
 class StoredTableShape(CatalogTable, kw_only=True):
@@ -176,16 +207,50 @@ async def tables(call: Call) -> bytes:
 
     `schema` chooses the schemas to read. Default: the connection's `includeSchemas` and `includeOtherCatalogs`.
     """
-    query = Fields(call.query(), ("schema", "environment"))
+    query = Fields(call.query(), ("schema", "environment", "cursor", "pageSize"))
     schemas = names(query.string("schema", shortest=0, longest=MAX_LIST_LENGTH))
+    paged = bool(query.raw("cursor") or query.raw("pageSize"))
+    page = pagination.page_request(query, (str, str, str))
     environment = routed.chosen(query)
     query.done()
     target = await routed.routed(call, Permission.QUERY, environment)
-    return await service.introspect(call.services.engine, target, schemas, _encoded)
+
+    def encoded(found: Sequence[Table]) -> bytes:
+        return _encode(_table_page(found, page) if paged else CatalogTables([table_shape(table) for table in found]))
+
+    return await service.introspect(call.services.engine, target, schemas, encoded)
 
 
-def _encoded(found: Sequence[Table]) -> bytes:
-    return _encode(CatalogTables([table_shape(table) for table in found]))
+def _table_page(found: Sequence[Table], page: PageRequest) -> CatalogTables:
+    rest = behind(found, page.after)[: page.size + 1]
+    info = pagination.info([place_of(table) for table in rest], page, len(found))
+    return CatalogTables([table_shape(table) for table in rest[: page.size]], info)
+
+
+async def search_catalogs(call: Call) -> FoundPage:
+    """Search names and comments in the stored catalogs of all connections that the key may read."""
+    query = Fields(call.query(), ("search", "cursor", "pageSize"))
+    text = query.string("search", required=True)
+    page = pagination.page_request(query, (str, str, str, str))
+    query.done()
+    found, total = await search(call.session, call.actor, text, page.after, page.size + 1)
+    info = pagination.info([each.place for each in found], page, total)
+    return FoundPage(info, [_found(each) for each in found[: page.size]])
+
+
+def _found(found: Found) -> FoundTable:
+    table = found.table
+    return FoundTable(
+        connection_id=found.connection.id,
+        connection_name=found.connection.name,
+        dialect=found.connection.dialect,
+        catalog=table.catalog,
+        schema=table.schema,
+        name=table.name,
+        kind=table.kind,
+        missing_since=None if found.missing_since is None else instant(found.missing_since),
+        matches=[MatchShape(match.kind, match.column, match.text) for match in found.matches],
+    )
 
 
 async def catalog(call: Call) -> bytes:
@@ -251,6 +316,17 @@ STORED = (EnvironmentNotFound, NoEnvironment)
 ROUTES = (
     Route(
         method="GET",
+        path="/catalog",
+        handler=search_catalogs,
+        summary="Search the catalogs of all connections",
+        answer=FoundPage,
+        parameters=(
+            Parameter("search", {"type": "string", "minLength": 1}, "A part of a name or a comment, in any case."),
+            *pagination.PARAMETERS,
+        ),
+    ),
+    Route(
+        method="GET",
         path="/connections/{id}/tables",
         handler=tables,
         kind="free",
@@ -260,6 +336,7 @@ ROUTES = (
         parameters=(
             routed.ENVIRONMENT,
             Parameter("schema", {"type": "string"}, f"Only these schemas: {PATTERNS}"),
+            *pagination.PARAMETERS,
         ),
         headers=routed.HEADERS,
         errors=(*routed.ERRORS, Saturated, WarehouseError, QueryTimeout),
