@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import catalogs, lists, probes, queries, reads, report, small, starts
+from benchmarks import catalogs, growth, lists, probes, queries, reads, report, small, starts
 from benchmarks.engines import ENGINES, Engine
 
-PARTS = ("lists", "small", "reads", "start", "catalog", "probes", "query")
+PARTS = ("lists", "small", "reads", "growth", "start", "catalog", "probes", "query")
 MEASURED = ("granian", "pyarrow", "adbc-driver-postgresql", "asyncmy", "duckdb", "clickhouse-connect")
 
 
@@ -58,6 +58,8 @@ def measure(
             lines += small.measure(directory, rounds=rounds, seconds=seconds)
         if "reads" in parts:
             lines += reads.measure(directory, rounds=rounds, seconds=seconds)
+        if "growth" in parts:
+            lines += growth.measure(directory, rounds=rounds, seconds=seconds)
         if "start" in parts:
             lines += starts.measure(directory, rounds=rounds)
         if "catalog" in parts:
