@@ -17,10 +17,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import catalogs, growth, lists, probes, queries, reads, report, small, starts
+from benchmarks import catalogs, growth, lists, probes, processes, queries, reads, report, small, starts
 from benchmarks.engines import ENGINES, Engine
 
-PARTS = ("lists", "small", "reads", "growth", "start", "catalog", "probes", "query")
+TIMED = {
+    "lists": lists.measure,
+    "small": small.measure,
+    "reads": reads.measure,
+    "growth": growth.measure,
+    "processes": processes.measure,
+}
+"""Parts that load a server for so many seconds, round by round."""
+REPEATED = {"start": starts.measure, "catalog": catalogs.measure, "probes": probes.measure}
+"""Parts that do one thing again and again."""
+PARTS = (*TIMED, *REPEATED, "query")
 MEASURED = ("granian", "pyarrow", "adbc-driver-postgresql", "asyncmy", "duckdb", "clickhouse-connect")
 
 
@@ -52,20 +62,12 @@ def measure(
     missing: list[str] = []
     with tempfile.TemporaryDirectory(prefix="moorings-bench-") as made:
         directory = Path(made)
-        if "lists" in parts:
-            lines += lists.measure(directory, rounds=rounds, seconds=seconds)
-        if "small" in parts:
-            lines += small.measure(directory, rounds=rounds, seconds=seconds)
-        if "reads" in parts:
-            lines += reads.measure(directory, rounds=rounds, seconds=seconds)
-        if "growth" in parts:
-            lines += growth.measure(directory, rounds=rounds, seconds=seconds)
-        if "start" in parts:
-            lines += starts.measure(directory, rounds=rounds)
-        if "catalog" in parts:
-            lines += catalogs.measure(directory, rounds=rounds)
-        if "probes" in parts:
-            lines += probes.measure(directory, rounds=rounds)
+        for part, measured in TIMED.items():
+            if part in parts:
+                lines += measured(directory, rounds=rounds, seconds=seconds)
+        for part, repeated in REPEATED.items():
+            if part in parts:
+                lines += repeated(directory, rounds=rounds)
         for engine in engines if "query" in parts else ():
             try:
                 lines += queries.measure(directory, engine, rounds=rounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ from tests.warehouses.servers.process import folder, free_port, running, unavail
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[Server]:
+    with valkey() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def valkey() -> Iterator[Server]:
     """A Valkey with a password and no files."""
     binary, port = _binary(), free_port()
     with folder("valkey") as home:
