@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--room", help="a folder or file of src/moorings; without it, the lines that changed")
     parser.add_argument("--since", default="origin/main", help="the commit that the lines differ from (%(default)s)")
     parser.add_argument("--most", type=int, default=200, help="how many mutants to try at most (%(default)s)")
+    parser.add_argument("--tests", nargs="+", help="the tests to run, in place of those of the room")
     given = parser.parse_args()
     lines = None if given.room else changed_lines(given.since)
     if lines is not None and not lines:
@@ -147,7 +148,7 @@ def main() -> None:
     paths = [str(room if (ROOT / room).is_dir() else room.with_suffix(".py"))] if lines is None else list(lines)
 
     copy_checkout()
-    tests = command(tests_of(paths))
+    tests = command(given.tests or tests_of(paths))
     os.environ["PYTHONPATH"] = str(TREE / "src")
     os.chdir(TREE)
     print(tests, flush=True)
