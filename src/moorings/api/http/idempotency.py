@@ -26,7 +26,7 @@ KEY = Parameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "A string of your choice that identifies the request. If you send a request with the same key "
-    "again within 24 hours,"
+    "again within 24 hours, "
     "it is not executed again: you get the first response.",
     place="header",
 )
