@@ -76,6 +76,7 @@ class TestEnvironment:
             assert serving.stop() == 0
 
     def test_of_a_worker_alone_holds_none(self, terminal: Terminal) -> None:
+        terminal.make_database()
         with terminal.working(**SECRETS) as working:
             for process in processes_of(working.process.pid):
                 assert_clean(process, *SECRETS.values())

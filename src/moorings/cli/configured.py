@@ -25,13 +25,15 @@ def prepared(*, new: bool = False) -> Settings:
     command in the wrong directory must not make one.
     """
     settings = configured()
+    if new:
+        directory.make_private(settings.data_dir)
+    files.require_private(settings)
     if not new:
         _require_database(settings)
     if not settings.core_dumps:
         core_dumps.disable()
     directory.make_private(settings.data_dir)
     directory.make_private(settings.home)
-    files.require_private(settings)
     return settings
 
 

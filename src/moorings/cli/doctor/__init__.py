@@ -40,7 +40,10 @@ def _findings() -> Iterable[Finding]:
     yield from run(local.CHECKS, settings)
     yield from run(remote.CHECKS, settings)
     yield from _egress(settings)
-    yield from drivers.examine(settings)
+    try:
+        yield from drivers.examine(settings)
+    except MooringsError as refused:  # a dialect of another package that cannot be loaded
+        yield Finding("dialects", "fail", refused.message)
 
 
 def _egress(settings: Settings) -> Sequence[Finding]:
