@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from moorings import errors
+from moorings import clock, errors
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.bounds import check_size
 from moorings.engine.batches import Batches
@@ -24,6 +24,8 @@ T = TypeVar("T")
 Next = Callable[[], "pa.RecordBatch | None"]
 """Reads the next batch; None after the last one."""
 
+CLOSED_SECONDS = 0.5
+"""A session that fails within so long was closed before its statement ran: one that is killed later had begun."""
 GRACE_SECONDS = 5.0
 """How long a stopped statement may take to end, before its connection is severed and its caller hears of it anyway."""
 RESET_SECONDS = 2.0
@@ -36,6 +38,8 @@ class Lease:
     def __init__(self, slot: Slot, session: Session) -> None:
         self._slot = slot
         self._session = session
+        self._untouched = True
+        """No statement was sent in this lease."""
         self._reader: Batches | None = None
         self._job: Job[Any] | None = None
         self._resetting: Job[bool] | None = None
@@ -113,7 +117,19 @@ class Lease:
             await asyncio.wait({self._cancelling.future}, timeout=GRACE_SECONDS)
 
     def _begin(self, statement: Statement) -> pa.Schema:
+        """Run a statement, in a new session where the server had closed this one while it was idle."""
         check_size(statement.sql)
+        began, self._untouched, untouched = clock.monotonic(), False, self._untouched
+        try:
+            return self._opened(statement)
+        except errors.SessionLost:
+            replaceable = untouched and statement.read_only and self._slot.is_reused and not self.stopped.done()
+            if not replaceable or clock.monotonic() - began > CLOSED_SECONDS:
+                raise
+        self._session = self._slot.replaced()
+        return self._opened(statement)
+
+    def _opened(self, statement: Statement) -> pa.Schema:
         limits = self._slot.limits
         bounded = replace(statement, limits=limits)
         self._reader = self._slot.guard(

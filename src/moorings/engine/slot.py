@@ -136,6 +136,15 @@ class Slot:
         self.session = self._connect(config)
         return self.session
 
+    @property
+    def is_reused(self) -> bool:
+        """Whether the session was used before, and can be replaced from its own thread."""
+        return self.idle_since != self.born and not self.target.dialect.abilities.own_process
+
+    def replaced(self) -> Session:
+        """A new session in the place of one that the server closed; to be called in the session's thread."""
+        return self.guard(self._login)
+
     def _connect(self, config: ConnectionConfig) -> Session:
         dialect, process = self.target.dialect, self._starting
         if process is None:

@@ -292,6 +292,17 @@ class TestLives:
 
         inside(work, pool_size=1)
 
+    @pytest.mark.needs("session kill", "sql")
+    def test_one_that_was_closed_a_moment_ago_is_replaced_too(self, inside: Inside, warehouse: Warehouse) -> None:
+        async def work(room: Room) -> None:
+            async with room.engine.lease(room.target()) as lease:
+                session_id = lease.session_id
+            await room.settled()
+            await asyncio.to_thread(warehouse.kill, session_id)
+            assert await room.rows("SELECT 1 AS one") == [(1,)]
+
+        inside(work, pool_size=1)
+
     @pytest.mark.needs("reset")
     def test_new_credentials_close_the_old_sessions(self, inside: Inside) -> None:
         async def work(room: Room) -> None:
