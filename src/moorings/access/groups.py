@@ -179,7 +179,7 @@ async def sizes(session: AsyncSession, organization_id: str) -> dict[str, int]:
 async def assign_role(
     session: AsyncSession, group: UserGroup, connection_id: str, role: Role, alias: str | None = None
 ) -> None:
-    """Give a group a role on one connection, in place of the one it had there."""
+    """Set a group's role on a connection. It replaces the previous one."""
     assignment = (
         await session.scalars(
             select(GroupRole).where(GroupRole.group_id == group.id, GroupRole.connection_id == connection_id)

@@ -330,7 +330,7 @@ async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
 async def assign_role(
     session: AsyncSession, user: User, connection_id: str, role: Role, alias: str | None = None
 ) -> None:
-    """Give a user a role on one connection, in place of the one they had there."""
+    """Set a user's own role on a connection. It replaces the previous one."""
     assignment = (
         await session.scalars(
             select(ConnectionRole).where(

@@ -38,10 +38,10 @@ def _group(explanation: str) -> typer.Typer:
     )
 
 
-app = _group("Moorings: one home for your warehouses' credentials, and SQL through it.")
-token_app = _group("Keys: organization keys and personal access tokens.")
+app = _group("Moorings: stores connections to your warehouses and runs SQL through them.")
+token_app = _group("Manage API keys: organization keys and personal access tokens.")
 user_app = _group("Manage users, which personal access tokens act as.")
-group_app = _group("Groups: users who share roles on connections.")
+group_app = _group("Manage groups of users, which share roles on connections.")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(group_app, name="group")
@@ -73,7 +73,7 @@ RoleName = Annotated[
 def serve(
     take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False, data_dir: DataDir = None
 ) -> None:
-    """Start the service; at the first start, make what it needs."""
+    """Start the service. The first start creates the data directory, the keyset and an API key."""
     from moorings.cli.handover import without_secrets_in_environment
 
     without_secrets_in_environment()
@@ -86,7 +86,7 @@ def serve(
 
 @app.command()
 def worker(data_dir: DataDir = None) -> None:
-    """Run jobs in a process of its own, beside services on the same database."""
+    """Run background jobs in a separate process that uses the same database as the service."""
     from moorings.cli.handover import without_secrets_in_environment
 
     without_secrets_in_environment()
@@ -97,7 +97,7 @@ def worker(data_dir: DataDir = None) -> None:
 
 @app.command()
 def migrate(data_dir: DataDir = None) -> None:
-    """Bring the metadata database's schema up to date."""
+    """Migrate the metadata database to the schema of this version."""
     from moorings.cli.storage import migrated
 
     migrated()
@@ -110,17 +110,20 @@ def doctor(
         bool,
         typer.Option(
             "--upgrade",
-            help="Instead, list what this version refuses of the connections and settings that exist, and what to "
-            "change; exit code 0 if there is nothing. Works on the database of an earlier version, before its upgrade.",
+            help=(
+                "List stored connections and settings that this version refuses, and how to change them. "
+                "The exit code is 0 if there are none. Run it before an upgrade, on the database of the "
+                "earlier version."
+            ),
         ),
     ] = False,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Look at everything the service depends on, and list the egress rules.
+    """Check everything the service depends on, and list the egress rules.
 
-    One line each: `ok`, `note` for what is worth knowing, `FAIL` for what is wrong. The exit code is 1 if anything that
-    the service needs is wrong, else 0. It changes nothing, and dials no warehouse.
+    Prints one line per check: `ok`, `note` for information, `FAIL` for problems. The exit code is 1 if anything that
+    the service needs is wrong, else 0. It changes nothing and connects to no warehouse.
     """
     from moorings.cli.doctor import examine
     from moorings.cli.upgrade import examine_upgrade
@@ -131,11 +134,11 @@ def doctor(
 
 @token_app.command("create")
 def create_token(
-    name: Annotated[str, typer.Option(help="What the key is for.")] = "Made on the command line",
+    name: Annotated[str, typer.Option(help="A name for the key.")] = "Made on the command line",
     personal: Annotated[str | None, typer.Option(metavar="USER", help="Act as this user (email or id).")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a key and print it, this once. Without --personal it is an organization key."""
+    """Create a key and print it once. Without --personal it is an organization key."""
     from moorings.cli.keys import create
 
     typer.echo(create(name, personal))
@@ -143,7 +146,7 @@ def create_token(
 
 @token_app.command("list")
 def list_tokens(json: Json = False, data_dir: DataDir = None) -> None:
-    """List the keys; never their tokens, which are not stored."""
+    """List the keys, without their tokens, which are not stored."""
     from moorings.cli.keys import listed
     from moorings.cli.tables import show
 
@@ -163,12 +166,12 @@ def revoke_token(
 
 @user_app.command("create")
 def create_user(
-    email: Annotated[str, typer.Argument(help="What they are called by in other commands; unique.")],
-    name: Annotated[str, typer.Option(help="The name people know them by.")] = "",
+    email: Annotated[str, typer.Argument(help="The user's email address. Unique; other commands take it.")],
+    name: Annotated[str, typer.Option(help="The user's display name.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Make them an organization admin.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Add a user and print their id."""
+    """Create a user and print their id."""
     from moorings.cli.users import create
 
     typer.echo(create(email, name or email, admin=admin))
@@ -185,7 +188,7 @@ def list_users(json: Json = False, data_dir: DataDir = None) -> None:
 
 @user_app.command("disable")
 def disable_user(user: UserName, data_dir: DataDir = None) -> None:
-    """Let a user's keys work no more, until they are enabled again."""
+    """Disable a user: their keys are refused until the user is enabled again."""
     from moorings.cli.users import enable
 
     enable(user, enabled=False)
@@ -194,7 +197,7 @@ def disable_user(user: UserName, data_dir: DataDir = None) -> None:
 
 @user_app.command("enable")
 def enable_user(user: UserName, data_dir: DataDir = None) -> None:
-    """Let a disabled user's keys work again."""
+    """Enable a disabled user: their keys are accepted again."""
     from moorings.cli.users import enable
 
     enable(user, enabled=True)
@@ -213,7 +216,7 @@ def delete_user(user: UserName, data_dir: DataDir = None) -> None:
 @user_app.command("admin")
 def make_admin(
     user: UserName,
-    remove: Annotated[bool, typer.Option("--remove", help="Let them be one no more.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Make them a member again.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make a user an organization admin."""
@@ -225,7 +228,7 @@ def make_admin(
 
 @user_app.command("roles")
 def list_roles(user: UserName, json: Json = False, data_dir: DataDir = None) -> None:
-    """List the roles that a user has on connections, where each comes from, and which one counts."""
+    """List a user's roles on connections, the source of each, and which role applies."""
     from moorings.cli.tables import show
     from moorings.cli.users import roles_of
 
@@ -234,7 +237,7 @@ def list_roles(user: UserName, json: Json = False, data_dir: DataDir = None) -> 
 
 @user_app.command("role")
 def give_role(user: UserName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
-    """Give a user a role on one connection, in place of the one they had there."""
+    """Set a user's own role on a connection. It replaces the previous one."""
     from moorings.cli.users import give
 
     give(user, connection_id, role)
@@ -243,9 +246,9 @@ def give_role(user: UserName, connection_id: ConnectionId, role: RoleName, data_
 
 @group_app.command("create")
 def create_group(
-    name: Annotated[str, typer.Argument(help="What it is called; unique in any case.")], data_dir: DataDir = None
+    name: Annotated[str, typer.Argument(help="The group's name. Unique, whatever the case.")], data_dir: DataDir = None
 ) -> None:
-    """Add a group and print its id."""
+    """Create a group and print its id."""
     from moorings.cli.groups import create
 
     typer.echo(create(name))
@@ -262,7 +265,7 @@ def list_groups(json: Json = False, data_dir: DataDir = None) -> None:
 
 @group_app.command("members")
 def list_members(group: GroupName, json: Json = False, data_dir: DataDir = None) -> None:
-    """List who is in a group."""
+    """List the members of a group."""
     from moorings.cli.groups import members
     from moorings.cli.tables import show
 
@@ -280,7 +283,7 @@ def add_members(group: GroupName, users: UserNames, data_dir: DataDir = None) ->
 
 @group_app.command("remove")
 def remove_members(group: GroupName, users: UserNames, data_dir: DataDir = None) -> None:
-    """Take users out of a group."""
+    """Remove users from a group."""
     from moorings.cli.groups import change
 
     change(group, leaving=users)
@@ -289,7 +292,7 @@ def remove_members(group: GroupName, users: UserNames, data_dir: DataDir = None)
 
 @group_app.command("role")
 def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
-    """Give a group a role on one connection, in place of the one it had there."""
+    """Set a group's role on a connection. It replaces the previous one."""
     from moorings.cli.groups import give
 
     give(group, connection_id, role)
@@ -298,7 +301,7 @@ def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleNam
 
 @group_app.command("delete")
 def delete_group(group: GroupName, data_dir: DataDir = None) -> None:
-    """Delete a group with its roles; its members stay as users."""
+    """Delete a group and its roles. Its members stay."""
     from moorings.cli.groups import delete
 
     delete(group)

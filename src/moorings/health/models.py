@@ -63,7 +63,7 @@ class HealthProbe(Base):
     refused: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many tests in a row ended with a refused login, at this revision."""
     announced: Mapped[str | None] = mapped_column(Text)
-    """The status that webhooks were told last; None is healthy. A change of the connection does not forget it."""
+    """The last status that was sent to webhooks; None means healthy. A change of the connection keeps it."""
 
 
 class Delivery(Base):

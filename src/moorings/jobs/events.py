@@ -1,4 +1,4 @@
-"""Tells webhooks of refreshes that failed for good."""
+"""Sends refreshes that failed after all attempts to webhooks."""
 
 from __future__ import annotations
 

@@ -169,7 +169,10 @@ class Settings(BaseSettings):
     row_limit: int = Field(100_000, ge=1, description="Rows of a JSON or XLSX result whose query names no rowLimit.")
     row_limit_max: int | None = Field(None, ge=1, description="The most rows of any result. Absent: no cap.")
     head_seconds: int = Field(
-        30, ge=1, le=3600, description="How long the head of a request may take to arrive before it is hung up on."
+        30,
+        ge=1,
+        le=3600,
+        description="How many seconds the head of a request may take before the connection is closed.",
     )
     body_seconds: float = Field(
         30.0, gt=0, le=3600, description="How long the body of a request may take to arrive before it gets 408."
@@ -224,7 +227,7 @@ class Settings(BaseSettings):
     health_probe_concurrency: int = Field(
         8, ge=1, le=256, description="Probes of connections' health that a worker runs at once."
     )
-    health_history_days: int = Field(90, ge=1, le=3650, description="How long changes of health are kept.")
+    health_history_days: int = Field(90, ge=1, le=3650, description="How many days changes of health are stored.")
     webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         None,
         description="URL that gets a message when a connection starts to fail, or is healthy again.",
@@ -235,7 +238,7 @@ class Settings(BaseSettings):
     worker: bool = Field(True, description="Run jobs inside `serve`. `false` leaves them to `moorings worker`.")
     worker_jobs: int = Field(2, ge=1, le=64, description="Jobs that a process runs at once; each takes one session.")
     worker_poll_seconds: float = Field(
-        5.0, ge=0.05, le=300, description="How often a worker looks for jobs that another process was asked for."
+        5.0, ge=0.05, le=300, description="How often a worker polls for jobs that other processes enqueued, in seconds."
     )
     job_lease_seconds: float = Field(
         30.0,
@@ -243,18 +246,21 @@ class Settings(BaseSettings):
         le=3600,
         description="After this long without a heartbeat, another worker takes a job over.",
     )
-    job_attempts: int = Field(5, ge=1, le=100, description="How often a job is tried in all.")
+    job_attempts: int = Field(5, ge=1, le=100, description="How many times a job is attempted.")
     job_pause_seconds: float = Field(
-        10.0, ge=0, le=3600, description="The pause before a job's second attempt; it doubles with each further one."
+        10.0,
+        ge=0,
+        le=3600,
+        description="The pause before the second attempt of a job, in seconds. It doubles with each attempt.",
     )
-    job_history_days: int = Field(30, ge=1, le=3650, description="How long finished jobs are kept.")
-    catalog_changes_days: int = Field(90, ge=1, le=3650, description="How long changes of catalogs are kept.")
+    job_history_days: int = Field(30, ge=1, le=3650, description="How many days finished jobs are stored.")
+    catalog_changes_days: int = Field(90, ge=1, le=3650, description="How many days changes of catalogs are stored.")
     dbt_secrets: bool = Field(
         False, description="Let admins of a connection fetch dbt profiles that hold the connection's secrets."
     )
-    sample: bool = Field(True, description="Make a small sample database and a connection to it at the first start.")
+    sample: bool = Field(True, description="Create a small sample database and a connection to it at the first start.")
     shutdown_seconds: float = Field(
-        5.0, ge=0, le=300, description="How long running queries may go on after a stop was asked for."
+        5.0, ge=0, le=300, description="How many seconds running queries may continue after a stop."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is logged."

@@ -1,1 +1,1 @@
-"""Webhooks: addresses that are told of events, each with its own events, secret and deliveries."""
+"""Webhooks: URLs that get events, each with its own selection of events, secret and deliveries."""

@@ -9,11 +9,11 @@ from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
 from moorings.secrets import Sealed
 
 EVENTS = ("connection.health", "job.failed", "schedule.failed")
-"""What a webhook can be told of: a connection fails or is healthy again, a refresh failed, a schedule's refresh did."""
+"""The events: a connection fails or is healthy again, a requested refresh failed, a scheduled refresh failed."""
 
 
 class WebhookEndpoint(Base):
-    """An address and what it is told of. The address is sealed as the secret is: it may hold a token."""
+    """A URL and the events that it gets. The URL is sealed like the secret: it can contain a token."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (

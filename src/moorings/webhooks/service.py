@@ -131,7 +131,7 @@ def written(event: str, now: int, data: Mapping[str, Any]) -> str:
 
 
 async def announce(session: AsyncSession, organization_id: str, event: str, body: str, now: int) -> None:
-    """Keep a message for every webhook that is told of an event."""
+    """Queue a message for every webhook that has selected an event."""
     enabled = WebhookEndpoint.organization_id == organization_id, WebhookEndpoint.enabled == 1
     for webhook in await session.scalars(select(WebhookEndpoint).where(*enabled)):
         if event in webhook.events:

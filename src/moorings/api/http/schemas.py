@@ -268,7 +268,7 @@ def new_webhook() -> dict[str, Any]:
         "events": {
             "type": "array",
             "items": {"enum": list(EVENTS)},
-            "description": "What it is told of; everything when absent or empty.",
+            "description": "The events that the webhook gets. Default: all.",
         },
         "secret": {
             "type": "string",
