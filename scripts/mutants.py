@@ -116,8 +116,11 @@ def choose(db: WorkDB, lines: dict[str, set[int]] | None, most: int) -> None:
 def _matters(item: WorkItem, lines: dict[str, set[int]] | None) -> bool:
     (mutation,) = item.mutations
     row, column = mutation.start_pos
-    if (TREE / mutation.module_path).read_text().splitlines()[row - 1][column:].startswith("*,"):
+    line = (TREE / mutation.module_path).read_text().splitlines()[row - 1]
+    if line[column:].startswith("*,"):
         return False  # the mark of keyword-only parameters, which Cosmic Ray takes for a product
+    if line.startswith("@dataclass("):
+        return False  # nothing assigns to frozen objects: the type checker refuses it
     here = range(mutation.start_pos[0], mutation.end_pos[0] + 1)
     changed = lines is None or not lines[str(mutation.module_path)].isdisjoint(here)
     return changed and OPERATORS.fullmatch(mutation.operator_name) is not None

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
 from tests.http.scim.test_scim import PATCH, USER, email, found, key_of, new_group, new_user, patched, send
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
