@@ -62,7 +62,7 @@ def _postgres(data: Path, server: Any, rounds: int, seconds: float) -> list[repo
     login = {"host": server.host, "port": server.port, "database": server.database, "username": server.username}
     address = {"uri": servers.address(server, server.database)}
     lines: list[report.Line] = []
-    with servers.service(data, POOL_SIZE=str(SESSIONS)) as ours:
+    with servers.service(data, POOL_SIZE=str(SESSIONS), MAX_SESSIONS="40") as ours:
         secret = {"passwordUnencrypted": server.password, "sslMode": "disable"}
         connection = created(ours, dialect="postgres", **login, **secret)
         for what, sql in (("`SELECT 1`", ONE), ("A row by its primary key", BY_KEY)):

@@ -132,6 +132,11 @@ class SealedTarget:
     connection: Connection
     secrets: Sequence[ConnectionSecret]
 
+    @property
+    def cached_bytes(self) -> int:
+        """Roughly how much memory it takes."""
+        return len(str(self.connection.settings)) + sum(len(each.sealed.ciphertext) for each in self.secrets)
+
     def opened(self, keyset: Keyset) -> Target:
         """The same with the secrets in the clear."""
         return _target(self.connection, [(secret, _in_the_clear(keyset, secret)) for secret in self.secrets])

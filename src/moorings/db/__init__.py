@@ -336,5 +336,10 @@ def _behind(place: Sequence[tuple[Ordered, Any]]) -> ColumnElement[bool]:
 
 def _weight(key: Hashable, value: object) -> int:
     """Roughly what a kept value costs: what it is made of, its key (callers choose it), and a kilobyte around both."""
-    parts = (*cast("tuple[object, ...]", key), value) if isinstance(key, tuple) else (key, value)
-    return 1024 + sum(len(part) for part in parts if isinstance(part, bytes))
+    parts = (*_parts(key), *_parts(value))
+    own = int(getattr(value, "cached_bytes", 0))
+    return 1024 + own + sum(len(part) for part in parts if isinstance(part, bytes))
+
+
+def _parts(value: object) -> tuple[object, ...]:
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)

@@ -73,8 +73,11 @@ class Lease:
         """Run a statement and consume rows of it, all in one crossing into the session's thread; see `outcome`.
 
         `consume` is given the schema, and what reads the next batch (None after the last one). Where it has called
-        `done`, the session is reset right after it, without another crossing.
+        `done`, the session is reset right after it, without another crossing. Raises the reason of a cancel that was
+        first.
         """
+        if self._stopped is not None:
+            raise self._stopped
         self._start_timer(statement.timeout_seconds)
 
         def work() -> T:

@@ -158,14 +158,14 @@ class Query:
         """The next bytes, None after the last; raises WarehouseError."""
         if self.ended:
             return None
+        if self._first.taken:
+            self._first.taken = False
+            return await self._outcome(encoder)
         if self._complete and encoder.pending:
             piece = await asyncio.to_thread(encoder.more)
             self.byte_count += len(piece)
             self.ended = not encoder.pending
             return piece
-        if self._first.taken:
-            self._first.taken = False
-            return await self._outcome(encoder)
         rows = await self._lease.pull(lambda batch: self._encode(encoder, batch))
         self.byte_count += len(rows)
         self.ended = self._complete and not encoder.pending
