@@ -27,7 +27,7 @@ OWN_ROLES: Mapping[str, set[str]] = {
     "clickhouse": {"body"},
     "databricks": {"transport"},
     "duckdb": {"files"},
-    "postgres": {"casts", "probe"},
+    "postgres": {"casts", "parameters", "probe"},
     "sap_hana": {"tenant"},
 }
 """The files that only one dialect has, named for what only this warehouse has."""

@@ -1,7 +1,7 @@
-"""Queries that are asked for once and waited for as often as needed: what published clients call jobs of queries.
+"""Asynchronous queries: started once and polled as often as needed. Published clients call them jobs.
 
 A job belongs to its key and to this process. Its result is kept for a while after its end, within a limit of bytes;
-whoever asks for a job that lost its result starts the query again.
+a request for a job that lost its result starts the query again.
 """
 
 from __future__ import annotations
