@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import binascii
 import json
-import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -115,43 +114,6 @@ def csv_fields(column: pa.Array) -> pa.Array:
     elif is_binary(column.type):
         fields = fill_empty(fields, '""')
     return fields.fill_null(_EMPTY) if fields.null_count else fields
-
-
-FORMULA = r"^[=+\-@\t\r]"
-"""How a text begins that spreadsheets take for a formula."""
-
-
-def without_formulas(column: pa.Array) -> pa.Array:
-    """A column of text with an apostrophe before what a spreadsheet would run; others as they are."""
-    column = plain(column)
-    if not types.is_large_string(column.type):
-        return column
-    return pc.if_else(pc.match_substring_regex(column, FORMULA), join("'", column), column)
-
-
-def sheet_values(column: pa.Array) -> list[Any]:
-    """Values for the cells of a spreadsheet: numbers and dates that it holds exactly, and text of all others."""
-    column = plain(column)
-    kind = column.type
-    if types.is_boolean(kind) or types.is_decimal(kind):
-        return column.to_pylist()
-    if types.is_integer(kind):
-        return [
-            value if value is None or abs(value) <= MAX_EXACT_INTEGER else str(value) for value in column.to_pylist()
-        ]
-    if types.is_floating(kind):
-        return [value if value is None or math.isfinite(value) else None for value in column.to_pylist()]
-    if types.is_date(kind) or (types.is_timestamp(kind) and kind.unit != "ns"):
-        return _sheet_dates(column)
-    return texts(column).to_pylist()
-
-
-def _sheet_dates(column: pa.Array) -> list[Any]:
-    year = pc.year(column)
-    held = pc.and_(pc.greater(year, 1900), pc.less(year, 10_000))
-    dates = pc.if_else(pc.fill_null(held, False), column, pa.scalar(None, column.type)).to_pylist()
-    written = texts(column).to_pylist()
-    return [text if date is None else date for date, text in zip(dates, written, strict=True)]
 
 
 def is_binary(kind: pa.DataType) -> bool:

@@ -238,7 +238,9 @@ class CsvEncoder(TextEncoder):
         if not columns:
             return b"\r\n" * count
         if self._escape_formulas:
-            columns = [cells.without_formulas(column) for column in columns]
+            from moorings.api.results.sheets import without_formulas
+
+            columns = [without_formulas(column) for column in columns]
         fields = [cells.csv_fields(column) for column in columns]
         if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
             fields = [cells.fill_empty(fields[0], '""')]

@@ -152,7 +152,7 @@ class XlsxEncoder(TextEncoder):
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """Nothing to send yet; raises ResultTooLarge for more than Excel or the disk takes."""
-        from moorings.api.results.cells import sheet_values
+        from moorings.api.results.sheets import sheet_values
 
         cells = [sheet_values(column) for column in columns]
         self._write(list(zip(*cells, strict=True)) if cells else [()] * count)
