@@ -30,12 +30,12 @@ class TestDialects:
             "required": "when authenticationType is `snowflake-keypair`",
             "default": None,
             "allowed": [],
-            "description": "The private key that logs in instead of a password.",
+            "description": "The private key to log in with, instead of a password.",
         }
         assert fields["baseRole"]["allowed"][0] == "NO_ACCESS"
         assert listed["snowflake"]["authenticationTypes"][1] == {
             "name": "snowflake-keypair",
-            "requires": ["privateKey"],
+            "requires": ["warehouse", "username", "privateKey"],
             "default": False,
         }
 

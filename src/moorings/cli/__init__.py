@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from moorings import settings
 from moorings.errors import MooringsError
 
 
@@ -49,6 +48,8 @@ app.add_typer(group_app, name="group")
 
 def _use_data_dir(path: Path | None) -> Path | None:
     if path is not None:
+        from moorings import settings
+
         settings.receive({"data_dir": str(path)})
     return path
 

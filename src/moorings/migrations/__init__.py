@@ -60,6 +60,8 @@ async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
             async with connection.begin():
                 if not database.embedded:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+                    # A table whose changed rows still wait for a deferred check cannot be altered.
+                    await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
                 yield connection
 
 

@@ -199,7 +199,7 @@ class TestWhatIsNoChange:
             {"hostOverride": ""},
             {"database": "another", "username": "another", "name": "another", "baseRole": "QUERIER"},
         ],
-        ids=str,
+        ids=lambda body: str(body)[:40],  # the certificate is another one in every process
     )
     def test_needs_no_secret(self, service: Any, body: dict[str, Any]) -> None:
         made = service.create(host="db.example.com", sslMode="require")

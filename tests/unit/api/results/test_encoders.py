@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorings.api.http.negotiation import ARROW, CSV, FORMATS, JSON, NDJSON, Choice
-from moorings.api.results import encoders
+from moorings.api.results import encoders, formats
 from moorings.api.results.cells import distinct, type_name
 
 MOST, LEAST = 2**63 - 1, -(2**63)
@@ -194,7 +194,7 @@ TYPES: dict[str, tuple[pa.Array, str, list[Any], list[str]]] = {
 
 
 def body(batches: list[pa.RecordBatch], media_type: str, *, truncated: bool = False, codec: str | None = None) -> bytes:
-    encoder = encoders.encoder(Choice(media_type, codec))
+    encoder = formats.encoder(Choice(media_type, codec))
     rows = sum(batch.num_rows for batch in batches)
     parts = [
         encoder.start(batches[0].schema),
@@ -304,7 +304,7 @@ class TestCsv:
         assert body([batch(pa.array([None, "", "a"]))], CSV) == b'"c0"\r\n""\r\n""\r\n"a"\r\n'
 
     def test_media_type_says_what_it_is(self):
-        assert encoders.encoder(Choice(CSV)).media_type == "text/csv; charset=utf-8; header=present"
+        assert formats.encoder(Choice(CSV)).media_type == "text/csv; charset=utf-8; header=present"
 
 
 class TestArrow:
@@ -322,7 +322,7 @@ class TestArrow:
         many = [batch(pa.array(range(10_000)), pa.repeat(pa.scalar("the same"), 10_000))]
         assert len(body(many, ARROW, codec=codec)) < len(body(many, ARROW)) / 2
         assert pa.ipc.open_stream(body(many, ARROW, codec=codec)).read_all() == pa.Table.from_batches(many)
-        assert encoders.encoder(Choice(ARROW, codec)).media_type == f"{ARROW}; codecs={codec}"
+        assert formats.encoder(Choice(ARROW, codec)).media_type == f"{ARROW}; codecs={codec}"
 
     def test_dictionaries_may_change(self):
         pieces = [batch(pa.array(values).dictionary_encode()) for values in (["a", "b"], ["c"], ["a"])]
