@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from moorings.testing.engines import Under
 
+pytest.register_assert_rewrite("moorings.testing.room")
+
 WAREHOUSES = Path(__file__).parent / "tests" / "warehouses"
 
 

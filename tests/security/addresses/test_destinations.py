@@ -83,6 +83,8 @@ TRIGGERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 OF_ITS_OWN = {"athena": {"region": ({}, {"region": "eu-west-1"})}, "motherduck": {"database": ({}, {"database": "e"})}}
 HOST_OR_OVERRIDE = "snowflake"
+OTHER_LOGINS = [name for name in CONNECTIONS if name.startswith("snowflake") and "external" not in name]
+"""An authorization URL alone changes their way to log in, which needs more."""
 
 
 def cases() -> list[Any]:
@@ -91,6 +93,7 @@ def cases() -> list[Any]:
         for name, (body, _) in CONNECTIONS.items()
         for field in TRIGGERS | OF_ITS_OWN.get(body["dialect"], {})
         if (body["dialect"], field) != (HOST_OR_OVERRIDE, "hostOverride")
+        and not (name in OTHER_LOGINS and field == "externalOauthAuthorizationUrl")
     ]
 
 
@@ -128,6 +131,19 @@ class TestEveryDestination:
         made = make(service, body | values(body, field)[0])
         same = service.shown(made)["settings"][field]
         assert service.patch(made, {field: same, "queryTimeoutSeconds": 7}).status_code == 200
+
+    @pytest.mark.parametrize("name", OTHER_LOGINS)
+    def test_no_secret_follows_a_login_that_changes(self, service: Any, name: str) -> None:
+        body, secrets = CONNECTIONS[name]
+        made = make(service, body)
+        alone = {"externalOauthAuthorizationUrl": TOKEN_URLS["externalOauthAuthorizationUrl"]}
+        assert service.patch(made, alone).json()["detail"] == "Bad Request: externalOauthTokenUrl: Required"
+        answer = service.patch(made, TOKEN_URLS)
+        if CLIENT_SECRET in secrets:
+            assert answer.json() == refusal((CLIENT_SECRET,), "externalOauthAuthorizationUrl")
+        else:
+            assert answer.status_code == 200
+            assert service.shown(made)["credentials"] == {}
 
     def test_no_field_is_forgotten(self) -> None:
         """A new field of a Config is a destination, or it is written down here that it is none."""
@@ -280,5 +296,6 @@ HARMLESS = {
     "enable_db_semantic_layer_integration", "enable_db_semantic_layer_topics", "use_machine_auth",
     "authentication_type", "aws_role_arn", "oauth_client_id", "external_oauth_audience", "wif_audience",
     "wif_service_account_email", "read_only", "ssl_client_cert", "results_location", "unmatched", "probe_health",
+    "numeric_as",
 }  # fmt: skip
 """Fields that decide neither where a secret is sent nor how it is protected on the way."""

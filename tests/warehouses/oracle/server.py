@@ -135,7 +135,7 @@ SQL = Sql(many="", slow="", mark=":1", echo="", types=dict.fromkeys(CONCEPTS, NO
 UNREACHED = "no Oracle runs here, so no login is answered"
 BROKEN = (
     Broken("service", "database", "database_not_found", ["database"]),
-    Broken("closed service", "database", "database_forbidden", ["database"], {"database": "refused_12528"}),
+    Broken("closed service", "authenticate", "database_starting", (), {"database": "refused_12528"}),
     Broken("full server", "authenticate", "too_many_connections", (), {"database": "refused_12516"}),
     Broken("password", "authenticate", "login_refused", ["username", "passwordUnencrypted"], unproduced=UNREACHED),
     Broken("schema", "schemas", "schema_not_found", ["defaultSchema"], unproduced=UNREACHED),

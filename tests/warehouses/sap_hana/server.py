@@ -78,14 +78,14 @@ BROKEN = (
     Broken(
         "user that is locked",
         "authenticate",
-        "login_refused",
+        "account_locked",
         ["username"],
         {"username": "LOCKED", "passwordUnencrypted": "locked"},
     ),
     Broken(
         "password that has to be changed",
         "authenticate",
-        "login_refused",
+        "password_expired",
         ["passwordUnencrypted"],
         {"username": "EXPIRED", "passwordUnencrypted": "expired"},
     ),

@@ -279,7 +279,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     def refused_addresses(self) -> Sequence[Fault]:
         """Stored hosts, URLs and the like that today's rules refuse; no session is opened with them."""
-        found = places.refused(self).items()
+        found = places.refused(self.completed()).items()
         return [Fault(self.wire_name(field), "custom", {"reason": reason}) for field, reason in found]
 
     def implied(self) -> dict[str, Any]:
@@ -292,7 +292,8 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     def dialable(self) -> Self:
         """The Config as a driver gets it: host names in IDNA's spelling. Raises InvalidSettings for refused places."""
-        return self.model_copy(update=self.implied() | places.encoded(self))
+        completed = self.completed()
+        return completed.model_copy(update=places.encoded(completed))
 
     def changed(self, body: Mapping[str, Any], default_ssl_mode: SslMode = "require") -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
