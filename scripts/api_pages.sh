@@ -22,7 +22,7 @@ echo "Installing the API console ..." >&2
 rm -rf .viewer
 mkdir .viewer
 cp requirements/api-pages/package.json "$lock" .viewer
-run_npm ci --prefix .viewer --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=30000 >&2
+run_npm ci --prefix .viewer --ignore-scripts --no-audit --no-fund --loglevel=error --no-update-notifier --fetch-retries=1 --fetch-timeout=30000 >&2
 package=.viewer/node_modules/swagger-ui-dist
 rm -rf "$into"
 mkdir "$into"

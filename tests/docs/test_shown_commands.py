@@ -25,6 +25,7 @@ def surroundings(tmp_path_factory, terminal_in, postgres_server):
     from tests.warehouses.postgres.server import login
 
     with login(postgres_server) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")  # others who share this server may have left it
         connection.execute("CREATE ROLE reader LOGIN PASSWORD 'secret'")
         connection.execute("CREATE DATABASE shop OWNER reader")
     terminal = terminal_in(tmp_path_factory.mktemp("pages"))
@@ -39,6 +40,9 @@ def surroundings(tmp_path_factory, terminal_in, postgres_server):
             '"port": 5432': f'"port": {postgres_server.port}',
         }
         yield terminal, replaced
+    with login(postgres_server) as connection:
+        connection.execute("DROP DATABASE shop WITH (FORCE)")
+        connection.execute("DROP ROLE reader")
 
 
 class TestBlocks:

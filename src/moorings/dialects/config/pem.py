@@ -13,7 +13,7 @@ from moorings.dialects.config.blanks import BLANKS
 
 BEGIN, DASHES = "-----BEGIN ", "-----"
 QUOTES = "\"'`"
-ESCAPED_BREAK = re.compile(r"\\+(?:r\\*)?n|\\+r")
+ESCAPED_BREAK = re.compile(r"(?<!\\)\\++(?:r\\*+n|n|r)")
 r"""A line break as JSON, shells and environment files write it: `\n`, `\r\n`, and the same escaped twice."""
 HEADER = re.compile(r"^[ \t]*([A-Za-z-]+:.*)$", re.MULTILINE)
 """A header of PEM's older encryption, such as `DEK-Info: AES-256-CBC,…`."""
