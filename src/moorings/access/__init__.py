@@ -1,1 +1,1 @@
-"""Organizations, users, keys and roles: who is asking, and what they may do."""
+"""Organizations, users, keys and roles: authentication and authorization."""

@@ -27,12 +27,12 @@ SYSTEM = {
     "omni_user_name": "User name",
     "omni_user_timezone": "User timezone",
 }
-"""Attributes that every user has by themselves: name → label. No one defines or sets them."""
+"""System attributes that every user has: name → label. Nobody defines or sets them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What is to be known of an attribute."""
+    """The definition of an attribute."""
 
     name: str
     label: str
@@ -44,7 +44,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class AttributeValues:
-    """What somebody has of one attribute: values of their own (None: no such fact about them), and its defaults."""
+    """The values of one attribute for a user or key: its own values (None: not set), and the defaults."""
 
     own: Values | None
     default: Values
@@ -110,7 +110,7 @@ async def remove(session: AsyncSession, attribute: UserAttribute) -> None:
     await session.flush()
 
 
-# ---- who has what -----------------------------------------------------------------------------------------------
+# ---- values -----------------------------------------------------------------------------------------------------
 
 
 async def assign(
@@ -119,7 +119,7 @@ async def assign(
     definition: Mapping[str, Sequence[str] | None],
     known: Sequence[UserAttribute],
 ) -> None:
-    """Set what a user or an organization key has of attributes, by name; None takes it away. Others stay."""
+    """Set attribute values of a user or an organization key, by name; None removes a value. Other attributes stay."""
     by_name = {attribute.name: attribute for attribute in known}
     before = await values_of(session, owner)
     for name, values in definition.items():
@@ -152,7 +152,7 @@ def _row(owner: User | ApiKey, attribute: UserAttribute, values: Sequence[str]) 
 
 
 async def values_of(session: AsyncSession, owner: User | ApiKey) -> dict[str, Values]:
-    """What was set for a user or an organization key, by the attributes' names."""
+    """The values set for a user or an organization key, by attribute name."""
     rows = await session.execute(
         select(UserAttribute.name, UserAttributeValue.values)
         .join(UserAttribute, UserAttribute.id == UserAttributeValue.attribute_id)
@@ -163,7 +163,7 @@ async def values_of(session: AsyncSession, owner: User | ApiKey) -> dict[str, Va
 
 
 async def values_of_users(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, dict[str, Values]]:
-    """What was set for each of several users, by the attributes' names."""
+    """The values set for each of several users, by attribute name."""
     rows = await session.execute(
         select(UserAttributeValue.user_id, UserAttribute.name, UserAttributeValue.values)
         .join(UserAttribute, UserAttribute.id == UserAttributeValue.attribute_id)
@@ -177,7 +177,7 @@ async def values_of_users(session: AsyncSession, user_ids: Sequence[str]) -> dic
 
 
 async def values_for(session: AsyncSession, owner: User | ApiKey, name: str) -> AttributeValues:
-    """What a user or an organization key has of one attribute, which need not be defined."""
+    """The values of one attribute for a user or an organization key; the attribute need not be defined."""
     if name in SYSTEM:
         return AttributeValues((await _system(session, owner)).get(name), ())
     attribute = await _named(session, owner.organization_id, name)
@@ -188,14 +188,14 @@ async def values_for(session: AsyncSession, owner: User | ApiKey, name: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class OwnerValues:
-    """What every live user, and every organization key that was not revoked, has of one attribute, by their ids."""
+    """One attribute's values of every live user and every active organization key, by their ids."""
 
     users: Mapping[str, AttributeValues]
     keys: Mapping[str, AttributeValues]
 
 
 async def values_of_owners(session: AsyncSession, organization_id: str, name: str | None) -> OwnerValues:
-    """What everybody has of one attribute, which need not be defined; None asks of no attribute."""
+    """One attribute's values of every user and key; it need not be defined. None: no attribute, no values."""
     users = (User.organization_id == organization_id, User.deleted_at.is_(None))
     keys = (ApiKey.organization_id == organization_id, ApiKey.user_id.is_(None), ApiKey.revoked_at.is_(None))
     key_ids = await session.scalars(select(ApiKey.id).where(*keys))
@@ -224,7 +224,7 @@ async def _named(session: AsyncSession, organization_id: str, name: str) -> User
 
 
 async def _system(session: AsyncSession, owner: User | ApiKey) -> Mapping[str, Values]:
-    """What the system knows of somebody. An organization key is nobody: it has the rights of an admin, and no more."""
+    """The system attributes of a user or key. An organization key has only `omni_is_org_admin`."""
     if isinstance(owner, ApiKey):
         return _KEY_FACTS
     return _facts(owner, (await groups.of_users(session, [owner.id])).get(owner.id, ()))

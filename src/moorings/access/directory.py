@@ -1,4 +1,4 @@
-"""Users as a directory keeps them: found by what an identity provider knows of them, changed and deleted."""
+"""Users as a directory manages them: found by an identity provider's names for them, changed and deleted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_EMAIL_LENGTH, MAX_NAME_LENGTH = 254, 255
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Everything that is kept of a user, but for their attributes, groups and roles on connections."""
+    """The stored fields of a user, except attributes, groups and roles on connections."""
 
     email: str
     name: str
@@ -38,12 +38,12 @@ def is_email(text: str) -> bool:
 
 
 def is_user_name(text: str) -> bool:
-    """Whether a text can be what a user is called at logins: an email, or a name of an identity provider's own."""
+    """Whether a text can be a user's login name: an email, or an identity provider's own name for the user."""
     return len(text) <= MAX_EMAIL_LENGTH and text.isprintable() and text == text.strip() != ""
 
 
 def profile(user: User) -> Profile:
-    """What is kept of a user."""
+    """The stored profile of a user."""
     return Profile(
         user.email,
         user.name,
@@ -65,7 +65,7 @@ async def add(session: AsyncSession, organization_id: str, attributes: Profile) 
 
 
 async def replace(session: AsyncSession, user: User, attributes: Profile) -> None:
-    """Let a user be as wanted; nothing is written where nothing differs. Raises EmailInUse."""
+    """Replace a user's profile; writes nothing if nothing differs. Raises EmailInUse."""
     if profile(user) != attributes:
         _set(user, attributes)
         user.updated_at = clock.now()
@@ -73,7 +73,7 @@ async def replace(session: AsyncSession, user: User, attributes: Profile) -> Non
 
 
 async def enable(session: AsyncSession, user: User, *, enabled: bool) -> None:
-    """Let a user's keys work, or not, until this is said again."""
+    """Enable or disable a user's keys."""
     if enabled is not (user.disabled_at is None):
         user.disabled_at = None if enabled else clock.now()
         user.updated_at = clock.now()
@@ -96,12 +96,12 @@ async def _store(session: AsyncSession) -> None:
 
 
 async def remove(session: AsyncSession, user: User) -> None:
-    """Delete a user: their keys are revoked, and what they were called, belonged to and might do is erased.
+    """Delete a user: revoke their keys, and erase their names, group memberships and roles.
 
     A nameless row stays, because keys and running queries name it. The email can be taken again, by another user.
     """
     now = clock.now()
-    await session.refresh(user, with_for_update=True)  # or somebody lets them join a group meanwhile
+    await session.refresh(user, with_for_update=True)  # otherwise another request could add them to a group meanwhile
     for table in (GroupMember, ConnectionRole, UserAttributeValue):
         await session.execute(delete(table).where(table.user_id == user.id))
     live = ApiKey.revoked_at.is_(None)

@@ -1,4 +1,4 @@
-"""Groups of users: who belongs to which, and the roles that their members have by that."""
+"""Groups of users: their members, and the roles that members get from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moorings.db.folding import folded
 from moorings.errors import GroupInUse, GroupNotFound, NotFound, NotUsers
 
 TOGETHER = 1000
-"""How many members are read before other requests have their turn: a group may have tens of thousands."""
+"""Members read before other requests get a turn: a group may have tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def find(session: AsyncSession, organization_id: str, group_id: str, *, lo
 
 
 async def named(session: AsyncSession, organization_id: str, name_or_id: str) -> UserGroup:
-    """The group with this name (in any case) or id; raises NotFound that says it."""
+    """The group with this name (in any case) or id; raises NotFound with the name or id."""
     called = (UserGroup.name_key == folded(name_or_id)) | (UserGroup.id == name_or_id)
     found = await session.scalars(select(UserGroup).where(UserGroup.organization_id == organization_id, called))
     group = found.first()
@@ -49,7 +49,7 @@ async def named(session: AsyncSession, organization_id: str, name_or_id: str) ->
 async def add(
     session: AsyncSession, organization_id: str, name: str, external_id: str | None = None, members: Sequence[str] = ()
 ) -> UserGroup:
-    """Add a group of these users; raises GroupInUse, and NotUsers for users who are not there."""
+    """Add a group of these users; raises GroupInUse, and NotUsers for users who do not exist."""
     group = UserGroup(
         id=str(uuid.uuid4()),
         organization_id=organization_id,
@@ -67,7 +67,7 @@ async def add(
 async def replace(
     session: AsyncSession, group: UserGroup, name: str, external_id: str | None, members: Sequence[str] | None
 ) -> None:
-    """Let a group have this name and exactly these members (None: those it has); only what differs is written.
+    """Set a group's name and its members (None: keep them); writes differences only.
 
     Raises GroupInUse and NotUsers.
     """
@@ -86,7 +86,7 @@ async def replace(
 
 
 async def remove(session: AsyncSession, group: UserGroup) -> None:
-    """Forget a group with its roles; its members stay as users."""
+    """Delete a group and its roles; its members stay as users."""
     await session.execute(delete(GroupMember).where(GroupMember.group_id == group.id))
     await session.execute(delete(GroupRole).where(GroupRole.group_id == group.id))
     await session.delete(group)
@@ -123,7 +123,7 @@ async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]
 
 
 async def _leave(session: AsyncSession, group: UserGroup, user_ids: Collection[str]) -> None:
-    """Let users be members no more."""
+    """Remove members from a group."""
     if user_ids:
         gone = GroupMember.user_id.in_(user_ids)
         await session.execute(delete(GroupMember).where(GroupMember.group_id == group.id, gone))
@@ -164,7 +164,7 @@ async def of_users(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, 
 
 
 async def sizes(session: AsyncSession, organization_id: str) -> dict[str, int]:
-    """How many members each group has that has any."""
+    """The number of members of each group; empty groups are left out."""
     rows = await session.execute(
         select(GroupMember.group_id, func.count())
         .where(GroupMember.organization_id == organization_id)

@@ -1,4 +1,4 @@
-"""What an installation needs before it serves: its organization, its keyset, a first key."""
+"""The setup of an installation before it serves: its organization, its keyset, a first key."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def fingerprint_key(session: AsyncSession, keyset: Keyset) -> bytes:
 
 
 async def make_fingerprint_key(session: AsyncSession, keyset: Keyset) -> None:
-    """See that this key exists."""
+    """Make this key if it does not exist."""
     if await session.get(Installation, FINGERPRINT) is None:
         sealed = keyset.seal(random_secrets.token_hex(32), table="installation", column="value", row=FINGERPRINT)
         session.add(Installation(key=FINGERPRINT, value=base64.b64encode(sealed.ciphertext).decode()))
@@ -63,7 +63,7 @@ async def make_fingerprint_key(session: AsyncSession, keyset: Keyset) -> None:
 
 
 async def first_key(session: AsyncSession, settings: Settings) -> str | None:
-    """See that a key exists: the operator's own, or a new one, whose token is returned (once, and only if made now)."""
+    """Ensure that a key exists: the operator's own, or a new one; returns the token of a key that it makes."""
     organization_id = await service.the_organization(session)
     if settings.bootstrap_token is not None:
         await service.set_bootstrap_key(session, organization_id, settings.bootstrap_token.get_secret_value())

@@ -1,4 +1,4 @@
-"""Stored: the organization, its users and groups, their keys and their roles on connections."""
+"""Tables of the organization, its users and groups, their keys and their roles on connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Organization(Base):
 class User(Base):
     """A person. `organization_role` is MEMBER or ORG_ADMIN.
 
-    `email_key` and `name_key` are what they are found by in any case; None once they are deleted. The row of a deleted
+    `email_key` and `name_key` are the folded forms for lookups in any case; None once deleted. The row of a deleted
     user stays, nameless, because keys and queries name it.
     """
 
@@ -48,7 +48,7 @@ class User(Base):
     given_name: Mapped[str | None] = mapped_column(Text)
     family_name: Mapped[str | None] = mapped_column(Text)
     external_id: Mapped[str | None] = mapped_column(Text)
-    """What the identity provider calls them."""
+    """The identity provider's id of the user."""
     organization_role: Mapped[str] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(Milliseconds)
     updated_at: Mapped[int | None] = mapped_column(Milliseconds)
@@ -62,7 +62,7 @@ class User(Base):
 
 
 class UserGroup(Base):
-    """Users who have something in common. `name_key` is the name as it is compared: in any case."""
+    """A group of users. `name_key` is the folded name, for comparison in any case."""
 
     __tablename__ = "user_groups"
     __table_args__ = (UniqueConstraint("organization_id", "name_key"), STRICT)
@@ -182,7 +182,7 @@ class UserAttribute(Base):
 
 
 class UserAttributeValue(Base):
-    """What a user, or an organization key, has of an attribute."""
+    """A user's or an organization key's values of an attribute."""
 
     __tablename__ = "user_attribute_values"
     __table_args__ = (

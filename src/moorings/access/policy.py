@@ -1,4 +1,4 @@
-"""Roles and what they permit: one table, asked by every service."""
+"""Roles and their permissions: one table for every service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Role(IntEnum):
 
 
 ROLE_ALIASES = {"QUERY_TOPICS": Role.RESTRICTED_QUERIER}
-"""Published names for roles that have another name too. Answers have the name that was written."""
+"""Published aliases of roles. Responses show the name that the caller wrote."""
 
 ROLE_NAMES = (*Role.__members__, *ROLE_ALIASES)
 
@@ -28,7 +28,7 @@ def role_named(name: str) -> Role:
 
 
 def alias_of(name: str) -> str | None:
-    """What is stored beside a role whose alias was written; None for the role's own name."""
+    """The alias to store beside a role that was written by its alias; None for the role's own name."""
     return name if name in ROLE_ALIASES else None
 
 
@@ -55,7 +55,7 @@ LOWEST_ROLE = {
     Permission.ARCHIVE: Role.CONNECTION_ADMIN,
     Permission.RESTORE: Role.CONNECTION_ADMIN,
 }
-"""The lowest role that permits each act; creating connections is the organization admin's alone."""
+"""The lowest role that permits each act. Only organization admins create connections."""
 
 ON_ARCHIVED = (Permission.READ, Permission.OVERSEE, Permission.RESTORE)
-"""What may be done with an archived connection."""
+"""The acts that are allowed on an archived connection."""

@@ -18,9 +18,9 @@ RETENTION_MILLISECONDS = clock.DAY
 
 
 async def earlier(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> bytes | None:
-    """What the request was answered that named this Idempotency-Key before; None when none did.
+    """The stored response of an earlier request with this Idempotency-Key; None if there was none.
 
-    Raises RepeatDiffers where that was another request.
+    Raises RepeatDiffers if the earlier request was a different one.
     """
     found = (
         await session.scalars(
@@ -41,9 +41,9 @@ def _answer(found: RepeatableRequest, fingerprint: bytes) -> bytes:
 
 
 async def claim(session: AsyncSession, actor: Actor, name: str, fingerprint: bytes) -> RepeatableRequest | bytes:
-    """Claim the Idempotency-Key for this transaction, or tell what the request was answered that had it before.
+    """Claim the Idempotency-Key for this transaction, or return the response of the earlier request that had it.
 
-    Whoever claims it at the same time waits until this transaction ends. Raises RepeatDiffers.
+    Another transaction that claims it waits until this one ends. Raises RepeatDiffers.
     """
     await session.execute(
         delete(RepeatableRequest).where(RepeatableRequest.created_at <= clock.now() - RETENTION_MILLISECONDS)

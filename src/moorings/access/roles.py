@@ -17,9 +17,9 @@ from moorings.access.service import Guarded
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A role on one connection; `resolved` tells the one that counts, `group` the group whose role it is.
+    """A role on one connection; `resolved` marks the effective one, `group` names the group it comes from.
 
-    `name` is the role as it was written.
+    `name` is the role's name as the caller wrote it.
     """
 
     connection_id: str
@@ -31,7 +31,7 @@ class Assignment:
 
 
 async def of_user(session: AsyncSession, user: User, connections: Sequence[Guarded]) -> list[Assignment]:
-    """Every role that a user has on these connections, the highest of each first; that one counts."""
+    """Every role that a user has on these connections; the highest on each comes first and is effective."""
     rows = await session.scalars(select(ConnectionRole).where(ConnectionRole.user_id == user.id))
     own = {row.connection_id: _held(row, "user") for row in rows}
     theirs = {group.id: group for group in (await groups.of_users(session, [user.id])).get(user.id, ())}

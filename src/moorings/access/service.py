@@ -26,7 +26,7 @@ PERSONAL_PREFIX = "moo_pat_"
 
 
 class Guarded(Protocol):
-    """What a role is held on: a connection, as stored or as listed."""
+    """A connection that roles apply to, as stored or as listed."""
 
     @property
     def id(self) -> Any:
@@ -46,7 +46,7 @@ class Guarded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who a request acts as: an organization key (admin, no user) or a user."""
+    """The identity of a request: an organization key (admin, no user) or a user."""
 
     organization_id: str
     key_id: str
@@ -77,12 +77,12 @@ class Actor:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a token. 256 random bits need no slow hash."""
+    """The stored hash of a token. 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
 async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
-    """The actor behind a token's hash; raises InvalidToken for an unknown, disabled or revoked key or user."""
+    """The actor of a token's hash; raises InvalidToken for an unknown, disabled or revoked key or user."""
     key = (await session.execute(select(ApiKey).where(ApiKey.token_hash == hashed))).scalar_one_or_none()
     if key is None or not hmac.compare_digest(key.token_hash, hashed) or key.disabled_at or key.revoked_at:
         raise InvalidToken
@@ -90,7 +90,7 @@ async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
 
 
 async def actor(session: AsyncSession, key_id: str) -> Actor:
-    """The actor behind a key that was authenticated before; raises InvalidToken where it is not valid any more."""
+    """The actor of a key that was authenticated before; raises InvalidToken if the key is no longer valid."""
     key = await session.get(ApiKey, key_id)
     if key is None or key.disabled_at or key.revoked_at:
         raise InvalidToken
@@ -122,7 +122,7 @@ async def _roles(session: AsyncSession, user_id: str) -> dict[str, Role]:
 
 
 async def acting_as(session: AsyncSession, actor: Actor, user_id: str) -> Actor:
-    """An organization key in a user's place: with the user's rights alone. Raises UserNotFound."""
+    """An organization key acting as a user, with the user's rights only. Raises UserNotFound."""
     found = await user(session, actor, user_id)
     if found.disabled_at:
         raise UserNotFound
@@ -150,7 +150,7 @@ async def create_key(session: AsyncSession, organization_id: str, name: str, use
 
 
 async def set_bootstrap_key(session: AsyncSession, organization_id: str, token: str) -> None:
-    """Let the operator's token be an organization key; one that it replaces stops working."""
+    """Make the operator's token an organization key; the bootstrap key that it replaces stops working."""
     hashed = token_hash(token)
     known = (await session.execute(select(ApiKey).where(ApiKey.origin == "bootstrap"))).scalar_one_or_none()
     if known is not None and known.token_hash == hashed:
@@ -184,7 +184,7 @@ async def list_keys(session: AsyncSession, organization_id: str) -> list[ApiKey]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Which keys are wanted, and in which order. `kind` is organization, personal, or one that no key has."""
+    """The filters and the order of a list of keys. `kind` is organization, personal, or a kind that no key has."""
 
     kind: str | None = None
     by_name: bool = False
@@ -194,7 +194,7 @@ class Keys:
 async def visible_keys(
     session: AsyncSession, actor: Actor, wanted: Keys, after: tuple[Any, ...] | None, number: int
 ) -> tuple[list[ApiKey], int]:
-    """Keys that the actor may see, from behind the place (instant or name, and id) of one; and how many there are.
+    """A page of the keys that the actor may see, after a cursor (instant or name, and id); and their total.
 
     Organization admins see every key that was not revoked, users their own.
     """
@@ -221,9 +221,9 @@ async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKe
 
 
 async def enable_key(session: AsyncSession, actor: Actor, key: ApiKey, *, enabled: bool) -> None:
-    """Let a key work, or not, until this is said again.
+    """Enable or disable a key.
 
-    Raises PermissionDenied where somebody who is no admin would enable what an admin may have disabled.
+    Raises PermissionDenied if a user who is no admin enables a disabled key: an admin may have disabled it.
     """
     if enabled and key.disabled_at is not None:
         actor.require_admin()
@@ -237,7 +237,7 @@ def service_identity(organization_id: str) -> str:
 
 
 async def has_keys(session: AsyncSession) -> bool:
-    """Whether any key exists, revoked ones included: none does at the very first start only."""
+    """Whether any key exists, revoked ones included; False at the very first start only."""
     return bool((await session.execute(select(func.count()).select_from(ApiKey))).scalar())
 
 
@@ -294,7 +294,7 @@ async def user(session: AsyncSession, actor: Actor, user_id: str, *, lock: bool 
 
 
 async def organization_key(session: AsyncSession, actor: Actor, key_id: str, *, lock: bool = False) -> ApiKey:
-    """An organization key that was not revoked; raises KeyNotFound, for a personal one too: it has its user's facts.
+    """An active organization key; raises KeyNotFound, also for a personal key: its user has the attributes.
 
     `lock` lets no other transaction change it until this one ends.
     """
@@ -314,14 +314,14 @@ async def role_of(session: AsyncSession, owner: User | ApiKey, connection: Guard
 
 
 async def roles_on(session: AsyncSession, connection_id: str) -> tuple[int, int]:
-    """How many users, and how many groups, have a role of their own on a connection."""
+    """The numbers of users and of groups with their own role on a connection."""
     users = select(func.count()).select_from(ConnectionRole).where(ConnectionRole.connection_id == connection_id)
     groups = select(func.count()).select_from(GroupRole).where(GroupRole.connection_id == connection_id)
     return (await session.execute(users)).scalar_one(), (await session.execute(groups)).scalar_one()
 
 
 async def owner(session: AsyncSession, actor: Actor) -> User | ApiKey:
-    """Whose attributes count for an actor: the user's, or those of the organization key."""
+    """The owner of an actor's attributes: the user, or the organization key."""
     if actor.user_id is not None:
         return await session.get_one(User, actor.user_id)
     return await session.get_one(ApiKey, actor.key_id)

@@ -1,1 +1,1 @@
-"""Connections: what is stored of a warehouse, and how it is opened."""
+"""Connections: the stored settings and secrets of a warehouse, and the way to open it."""

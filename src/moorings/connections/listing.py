@@ -1,4 +1,4 @@
-"""Lists of connections: everything that lists show, in memory, and what a filter leaves of it."""
+"""Lists of connections: a snapshot in memory of everything that lists show, and the filters on it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COLUMNS = [Connection.__table__.c[name] for name in Listed._fields if name != "d
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to and sorted by; `name` and `database` are contained, however they are spelled."""
+    """The filters and the order of a list. `name` and `database` match any part of the text, in any case."""
 
     name: str = ""
     database: str = ""
@@ -56,7 +56,7 @@ class Filter:
     descending: bool = False
 
     def takes(self, connection: Listed) -> bool:
-        """Whether all but the name lets a connection through."""
+        """Whether a connection matches every filter except `name`."""
         return (
             (connection.deleted_at is None or self.include_deleted)
             and (not self.dialects or connection.dialect in self.dialects)
@@ -75,7 +75,7 @@ class Snapshot:
         self._names = _Texts([connection.name_key or folded(connection.name) for connection in connections])
 
     def select(self, actor: Actor, criteria: Filter) -> list[Listed]:
-        """Those that the actor may see and the filter lets through, in its order (ties by id)."""
+        """The connections that the actor may see and that match the filter, in its order (ties by id)."""
         named: Iterable[Listed] = self.connections
         if criteria.name:
             named = [self.connections[place] for place in self._names.containing(folded(criteria.name))]
@@ -84,10 +84,10 @@ class Snapshot:
 
 
 class _Texts:
-    """Texts to search all at once: one search of a long text costs less than thousands of short ones."""
+    """Texts joined for one search: searching one long text costs less than searching thousands of short ones."""
 
     BETWEEN = "\0"
-    """No name and no database holds it: requests with it are refused."""
+    """A character that no name and no database contains: requests with it are refused."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._joined = self.BETWEEN.join([*texts, ""])
@@ -119,7 +119,7 @@ def _by(field: str, found: list[Listed], descending: bool) -> list[Listed]:
 async def snapshot(session: AsyncSession, organization_id: str) -> Snapshot:
     """Everything that lists of the organization show.
 
-    Kept in memory under the database's version: to search ten thousand of these costs less than to ask for them.
+    Cached under the database's version: searching ten thousand entries in memory costs less than querying for them.
     """
     values = await _default_values(session, organization_id)
     rows = await session.execute(select(*COLUMNS).where(Connection.organization_id == organization_id))

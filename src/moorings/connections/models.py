@@ -1,4 +1,4 @@
-"""Stored: connections and, apart from them, their sealed secrets."""
+"""Tables of connections and, separate from them, of their sealed secrets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from moorings.secrets import Sealed
 
 
 class Connection(Base):
-    """One warehouse. `settings` is what its dialect's Config holds beside the columns, without any secret.
+    """One warehouse. `settings` holds the fields of its dialect's Config that have no column, without any secret.
 
-    `revision` grows with every change of what a session is opened with, so that pools of older ones are closed.
+    `revision` grows with every change of a field that sessions are opened with, so that older pools are closed.
     `side` says on which side of environments it stands: none is an environment of an environment.
     """
 
@@ -76,7 +76,7 @@ class ConnectionSecret(Base):
 
 
 class EnvironmentValue(Base):
-    """A user attribute's value, and what it means on a base connection: an environment, or (None) the base itself.
+    """A user attribute's value, and the environment of a base connection that it selects; None selects the base itself.
 
     One table for both kinds, so that the database itself keeps a value from being claimed twice on one base.
     """

@@ -1,6 +1,6 @@
 """Closes sessions that were opened with credentials which their connection no longer has.
 
-The process that changes credentials drops its own sessions with the change. The other ones learn of it here: not by the
+The process that changes credentials drops its own sessions with the change. Other processes detect it here: not by the
 age of anything, but because the database's version has moved.
 """
 
@@ -20,7 +20,7 @@ from moorings.engine.service import Engine
 from moorings.errors import OperatorError
 
 LOOK_SECONDS = 1.0
-"""How often a process that has sessions asks whether anything changed; only then it reads their revisions."""
+"""How often a process with sessions checks the database's version; it reads revisions only after a change."""
 
 
 class Revisions:
@@ -34,11 +34,11 @@ class Revisions:
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Look from now on."""
+        """Start to compare."""
         self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop comparing."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
@@ -46,12 +46,12 @@ class Revisions:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            # While the database is away nothing can have changed in it, and requests say that it is.
+            # While the database is unreachable nothing in it can change, and requests report the outage.
             with contextlib.suppress(OperatorError, SQLAlchemyError, OSError):
                 await self.compare()
 
     async def compare(self) -> None:
-        """Drop the sessions of connections that are at another revision now, archived or gone.
+        """Drop the sessions of connections that have another revision now, are archived or do not exist any more.
 
         The version alone does not tell: a session may be opened, with what was read before a change, after that change
         was seen. So what was found good is remembered with it.

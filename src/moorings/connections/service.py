@@ -69,12 +69,12 @@ def _sealed(keyset: Keyset, connection: Connection, values: Mapping[str, str], n
 
 
 async def find(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
-    """The connection; raises ConnectionNotFound where the actor may not even see it."""
+    """The connection; raises ConnectionNotFound if the actor may not see it."""
     return visible(actor, await session.get(Connection, connection_id))
 
 
 def visible(actor: Actor, connection: Connection | None) -> Connection:
-    """A connection that was read; raises ConnectionNotFound where the actor may not even see it."""
+    """Return a connection that was read before; raises ConnectionNotFound if the actor may not see it."""
     if connection is None or connection.organization_id != actor.organization_id:
         raise ConnectionNotFound
     if not actor.may(Permission.SEE, connection):
@@ -83,13 +83,13 @@ def visible(actor: Actor, connection: Connection | None) -> Connection:
 
 
 async def kept(db: Database, version: int, connection_id: str) -> Connection | None:
-    """A connection as it is at this version of access, from memory where it is there. Nothing may change it."""
+    """A connection at this version of access, from the cache if it is there. The object is read-only."""
 
     async def load() -> Connection:
         async with db.reading() as session:
             found = await session.get(Connection, connection_id)
         if found is None:
-            raise ConnectionNotFound  # not kept: there is no end of ids that nothing has
+            raise ConnectionNotFound  # not cached: the number of unknown ids has no limit
         return found
 
     with contextlib.suppress(ConnectionNotFound):
@@ -98,7 +98,7 @@ async def kept(db: Database, version: int, connection_id: str) -> Connection | N
 
 
 async def permitted(session: AsyncSession, actor: Actor, connection_id: str, permission: Permission) -> Connection:
-    """The connection, for an act on it: raises ConnectionNotFound, then PermissionDenied, then Archived."""
+    """The connection, if the act on it is allowed: raises ConnectionNotFound, then PermissionDenied, then Archived."""
     return require(actor, await session.get(Connection, connection_id), permission)
 
 
@@ -113,7 +113,7 @@ def require(actor: Actor, connection: Connection | None, permission: Permission)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A secret that is set. Its fingerprint is keyed: it tells whether two are the same, and nothing else."""
+    """A secret that is set. Its keyed fingerprint shows whether two secrets are the same, and nothing else."""
 
     field: str
     fingerprint: str
@@ -121,24 +121,24 @@ class Credential:
 
 
 async def opened(session: AsyncSession, keyset: Keyset, connection: Connection) -> Target:
-    """What the engine needs to connect: the Config with its secrets, opened from their seals."""
+    """The target that the engine connects to: the Config with its decrypted secrets."""
     return (await sealed(session, connection)).opened(keyset)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedTarget:
-    """What the engine needs to connect, with its secrets still sealed: what a process may keep in memory."""
+    """A target with its secrets still sealed: the form that a process may cache."""
 
     connection: Connection
     secrets: Sequence[ConnectionSecret]
 
     @property
     def cached_bytes(self) -> int:
-        """Roughly how much memory it takes."""
+        """The approximate size in memory."""
         return len(str(self.connection.settings)) + sum(len(each.sealed.ciphertext) for each in self.secrets)
 
     def opened(self, keyset: Keyset) -> Target:
-        """The same with the secrets in the clear."""
+        """The target with its secrets in the clear."""
         return _target(self.connection, [(secret, _in_the_clear(keyset, secret)) for secret in self.secrets])
 
 
@@ -149,7 +149,7 @@ async def sealed(session: AsyncSession, connection: Connection) -> SealedTarget:
 
 
 async def opened_all(session: AsyncSession, keyset: Keyset, ids: Collection[str]) -> dict[str, Target]:
-    """The same for several connections by their ids, in two statements; without those that are archived."""
+    """The targets of several connections by id, read in two statements; archived connections are left out."""
     live = select(Connection).where(Connection.id.in_(ids), Connection.deleted_at.is_(None))
     stored = list(await session.scalars(live))
     secrets: dict[str, list[tuple[ConnectionSecret, str]]] = {connection.id: [] for connection in stored}
@@ -161,7 +161,7 @@ async def opened_all(session: AsyncSession, keyset: Keyset, ids: Collection[str]
 async def described(
     session: AsyncSession, keyset: Keyset, connection: Connection
 ) -> tuple[ConnectionConfig, list[Credential]]:
-    """The Config with its secrets, and what may be shown of them."""
+    """The Config with its secrets, and the credentials that responses may show."""
     secrets = await _opened_secrets(session, keyset, connection)
     key = await fingerprint_key(session, keyset)
     shown = [Credential(secret.field, _fingerprint(key, value), secret.updated_at) for secret, value in secrets]
@@ -206,21 +206,21 @@ class EnvironmentAttribute:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a PATCH asks for. `environment` is absent, or wraps the wanted attribute (None removes it)."""
+    """The changes that a PATCH asks for. `environment` is absent, or wraps the wanted attribute (None removes it)."""
 
     base_role: str | None = None
-    """The role's name, in the spelling that answers should have."""
+    """The role's name, in the spelling that responses use."""
     environment: tuple[EnvironmentAttribute | None] | None = None
     config: ConnectionConfig | None = None
-    """The whole Config after the change; its base role does not count here."""
+    """The whole Config after the change; its base role is ignored here."""
     sent: frozenset[str] = frozenset()
     """The Config's fields that were sent. Secrets among them are replaced or taken away; others may follow them."""
 
 
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
-    """Apply what really differs; returns which of `settings`, `credentials`, `role`, `environment` did, in this order.
+    """Apply the differences; returns which of `settings`, `credentials`, `role`, `environment` changed, in this order.
 
-    The connection is held already: what is to be changed was read of it. Raises ValueInUse for a default value that one
+    The caller holds the connection's lock since it read the fields. Raises ValueInUse for a default value that one
     of its environments claims.
     """
     changed: list[str] = []
@@ -230,7 +230,7 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
         if await _replace_secrets(session, keyset, connection, changes.config, changes.sent):
             changed.append("credentials")
     if changes.base_role is not None:
-        connection.base_role_alias = alias_of(changes.base_role)  # another name of the same role is no change
+        connection.base_role_alias = alias_of(changes.base_role)  # an alias of the same role is no change
         if connection.base_role != role_named(changes.base_role):
             connection.base_role = int(role_named(changes.base_role))
             changed.append("role")
@@ -243,7 +243,7 @@ async def change(session: AsyncSession, keyset: Keyset, connection: Connection, 
 
 
 Eraser = Callable[[AsyncSession, Connection], Awaitable[None]]
-"""Erases the secrets that a higher room keeps of a connection; `app` names them all."""
+"""Erases the secrets that a higher room stores for a connection; `app` lists all of these functions."""
 
 
 async def archive(session: AsyncSession, connection: Connection, erasers: Sequence[Eraser]) -> None:
@@ -274,14 +274,14 @@ async def restore(
 
 
 async def lock(session: AsyncSession, connection: Connection) -> None:
-    """Let no other transaction change this connection, or what is claimed on it, until this one ends."""
+    """Lock this connection and the values claimed on it against other transactions until this one ends."""
     await session.refresh(connection, with_for_update=True)
 
 
 async def hold(session: AsyncSession, connection: Connection) -> None:
-    """Lock a connection that is to be changed; raises Archived for one that just was archived.
+    """Lock a connection before a change; raises Archived if it was archived meanwhile.
 
-    What is read of it from now on stays so until the transaction ends, and no secret comes after its erasure.
+    Its fields do not change until the transaction ends, and no secret is stored after the secrets were erased.
     """
     await lock(session, connection)
     if connection.deleted_at is not None:
@@ -306,7 +306,7 @@ async def _replace_secrets(
 
 
 def _set(connection: Connection, config: ConnectionConfig) -> frozenset[str]:
-    """Store a Config's fields that are no secrets, but for the base role; returns those that differed."""
+    """Store a Config's fields, except secrets and the base role; returns the names of those that differed."""
     before, after = connection.settings | _columns(connection), config.public()
     after["base_role"] = before["base_role"]
     differing = frozenset(field for field, value in after.items() if value != before.get(field))

@@ -1,1 +1,1 @@
-"""Environments: which other connections stand in for a base connection, and for which values."""
+"""Environments: connections that replace a base connection, and the attribute values that select each."""

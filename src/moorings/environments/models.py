@@ -1,4 +1,4 @@
-"""Stored: which connections are environments of which base connection."""
+"""Tables of base connections' environments."""
 
 from __future__ import annotations
 

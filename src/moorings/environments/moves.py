@@ -1,4 +1,4 @@
-"""Who gets another connection through a base connection after a change of attributes, values or environments."""
+"""Counts users and keys that a change of attributes, values or environments routes to another connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Places = Mapping[tuple[str, str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """So many users and organization keys whose connection changed from one to another (None: they get 403)."""
+    """The number of users and organization keys whose connection changed from one to another (None: they get 403)."""
 
     base: Connection
     before: Connection | None
@@ -42,7 +42,7 @@ class Dependents:
 
 
 async def places(session: AsyncSession, base: Connection) -> Places:
-    """Which connection everybody gets who asks for this one and makes no choice of their own."""
+    """The connection that each user and key is routed to from this one, without an explicit choice."""
     found = await meanings(session, base)
     everybody = await attributes.values_of_owners(session, base.organization_id, found.attribute)
     return {
@@ -57,7 +57,7 @@ def _place(base: Base, values: AttributeValues) -> str | None:
 
 
 async def since(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
-    """Who gets another connection now than `before`, the greatest number first."""
+    """The moves since `before`, the largest first."""
     after = await places(session, base)
     counted = Counter(
         (before[owner], place, owner[0]) for owner, place in after.items() if before.get(owner, place) != place
@@ -97,7 +97,7 @@ async def places_of(session: AsyncSession, bases: Iterable[Connection]) -> list[
 
 
 async def unmatched(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
-    """Of `since`, those who get the base connection itself now, or none: a change seldom means to do that."""
+    """Moves of `since` to the base connection itself or to no connection: a change seldom intends these."""
     return [move for move in await since(session, base, before) if move.after is None or move.after.id == base.id]
 
 
@@ -107,7 +107,7 @@ async def since_all(session: AsyncSession, before: Iterable[tuple[Connection, Pl
 
 
 def require_unused(attribute: UserAttribute, found: Dependents, act: str) -> None:
-    """Raise AttributeHasDependents where anything depends on the attribute; `act` is what was asked for."""
+    """Raise AttributeHasDependents if anything depends on the attribute; `act` names the requested change."""
     reasons: list[str] = []
     if found.connections:
         reasons.append(f"it decides the environment of {_listed(found.connections)}")

@@ -1,4 +1,4 @@
-"""Which connection somebody gets who asks for a base connection. Pure: everything it depends on is given."""
+"""Chooses the connection for a request to a base connection. Pure: all inputs are arguments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Source = Literal["explicit", "user attribute", "attribute default", "base", "den
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The connection, and why it is this one: where the value came from, and which it was (None for the base alone).
+    """The chosen connection, and the reason: the source of the choice, and the value that decided (None if none did).
 
-    None is no connection at all: no value means one here, and the base is not for everybody.
+    A connection of None means denied: no value selects a connection, and the base denies users without a match.
     """
 
     connection_id: str | None
@@ -24,7 +24,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An environment of the base connection, and the values that mean it."""
+    """An environment of the base connection, and the values that select it."""
 
     environment_id: str
     connection_id: str
@@ -33,23 +33,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base connection, the user attribute that chooses, and the values of it that mean the base itself."""
+    """A base connection, the user attribute that chooses, and the attribute's values that select the base itself."""
 
     connection_id: str
     attribute: str | None
     values: tuple[str, ...]
     candidates: tuple[Candidate, ...] = ()
     denies: bool = False
-    """Whoever has no value that means something gets nothing, and so does everybody where no attribute chooses."""
+    """Users without a value that selects a connection are denied; without an attribute, every user is."""
 
 
 def choose(
     base: Base, own: Sequence[str] | None, default: Sequence[str], explicit: Candidate | Base | None = None
 ) -> Choice:
-    """What the caller chose → the user's own values → the attribute's default → the base, if it is for everybody.
+    """The caller's explicit choice → the user's own values → the attribute's default → the base, unless it denies.
 
-    `own` is None for users without a value of the attribute: only then the default counts. Of several values the first
-    one that means something decides.
+    `own` is None for users without a value of the attribute: only then the default applies. Of several values the first
+    one that selects a connection decides.
     """
     if isinstance(explicit, Base):
         return Choice(explicit.connection_id, "explicit")
@@ -67,13 +67,13 @@ def choose(
 
 
 def unmatched(base: Base) -> Choice:
-    """What somebody gets whose values mean nothing here."""
+    """The choice for a user whose values select no connection."""
     if base.denies:
         return Choice(None, "denied")
     return Choice(base.connection_id, "base")
 
 
 def _meanings(base: Base) -> Mapping[str, Candidate | None]:
-    """Value → the environment that it means, or None for the base itself; the database lets none mean two."""
+    """Value → the environment that it selects, or None for the base itself; a constraint keeps values unique."""
     meant = {value: candidate for candidate in base.candidates for value in candidate.values}
     return {**meant, **dict.fromkeys(base.values)}

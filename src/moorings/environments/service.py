@@ -1,4 +1,4 @@
-"""Environments: attach connections to a base connection, and say which values mean them."""
+"""Environments: attach connections to a base connection, and set the values that select them."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ async def attach(
 
 
 async def _lock_all(session: AsyncSession, connections: Iterable[Connection]) -> None:
-    """Lock several connections, in the order of their ids: two who do so never wait for each other."""
+    """Lock several connections, in the order of their ids, so that two transactions cannot deadlock."""
     for connection in sorted({each.id: each for each in connections}.values(), key=lambda each: each.id):
         await lock(session, connection)
 
 
 def _require_live(base: Connection) -> None:
-    """Raise Archived for a base that was archived while its lock was waited for."""
+    """Raise Archived if the base was archived while the transaction waited for its lock."""
     if base.deleted_at is not None:
         raise Archived
 
@@ -133,9 +133,9 @@ async def find(session: AsyncSession, actor: Actor, environment_id: str) -> tupl
 async def set_values(
     session: AsyncSession, environment: ConnectionEnvironment, base: Connection, values: Sequence[str]
 ) -> None:
-    """Say which values of the user attribute mean this environment.
+    """Set the values of the user attribute that select this environment.
 
-    Raises ValueInUse for one that is claimed within the base connection, EnvironmentNotFound where it just was removed.
+    Raises ValueInUse for a value already claimed on the base, EnvironmentNotFound if another request detached it.
     """
     await hold(session, base)
     mine = select(ConnectionEnvironment.id).where(ConnectionEnvironment.id == environment.id)
@@ -158,10 +158,10 @@ async def set_values(
 
 
 async def route(session: AsyncSession, owner: User | ApiKey, base: Connection, explicit: str | None = None) -> Routed:
-    """The connection that a user or an organization key gets who asks for `base`.
+    """The connection that a request of a user or an organization key for `base` is routed to.
 
-    `explicit` is the id of an environment, or of its connection, or of the base itself, that they ask for; raises
-    EnvironmentNotFound for none of this base connection's. Raises Archived rather than choose another one in the place
+    `explicit` is the id of the environment, of its connection or of the base that the request names; raises
+    EnvironmentNotFound for an id of another base. Raises Archived rather than choose another connection in place
     of an archived one.
     """
     found = await meanings(session, base)
@@ -188,11 +188,11 @@ def _asked_for(base: Base, explicit: str) -> Candidate | Base:
 async def permitted(
     session: AsyncSession, actor: Actor, base: Connection, permission: Permission, explicit: str | None
 ) -> Connection:
-    """The connection that the actor gets who asks for `base`; raises what `route` does.
+    """The connection that the actor's request for `base` is routed to; raises the errors of `route`.
 
-    An environment that is asked for by its id needs the permission on that connection itself, or the right to change
-    the base, as the base does that is asked for in place of another one; raises PermissionDenied. Otherwise the role on
-    the base connection is the one that counts. Raises NoEnvironment where the base is not for everybody.
+    To choose an environment by id, the actor needs the permission on that connection itself, or the right to change
+    the base. To choose the base instead of an environment, it needs the right to change the base. Raises
+    PermissionDenied; NoEnvironment if the base denies users without a match.
     """
     routed = await route(session, await access.owner(session, actor), base, explicit)
     if routed.connection is None:
@@ -208,9 +208,9 @@ async def permitted(
 async def kept_route(
     db: Database, version: int, actor: Actor, base: Connection, permission: Permission, explicit: str | None
 ) -> SealedTarget:
-    """The connection that the actor gets who asks for `base`, and its sealed secrets; raises as `permitted` does.
+    """The connection that the actor's request for `base` is routed to, with sealed secrets; raises like `permitted`.
 
-    From memory where nothing has changed since this version of access; refusals are not kept.
+    Cached per version of access; refusals are not cached.
     """
 
     async def load() -> SealedTarget:
@@ -222,7 +222,7 @@ async def kept_route(
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A choice, the connection that it is (None where it is denied), and what it was made from."""
+    """A choice, its connection (None if denied), and the inputs of the choice."""
 
     choice: Choice
     connection: Connection | None
@@ -232,7 +232,7 @@ class Routed:
 
 
 async def meanings(session: AsyncSession, base: Connection) -> Base:
-    """What is stored of a base connection's environments, for `choose`."""
+    """A base connection's stored environments and values, as arguments of `choose`."""
     rows = await session.execute(
         select(EnvironmentValue.environment_id, EnvironmentValue.value)
         .where(EnvironmentValue.base_connection_id == base.id)
@@ -250,7 +250,7 @@ async def meanings(session: AsyncSession, base: Connection) -> Base:
 
 
 async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEnvironment, tuple[str, ...]]]:
-    """Every environment, with its values, whose connection and base the actor may see; no base that is archived."""
+    """The environments whose connection and base the actor may see, with their values; archived bases are left out."""
     above, own = aliased(Connection), aliased(Connection)
     rows = await session.execute(
         select(ConnectionEnvironment, above, own)
@@ -278,7 +278,7 @@ async def _values(session: AsyncSession, organization_id: str) -> dict[str | Non
 
 
 def _by_environment(rows: Iterable[tuple[str | None, str]]) -> dict[str | None, tuple[str, ...]]:
-    """Environment (None: the base itself) → the values that mean it, in the order of the rows."""
+    """Environment (None: the base itself) → the values that select it, in the order of the rows."""
     values: dict[str | None, tuple[str, ...]] = {}
     for environment_id, value in rows:
         values[environment_id] = (*values.get(environment_id, ()), value)
@@ -286,7 +286,7 @@ def _by_environment(rows: Iterable[tuple[str | None, str]]) -> dict[str | None, 
 
 
 async def dependents(session: AsyncSession, connection: Connection) -> tuple[list[str], list[str]]:
-    """The connections that are environments of this one, and those that this one is an environment of."""
+    """The environments of this connection, and the base connections that it is an environment of."""
     pairs = await session.execute(
         select(ConnectionEnvironment.base_connection_id, ConnectionEnvironment.connection_id)
         .where(
@@ -312,14 +312,14 @@ async def bases_of(session: AsyncSession, connection: Connection) -> list[Connec
 
 
 async def detach(session: AsyncSession, environment: ConnectionEnvironment, base: Connection) -> None:
-    """Let a connection be no environment of `base` any more, and free its values; both connections stay."""
+    """Detach an environment from `base`, and free its values; both connections stay."""
     connection = await session.get_one(Connection, environment.connection_id)
     await _lock_all(session, [base, connection])
     _require_live(base)
     await session.execute(delete(EnvironmentValue).where(EnvironmentValue.environment_id == environment.id))
     gone = delete(ConnectionEnvironment).where(ConnectionEnvironment.id == environment.id)
     if (await session.execute(gone.returning(ConnectionEnvironment.id))).scalar() is None:
-        raise EnvironmentNotFound(environment.id)  # another request was first
+        raise EnvironmentNotFound(environment.id)  # another request detached it
     for each in (base, connection):
         if not any(await dependents(session, each)):
             each.side = None
