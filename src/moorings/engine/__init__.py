@@ -1,1 +1,1 @@
-"""How the service talks to warehouses: pooled sessions, each in a thread of its own, and connection tests."""
+"""Access to warehouses: pooled sessions, each in a thread of its own, and connection tests."""

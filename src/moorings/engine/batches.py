@@ -1,7 +1,7 @@
-"""A result's record batches in bounded pieces, whatever the driver made.
+"""Splits a result's record batches into bounded pieces, whatever size the driver chose.
 
 Drivers count rows, if they count at all: 16,384 rows of long texts are hundreds of megabytes, and text of them several
-times as much. So each batch is cut before anything is made of it.
+times as much. So each batch is split before it is encoded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TEXT = "text"
 MAX_COLUMNS = 20_000
-"""More than any warehouse's result has; each costs some kilobytes before the first row."""
+"""More columns than any warehouse's result has; each costs some kilobytes before the first row."""
 
 
 class Batches:
@@ -31,7 +31,7 @@ class Batches:
     ) -> None:
         """Take over a reader; raises ResultTooLarge for one with too many columns.
 
-        Values that readers of Arrow cannot hold become null, unless the caller wants the `exact` ones to write them.
+        Values that Arrow readers cannot represent become null, unless `exact` keeps them for the encoder.
         """
         if len(reader.schema) > MAX_COLUMNS:
             raise errors.ResultTooLarge(message=f"The result has more than {MAX_COLUMNS} columns. Select fewer.")
@@ -54,7 +54,7 @@ class Batches:
             if batch.nbytes <= min(self._limits.batch, self._limits.value):
                 return batch
             self._pieces = pieces(batch, self._limits)
-            del batch  # the pieces hold it as long as they need it
+            del batch  # the pieces keep its memory alive
             piece = next(self._pieces, None)
         return piece
 
@@ -72,8 +72,8 @@ def _changes(schema: pa.Schema, *, exact: bool, numeric_as: str) -> Iterator[Sou
 
 
 def pieces(batch: pa.RecordBatch, limits: ByteLimits) -> Iterator[pa.RecordBatch]:
-    """A batch cut by rows to pieces of `limits.batch`, or of one row; raises ValueTooLarge or ResultTooLarge."""
-    shared = batch.slice(0, 0).nbytes  # dictionaries, which every piece has whole
+    """A batch split by rows into pieces of `limits.batch`, or of one row; raises ValueTooLarge or ResultTooLarge."""
+    shared = batch.slice(0, 0).nbytes  # every piece contains the whole dictionaries
     waiting = [batch]
     while waiting:
         part = waiting.pop()

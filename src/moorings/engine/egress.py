@@ -1,6 +1,6 @@
-"""Egress rules: which addresses the service dials for its callers, as the operator's settings say.
+"""Egress rules: the operator's settings choose the addresses that the service dials for its callers.
 
-What no setting can allow (link-local and metadata addresses, multicast) is refused in `dialects.network` already.
+`dialects.network` refuses the addresses that no setting can allow: link-local, metadata and multicast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_NAME_LENGTH = 63
 """Bytes of a database's name: before version 17, PostgreSQL cuts a longer one off."""
 LOOPBACK_NAMES = {"localhost", "localhost.localdomain"}
 _SPELLS_NUMBERS = re.compile(r"[.*-]*[0-9][0-9.*-]*")
-"""`10.1.2.*` or `10.0.0.1-10.0.0.9`: wildcards stand in names only, so such an entry would match no address."""
+"""`10.1.2.*` or `10.0.0.1-10.0.0.9`: wildcards apply to names only, so such an entry would match no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """The pattern that an entry such as `*.example.com`, `10.0.0.0/8`, `[fd00::1]:5432` or `*:25` stands for.
+        """Parse an entry such as `*.example.com`, `10.0.0.0/8`, `[fd00::1]:5432` or `*:25`.
 
         Raises ValueError.
         """
@@ -58,14 +58,14 @@ class Pattern:
         return cls(text, host=host.lower().rstrip("."), port=port)
 
     def matches(self, host: str, address: Address, port: int) -> bool:
-        """Whether the pattern is about this host, at this address, on this port."""
+        """Whether the pattern matches this host, at this address, on this port."""
         if self.network is None:
             return self.names(host, port)
         here = any(form in self.network for form in spellings(address) if form.version == self.network.version)
         return here and self.port in (None, port)
 
     def names(self, host: str, port: int) -> bool:
-        """Whether the pattern is about this host by its name, on this port."""
+        """Whether the pattern matches this host by its name, on this port."""
         named = self.host is not None and fnmatch.fnmatchcase(host.lower().rstrip("."), self.host)
         return named and self.port in (None, port)
 
@@ -80,7 +80,7 @@ class Store:
 
     @classmethod
     def at(cls, url: str) -> Store | None:
-        """The server of a URL; None where it is a file, a socket or no server at all."""
+        """The server of a URL; None for a file, a socket or a URL without a server."""
         parts = urlsplit(url)
         if not parts.hostname:
             return None
@@ -91,7 +91,7 @@ class Store:
     def of_metadata(cls, url: str) -> Sequence[Store]:
         """The servers of the metadata database, whose URL may name them behind `?host=`; none where it is a file.
 
-        A socket is a server of this machine, and so is what a URL without a host means.
+        A socket, or a URL without a host, means a server on this machine.
         """
         address = database.parsed(url)
         if isinstance(address, database.SqliteAddress):
@@ -135,7 +135,7 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True)
 class EgressRules:
-    """The rules in force for what callers name."""
+    """The rules for hosts that callers name."""
 
     allow: Sequence[Pattern]
     deny: Sequence[Pattern]
@@ -149,7 +149,7 @@ class EgressRules:
 
     @classmethod
     def of(cls, settings: Settings) -> EgressRules:
-        """The rules that the settings ask for; raises OperatorError for an entry that cannot be read."""
+        """The rules of the settings; raises OperatorError for a malformed entry."""
         limits = settings.rate_limit_url
         return cls(
             allow=_patterns("EGRESS_ALLOW", settings.egress_allow),
@@ -181,7 +181,7 @@ class EgressRules:
 
     @property
     def loopback_is_open(self) -> bool:
-        """Whether callers may reach loopback addresses: where the service is reached from this machine alone."""
+        """Whether callers may reach loopback addresses: only if the service listens on loopback itself."""
         if self.listens_on.lower() in LOOPBACK_NAMES:
             return True
         with contextlib.suppress(ValueError):
@@ -189,7 +189,7 @@ class EgressRules:
         return False
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
-        """Refuses the database where Moorings keeps its metadata, under whatever name of its server; no other one."""
+        """Refuses only the database of Moorings' own metadata, under any name of its server."""
         named = database.encode()[:MAX_NAME_LENGTH]
         same = (store for store in self.metadata if store.database.encode()[:MAX_NAME_LENGTH] == named)
         if not any(store.is_at(address, port) for store in same):
@@ -212,12 +212,12 @@ class EgressRules:
 
 
 def for_callers(settings: Settings) -> Network:
-    """The way to what callers name. Raises OperatorError for settings that cannot be read."""
+    """The network for hosts that callers name. Raises OperatorError for malformed settings."""
     return Network(EgressRules.of(settings), _proxy(settings), _ca_bundle(settings), settings.max_buffer_bytes)
 
 
 def for_operator(settings: Settings) -> Network:
-    """The way to what the operator's settings name."""
+    """The network for hosts that the operator's settings name."""
     return Network(Listeners((settings.port,)), _proxy(settings), _ca_bundle(settings))
 
 
@@ -235,7 +235,7 @@ def _ca_bundle(settings: Settings) -> str | None:
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether an address is on this machine's loopback, in whatever form."""
+    """Whether an address is a loopback address, in any form."""
     return any(form.is_loopback for form in spellings(address))
 
 

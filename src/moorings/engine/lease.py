@@ -25,15 +25,15 @@ Next = Callable[[], "pa.RecordBatch | None"]
 """Reads the next batch; None after the last one."""
 
 CLOSED_SECONDS = 0.5
-"""A session that fails within so long was closed before its statement ran: one that is killed later had begun."""
+"""A session that fails within this time was closed before its statement ran; after it, the statement had begun."""
 GRACE_SECONDS = 5.0
-"""How long a stopped statement may take to end, before its connection is severed and its caller hears of it anyway."""
+"""How long a stopped statement may take to end, before its connection is severed and its caller gets the reason."""
 RESET_SECONDS = 2.0
-"""How long a reset may take that was stopped, before its connection is severed."""
+"""How long a stopped reset may take, before its connection is severed."""
 
 
 class Lease:
-    """One session, leased. Used by one task at a time, but for `cancel`, which any task may call."""
+    """One leased session. One task at a time uses it; any task may call `cancel`."""
 
     def __init__(self, slot: Slot, session: Session) -> None:
         self._slot = slot
@@ -43,11 +43,11 @@ class Lease:
         self._reader: Batches | None = None
         self._job: Job[Any] | None = None
         self._resetting: Job[bool] | None = None
-        """The job behind that of `begin`: it resets the session where nothing is left to read."""
+        """The job after that of `begin`: it resets the session if no rows are left to read."""
         self._read = self._resets = False
         self._cancelling: Job[None] | None = None
         self._late = False
-        """The session was not reset in its time: a cancel is on its way that would hit the next statement."""
+        """The session was not reset in time: a late cancel would hit the next statement."""
         self.stopped: asyncio.Future[errors.WarehouseError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the statement was stopped: for callers still busy with earlier rows."""
         self._timer: asyncio.TimerHandle | None = None
@@ -64,7 +64,7 @@ class Lease:
     async def open(self, statement: Statement) -> pa.Schema:
         """Run a statement; returns its result's schema, raises WarehouseError.
 
-        The statement's timeout covers it until its last batch was pulled, and is kept by us besides the server.
+        The statement's timeout applies until its last batch was pulled; we enforce it in addition to the server.
         """
         self._start_timer(statement.timeout_seconds)
         return await self._cross(lambda: self._begin(statement))
@@ -72,7 +72,7 @@ class Lease:
     def begin(self, statement: Statement, consume: Callable[[pa.Schema, Next], T]) -> Job[T]:
         """Run a statement and consume rows of it, all in one crossing into the session's thread; see `outcome`.
 
-        `consume` is given the schema, and what reads the next batch (None after the last one). Where it has called
+        `consume` gets the schema, and a function that reads the next batch (None after the last one). If it calls
         `done`, the session is reset right after it, without another crossing. Raises the reason of a cancel that was
         first.
         """
@@ -90,18 +90,18 @@ class Lease:
         return job
 
     def done(self) -> None:
-        """Note, in the session's thread, that nobody reads more of the result."""
+        """Record, in the session's thread, that no task reads more of the result."""
         self._read = True
 
     async def ask(self, work: Callable[[Session], T], timeout_seconds: float) -> T:
-        """What the session answers to a call that is no stream of rows; raises WarehouseError."""
+        """The session's result for a call that returns no stream of rows; raises WarehouseError."""
         self._start_timer(timeout_seconds)
         answer = await self._cross(lambda: self._slot.guard(lambda: work(self._session)))
         self._end_timer()
         return answer
 
     async def plan(self, statement: Statement) -> Plan:
-        """What running a statement would take; it is not run. Raises WarehouseError."""
+        """The warehouse's plan of a statement, without running it. Raises WarehouseError."""
 
         def work(session: Session) -> Plan:
             check_size(statement.sql)
@@ -120,7 +120,7 @@ class Lease:
             await asyncio.wait({self._cancelling.future}, timeout=GRACE_SECONDS)
 
     def _begin(self, statement: Statement) -> pa.Schema:
-        """Run a statement, in a new session where the server had closed this one while it was idle."""
+        """Run a statement, in a new session if the server closed this one while it was idle."""
         check_size(statement.sql)
         began, self._untouched, untouched = clock.monotonic(), False, self._untouched
         try:
@@ -160,7 +160,7 @@ class Lease:
         return job
 
     async def outcome(self, job: Job[T]) -> T:
-        """What a job of `begin` answered; raises WarehouseError."""
+        """The result of a job of `begin`; raises WarehouseError."""
         try:
             outcome = await job.future
         except errors.WarehouseError as fault:
@@ -170,7 +170,7 @@ class Lease:
                 self._end_timer()
             if self._stopped is None:
                 return outcome
-            reason = self._stopped  # some statements end in peace when they are killed, with half of what they were for
+            reason = self._stopped  # some statements end without an error when killed, with part of their work done
         reason.__context__ = None
         raise reason
 
@@ -184,7 +184,7 @@ class Lease:
         if self._job is None:
             return
         if self._job.over.is_set():
-            # Nobody reads: PostgreSQL hears of a cancel only once its rows are taken, or the connection is gone.
+            # No task reads: PostgreSQL notices a cancel only once its rows are read, or the connection is closed.
             self._cancelling = self._slot.run(self._slot.logout)
             return
         job = self._job

@@ -1,4 +1,4 @@
-"""What metrics and traces say of a query."""
+"""Metrics and traces of a query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moorings.telemetry import metrics, tracing
 
 @contextlib.contextmanager
 def measured(query: Query, target: Target) -> Generator[None]:
-    """Time a query for the block, and trace it: its statement tells the warehouse which span waits for it."""
+    """Time a query for the block, and trace it: its statement carries the span's name to the warehouse."""
     dialect, began = target.dialect.name, clock.monotonic()
     span = tracing.begin(
         "warehouse",

@@ -1,4 +1,4 @@
-"""Stored: the queries that run now, so that any replica can cancel one."""
+"""Tables of running queries, so that any replica can cancel one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moorings.db import STRICT, Base, Milliseconds
 
 
 class RunningQuery(Base):
-    """One query while it runs. `owner` is the process that runs it and looks for `cancel_requested_at`."""
+    """One query while it runs. `owner` is the process that runs it and checks `cancel_requested_at`."""
 
     __tablename__ = "running_queries"
     __table_args__ = (Index("ix_running_queries_owner", "owner"), STRICT)

@@ -1,7 +1,7 @@
-"""Which process owns a running query, and whether that process is still there.
+"""Names the process that owns a running query, and checks whether that process still runs.
 
-An owner is `<place>/<pid>/<random>`: the place is the machine and, in containers, the namespace in which the process id
-counts, so that no process judges ids that mean others where it lives.
+An owner is `<place>/<pid>/<random>`: the place is the machine and, in containers, the namespace that the process id
+belongs to, because the same id names another process in another namespace.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def this_process() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether an owner's process is certainly gone; False for those of other places."""
+    """Whether an owner's process has certainly ended; False for processes of other places."""
     place, _, rest = owner.partition("/")
     pid = rest.partition("/")[0]
     if place != _place() or not pid.isdigit():
         return False
-    # Our own id under another name: a container starts again with the ids it had before.
+    # Our own id under another name: a restarted container reuses its process ids.
     return int(pid) == os.getpid() or not _exists(int(pid))
 
 

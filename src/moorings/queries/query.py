@@ -1,4 +1,4 @@
-"""One query: its statement, and its rows as bytes on their way to the caller."""
+"""One query: it runs a statement and streams the rows to the caller as bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 16_384
-"""How many rows a chunk has at most, where the driver lets us choose."""
+"""The maximum rows of a chunk, if the driver has such an option."""
 SMALL_BYTES = 64 * 1024
-"""First rows of fewer bytes wait a moment for the end of the result, so that a small one needs one crossing only."""
+"""First rows of fewer bytes wait a moment for the end of the result, so that a small result needs one crossing only."""
 SOON_SECONDS = 0.02
 """How long that moment is, counted from the start of the statement."""
 
@@ -28,11 +28,11 @@ class Encoder(Protocol):
 
     @property
     def exact(self) -> bool:
-        """Whether it writes values that readers of Arrow cannot hold."""
+        """Whether the encoder writes values that Arrow readers cannot represent."""
         ...
 
     def start(self, schema: pa.Schema) -> bytes:
-        """What comes before the first row."""
+        """The bytes before the first row."""
         ...
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
@@ -40,7 +40,7 @@ class Encoder(Protocol):
         ...
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """What comes after the last row."""
+        """The bytes after the last row."""
         ...
 
     @property
@@ -49,48 +49,48 @@ class Encoder(Protocol):
         ...
 
     def more(self) -> bytes:
-        """The next piece of that."""
+        """The next piece of the rest."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """What a caller asks for. Absent limits take the connection's and the operator's."""
+    """A caller's request. The connection's and the operator's limits replace absent ones."""
 
     sql: str
     parameters: Sequence[Any] = ()
     row_limit: int | None = None
     timeout_seconds: int | None = None
     limited: bool = True
-    """Whether the operator's limit of rows cuts the result where the caller names none; else it comes whole."""
+    """Whether the operator's row limit applies if the caller names none; otherwise all rows are sent."""
     numeric_as: str | None = None
-    """What becomes of numbers without a declared precision; the connection says so unless the caller does."""
+    """The format of numbers without a declared precision. Default: the connection's setting."""
     query_id: str | None = None
-    """The caller's own choice of an id (a UUID), so that it can cancel before the first byte has come."""
+    """An id (a UUID) that the caller chose, so that it can cancel before it receives the first byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowLimit:
-    """How many rows a query may send; None for all."""
+    """The number of rows that a query may send; None for all."""
 
     rows: int | None
     breaks: bool = False
-    """Whether a longer result fails, because the caller named no limit; else it is cut, and says so."""
+    """Whether a longer result fails, because the caller named no limit; otherwise it is cut, and a header says so."""
 
     @classmethod
     def of(cls, request: QueryRequest, default: int, cap: int | None) -> RowLimit:
-        """What a request asks for, within the operator's default and cap."""
+        """The limit of a request, within the operator's default and cap."""
         wanted = request.row_limit or (default if request.limited else None)
         if wanted is None:
             return cls(cap, breaks=True)
         return cls(min(wanted, cap or wanted))
 
     def __str__(self) -> str:
-        """What the header says."""
+        """The value of the header."""
         return "none" if self.rows is None else str(self.rows)
 
     def room(self, sent: int, more: int) -> int:
-        """How many of so many more rows may be sent; raises ResultTooLarge where the result fails."""
+        """How many of `more` further rows may be sent; raises ResultTooLarge if a longer result fails."""
         if self.rows is None:
             return more
         if self.breaks and sent + more > self.rows:
@@ -102,7 +102,7 @@ class RowLimit:
 
 
 class Query:
-    """One running query: its rows, encoded. Used by one task at a time, but for `cancel`."""
+    """One running query: its rows, encoded. One task at a time uses it; any task may call `cancel`."""
 
     def __init__(self, query_id: str, lease: Lease, timeout_seconds: int, row_limit: RowLimit) -> None:
         self.id = query_id
@@ -113,7 +113,7 @@ class Query:
         self.row_limit = row_limit
         self.row_count = 0
         self.byte_count = 0
-        """What was handed out."""
+        """The rows and bytes that were returned so far."""
         self.traceparent = ""
         self._complete = False
         self._first = _First()
@@ -139,16 +139,16 @@ class Query:
             if rows:
                 self._first.offer(rows)
             following = self._encode(encoder, read())
-            return self._first.withdraw() + following  # no more than once: what is read later is for `next`
+            return self._first.withdraw() + following  # once only: `next` returns the later rows
 
         self._first.job = self._lease.begin(statement, consume)
 
     async def soon(self) -> bool:
-        """Wait a moment; whether `first` then answers at once."""
+        """Wait a moment; returns whether `first` then returns without waiting."""
         return await self._first.soon()
 
     async def first(self, encoder: Encoder) -> bytes:
-        """The first bytes, as soon as there are any; raises WarehouseError before there is a byte to send."""
+        """The first bytes, as soon as there are any; raises WarehouseError if the statement fails before."""
         early = await self._first.early()
         if early:
             self.byte_count += len(early)
@@ -172,7 +172,7 @@ class Query:
         return rows
 
     async def _outcome(self, encoder: Encoder) -> bytes:
-        """What the first crossing ended with: all it read, but for what was taken from it before."""
+        """The result of the first crossing: all that it read, without the rows taken early."""
         rows = await self._lease.outcome(self._first.job)
         self.byte_count += len(rows)
         self.ended = self._complete and not encoder.pending
@@ -180,7 +180,7 @@ class Query:
 
     @property
     def session_id(self) -> str:
-        """The warehouse's own name for the session; empty where it has none."""
+        """The warehouse's own id of the session; empty if it has none."""
         return self._lease.session_id
 
     @property
@@ -189,7 +189,7 @@ class Query:
         return self._lease.stopped
 
     async def cancel(self, reason: QueryCancelled | None = None) -> None:
-        """Stop the statement in the warehouse; the task that waits for its rows gets the reason."""
+        """Stop the statement in the warehouse; `reason` is raised in the task that waits for its rows."""
         await self._lease.cancel(reason)
 
     def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
@@ -208,10 +208,10 @@ class Query:
 
 
 class _First:
-    """The first crossing into the session's thread, and the first rows, while the thread reads what follows them.
+    """The first crossing into the session's thread, and the first rows while the thread reads more.
 
-    Either side takes the rows: the thread once it has read on, or the loop when that takes too long. Each first says
-    what it has done and then looks at what the other side has, so that none of them waits for nothing.
+    Either side takes the rows: the thread once it has read on, or the loop when that takes too long. Each first records
+    its own step and then checks the other side's, so that neither waits in vain.
     """
 
     job: Job[bytes]
@@ -224,10 +224,10 @@ class _First:
         self.taken = False
 
     def offer(self, rows: bytes) -> None:
-        """Let the loop take first rows; called in the thread."""
+        """Offer first rows to the loop; called in the thread."""
         self._rows.append(rows)
         if self._waited:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: no task waits
                 self._loop.call_soon_threadsafe(self._note)
 
     def _note(self) -> None:
@@ -235,7 +235,7 @@ class _First:
             self._offered.set_result(None)
 
     def withdraw(self) -> bytes:
-        """Take the rows back, for what follows to be added; nothing where the loop has taken them."""
+        """Take the rows back, to add the later ones to them; None if the loop has taken them."""
         return self._take() or b""
 
     def _take(self) -> bytes | None:
@@ -245,14 +245,14 @@ class _First:
             return None
 
     async def soon(self) -> bool:
-        """Wait until the crossing is over, but a moment only."""
+        """Wait a moment at most until the crossing is over."""
         if not self.job.future.done():
             await asyncio.wait({self.job.future}, timeout=SOON_SECONDS)
         self._waited = True
         return self.job.future.done() or bool(self._rows)
 
     async def early(self) -> bytes | None:
-        """The first rows, where they are there before the crossing is over; None once it is."""
+        """The first rows, if they are ready before the crossing is over; None once it is."""
         while not self.job.future.done():
             self._waited = True
             rows = self._take()
@@ -266,6 +266,6 @@ class _First:
 
 
 def _seen(future: asyncio.Future[bytes]) -> None:
-    """Look at a failure: nobody else does, where the client leaves before it asks for what follows."""
+    """Retrieve a failure, so that asyncio logs none if the client leaves before it reads on."""
     if not future.cancelled():
         future.exception()

@@ -1,7 +1,7 @@
-"""The rows by which other processes know this one's queries, and by which they ask it to cancel one.
+"""Database rows that make this process's queries visible to other processes, and requests to cancel them.
 
-A query is registered once it has run for longer than others take to look; a request to cancel one that nobody has
-registered is a row of its own, which the process that runs it claims. So a small query writes nothing.
+A query is registered once it has run for longer than a poll interval. A request to cancel a query that no process has
+registered is a row of its own, which the query's process claims. So a small query writes nothing.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ STALE_MILLISECONDS = 65 * 60 * 1000
 CLAIM_SECONDS = 1.0
 """How long a request to cancel waits for the process that runs the query to claim it."""
 LOOK_SECONDS = 0.05
-"""How often it looks whether that has happened."""
+"""How often it checks for that claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A query from its arrival to its end: whose it is, and what stops it."""
+    """A query from its arrival to its end: its owner, and the function that stops it."""
 
     id: str
     organization_id: str
@@ -57,10 +57,10 @@ class Registry:
         self._db = db
         self._owner = owners.this_process()
         self._quiet_at: int | None = None
-        """The commit at which nobody asked to cancel anything."""
+        """The last commit at which there was no request to cancel."""
 
     async def sweep(self) -> None:
-        """Forget the queries of processes that are no more, and requests to cancel that were left behind."""
+        """Delete the rows of dead processes' queries, and stale requests to cancel."""
         async with self._db.unit_of_work() as session:
             rows = await session.execute(select(RunningQuery.id, RunningQuery.owner, RunningQuery.started_at))
             oldest = clock.now() - STALE_MILLISECONDS
@@ -91,18 +91,18 @@ class Registry:
             raise QueryIdInUse from None
 
     async def remove(self, query_ids: Iterable[str]) -> None:
-        """Forget queries that have ended."""
+        """Delete the rows of queries that have ended."""
         mine = (RunningQuery.id.in_(query_ids), RunningQuery.owner == self._owner)
         try:
             async with self._db.unit_of_work() as session:
                 await session.execute(delete(RunningQuery).where(*mine))
-        except AWAY as refused:  # the rows have been sent; a row that stays is swept at the next start
+        except AWAY as refused:  # the result was sent; `sweep` deletes a row that stays at the next start
             log.warning("running_query_not_forgotten", reason=type(refused).__name__)
 
-    # ---- cancels of others' queries ---------------------------------------------------------------------------------
+    # ---- cancel queries of other processes --------------------------------------------------------------------------
 
     async def ask(self, actor: Actor, query_id: str) -> bool:
-        """Ask whichever process runs a query to cancel it; False where none does for this actor."""
+        """Ask the process that runs a query to cancel it; False if no process runs it for this actor."""
         async with self._db.unit_of_work() as session:
             row = await session.get(RunningQuery, query_id)
             if row is not None:
@@ -131,10 +131,10 @@ class Registry:
             taken_back = await session.execute(delete(CancelRequest).where(mine).returning(CancelRequest.claimed_at))
             return taken_back.scalar() is not None
 
-    # ---- cancels of our own queries ---------------------------------------------------------------------------------
+    # ---- cancel our own queries -------------------------------------------------------------------------------------
 
     async def cancelled(self, running: Mapping[str, Running]) -> Sequence[Running]:
-        """Those of our queries that others ask to cancel; claims the requests."""
+        """Our queries that other processes ask to cancel; claims the requests."""
         commits = await self._db.commits()
         if commits is not None and commits == self._quiet_at:
             return ()
@@ -163,7 +163,7 @@ async def _granted(session: AsyncSession, request: CancelRequest, running: Runni
 
 
 async def may_cancel(session: AsyncSession, actor: Actor, query: RunningQuery | Running) -> bool:
-    """Allowed for the caller of the query and for admins of its connection."""
+    """Whether an actor may cancel a query: the query's caller may, and admins of its connection."""
     if owns(actor, query):
         return True
     if query.organization_id != actor.organization_id:

@@ -1,4 +1,4 @@
-"""The right by which a query runs or waits, and what becomes of the query once the right is lost."""
+"""The right that a query runs or waits by; the query stops once the right is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a query's right follows from: its key, the connection that it names, and the one that it was routed to."""
+    """The inputs of a query's right: its key, the connection that it names, and the one that it was routed to."""
 
     key_id: str
     base_id: str
@@ -42,7 +42,7 @@ class Claim:
 
 
 async def holds(session: AsyncSession, claim: Claim) -> bool:
-    """Whether a request like this one would still be let through, and reach the same connection."""
+    """Whether the same request would still be allowed, and routed to the same connection."""
     try:
         actor = await access.actor(session, claim.key_id)
         base = await connections.permitted(session, actor, claim.base_id, Permission.QUERY)
@@ -62,19 +62,19 @@ class Watch:
 
     claim: Claim
     checked: int
-    """The version of access at which the claim was last checked: at first that of the request itself."""
+    """The version of access at the claim's last check: at first the request's own."""
     query: Query | None = None
-    """The query, once it has a session."""
+    """The running query, once it has a session."""
     lost: asyncio.Future[WarehouseError] = field(default_factory=_future)
-    """Done, with the reason, once the query must not go on: its right is lost, or it was cancelled."""
+    """Done, with the reason, once the query must stop: its right is lost, or it was cancelled."""
 
     def require(self) -> None:
-        """Raise the reason where the query must not go on."""
+        """Raise the reason if the query must stop."""
         if self.lost.done():
             raise self.lost.result()
 
     async def unless_lost(self, work: Awaitable[T]) -> T:
-        """Await something; where the query must not go on before it is done, cancel it and raise the reason."""
+        """Await something; if the query must stop meanwhile, cancel the wait and raise the reason."""
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait({task, self.lost}, return_when=asyncio.FIRST_COMPLETED)

@@ -30,15 +30,15 @@ from moorings.settings import Settings
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.2
-"""How often a process looks whether another one was asked to cancel a query of its own, and whether rights changed."""
+"""How often a process checks for changed rights, and for cancel requests that other processes received."""
 REGISTER_SECONDS = 0.25
-"""How long a query runs before other processes find its row; until then they ask for it by a row of their own."""
+"""How long a query runs before its row is written; until then other processes insert a request to cancel it."""
 CANCEL_SECONDS = 2.0
-"""How long a cancel waits for the warehouse to have heard of it, before it goes on by itself."""
+"""How long a cancel waits for the warehouse's confirmation, before it continues in the background."""
 
 
 class Queries:
-    """The queries of this process, and the way to cancel those of any other."""
+    """The queries of this process, and requests to cancel queries of other processes."""
 
     def __init__(self, db: Database, engine: Engine, settings: Settings) -> None:
         self._db = db
@@ -47,7 +47,7 @@ class Queries:
         self._registry = Registry(db)
         self._running: dict[str, Running] = {}
         self._registering: dict[str, asyncio.Task[None]] = {}
-        """Query → the task that writes its row, of those that have one."""
+        """Query → the task that writes its row; only queries that have one."""
         self._watches: set[Watch] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -55,15 +55,15 @@ class Queries:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Forget the queries of processes that are no more."""
+        """Delete the rows of queries whose processes have ended."""
         await self._registry.sweep()
 
     def count(self) -> int:
-        """How many queries run in this process, or wait for a session."""
+        """The number of queries that run in this process or wait for a session."""
         return len(self._running)
 
     async def close(self) -> None:
-        """Let running queries go on for a while, then cancel them; forgets them all."""
+        """Wait a while for running queries, then cancel them; deletes all their rows."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), self._settings.shutdown_seconds)
         for running in list(self._running.values()):
@@ -78,14 +78,14 @@ class Queries:
     # ---- run --------------------------------------------------------------------------------------------------------
 
     def ready(self, actor: Actor, target: Target) -> bool:
-        """Whether `running` would answer without waiting for a session."""
+        """Whether `running` would get a session without waiting."""
         return self._engine.ready(target, _holder(actor))
 
     @contextlib.asynccontextmanager
     async def running(
         self, actor: Actor, target: Target, request: QueryRequest, claim: Claim, checked: int
     ) -> AsyncGenerator[Query]:
-        """A session for the block, listed as a running query while it lasts; leaving the block stops what still runs.
+        """A session for the block, listed as a running query until the block ends; the end stops a running statement.
 
         `checked` is the version of access at which the claim was checked. Raises Saturated, the WarehouseError of the
         login, QueryIdInUse, or, while it waits for a session, AccessLost or QueryCancelled.
@@ -104,11 +104,11 @@ class Queries:
 
     async def _leased(self, actor: Actor, target: Target, watch: Watch, resources: contextlib.AsyncExitStack) -> Lease:
         entering = resources.enter_async_context(self._engine.lease(target, _holder(actor)))
-        # The usual case needs no task: nothing is waited for.
+        # The usual case needs no task: it does not wait.
         return await (entering if self.ready(actor, target) else watch.unless_lost(entering))
 
     async def plan(self, actor: Actor, target: Target, request: QueryRequest, claim: Claim, checked: int) -> Plan:
-        """What running a statement would take; it is not run. Raises Saturated or WarehouseError."""
+        """The warehouse's plan of a statement, without running it. Raises Saturated or WarehouseError."""
         timeout = self._timeout(target, request)
         statement = Statement(
             request.sql, request.parameters, read_only=target.config.read_only, timeout_seconds=timeout
@@ -146,7 +146,7 @@ class Queries:
             if not self._running:
                 self._idle.set()
             if query_id in self._registering:
-                # A task of its own: whoever runs the query may be cancelled right now, and again.
+                # A task of its own: the query's task may be cancelled at this moment, and again.
                 await asyncio.shield(self._spawn(self._forget(query_id)))
 
     def _timeout(self, target: Target, request: QueryRequest) -> int:
@@ -162,7 +162,7 @@ class Queries:
     async def _registered(self, running: Running, started_at: int) -> None:
         try:
             await self._registry.add(running, started_at)
-        except QueryIdInUse as taken:  # two processes were sent the same id within a moment
+        except QueryIdInUse as taken:  # two processes received the same id at nearly the same time
             await running.watch.stop(QueryCancelled(message=taken.message))
         except AWAY as refused:
             log.warning("running_query_not_registered", reason=type(refused).__name__)
@@ -181,7 +181,7 @@ class Queries:
     # ---- cancel -----------------------------------------------------------------------------------------------------
 
     async def cancel(self, actor: Actor, query_id: str) -> None:
-        """Stop a query, whichever process runs it. Raises QueryNotFound for one that the actor may not stop."""
+        """Stop a query of any process. Raises QueryNotFound if the actor may not stop it."""
         running = self._running.get(query_id)
         if running is None:
             if not await self._registry.ask(actor, query_id):
@@ -194,7 +194,7 @@ class Queries:
         await asyncio.wait({self._spawn(running.watch.stop())}, timeout=CANCEL_SECONDS)
 
     async def _poll(self) -> None:
-        """Look for cancels that reached another process, and for lost rights; ends when nothing waits or runs here."""
+        """Poll for cancels that reached another process, and for lost rights; ends when no query waits or runs here."""
         while self._watches:
             await asyncio.sleep(POLL_SECONDS)
             try:
@@ -230,6 +230,6 @@ def _holder(actor: Actor) -> Holder:
 
 
 async def running_on(session: AsyncSession, connection_id: str) -> int:
-    """How many queries run on a connection, in whichever process."""
+    """The number of queries that run on a connection, in all processes."""
     asked = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
     return (await session.execute(asked)).scalar_one()
