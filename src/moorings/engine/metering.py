@@ -1,10 +1,10 @@
-"""Metering: a call into a driver that receives more than may be in memory ends, because its connections are shut down.
+"""Metering: shuts down the connections of a driver's call that receives more bytes than memory allows.
 
-Drivers hold what a server sends: libpq a whole row, others a whole message, before any code of ours sees a byte. Linux
-counts for each TCP connection what was received (`TCP_INFO`), for drivers in Python and native ones alike. One thread
-of the process looks at these counts while calls run. Where Linux's counts are not there, nothing is metered.
+Drivers buffer data that a server sends: libpq a whole row, others a whole message, before our code gets a byte. Linux
+counts the received bytes of each TCP connection (`TCP_INFO`), for Python and native drivers alike. One thread
+of the process reads these counts while calls run. On other systems, nothing is metered.
 
-Connections that we dial are known from their birth. Those that a native driver dials are found while its thread waits
+Connections that we dial are registered at once. Those that a native driver dials are found while its thread waits
 for them, as in `severing`, or as the only new one after its login.
 """
 
@@ -25,13 +25,13 @@ from moorings.dialects.network.dialing import DIALLED
 from moorings.engine.severing import awaited_sockets, copied
 
 TICK_SECONDS = 0.005
-"""The pause between two looks at the process's memory while calls run."""
+"""The pause between two checks of the process's memory while calls run."""
 LOOK_TICKS = 10
-"""After so many ticks connections are looked at, though memory did not grow: it may have been free before."""
+"""After so many ticks connections are checked even if memory did not grow: freed memory may have been reused."""
 IDLE_TICKS = 200
 """After so many ticks without calls the thread sleeps until the next one."""
 GROWTH_PAGES = 1024
-"""How much the memory has to grow, in pages, for connections to be looked at right away."""
+"""The growth of memory, in pages, that triggers a check of connections at once."""
 TCP_INFO_BYTES = 256
 RECEIVED = struct.Struct("=Q")
 RECEIVED_AT = 128
@@ -43,7 +43,7 @@ OWNED: WeakValueDictionary[int, Meter] = WeakValueDictionary()
 
 
 class Meter:
-    """What one session may receive in one call."""
+    """Limits the bytes that one session receives in one call."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max = max_bytes
@@ -51,15 +51,15 @@ class Meter:
         self._wires: dict[int, int] = {}
         """Inode of a connection → its descriptor. Descriptors are used again for other files, inodes are not."""
         self._begins: dict[int, int] = {}
-        """Inode → what had been received when the call began, or when the connection was found in it."""
+        """Inode → the bytes received before the call began, or before the connection was found in it."""
         self._received: dict[int, int] = {}
-        """Inode → what was received in this call; of connections that are closed by now too."""
+        """Inode → the bytes received in this call; includes connections that are closed by now."""
         self._first = True
         self._exceeded = False
 
     @contextlib.contextmanager
     def metered(self) -> Generator[None]:
-        """A block that calls a driver; raises ResultTooLarge, whatever the driver makes of a lost connection."""
+        """A block that calls a driver; raises ResultTooLarge in place of the driver's error for a lost connection."""
         with self._lock:
             self._begins.clear()
             self._received.clear()
@@ -123,7 +123,7 @@ class Meter:
             OWNED[inode] = self
 
     def look(self) -> None:
-        """Count, and shut every connection down when it is too much. Called by the one thread that watches."""
+        """Count the bytes, and shut down every connection above the limit. Called by the watching thread."""
         with self._lock:
             for inode, descriptor in list(self._wires.items()):
                 self._count(inode, descriptor)
@@ -146,7 +146,7 @@ class Meter:
 
 
 def _received(wire: socket.socket) -> int:
-    """The bytes that came over a TCP connection since it was opened; 0 where the system does not say."""
+    """The bytes received over a TCP connection since it was opened; 0 if the system has no count."""
     info = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
     return RECEIVED.unpack_from(info, RECEIVED_AT)[0] if len(info) >= RECEIVED_AT + RECEIVED.size else 0
 
@@ -169,7 +169,7 @@ def _is_tcp(descriptor: int) -> bool:
 
 
 class Watch:
-    """The thread that looks at the meters of all calls that run in the process."""
+    """The thread that checks the meters of all running calls of the process."""
 
     def __init__(self) -> None:
         self._running: dict[Meter, threading.Thread] = {}
@@ -179,7 +179,7 @@ class Watch:
         self._possible = hasattr(socket, "TCP_INFO") and os.path.exists("/proc/self/statm")
 
     def begin(self, meter: Meter, thread: threading.Thread) -> None:
-        """Look at a meter from now on."""
+        """Start to check a meter."""
         self._running[meter] = thread
         if self._possible and not self._called.is_set():
             self._called.set()
@@ -189,7 +189,7 @@ class Watch:
                     self._thread.start()
 
     def end(self, meter: Meter) -> None:
-        """Look at it no longer."""
+        """Stop checking a meter."""
         self._running.pop(meter, None)
 
     def _watch(self) -> None:
@@ -207,7 +207,7 @@ class Watch:
             for meter, thread in running.items():
                 if meter not in before:
                     continue  # a call of a few milliseconds is over before it can receive too much
-                with contextlib.suppress(Exception):  # whatever it is, the others are still to be looked at
+                with contextlib.suppress(Exception):  # after any error, the other meters still need their check
                     meter.find(thread)
             before = set(running)
             if ticks < LOOK_TICKS and (now := _resident(memory)) - pages < GROWTH_PAGES:

@@ -1,7 +1,7 @@
-"""Pools: which sessions exist, who has them, who waits for one.
+"""Pools: they keep the sessions, lease them, and queue the tasks that wait for one.
 
-All bookkeeping happens on the event loop, without awaiting in the middle, so it needs no locks and a cancelled task
-can interrupt it nowhere. Sessions are counted from before they connect until after they are closed.
+All bookkeeping runs on the event loop and awaits nothing in between, so it needs no locks, and a cancelled task
+cannot interrupt it. Sessions are counted from before they connect until after they are closed.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from moorings.engine.slot import Slot, Target
 from moorings.telemetry import metrics, tracing
 
 CHECK_AFTER_SECONDS = 2.0
-"""A session that was idle for longer is tried before it is used again."""
+"""A session that was idle for longer is pinged before it is used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many sessions there may be, and for how long."""
+    """Limits on the number of sessions and on their lifetime."""
 
     size: int
     wait_seconds: float
     idle_seconds: float
     lifetime_seconds: float
     total: int
-    """Over all connections, but for tests: these have a cap of their own, so that no number of them stops queries."""
+    """Sessions over all connections, except tests: these have their own cap, so that they never block queries."""
     tests: int
     probes: int
     per_key: int
     per_user: int
     abandoned: int
-    """Threads that may hang though their connections were severed, before new sessions are refused."""
+    """The number of threads that may hang after severing, before new sessions are refused."""
 
 
 POOL = Cap("All sessions of this connection are", "MOORINGS_POOL_SIZE")
@@ -50,7 +50,7 @@ ABANDONED = Cap("All threads that may hang on warehouses that do not answer are"
 
 
 class Lane:
-    """Places for one kind of work, so that none of them takes those of another. One connection gets a part of them."""
+    """Places for one kind of work, so that one kind never takes another's. One connection gets a part of them."""
 
     def __init__(self, most: int, cap: Cap, share: int, share_cap: Cap) -> None:
         self._max, self._cap = most, cap
@@ -62,17 +62,17 @@ class Lane:
         self._taken[owner] += 1
 
     def free(self, owner: str) -> None:
-        """Count it no longer."""
+        """Free a place."""
         self._taken[owner] -= 1
         if not self._taken[owner]:
             del self._taken[owner]
 
     def taken(self, owner: str) -> int:
-        """How many places someone has."""
+        """The number of places that an owner has."""
         return self._taken[owner]
 
     def full(self, owner: str) -> Cap | None:
-        """What keeps someone from another place; None when nothing does. Nobody in particular has no share."""
+        """The cap that denies an owner another place; None if none does. An empty owner has no share."""
         if self._taken.total() >= self._max:
             return self._cap
         return self._share_cap if owner and self._taken[owner] >= self._share else None
@@ -99,7 +99,7 @@ class Pool:
         self.idle: list[Slot] = []
         self.retired = False
         self.worked_at = float("-inf")
-        """When a session of it was last seen to work, by the loop's clock."""
+        """When a session of the pool last worked, by the loop's clock."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Pools:
     # ---- take and give back -----------------------------------------------------------------------------------
 
     def ready(self, target: Target, holder: Holder) -> bool:
-        """Whether `take` would answer at once: a session is idle that was used just now."""
+        """Whether `take` would return at once: there is an idle session that was used recently."""
         pool = self._pools.get(target.connection_id)
         if pool is None or not pool.idle or pool.target.revision != target.revision:
             return False
@@ -137,7 +137,7 @@ class Pools:
         return unchecked and self._shares.full(holder) is None
 
     def target(self, connection_id: str, revision: int) -> Target | None:
-        """What the sessions of a connection are opened with, if it is at this revision."""
+        """The target that a connection's sessions are opened with, if it has this revision."""
         pool = self._pools.get(connection_id)
         return pool.target if pool is not None and pool.target.revision == revision else None
 
@@ -185,7 +185,7 @@ class Pools:
         return closed
 
     async def is_known_healthy(self, connection_id: str, revision: int, seconds: float) -> bool:
-        """Whether a session of a connection was seen to work within so many seconds, or an idle one does so now."""
+        """Whether a session of a connection worked within so many seconds, or an idle one answers a ping now."""
         pool, now = self._pools.get(connection_id), asyncio.get_running_loop().time()
         if pool is None or pool.target.revision != revision:
             return False
@@ -227,7 +227,7 @@ class Pools:
             return False
         return True
 
-    # ---- who gets a place -------------------------------------------------------------------------------------
+    # ---- assign places ----------------------------------------------------------------------------------------
 
     def _grant(self, pool: Pool, holder: Holder) -> Slot | None:
         if self._shares.full(holder) is not None:
@@ -247,15 +247,15 @@ class Pools:
         return slot
 
     def _unhand(self, slot: Slot) -> None:
-        """Count a slot for its holder no longer."""
+        """Uncount a slot of its holder."""
         if slot.holder is not None:
             self._shares.free(slot.holder)
             slot.holder = None
 
     def _full(self, pool: Pool) -> Cap | None:
-        """Which cap keeps the pool from another slot; None when none does.
+        """The cap that denies the pool another slot; None if none does.
 
-        Sessions of a connection count together, whatever revision of it they were opened with.
+        Sessions of a connection count together, across all its revisions.
         """
         if self.abandoned.full(pool.owner):
             return ABANDONED
@@ -264,7 +264,7 @@ class Pools:
         return pool.lane.full(pool.owner)
 
     def _evict_idle(self, pool: Pool) -> bool:
-        """Close the longest idle session of another connection, where only the cap over all is in the way."""
+        """Close the longest idle session of another connection, if only the cap over all connections is reached."""
         if self._full(pool) is not TOTAL:
             return False
         idle = [slot for pool in self._pools.values() for slot in pool.idle]
@@ -272,7 +272,7 @@ class Pools:
             return False
         longest = min(idle, key=lambda slot: slot.idle_since)
         self.discard(longest)
-        self._forget(longest)  # its place moves on at once; closing takes milliseconds
+        self._forget(longest)  # its place is free at once; closing takes milliseconds
         return self._full(pool) is None
 
     async def _queue(self, pool: Pool, holder: Holder) -> Slot:
@@ -318,7 +318,7 @@ class Pools:
             return current
         pool = Pool(target, self._context, self._queries, target.connection_id)
         if current is not None and current.target.revision > target.revision:
-            pool.retired = True  # read just before the credentials changed: nothing of it is kept
+            pool.retired = True  # read just before the credentials changed: its sessions are not kept
             return pool
         self.retire(target.connection_id)
         self._pools[target.connection_id] = pool
@@ -327,7 +327,7 @@ class Pools:
     def passing(self, target: Target, owner: str, *, probe: bool = False) -> Pool:
         """A pool for a test or a probe: its sessions are counted, but never kept.
 
-        `owner` is the connection that the places count for, or whatever else hangs together; empty for none.
+        `owner` is the connection or other key that the places count for; empty for none.
         """
         lane = self._probes if probe else self._tests
         pool = Pool(target, replace(self._context, trial=True, light=probe), lane, owner)
@@ -347,22 +347,22 @@ class Pools:
         return {connection_id: pool.target.revision for connection_id, pool in self._pools.items() if pool.slots}
 
     def close(self) -> None:
-        """Close what is idle and give out nothing any more."""
+        """Close idle sessions and lease no more."""
         self._closed = True
         for connection_id in list(self._pools):
             self.retire(connection_id)
 
     def sever(self) -> None:
-        """End what still hangs, at the service's end."""
+        """Sever sessions that still hang when the service stops."""
         for slot in self._home:
             slot.sever()
 
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of tasks that wait for a place."""
         return len(self._waiters)
 
     def counts(self) -> Mapping[str, Counts]:
-        """Sessions by connection: those that are connecting or closing count as in use."""
+        """Sessions by connection; connecting and closing ones count as in use."""
         counts: dict[str, Counts] = {}
         for slot, pool in self._home.items():
             count = counts.setdefault(pool.target.connection_id, Counts(pool.target.dialect.name))

@@ -21,9 +21,9 @@ STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "qu
 DRIVER = "driver"
 """A step that is there only when it failed."""
 FIRST_WORDS_SECONDS = 0.05
-"""How long a server is listened to before it is asked for anything: another service may greet."""
+"""How long we listen to a server before we send anything: another service may send a greeting."""
 GREETING_SECONDS = 0.2
-"""How long a server whose answer nobody understands is listened to once more."""
+"""How long we listen again to a server whose answer we cannot parse."""
 PLAIN = "The connection is not encrypted."
 PASSED_BY = {
     "resolve": "The host name is known.",
@@ -33,7 +33,7 @@ PASSED_BY = {
     "database": "The database is open.",
     "schemas": "The default schema is there.",
 }
-"""What is said of steps that did not fail, when a later one tells that they were passed."""
+"""Texts of steps that passed because a later step was reached."""
 NO_SERVER = "This dialect has no server to connect to."
 BY_PROXY = "The proxy of MOORINGS_HTTPS_PROXY resolves the host and connects to it."
 NOT_REACHED = "Not tried, because an earlier step failed."
@@ -42,7 +42,7 @@ NOTHING_TO_DIAL_WITH = "Not tried, because this dialect has no driver yet."
 
 @dataclass(frozen=True, slots=True)
 class TestStep:
-    """What one step found; `fields` are to blame, in the wire's spelling."""
+    """The result of one step; `fields` caused a failure, in the wire's spelling."""
 
     __test__ = False
 
@@ -56,7 +56,7 @@ class TestStep:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """A connection test's outcome: always all seven steps, in order; before them `driver`, where it is missing."""
+    """A connection test's outcome: always all seven steps, in order; `driver` comes first if it is missing."""
 
     __test__ = False
 
@@ -75,7 +75,7 @@ class TestReport:
 
 @contextlib.asynccontextmanager
 async def _bare_connection(address: str, port: int) -> AsyncGenerator[socket.socket]:
-    """A TCP connection on which nothing is said."""
+    """A TCP connection that sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
         wire.setblocking(False)  # its only parameter, and it takes no name
@@ -84,7 +84,7 @@ async def _bare_connection(address: str, port: int) -> AsyncGenerator[socket.soc
 
 
 def _service(greeting: bytes) -> str | None:
-    """Which service greets so; None where the bytes do not tell."""
+    """The service that sends this greeting; None if it is unknown."""
     kinds = ((b"SSH-", "An SSH server"), (b"220", "A mail or FTP server"), (b"+OK", "A mail server"))
     kind = next((name for start, name in kinds if greeting.startswith(start)), None)
     is_mysql = greeting[3:5] in (b"\x00\x0a", b"\x00\xff")
@@ -101,10 +101,10 @@ class Probe:
         self._fields = slot.target.dialect.ADDRESS_FIELDS
         self._timeout = context.connect_timeout_seconds
         self._open: tuple[str, int] | None = None
-        """The address and port that took a bare connection."""
+        """The address and port that accepted a bare connection."""
         self._done: dict[str, TestStep] = {}
         self._last = "database"
-        """The last step that a fault can belong to now: what lies behind it was not even begun."""
+        """The last step that a fault can belong to now; later steps have not begun."""
         self._since = time.perf_counter()
 
     async def run(self) -> TestReport:
@@ -141,7 +141,7 @@ class Probe:
             self._pass("connect", f"Port {port} is open.")
 
     async def _resolve(self, host: str, port: int) -> Sequence[str] | None:
-        """The addresses to dial; None where the way goes through the proxy."""
+        """The addresses to dial; None if the connection goes through the proxy."""
         database = self._slot.config.database
         over_http = self._slot.target.dialect.over_http
 
@@ -198,7 +198,7 @@ class Probe:
             raise
 
     def _slow(self, fault: errors.ConnectTimeout) -> errors.WarehouseError:
-        """What a timeout means once the port was open: where warehouses are asleep at times, that this one wakes up."""
+        """The fault of a timeout after the port was open: a warehouse that can sleep is waking up."""
         dialect = self._slot.target.dialect
         wakes = dialect.over_http or not dialect.abilities.probed
         return errors.WarehouseSlow(*fault.fields) if wakes and self._open else fault
@@ -231,7 +231,7 @@ class Probe:
         self._done[name] = TestStep(name, "passed", self._lap() if timed else 0, message)
 
     def _pass_until(self, end: str) -> None:
-        """What lies before a step that was reached passed too; where nothing was dialed, there was nothing to pass."""
+        """Mark the steps before a reached step as passed; without a dialed address, they are skipped."""
         for name in STEPS[: STEPS.index(end)] if end in STEPS else ():
             if name in self._done:
                 continue
@@ -256,9 +256,9 @@ class Probe:
         self._done[failed] = TestStep(failed, "failed", self._lap(), message, fault.code, fields)
 
     def _failed_step(self, fault: errors.WarehouseError) -> str:
-        """The step that a fault belongs to; of one that may come at any time, the first that was not passed yet.
+        """The step that a fault belongs to; for a fault of any step, the first one that has not passed.
 
-        A port that was open belongs to a step that failed all the same, where something else listens there.
+        The port may be open and `connect` fail nevertheless, if another service listens there.
         """
         if fault.step == DRIVER:
             return DRIVER

@@ -24,11 +24,11 @@ from moorings.settings import Settings
 __all__ = ["Counts", "Engine", "Holder", "Job", "Lease", "Target", "TestReport", "TestStep"]
 
 CLOSE_SECONDS = 5.0
-"""How long a stop waits for warehouses to let go."""
+"""How long a stop waits for sessions to close."""
 
 
 def _logins(settings: Settings) -> dict[str, Any]:
-    """What the settings say of logins in clouds."""
+    """The settings of cloud logins."""
     secret = settings.aws_secret_access_key
     return {
         "credential_directories": settings.credential_directories,
@@ -78,11 +78,11 @@ class Engine:
 
     @property
     def default_ssl_mode(self) -> SslMode:
-        """What an absent `sslMode` means to dialects that leave it to the operator."""
+        """The default `sslMode` of dialects without their own default."""
         return self._context.default_ssl_mode
 
     def require_allowed(self, config: ConnectionConfig) -> None:
-        """Refuse what the operator's settings refuse of a Config that is written; raises InvalidInput."""
+        """Raise InvalidInput for fields of a new Config that the operator's settings refuse."""
         reasons = dialects.named(config.dialect).config_faults(config, self._context)
         faults = [errors.Fault(config.wire_name(field), "custom", {"reason": reason}) for field, reason in reasons]
         if faults:
@@ -91,15 +91,15 @@ class Engine:
     async def test(self, dialect: Dialect, config: ConnectionConfig, connection_id: str | None = None) -> TestReport:
         """Try a configuration, step by step; faults of the warehouse are in the report. Raises Saturated.
 
-        Its place counts for the connection, or for the address where there is no connection yet: of all places for
-        tests, what hangs at one of them takes a part.
+        The test's place counts for the connection, or for the address if there is no connection yet: tests of one
+        connection or address can take only a part of all places for tests.
         """
         owner = connection_id or "{}:{}".format(*(dialect.address(config) or (config.completed().database or "", "")))
         target = Target("test", 0, dialect, config)
         return await self._ping(self._pools.passing(target, owner.removesuffix(":")))
 
     async def probe(self, target: Target) -> TestReport:
-        """The same for a connection's health: by the cheapest login, in places of its own. Raises Saturated."""
+        """Test a connection's health with the cheapest login; probes have their own places. Raises Saturated."""
         return await self._ping(self._pools.passing(target, target.connection_id, probe=True))
 
     async def _ping(self, pool: Pool) -> TestReport:
@@ -114,30 +114,30 @@ class Engine:
         return await self._pools.is_known_healthy(connection_id, revision, seconds)
 
     def hangs(self, connection_id: str) -> bool:
-        """Whether threads of a connection hang that nothing could end."""
+        """Whether a connection has abandoned threads: they hang after severing."""
         return self._pools.abandoned.of(connection_id) > 0
 
     def waiting(self) -> int:
-        """How many queries and jobs wait for a session's place."""
+        """The number of queries and jobs that wait for a session's place."""
         return self._pools.waiting()
 
     def abandoned(self) -> int:
-        """How many threads hang that nothing could end."""
+        """The number of abandoned threads: they hang after severing."""
         return self._pools.abandoned.count()
 
     def ready(self, target: Target, holder: Holder) -> bool:
-        """Whether `lease` would answer without any wait."""
+        """Whether `lease` would return without waiting."""
         return not self._closed and self._pools.ready(target, holder)
 
     def target(self, connection_id: str, revision: int) -> Target | None:
-        """What the sessions of a connection at this revision are opened with; None where there are none."""
+        """The target of a connection's sessions at this revision; None if there are none."""
         return self._pools.target(connection_id, revision)
 
     @asynccontextmanager
     async def lease(self, target: Target, holder: Holder = OURSELVES) -> AsyncGenerator[Lease]:
         """A session for the block. Raises Saturated, or the WarehouseError of its login.
 
-        Leaving the block by whatever way, a cancelled task included, stops what still runs in the warehouse.
+        When the block ends, also by cancellation of its task, a running statement is stopped in the warehouse.
         """
         slot = await self._pools.take(target, holder)
         if self._closed:  # while it logged in
@@ -165,17 +165,17 @@ class Engine:
         resetting.future.add_done_callback(settled)
 
     async def drop(self, connection_id: str) -> None:
-        """Let go of a connection's sessions: the idle ones now, those in use when they come back."""
+        """Close a connection's sessions: idle ones now, leased ones when they are returned."""
         closing = self._pools.retire(connection_id)
         if closing:
             await asyncio.wait(closing, timeout=CLOSE_SECONDS)
 
     def revisions(self) -> Mapping[str, int]:
-        """Connection → the revision of what its sessions were opened with; only connections that have some."""
+        """Connection → the revision that its sessions were opened at; only connections with sessions."""
         return self._pools.revisions()
 
     async def close(self) -> None:
-        """Cancel what runs and close every session; gives up on those that do not close in time."""
+        """Cancel running statements and close every session; abandons sessions that do not close in time."""
         self._closed = True
         self._pools.close()
         cancelling = [asyncio.ensure_future(lease.cancel()) for lease in list(self._leases)]

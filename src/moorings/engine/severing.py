@@ -1,7 +1,7 @@
 """Severing: a call that hangs in a driver ends when its socket is shut down from outside.
 
-Linux says which system call a thread waits in, and so which descriptors it waits for. That holds for every driver, in
-Python or native, during the login and after it, and no driver has to hand out its socket. Elsewhere than on Linux
+Linux shows the system call that a thread waits in, and so the descriptors that it waits for. This works for drivers in
+Python and native ones, during login and after it, and no driver has to expose its socket. On other systems
 nothing is found, and the thread is abandoned instead. See docs/project/decisions/0008-severing.md.
 """
 
@@ -23,7 +23,7 @@ Words = Sequence[int]
 
 POLLFD = struct.Struct("=ihh")
 MAX_DESCRIPTORS = 1024
-"""More than that a session never waits for at once."""
+"""The most descriptors that a session waits for at once."""
 
 
 def sever(thread: threading.Thread) -> bool:
@@ -145,7 +145,7 @@ Source: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unis
 
 
 class Abandoned:
-    """Threads that hang in a driver though their sockets were shut down: nobody waits for them, and they are counted.
+    """Threads that hang in a driver after their sockets were shut down: no task waits for them, and they are counted.
 
     `share` is how many of them one connection may have before it gets no new session.
     """
@@ -160,12 +160,12 @@ class Abandoned:
         self._threads.append((connection, thread))
 
     def count(self) -> int:
-        """How many hang now."""
+        """The number of threads that hang now."""
         self._threads = [(connection, thread) for connection, thread in self._threads if thread.is_alive()]
         return len(self._threads)
 
     def of(self, connection: str) -> int:
-        """How many of a connection hang now."""
+        """The number of a connection's threads that hang now."""
         self.count()
         return sum(1 for owner, _ in self._threads if owner == connection)
 

@@ -1,6 +1,6 @@
-"""Shares: how many sessions each key and user has, so that none of them holds all.
+"""Shares: limits the sessions of each key and user, so that none of them holds all.
 
-Whoever waits for a session is served in the order of what they hold already, not of arrival alone: a key that sends two
+Of the waiting requests, the key that holds the fewest sessions is served first, then by arrival: a key that sends two
 hundred queries at once delays another key's single one by one query at most.
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """What there can be too many of, and the setting that says how many."""
+    """A limited resource, and the setting that limits it."""
 
     what: str
     setting: str
@@ -25,7 +25,7 @@ USER = Cap("All sessions that one user may have are", "MOORINGS_MAX_SESSIONS_PER
 
 
 class Holder(NamedTuple):
-    """Who a session is for; the service's own work is for no key, and has no share."""
+    """The key and user that a session is leased to; the service's own work has no key and no share."""
 
     key: str = ""
     user: str | None = None
@@ -49,7 +49,7 @@ class Shares:
             self._users[holder.user] += 1
 
     def free(self, holder: Holder) -> None:
-        """Count it no longer."""
+        """Uncount a session that was returned."""
         _decrement(self._keys, holder.key)
         if holder.user is not None:
             _decrement(self._users, holder.user)
@@ -59,7 +59,7 @@ class Shares:
         return self._keys[holder.key] if holder.key else 0
 
     def full(self, holder: Holder) -> Cap | None:
-        """What keeps a holder from another session; None when nothing does."""
+        """The cap that denies a holder another session; None if none does."""
         if holder.key and self._keys[holder.key] >= self._per_key:
             return KEY
         if holder.user is not None and self._users[holder.user] >= self._per_user:
@@ -67,7 +67,7 @@ class Shares:
         return None
 
     def most_deserving(self, holders: Sequence[Holder]) -> list[int]:
-        """The places in a queue of holders, in the order in which they are to be served."""
+        """The positions of a queue of holders, in the order to serve them: the fewest held sessions first."""
         return sorted(range(len(holders)), key=lambda place: self.held(holders[place]))
 
 

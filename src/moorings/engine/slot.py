@@ -21,13 +21,13 @@ from moorings.engine.threads import Job, SessionThread, cancel_until_over, keep,
 T = TypeVar("T")
 
 SLACK_SECONDS = 2.0
-"""What a driver gets beyond its own time limit before its connection is severed."""
+"""The extra time that a driver gets after its own time limit, before its connection is severed."""
 CLOSE_GRACE_SECONDS = 5.0
-"""How long a session that is left may take to stop and to log out, before its connection is severed."""
+"""How long a discarded session may take to stop and to log out, before its connection is severed."""
 SEVERED_SECONDS = 2.0
 """How long a thread may take to end once its connection is severed, before it is abandoned."""
 START_SECONDS = 20.0
-"""How long a session's own process may take to start, on a machine with much to do."""
+"""How long a session's own process may take to start, on a busy machine."""
 RETRY_SECONDS = 0.1
 """The pause between two attempts to sever: a thread may have dialled again."""
 ABANDONED_SECONDS = 1.0
@@ -36,7 +36,7 @@ ABANDONED_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which connection to talk to, at which revision of its credentials. Its repr shows no setting."""
+    """A connection at one revision of its credentials. Its repr shows no setting."""
 
     connection_id: str
     revision: int
@@ -45,20 +45,20 @@ class Target:
 
 
 class Slot:
-    """One session and its thread. Every call into the driver goes through `run`, where faults become ours.
+    """One session and its thread. Every call into the driver goes through `run`, which translates faults.
 
-    Every call has an end: what is not over in its time is severed, and a thread that even then does not end is
+    Every call ends: a call that exceeds its time is severed, and a thread that hangs even then is
     abandoned, so that the place of its session is free.
     """
 
     def __init__(self, target: Target, context: SessionContext, abandoned: Abandoned, owner: str) -> None:
         self.target = target
         self.owner = owner
-        """Who the place counts for: the connection, whatever its revision."""
+        """The owner of the place: the connection, at any revision."""
         self.session: Session | None = None
         self._closing: Session | None = None
         self._starting: ProcessSession | None = None
-        """The process of the session, where the dialect wants one: it is there before the login."""
+        """The session's own process, if the dialect needs one: it starts before the login."""
         self.born = asyncio.get_running_loop().time()
         self.idle_since = self.born
         self.expiry: asyncio.TimerHandle | None = None
@@ -75,7 +75,7 @@ class Slot:
 
     @property
     def limits(self) -> ByteLimits:
-        """How much of a result may be in memory at once."""
+        """The most bytes of a result in memory at once."""
         return self._context.limits
 
     @property
@@ -91,15 +91,15 @@ class Slot:
         return self.target.config.dialable()
 
     def run(self, work: Callable[[], T]) -> Job[T]:
-        """Work in the session's thread; what the driver raises arrives translated and redacted."""
+        """Run work in the session's thread; the driver's exceptions are raised translated and redacted."""
         return self._thread.run(lambda: self.guard(work))
 
     def run_unguarded(self, work: Callable[[], T]) -> Job[T]:
-        """Work in the session's thread that translates the driver's faults itself, by `guard`."""
+        """Run work in the session's thread that translates the driver's faults itself, by `guard`."""
         return self._thread.run(work)
 
     def guard(self, work: Callable[[], T]) -> T:
-        """Do work; raises the translation of what the driver raises, with no trace of the original.
+        """Run work; raises the driver's exceptions translated, without a reference to the original.
 
         A call that receives more than may be in memory at once raises ResultTooLarge.
 
@@ -153,7 +153,7 @@ class Slot:
         return process
 
     def _check_address(self, config: ConnectionConfig) -> None:
-        """Refuse what the egress rules refuse, before any driver is asked; drivers then dial checked addresses."""
+        """Apply the egress rules before the driver logs in; drivers then dial checked addresses."""
         dialect = self.target.dialect
         if (place := dialect.address(config)) is None:
             return
@@ -162,7 +162,7 @@ class Slot:
             self._context.network.check(*place, config.database, *dialect.ADDRESS_FIELDS)
 
     async def within(self, seconds: float, work: Callable[[], T]) -> T:
-        """Work, with a hard deadline: raises ConnectTimeout after it, and severs what the thread still waits for."""
+        """Run work with a hard deadline: raises ConnectTimeout after it, and severs the thread's connections."""
         return await self._awaited(seconds, self.run(work))
 
     async def within_in_thread(self, seconds: float, work: Callable[[], T]) -> T:
@@ -176,24 +176,24 @@ class Slot:
             if (await asyncio.wait({job.future}, timeout=seconds))[0]:
                 return job.future.result()
         finally:
-            job.future.cancel()  # what comes of it later is for nobody
+            job.future.cancel()  # a later result is dropped
         self.sever()
         raise errors.ConnectTimeout(*self.target.dialect.ADDRESS_FIELDS)
 
     def cancel_until_over(self, over: threading.Event) -> Job[None]:
-        """Cancel what the session runs, again and again until it is over; done after the first attempt."""
+        """Cancel the session's statement repeatedly until it is over; the job is done after the first attempt."""
         job, thread = cancel_until_over(self.connected.cancel, over)
         self._side_threads.append(thread)
         return job
 
     def sever(self) -> None:
-        """End what hangs, in the session's thread and beside it, by shutting down its network connections."""
+        """End hanging calls, in the session's thread and beside it, by shutting down their network connections."""
         self._severed = True
         for thread in (self._thread.thread, *self._side_threads):
             sever(thread)
         session = self.session or self._closing or self._starting
         if session is not None:
-            with contextlib.suppress(Exception):  # what cannot be severed is abandoned
+            with contextlib.suppress(Exception):  # a call that cannot be severed is abandoned
                 session.sever()
 
     def after(self, seconds: float, job: Job[Any], act: Callable[[], None]) -> asyncio.TimerHandle:
@@ -207,9 +207,9 @@ class Slot:
         return asyncio.get_running_loop().call_later(seconds, late)
 
     def leave(self) -> asyncio.Future[None]:
-        """Close the session, behind whatever its thread still does, and end the thread.
+        """Close the session after the current job of its thread, and end the thread.
 
-        Done within seconds, whatever hangs: a thread that does not end is abandoned.
+        Returns within seconds: a thread that does not end is abandoned.
         """
         job = self._thread.run(self.logout)
         self._thread.end()
@@ -248,10 +248,10 @@ class Slot:
             self.sever()
 
     def logout(self) -> None:
-        """Close the session, in its thread; a second time there is nothing to close."""
+        """Close the session, in its thread; a second call does nothing."""
         self._closing = self.session or self._starting
         self.session = self._starting = None
         if self._closing is not None:
-            with contextlib.suppress(Exception):  # gone is gone
+            with contextlib.suppress(Exception):  # the session is closed either way
                 self._closing.close()
             self._closing = None

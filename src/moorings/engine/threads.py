@@ -43,7 +43,7 @@ class Job(Generic[T]):
 
     def _settle(self, settle: Callable[[asyncio.Future[T], Any], None], outcome: object) -> None:
         self.over.set()
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: no task waits
             self._loop.call_soon_threadsafe(settle, self.future, outcome)
 
 
@@ -82,7 +82,7 @@ class SessionThread:
 
 
 def run_in_thread(work: Callable[[], T]) -> tuple[Job[T], threading.Thread]:
-    """Do work in a new thread: what must neither wait for a session's thread nor for a place in a pool of threads."""
+    """Run work in a new thread, if it must not wait for a session's thread or for a place in a thread pool."""
     job = Job(work)
     thread = threading.Thread(target=job.perform, name="moorings-aside", daemon=True)
     thread.start()
@@ -118,7 +118,7 @@ _background_tasks: set[asyncio.Task[None]] = set()
 
 
 def keep(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Begin work on the loop that nobody has to wait for; the loop itself would let it be collected half done."""
+    """Start a background task and keep a reference to it: the loop's weak reference does not prevent its collection."""
     task = asyncio.get_running_loop().create_task(work)
     _background_tasks.add(task)
     task.add_done_callback(_background_tasks.discard)

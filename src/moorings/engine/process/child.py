@@ -1,4 +1,4 @@
-"""The process of one session: it holds the driver, does what the service asks, and ends with the service."""
+"""The process of one session: it holds the driver, runs the service's calls, and ends with the service."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RemoteNetwork(Network):
 
 
 class ServiceClient:
-    """What this process asks of the service, one thing at a time."""
+    """Requests of this process to the service, one at a time."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -59,7 +59,7 @@ class ServiceClient:
         self.answers: queue.SimpleQueue[tuple[int, Sequence[Any]]] = queue.SimpleQueue()
 
     def ask(self, question: str, *arguments: Any) -> Any:
-        """The answer; raises the WarehouseError that it is."""
+        """The answer to a request; raises a WarehouseError that the service sends."""
         with self._asking:
             self._wire.say(messages.ASK, question, *arguments)
             kind, values = self.answers.get()
@@ -82,7 +82,7 @@ class Host:
         self._reader: Batches | None = None
 
     def work(self) -> None:
-        """Do call after call, in the thread that the driver lives in."""
+        """Run the calls one by one, in the driver's thread."""
         while True:
             name, *arguments = self.calls.get()
             try:
@@ -129,7 +129,7 @@ class Host:
         return _stream(batch.schema, batch)
 
     def _reset(self) -> bool:
-        """Give up a result, and reset."""
+        """Drop the open result, and reset the session."""
         self._reader = None
         return self._opened.reset()
 
@@ -151,7 +151,7 @@ class Host:
                     self._session.cancel()
 
     def listen(self) -> None:
-        """Take what the service says; ends this process when the service is gone."""
+        """Receive the service's messages; ends this process when the service is gone."""
         with contextlib.suppress(OSError, EOFError):
             while True:
                 kind, body = self._wire.receive()
@@ -177,11 +177,11 @@ def _stream(schema: pa.Schema, *batches: pa.RecordBatch) -> pa.Buffer:
 
 
 OWN = frozenset({"open", "query", "next", "reset"})
-"""Calls that are more than a session's method."""
+"""Calls that need more than a session's method."""
 
 
 def end_with(parent: int) -> None:
-    """Have the system kill this process when the service ends, whatever the driver does then. Linux only."""
+    """Have the system kill this process when the service ends, even if the driver hangs. Linux only."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:

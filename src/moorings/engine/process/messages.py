@@ -1,4 +1,4 @@
-"""What a session's process and the service say to each other, over a pair of sockets.
+"""The protocol between a session's process and the service, over a pair of sockets.
 
 A message is its kind, the length of its body, and the body. The service sends pickled objects. From the process, which
 holds native code that talks to strangers, only data is taken: an unpickler that knows four classes, and Arrow.
@@ -71,7 +71,7 @@ class _Data(pickle.Unpickler):
 
 
 def data(body: bytes | bytearray) -> Sequence[Any]:
-    """What a session's process said; raises UnpicklingError for anything but plain data."""
+    """Decode a message of a session's process; raises UnpicklingError for anything but plain data."""
     return _Data(io.BytesIO(body)).load()
 
 

@@ -30,7 +30,7 @@ REAPED_SECONDS = 1.0
 
 
 class ProcessSession(Session):
-    """A session whose driver runs in a process of its own; `sever` kills it, whatever the driver waits for.
+    """A session whose driver runs in a process of its own; `sever` kills that process at any time.
 
     `start` and `open` come first. Faults arrive translated and redacted.
     """
@@ -72,7 +72,7 @@ class ProcessSession(Session):
     # ---- calls --------------------------------------------------------------------------------------------------
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        """Have the process do something; raises its WarehouseError, or SessionLost when the process is gone."""
+        """Call the process; raises its WarehouseError, or SessionLost when the process is gone."""
         try:
             self._connected.say(messages.CALL, name, *arguments)
         except OSError:
@@ -81,7 +81,7 @@ class ProcessSession(Session):
         return self._outcome()
 
     def _outcome(self) -> Any:
-        """What comes of a call: a value, or the bytes of a batch."""
+        """The result of a call: a value, or the bytes of a batch."""
         while True:
             try:
                 kind, body = self._connected.receive()
@@ -99,7 +99,7 @@ class ProcessSession(Session):
         return values[0] if values else None
 
     def _advise(self, question: str, *arguments: Any) -> None:
-        """Answer what the process asks of the network: it resolves no names, and checks no addresses by itself."""
+        """Answer the process's requests to the network: it resolves no names, and checks no addresses itself."""
         ask = {
             "addresses": self._network.addresses,
             "check": self._network.check,
@@ -158,7 +158,7 @@ class ProcessSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Have the process cancel; returns before it did."""
+        """Ask the process to cancel; returns without waiting."""
         with contextlib.suppress(OSError):  # the process is gone, and the statement with its connection
             self._connected.send(messages.CANCEL)
 
@@ -177,7 +177,7 @@ class ProcessSession(Session):
         self._end()
 
     def _end(self) -> None:
-        """Kill what is left of the process, and reap it; in the session's thread."""
+        """Kill the process if it still runs, and reap it; in the session's thread."""
         self.sever()
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):  # Popen reaps it later
