@@ -37,7 +37,7 @@ MODULES = {
     "sap_hana": "SapHana",
     "duckdb": "DuckDB",
 }
-"""A dialect's name, which is also its module's → its class there."""
+"""A dialect's name, which is also its module's name → the name of its class in that module."""
 
 GROUP = "moorings.dialects"
 """The group of entry points by which other packages bring dialects: `name = "package.module:Class"`."""
@@ -56,9 +56,9 @@ def named(name: object) -> Dialect:
 
 
 def read(body: Mapping[str, Any]) -> ConnectionConfig:
-    """The Config that a request body asks for: `dialect` says which kind.
+    """The Config of a request body; `dialect` selects its class.
 
-    Raises InvalidInput when `dialect` is missing, UnknownDialect, or what `ConnectionConfig.read` does.
+    Raises InvalidInput when `dialect` is missing, UnknownDialect, or the errors of `ConnectionConfig.read`.
     """
     if "dialect" not in body:
         raise InvalidInput([Fault("dialect", "required")])

@@ -1,6 +1,6 @@
-"""How large a statement may be, in every dialect: what is beyond that no person and no tool writes.
+"""Limits on the size of statements, in every dialect: far above statements that people and tools write.
 
-Some parsers and planners take hours over what is thousands of parts long, and hear of no cancel meanwhile. Measured
+Some parsers and planners need hours for statements of thousands of parts, and ignore a cancel meanwhile. Measured
 with DuckDB on one core: a name of 500 parts 0.3 s, of 1,000 0.9 s, of 4,000 minutes; a FROM of 200 tables 3 s, of 400
 minutes. `interrupt` does not end these. Long lists of values and long chains of AND, UNION or CASE end, or are
 interrupted; deep parentheses and long sums DuckDB refuses itself.
@@ -15,11 +15,11 @@ from moorings import errors
 
 MAX_CHARACTERS = 1_000_000
 MAX_PARTS = 100
-"""Of one name, as in `catalog.schema.table.column.field`."""
+"""Parts of one name, as in `catalog.schema.table.column.field`."""
 MAX_DEPTH = 500
-"""Of parentheses, brackets and braces inside of each other."""
+"""Nested parentheses, brackets and braces."""
 MAX_TABLES = 200
-"""Of one FROM, with its joins."""
+"""Tables of one FROM, with its joins."""
 MAX_UNFOLDED = 500
 """How many parts a WITH may come to when each that is NOT MATERIALIZED is put in the place of its name: DuckDB plans
 1,024 for seconds and 4,096 for minutes. Other parts it computes once."""
@@ -46,7 +46,7 @@ ENDS_FROM = frozenset({"WHERE", "SELECT", "GROUP", "ORDER", "HAVING", "UNION", "
 
 
 def check_size(sql: str) -> None:
-    """See that a statement is of a size that every driver can bear; raises StatementRefused. Linear in its length."""
+    """Check that a statement is within the limits; raises StatementRefused. Linear in the statement's length."""
     if len(sql) > MAX_CHARACTERS:
         raise _refused(f"The statement is longer than {MAX_CHARACTERS:,} characters")
     if sql.count(".") > MAX_PARTS:
@@ -107,7 +107,7 @@ def _check_unfolded(sql: str) -> None:
     open_parts: list[tuple[str, int]] = []  # each with the level of its parentheses
     level, named, before = 0, "", ["", "", "", ""]
     for kind, token in tokens(sql):
-        if named and kind != "dot":  # else it is only the table of a column
+        if named and kind != "dot":  # otherwise it only qualifies a column
             part = open_parts[-1][0]
             weights[part] += weights[named]
             if weights[part] > MAX_UNFOLDED:
@@ -127,7 +127,7 @@ def _check_unfolded(sql: str) -> None:
 
 
 def tokens(sql: str) -> Iterator[tuple[str, str]]:
-    """Kind and text of each token but blanks and comments, which nest; what is not closed reaches to the end."""
+    """Kind and text of each token, except blanks and comments, which nest; an unclosed token extends to the end."""
     place = 0
     while (found := TOKEN.match(sql, place)) is not None:
         kind, place = str(found.lastgroup), found.end()

@@ -1,4 +1,4 @@
-"""Files that a login may read for a caller: below directories of the operator's, and nowhere else."""
+"""Files that a login may read for a caller: only files below the directories that the operator lists."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import PurePosixPath
 
 LONGEST = 65_536
-"""Bytes of a file: tokens are a few thousand."""
+"""The most bytes of a file; a token has a few thousand."""
 NEVER = ("/proc", "/sys", "/dev")
-"""Where a file is a view of processes and devices, among them of this process's environment and memory."""
+"""Directories with views of processes and devices, such as this process's environment and memory."""
 OUTSIDE = "The file of credential_source is not below MOORINGS_CREDENTIAL_DIRS. Ask the operator to add its directory."
 UNREADABLE = (
     "The credential_source's file cannot be read. It must be a regular file of at most 64 KiB, in directories without"
@@ -20,11 +20,11 @@ UNREADABLE = (
 
 
 class Refused(Exception):
-    """A file that is not read; its text is a sentence for the caller."""
+    """The login may not read the file; the exception's text is a sentence for the caller."""
 
 
 def check(path: str, directories: Sequence[str], never: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The directory that a file may be read in, by its real path, and the file's path below it; nothing is opened.
+    """The allowed directory of a file, by its real path, and the file's path below it; opens nothing.
 
     `directories` may be links, since the operator names them; no part of the path below them may. `never` are files
     and directories of the service itself. Raises Refused.
@@ -52,7 +52,7 @@ def read(path: str, directories: Sequence[str], never: Sequence[str]) -> bytes:
             for name in below[:-1]:
                 place = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
                 opened.callback(os.close, place)
-            # A pipe would wait for a writer, but for O_NONBLOCK.
+            # Without O_NONBLOCK, opening a pipe would wait for a writer.
             file = os.open(below[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
             opened.callback(os.close, file)
             if not stat.S_ISREG(os.fstat(file).st_mode):

@@ -1,4 +1,4 @@
-"""What dialects say of themselves to dbt: the parts of one output of its profiles.yml."""
+"""The parts of one output of dbt's profiles.yml, for dialects that have a dbt adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DbtPlace:
-    """Where dbt builds: a schema, a database (None: the connection's), and in which role (None: the login's own)."""
+    """The target of a dbt build: a schema, a database (None: the connection's) and a role (None: the login's own)."""
 
     schema: str
     database: str | None = None
@@ -16,7 +16,7 @@ class DbtPlace:
 
 @dataclass(frozen=True, slots=True)
 class DbtSecret:
-    """Stands for a secret of the connection: one of its fields, or a member of the JSON object that the field holds."""
+    """A placeholder of a connection's secret: one of its fields, or a member of the JSON object in the field."""
 
     field: str
     member: str | None = None

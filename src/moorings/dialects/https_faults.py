@@ -1,4 +1,4 @@
-"""What can keep a driver from a service that is reached by HTTPS, as errors of ours."""
+"""Translates transport failures of services that are reached by HTTPS into our errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moorings import errors
 
 
 def https_faults(*fields: str) -> dict[str, errors.WarehouseError]:
-    """FAULTS for the words of `tls.failure`, of a service that is reached by HTTPS at an address that `fields` say."""
+    """FAULTS for the words of `tls.failure`, for a service reached by HTTPS; `fields` hold its address."""
     return {
         "unresolved": errors.HostNotFound(*fields),
         "refused": errors.PortClosed(*fields),
@@ -26,11 +26,11 @@ def https_faults(*fields: str) -> dict[str, errors.WarehouseError]:
 
 
 OF_PYTHON = frozenset({"builtins", "socket", "ssl"})
-"""Modules whose exceptions tell of the transport, in words of this machine's own."""
+"""Modules whose exceptions describe the transport, in texts of this machine."""
 
 
 def of_transport(error: BaseException) -> str:
-    """What the operating system or OpenSSL says of a failed connection; empty where that is not what failed.
+    """The operating system's or OpenSSL's text of a failed connection; empty for other failures.
 
     Texts of HTTP libraries are left out: they quote what the server sent, and any server may be at the address.
     """
@@ -41,7 +41,7 @@ def of_transport(error: BaseException) -> str:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those that it came of."""
+    """An exception and its causes."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:

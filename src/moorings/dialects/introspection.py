@@ -1,6 +1,6 @@
-"""What a warehouse holds: tables, their columns and keys, and which schemas a connection reads.
+"""The structure of a warehouse: tables, their columns and keys, and the schemas that a connection reads.
 
-Dialects fill an `Assembly` from a handful of statements over the system tables, never one a table.
+Dialects fill an `Assembly` from a few statements on the system tables, never one statement per table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BACKSLASH = "\\"
 
 Place = tuple[str | None, str | None, str]
-"""Catalog, schema and name of a table; None where the engine has no such level."""
+"""Catalog, schema and name of a table; None for a level that the engine does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Column:
     position: int
     native_type: str
     arrow_type: str | None = None
-    """The type that a query's result has, as Arrow writes it; None where only a result can tell."""
+    """The Arrow type in a query's result; None if only a result shows it."""
     nullable: bool = True
     comment: str | None = None
 
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which schemas of which catalogs are read. Patterns know `*` alone; case does not count."""
+    """The schemas and catalogs to read. Patterns support only `*`; case is ignored."""
 
     schemas: tuple[str, ...] = ()
     """Patterns; none means every schema that is not the engine's own."""
@@ -74,7 +74,7 @@ class Scope:
 
     @classmethod
     def of(cls, config: ConnectionConfig) -> Scope:
-        """What a connection's settings ask for; its default schema is always read."""
+        """The scope of a connection's settings; it always contains the default schema."""
         schemas = names(config.include_schemas)
         if schemas and config.default_schema:
             schemas = (*schemas, config.default_schema)
@@ -95,7 +95,7 @@ class Scope:
         )
 
     def sql(self, column: str) -> str:
-        """A condition on a column of schemas' names, in SQL that every engine takes; `1 = 1` where all are read."""
+        """A condition on a column of schema names, in SQL that every engine accepts; `1 = 1` for all schemas."""
         if not self.schemas:
             return "1 = 1"
         return f"({' OR '.join(_condition(column, pattern) for pattern in self.schemas)})"
@@ -107,9 +107,9 @@ def names(listed: str | None) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern, in a time that grows with both and no faster, however many `*` there are."""
+    """Whether a name matches a pattern, in time proportional to both lengths, with any number of `*`."""
     first, *others = map(re.escape, pattern.split("*"))
-    between = "".join(f"(?>.*?{part})" for part in others[:-1])  # the nearest place will do: no need to try another
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])  # the first match is enough: no need to try another
     expression = f"{first}{between}.*{others[-1]}" if others else first
     return re.fullmatch(expression, name, re.IGNORECASE | re.DOTALL) is not None
 
@@ -123,14 +123,14 @@ def _condition(column: str, pattern: str) -> str:
 
 
 class Assembly:
-    """Tables under construction. Columns and keys of a table that was not announced are left out."""
+    """Collects tables. Columns and keys of a table that was not added are left out."""
 
     def __init__(self) -> None:
         self._tables: dict[Place, Table] = {}
         self._references: dict[tuple[Place, str], tuple[Place, list[tuple[str, str]]]] = {}
 
     def table(self, table: Table) -> None:
-        """Announce a table."""
+        """Add a table."""
         self._tables[table.catalog, table.schema, table.name] = table
 
     def column(self, place: Place, column: Column) -> None:
@@ -168,12 +168,12 @@ def _order(place: Place) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What running a statement would take, as the engine foretells it."""
+    """The engine's plan of a statement, with its estimates."""
 
     text: str
     """The engine's own plan, or a sentence."""
     estimated_bytes: int | None = None
-    """How many bytes it would read (and bill); None where the engine does not tell."""
+    """The bytes that the statement would read (and bill); None without an estimate."""
 
 
 def joined(rows: Iterable[Iterable[object]]) -> str:

@@ -17,7 +17,7 @@ from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.https import Answer, fetch
 
 SPARE_SECONDS = 60.0
-"""A token is renewed so long before it expires."""
+"""How long before its expiry a token is renewed."""
 UNREACHABLE = "The OAuth server does not answer. Check its URL, and that this machine can reach it."
 UNVERIFIED = "The OAuth server's certificate cannot be verified. Set sslRootCert to its authority."
 NO_TOKEN = "The OAuth server returned no access token. Check that the client is allowed to use client credentials."  # noqa: S105
@@ -28,7 +28,7 @@ MAX_TOKEN_LENGTH = 32_768
 
 
 def _granted(body: bytes) -> tuple[str, float] | None:
-    """The token that an answer holds and the seconds until it expires; None where no header could carry it.
+    """The token of a response and the seconds until it expires; None if a header cannot carry it.
 
     Drivers put the token into a header, and log the header when it is malformed.
     """
@@ -46,7 +46,7 @@ def _granted(body: bytes) -> tuple[str, float] | None:
 
 @dataclass
 class Client:
-    """A machine with the right to fetch tokens; keeps the last one until shortly before it expires.
+    """An OAuth client that fetches tokens; caches the last one until shortly before it expires.
 
     `blamed` are the Config's fields to blame when the server refuses, `address` those that say where it is. Redirects
     are not followed: they could send the secret anywhere.
@@ -66,14 +66,14 @@ class Client:
     _until: float = 0.0
 
     def token(self) -> str:
-        """An access token. Raises LoginRefused when there is none to be had."""
+        """An access token. Raises LoginRefused if the server issues none."""
         if clock.monotonic() >= self._until:
             self._token, seconds = self._ask()
             self._until = clock.monotonic() + seconds - SPARE_SECONDS
         return self._token
 
     def _ask(self) -> tuple[str, float]:
-        """A token, and for how many seconds it is good."""
+        """A token, and the seconds that it is valid."""
         try:
             answered = self._post()
         except ssl.SSLCertVerificationError:

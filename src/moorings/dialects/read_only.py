@@ -1,7 +1,7 @@
-"""What a statement does, judged by its text, for engines whose sessions cannot be made read-only permanently.
+"""Refuses statements that write, judged by their text, for engines whose sessions cannot be permanently read-only.
 
-A statement is let through by its first word, alone, and only if nothing in it writes. What it says in literals and
-comments, and inside parentheses, does not count. This is a fence beside the engine's own means, which stay in force:
+A statement passes if it is the only one, its first word reads, and no word in it writes. Words in literals and
+comments, and inside parentheses, are ignored. This check adds to the engine's own protection, which stays in force:
 the best lock is a user who may only read.
 """
 
@@ -20,15 +20,15 @@ BACKSLASHES = r"""'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|"(?:[^"\\]|\\.|"")*+(?:"|\\?\Z
 """The same, where a backslash escapes what follows it, and names are in backticks."""
 COMMENTS = r"--[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
 UNCLEAR = re.compile(r"#|/\*M?!")
-"""Comments to some servers of a kind, and none to others: what follows could be anything."""
+"""Marks that start a comment for some servers of a kind only: the text after them can be code."""
 DISPUTED = re.compile(r"--.*(?:\r(?!\Z)|\\\r?\Z)|/\*.*/\*", re.DOTALL)
 """Comments whose end servers see in different places: a lone carriage return, a backslash before the end of the line,
-and one comment inside of another. What we take for a literal behind them could be code to the server."""
+and one comment inside of another. Text after them that looks like a literal to us could be code to the server."""
 
 MISSPELLED = "A connection that only reads takes SELECT and the like. Check the spelling."
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
 INSIDE = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT", "INTO", "OUTFILE"})
-"""What writes although the first word only reads: a WITH before it, a SELECT INTO, a FOR UPDATE."""
+"""Words that write after a first word that reads: a WITH before it, a SELECT INTO, a FOR UPDATE."""
 WRITES = INSIDE | frozenset(
     {
         *("CREATE", "ALTER", "DROP", "TRUNCATE", "REPLACE", "RENAME", "COMMENT", "GRANT", "REVOKE", "LOAD", "IMPORT"),
@@ -81,7 +81,7 @@ def refusal(word: str) -> errors.WarehouseError:
 
 
 def require_reading(sql: str, *, quoted: str = STANDARD) -> None:
-    """See that a text is one statement that only reads; raises ReadOnly or StatementRefused."""
+    """Check that a text is one statement that only reads; raises ReadOnly or StatementRefused."""
     words = list(_outer_words(_one_statement(sql, quoted)))
     if words[0] in READS and not INSIDE.intersection(words):
         return
@@ -124,11 +124,11 @@ def _bare(sql: str, quoted: str, *, strict: bool = False) -> str:
     return re.compile(rf"(?P<comment>{COMMENTS})|{quoted}", re.DOTALL).sub(replaced, sql)
 
 
-# ---- engines whose transactions keep writes out: what acts beside a transaction is left to refuse -------------------
+# ---- engines with read-only transactions: refuse only statements that act outside of a transaction -----------------
 
 QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "WITH"})
 TELLS = frozenset({"EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
-"""What begins with these returns rows, and does nothing else."""
+"""First words of statements that only return rows."""
 LEADING = re.compile(r"[ \t\n\r\f\v(;]+|--[^\n\r]*")
 EDGES = re.compile(r"/\*|\*/")
 
@@ -161,7 +161,7 @@ def _behind_comment(sql: str, place: int, *, nested: bool) -> int:
 
 
 def require_query(sql: str, *, nested: bool = False) -> None:
-    """See that a text begins as a query, or as what tells about one; raises ReadOnly or StatementRefused."""
+    """Check that a text begins like a query or its explanation; raises ReadOnly or StatementRefused."""
     word = leading_word(sql, nested=nested)
     if not word:
         raise errors.StatementRefused(message="The text has no statement. Send exactly one.")

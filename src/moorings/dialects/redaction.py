@@ -1,4 +1,4 @@
-"""Drivers' exceptions as our errors, with no secret in them."""
+"""Translates drivers' exceptions into our errors, and removes secrets from their text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 RUN = 12
-"""A part of a secret of so many characters is hidden; a shorter secret is hidden as a whole."""
+"""The length of parts of a secret that are hidden; a shorter secret is hidden as a whole."""
 SHORT = 4
 """Secrets shorter than this are hidden only where they stand alone: `a` would hide half of every text."""
 MAX_TEXT_LENGTH = 4_000
-"""Characters of a text that are looked at; the rest is cut off."""
+"""Characters of a text that are searched; the rest is cut off."""
 MARGIN = 1_000
-"""Characters behind the cut that are looked at too: no secret below RUN is longer in any spelling."""
+"""Characters after the cut that are searched too: no secret below RUN is longer in any spelling."""
 MAX_DETAIL_LENGTH = 500
 
 PUBLIC = frozenset({
@@ -44,7 +44,7 @@ def translated(dialect: Dialect, error: BaseException, secrets: Sequence[str]) -
 
 
 def _ours(error: BaseException) -> errors.WarehouseError | None:
-    """The error of ours that a driver's came of: drivers wrap what is raised while they dial."""
+    """Our own error among the causes of a driver's: drivers wrap errors that are raised while they dial."""
     return next((each for each in causes(error) if isinstance(each, errors.WarehouseError)), None)
 
 
@@ -55,7 +55,7 @@ def detail(text: str, secrets: Sequence[str]) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets and without any run of 12 characters of them, in whatever spelling.
+    """The text without the secrets and without any run of 12 characters of them, in any known spelling.
 
     Spellings are those of `spellings`, two of them nested at most. A text of more than 4,000 characters is cut.
     """
@@ -70,7 +70,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _without(data: bytes, spans: Iterable[tuple[int, int]], end: int) -> str:
-    """The data up to `end`, with something else in the place of these sorted spans, which may overlap."""
+    """The data up to `end`, with these sorted spans, which may overlap, replaced."""
     parts: list[bytes] = []
     at = 0
     for first, last in spans:
@@ -93,7 +93,7 @@ def _whole_characters(data: bytes, begin: int, stop: int) -> tuple[int, int]:
     return begin, stop
 
 
-# ---- what is looked for -----------------------------------------------------------------------------------------
+# ---- patterns of secrets ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Patterns:
         return bool(self.runs or self.whole or self.alone)
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
-        """Where the root of a view holds something of a secret."""
+        """The spans of a view's root that contain a secret or a part of one."""
         data = view.data
         if self.runs:
             at = 0
@@ -143,7 +143,7 @@ class Patterns:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """What to hide of a secret: itself and its lines; of a JSON object what its members hold, but for public ones."""
+    """The parts of a secret to hide: the secret and its lines; for a JSON object, the values of non-public members."""
     members = _object(secret)
     if members is None:
         yield secret

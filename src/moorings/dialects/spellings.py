@@ -1,6 +1,6 @@
-"""A text as it reads once its escapes are undone: what a secret may look like in an error message.
+"""Decodes a text's escapes, to find secrets in every spelling that an error message may use.
 
-Instead of every spelling of every secret, which nobody can list, the text is decoded in each way that is known: URL
+The spellings of a secret cannot be listed. Instead, the text is decoded in each known way: URL
 escapes, HTML entities, backslashes of JSON, Python and libpq, doubled quotes of SQL, base64 and hexadecimal digits.
 Each decoded view knows where in the text its bytes came from. All of it is linear in the text.
 """
@@ -20,7 +20,7 @@ DEPTH = 2
 
 
 class Segment(NamedTuple):
-    """A part of a view: where it begins there, and where what it was made from begins and ends.
+    """A part of a view: its start in the view, and the start and end of its source.
 
     Its byte `k` was made from the characters that hold the bits from `8 k + phase` on, each of them `bits`. An escape
     has 0 bits: one source for all of its bytes.
@@ -49,7 +49,7 @@ class View:
         return cls(data, ())
 
     def source(self, begin: int, stop: int) -> tuple[int, int]:
-        """Where the bytes of a span came from, in the text itself."""
+        """The source of a span's bytes in the text itself."""
         if self.parent is None:
             return begin, stop
         return self.parent.source(self._place(begin)[0], self._place(stop - 1)[1])
@@ -64,7 +64,7 @@ class View:
 
 
 def views(root: View) -> Iterator[View]:
-    """The text itself, and what it reads as with up to two ways of decoding, one after the other."""
+    """The text itself, and its views after one or two decodings in sequence."""
     seen, level = {root.data}, [root]
     yield root
     for _ in range(DEPTH):
@@ -74,11 +74,11 @@ def views(root: View) -> Iterator[View]:
 
 
 Decoder = Callable[[View], View | None]
-"""Makes another view of one; None where there is nothing to decode."""
+"""Decodes a view into another one; None if there is nothing to decode."""
 
 
 def _replacing(pattern: bytes, decoded: Callable[[re.Match[bytes]], bytes]) -> Decoder:
-    """Decodes what matches, and leaves the rest as it is."""
+    """Decodes matches, and copies the rest."""
     compiled = re.compile(pattern, re.DOTALL)
 
     def decode(view: View) -> View | None:
@@ -143,7 +143,7 @@ def _entity(found: re.Match[bytes]) -> bytes:
 
 
 def _escape(found: re.Match[bytes], *, bytewise: bool) -> bytes:
-    """What a backslash and what follows it stand for. `xe9` is a byte in a repr of bytes, a character in one of str."""
+    """The value of an escape after a backslash. `xe9` is a byte in a repr of bytes, a character in one of str."""
     escape = found[1]
     if re.fullmatch(PAIR, escape):
         return (bytes.fromhex(escape[1:5].decode()) + bytes.fromhex(escape[7:].decode())).decode("utf-16-be").encode()

@@ -1,4 +1,4 @@
-"""What `sslMode` comes to: the mode in force, what it verifies, and whether a password may be sent under it."""
+"""The effective `sslMode`, its certificate checks, and whether a password may be sent under it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_ENCRYPTED: Mapping[SslMode, str] = {"prefer": "The server has no TLS"}
 
 
 def mode_in_force(config: ConnectionConfig, default: SslMode = "require") -> SslMode:
-    """The mode that a connection uses; `default` is what an absent one means where the dialect does not say.
+    """The effective mode of a connection; `default` applies if neither the connection nor the dialect sets one.
 
     `trust_server_certificate` verifies nothing. `ssl_root_cert` verifies at least who signed the certificate, unless
     the caller chose `disable`.
@@ -59,7 +59,7 @@ def may_send_password(config: ConnectionConfig, mode: SslMode) -> bool:
 
 
 def transport(config: ConnectionConfig, mode: SslMode, *, encrypted: bool) -> str:
-    """What a test says about the TLS of a connection that was opened in a mode."""
+    """A test's text about the TLS of a connection that was opened in a mode."""
     if config.ssl_mode == "disable":
         return "The connection is not encrypted."
     chosen = config.ssl_mode or f"{mode} by default"
@@ -71,7 +71,7 @@ def transport(config: ConnectionConfig, mode: SslMode, *, encrypted: bool) -> st
 
 
 def verified(config: ConnectionConfig) -> bool:
-    """Whether the server's certificate has to be verified."""
+    """Whether the server's certificate must be verified."""
     return verifies(mode_in_force(config))
 
 

@@ -1,4 +1,4 @@
-"""The text of a statement, as far as we must read it: where it ends."""
+"""Trims a statement's text at both ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 def without_end(sql: str) -> str:
     """A statement without the blanks and semicolons at its end.
 
-    An expression that is anchored there would begin anew at every blank: 20,000 of them took 20 seconds.
+    A regular expression anchored at the end would restart at every blank: 20,000 blanks took 20 seconds.
     """
     end = len(sql)
     while end and (sql[end - 1].isspace() or sql[end - 1] == ";"):
