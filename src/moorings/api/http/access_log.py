@@ -1,4 +1,4 @@
-"""The access log: one line for each request, written by the dozen so that it costs a request next to nothing."""
+"""The access log: one line per request, written in batches to keep the cost per request small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 from moorings import clock
 
 FLUSH_SECONDS = 0.1
-"""How long a line may wait for others."""
+"""How long a line may wait in a batch."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,7 +43,7 @@ class AccessLog:
         self._waiting.append((clock.now(), facts))
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._write(TOKEN.sub("***", "".join(self._line(at, facts) for at, facts in waiting)))

@@ -1,4 +1,4 @@
-"""What answers of several resources are made of: structs of the wire, in camelCase.
+"""Structs that several resources' responses share, in camelCase.
 
 A secret cannot leak through a struct that has no field for it.
 """

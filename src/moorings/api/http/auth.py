@@ -1,4 +1,4 @@
-"""Which key a request carries, whether it is good, and whether it has requests left."""
+"""Authenticates a request's key, and applies its rate limit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def identify(call: Call, headers: Headers) -> None:
 
 def _token(call: Call) -> str:
     sent = [value for name, value in call.scope["headers"] if name == b"authorization"]
-    if len(sent) != 1:  # of two, a proxy before us may have checked the other one
+    if len(sent) != 1:  # with two headers, a proxy may have checked the other one
         raise AuthenticationRequired
     scheme, _, token = sent[0].decode("latin-1").partition(" ")
     token = token.strip()

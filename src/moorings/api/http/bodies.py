@@ -1,4 +1,4 @@
-"""Request bodies: bytes to a plain mapping, refusing what JSON leaves open.
+"""Decodes request bodies to a plain mapping, and refuses ambiguous JSON.
 
 msgspec and most parsers let duplicate keys pass, and Python's lets NaN pass: a body that two readers could understand
 differently is refused here, before anything reads it.
@@ -24,12 +24,12 @@ DEEPEST = 64
 
 
 async def off_loop(size: int, work: Callable[[], T]) -> T:
-    """What some work on so many bytes of a request comes to; in a thread where it would hold everybody else up."""
+    """Run work on so many bytes of a request; in a thread if it would block other requests."""
     return await asyncio.to_thread(work) if size > LARGE else work()
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """The object that a body holds.
+    """The JSON object of a body.
 
     Raises InvalidJson (also for duplicate keys, NaN, numbers beyond Python's and nesting over 64), or NotAnObject.
     """
@@ -70,7 +70,7 @@ def _finite(digits: str) -> float:
 
 
 def _depth_exceeds(value: object, limit: int) -> bool:
-    """Whether arrays and objects are nested deeper; goes level by level, as recursion is what it guards from."""
+    """Whether arrays and objects are nested deeper; iterates by level, because it guards against deep recursion."""
     level: list[object] = [value]
     for _ in range(limit + 1):
         level = [container for container in level if isinstance(container, (list, dict))]

@@ -9,7 +9,7 @@ from moorings import clock
 from moorings.errors import OperatorError
 
 SWEPT_FROM = 1000
-"""As many keys are kept before those with full buckets are forgotten."""
+"""The number of keys that are kept before those with full buckets are deleted."""
 TIMEOUT_SECONDS = 2.0
 """How long a request waits for Valkey or Redis before it passes uncounted."""
 
@@ -30,7 +30,7 @@ return {math.floor((period - (full - now) + 0.5) / interval), '0', string.format
 
 
 class Taken(NamedTuple):
-    """What became of one request: how many are left, or when to come again; and when the bucket is full. Seconds."""
+    """The result for one request: the requests left, or when to retry; and when the bucket is full. In seconds."""
 
     remaining: int
     retry_after: float
@@ -38,7 +38,7 @@ class Taken(NamedTuple):
 
 
 class MemoryBuckets:
-    """Buckets of this process. Those that are full are as if they had never been, and are forgotten."""
+    """Buckets of this process. A full bucket equals a new one, so full ones are deleted."""
 
     UNAVAILABLE: tuple[type[Exception], ...] = ()
 

@@ -32,7 +32,7 @@ class Call:
     send: Send
     actor: Actor
     version: Versions
-    """The database's versions when the request arrived, for what may be kept in memory."""
+    """The database's versions when the request arrived, for caches."""
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     extra_headers: Headers = field(default_factory=list[tuple[bytes, bytes]])
@@ -40,7 +40,7 @@ class Call:
     transaction: AsyncSession | None = None
     subject: Connection | None = None
     after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
-    """What a plain route does once its transaction is committed, before the response is sent."""
+    """The functions that a plain route runs after its transaction is committed, before the response is sent."""
 
     @property
     def session(self) -> AsyncSession:
@@ -60,7 +60,7 @@ class Call:
         return self.scope["query_string"]
 
     def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one the last counts."""
+        """The query's parameters; the last of repeated ones wins."""
         return dict(parse_qsl(self.query_string.decode("utf-8", "replace"), keep_blank_values=True))
 
     def header(self, name: bytes) -> bytes | None:
@@ -69,7 +69,7 @@ class Call:
 
 
 class Reply(Protocol):
-    """What a handler answers with: something that can send itself."""
+    """A handler's response: an object that can send itself."""
 
     status: int
 
@@ -109,7 +109,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the query or a header, as the OpenAPI document tells of it."""
+    """A parameter of the query or a header, as the OpenAPI document describes it."""
 
     name: str
     schema: Mapping[str, Any]

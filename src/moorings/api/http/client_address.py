@@ -16,9 +16,9 @@ FORWARDED_FOR = b"x-forwarded-for"
 
 
 def client_address(scope: Scope, trusted: Networks) -> str:
-    """Who sent a request. A trusted proxy's `X-Forwarded-For` counts, from its end up to the first other address.
+    """The address of the client. A trusted proxy's `X-Forwarded-For` is read backwards to the first other address.
 
-    What comes before that address was written by somebody who is not trusted.
+    The addresses before that one were written by an untrusted sender.
     """
     client = scope.get("client")
     address: str = client[0] if client else UNKNOWN
@@ -41,7 +41,7 @@ def _hops(scope: Scope) -> list[str]:
 
 
 def _parsed(text: str) -> str | None:
-    """An address as some proxies write it, with a port or in brackets; None for what is none."""
+    """Parse an address, with a port or in brackets as some proxies write it; None for other text."""
     bare = text[1:].partition("]")[0] if text.startswith("[") else text
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

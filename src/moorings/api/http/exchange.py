@@ -1,4 +1,4 @@
-"""One request from its arrival to its last byte: its id, and what log, metrics and traces say of it.
+"""One request from its arrival to its last byte: its id, and its entries in log, metrics and traces.
 
 The outermost app, so that every answer has the id, those to unknown paths included.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 REQUEST_ID = "Moorings-Request-Id"
 _HEADER = REQUEST_ID.lower().encode()
 KEY = "moorings.exchange"
-"""Where the scope has it."""
+"""Its key in the ASGI scope."""
 LONGEST_PATH = 200
 
 
 class Exchange:
-    """A request and its answer. Whoever serves it notes what only they know."""
+    """A request and its response. The endpoint and the handler add details that only they know."""
 
     __slots__ = ("_send", "actor", "id", "ids", "query_id", "route", "scope", "span", "sql", "started", "status")
 
@@ -53,7 +53,7 @@ class Exchange:
 
     @property
     def where(self) -> dict[str, str]:
-        """The route, or the path where there is none."""
+        """The route, or the path of a request without a route."""
         return {"route": self.route} if self.route else {"path": self.scope["path"][:LONGEST_PATH]}
 
 

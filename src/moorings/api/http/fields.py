@@ -69,7 +69,7 @@ class Fields:
         return name in self._body
 
     def raw(self, name: str) -> Any:
-        """The field's value as it came; None when absent."""
+        """The field's raw value; None when absent."""
         return self._body.get(name)
 
     @overload
@@ -77,7 +77,7 @@ class Fields:
     @overload
     def string(self, name: str, *, required: bool = False, shortest: int = 1, longest: int = 255) -> str | None: ...
     def string(self, name: str, *, required: bool = False, shortest: int = 1, longest: int = 255) -> str | None:
-        """A string within its length, or None; of a required one that is at fault, the empty string."""
+        """A string within its length, or None; the empty string for a required field with a fault."""
         value = self._typed(name, str, "string", required=required)
         if value is _ABSENT:
             return "" if required else None
@@ -155,7 +155,7 @@ class Fields:
         return TRUTH.get(value, default)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
-        """An integer of a query, which is text there (`20` or `20.0`), or None."""
+        """An integer of a query, sent as text (`20` or `20.0`), or None."""
         value = self._body.get(name)
         if value is None:
             return None

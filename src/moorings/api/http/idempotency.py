@@ -1,6 +1,6 @@
-"""Idempotency-Key: a request that is sent again is answered as it was the first time, and does nothing more.
+"""Idempotency-Key: a repeated request gets the first response again, and changes nothing.
 
-Only answers of requests that succeeded are kept: one that failed did nothing, and may be tried again under its key.
+Only successful responses are stored: a failed request changed nothing, and may be retried with its key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def once(handler: Callable[[Call], Awaitable[Any]]) -> Callable[[Call], Awaitabl
 
 
 async def answered(call: Call, session: AsyncSession, act: Callable[[], Awaitable[Any]]) -> bytes:
-    """The first answer to this request, rendered: the one that is kept, or what `act` makes in this transaction."""
+    """The first response to this request, rendered: the stored one, or the response of `act` in this transaction."""
     name = _name(call)
     if name is None:
         return _encode(await act())
@@ -58,7 +58,7 @@ async def answered(call: Call, session: AsyncSession, act: Callable[[], Awaitabl
 
 
 async def earlier(call: Call, session: AsyncSession) -> bytes | None:
-    """The answer that is kept for this request; None where it was not sent before."""
+    """The stored response for this request; None if it was not sent before."""
     name = _name(call)
     if name is None:
         return None
@@ -79,7 +79,7 @@ def _name(call: Call) -> str | None:
 
 
 async def _fingerprint(call: Call, session: AsyncSession) -> bytes:
-    """What tells this request from another one. The body may hold secrets, so this is keyed."""
+    """The fingerprint of this request. It is keyed because the body may hold secrets."""
     key = await fingerprint_key(session, call.services.keyset)
     canonical = json.dumps([call.scope["method"], call.scope["path"], call.query(), call.body], sort_keys=True)
     return hmac.digest(key, canonical.encode("utf-8", "surrogatepass"), "sha256")

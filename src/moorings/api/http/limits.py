@@ -37,7 +37,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How many requests a key has left, and when it has all of them again, as the RateLimit headers tell it."""
+    """The requests that a key has left, and the time of the full refill, as in the RateLimit headers."""
 
     limit: int
     remaining: int
@@ -53,7 +53,7 @@ class Window:
 
 
 class Buckets(Protocol):
-    """Where the state of each key is: in this process, or shared by all replicas."""
+    """Stores the state of each key: in this process, or shared by all replicas."""
 
     UNAVAILABLE: tuple[type[Exception], ...]
 
@@ -62,7 +62,7 @@ class Buckets(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close open connections."""
         ...
 
 
@@ -93,7 +93,7 @@ class RateLimits:
         try:
             taken = await self._buckets.take(f"{kind}/{client}", limit.amount, limit.seconds)
         except self._buckets.UNAVAILABLE as refused:
-            # A lost counter must not take the service down with it: let the request pass, and say so.
+            # A lost counter must not stop the service: let the request pass, and log it.
             log.warning("rate_limit_storage_failed", reason=type(refused).__name__)
             return None
         full = max(1, math.ceil(taken.full_after))

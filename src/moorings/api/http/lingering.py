@@ -1,7 +1,7 @@
-"""What a client still sends when its request is refused already.
+"""Receives the rest of a request's body after the request was refused.
 
 A server that answers while the client is at its body closes the connection without a word: the client may never read
-why it was refused, or its next request on that connection is lost. So the rest of the body is received and thrown
+the refusal, or its next request on that connection is lost. So the rest of the body is received and thrown
 away first, within bounds; beyond them the answer says that the connection ends.
 """
 

@@ -1,4 +1,4 @@
-"""Content negotiation: what `Accept` asks for → the format of a result.
+"""Content negotiation: chooses the format of a result by `Accept`.
 
 The rules are those of RFC 9110: the most specific range that fits a format gives its quality. Of formats with equal
 quality the one that is named more exactly wins, then the one that is named first, then the one that we prefer.
@@ -22,16 +22,16 @@ PARQUET = "application/vnd.apache.parquet"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 FORMATS = (ARROW, JSON, NDJSON, CSV)
-"""What results are streamed in, by our preference."""
+"""The streaming formats of results, in our order of preference."""
 FILES = (PARQUET, XLSX)
-"""What else they come in: files of formats that are no streams."""
+"""The file formats of results, which cannot be streamed."""
 CODECS = ("lz4", "zstd")
 """How an Arrow stream's buffers may be compressed: `Accept: application/vnd.apache.arrow.stream; codecs=zstd`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a result is sent as."""
+    """The format of a result."""
 
     media_type: str
     codec: str | None = None
@@ -55,13 +55,13 @@ class _Range:
 
 
 SHOWS_TEXT = re.compile(r"curl/|Mozilla/", re.IGNORECASE)
-"""How User-Agent begins for clients that show what comes: a terminal, a browser."""
+"""The start of User-Agent for clients that display the response: a terminal, a browser."""
 
 
 def choose(accept: str | None, agent: str = "") -> Choice:
     """The format for an Accept header; raises NotAcceptable when none of ours is in it.
 
-    Who takes anything, or says nothing, gets Arrow, but JSON where the client by its User-Agent would show binary.
+    Clients that accept anything, or send no Accept, get Arrow; clients that would display binary data get JSON.
     """
     anything = Choice(JSON if SHOWS_TEXT.match(agent) else ARROW)
     if accept is None or not accept.strip():
@@ -86,13 +86,13 @@ def _rank(ranges: Sequence[_Range], media_type: str) -> tuple[float, int, int] |
 
 
 def _codec(accepted: Sequence[str]) -> str | None:
-    """The first codec of the caller's list that we have; uncompressed is what every reader can read."""
+    """The first codec of the caller's list that we support; default: uncompressed, which every reader supports."""
     return next((codec for codec in accepted if codec in CODECS), None)
 
 
 MAX_RANGES = 100
-"""Browsers send ten; those behind do not count."""
-# A quote that nobody closes reaches to the end: a pattern that could fail here would take quadratic time.
+"""Browsers send ten; further ones are ignored."""
+# An unclosed quote extends to the end: a pattern that could fail here would take quadratic time.
 _PART = r'(?:[^{separator}"]|"(?:[^"\\]|\\.?)*(?:"|$))+'
 _ELEMENTS = re.compile(_PART.format(separator=","), re.DOTALL)
 _PARAMETERS = re.compile(_PART.format(separator=";"), re.DOTALL)
@@ -112,5 +112,5 @@ def _range(element: str, position: int) -> _Range:
 
 
 def _quality(value: str) -> float:
-    """Between 0 and 1; what is no number counts as 0: a caller who meant something else gets no surprise."""
+    """The quality, between 0 and 1; text that is no number counts as 0."""
     return float(value) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", value) else 0.0

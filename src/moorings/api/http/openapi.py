@@ -14,7 +14,7 @@ from moorings.api.http.routing import Route
 from moorings.api.http.tags import BY_OPERATION, ORDER, TAGS
 
 DESCRIBED = ("application/json", "application/scim+json")
-"""Media types of which the document has the shape."""
+"""Media types with a schema in the document."""
 
 REF = "#/components/schemas/{name}"
 
@@ -45,13 +45,13 @@ STATUS_WORDS = {
     503: "All sessions are in use. `Retry-After` is the number of seconds to wait.",
     504: "The statement exceeded its time limit.",
 }
-"""What each status of an error means, in the document."""
+"""The description of each error status in the document."""
 
 
 CONNECTION = "/connections/"
 CONNECTION_PARAMETER = "/connections/{connectionId}"
 PARAMETER_NAMES = {"/jobs": "jobId", "/Groups": "miniUuid"}
-"""Where ids are published under another name than `id`; below a connection's path its id is `connectionId`."""
+"""Published names of ids that differ from `id`; below a connection's path its id is `connectionId`."""
 PATH_PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -90,7 +90,7 @@ def _published(path: str) -> str:
 
 
 def _shapes(route: Route) -> tuple[type, ...]:
-    """What a route may answer with: nothing, one shape, or a union of several."""
+    """The shapes of a route's responses: none, one, or a union of several."""
     return () if route.answer is None else get_args(route.answer) or (route.answer,)
 
 

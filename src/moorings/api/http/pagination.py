@@ -28,21 +28,21 @@ PARAMETERS = (
         f"Records per page. Default: {PAGE_SIZE}.",
     ),
 )
-"""What every list with pages takes."""
+"""The query parameters of every paginated list."""
 
 
 DIRECTIONS = ("asc", "desc")
 DIRECTION = Parameter("sortDirection", {"enum": list(DIRECTIONS)}, "`desc` by default.")
 
 Place = tuple[int | str, ...]
-"""What a list is sorted by, of one record; no two have the same."""
+"""The sort key of one record in a list; it is unique."""
 
 BY_INSTANT: tuple[type, ...] = (int, str)
-"""The places of a list that is sorted by an instant, and then by id."""
+"""The types of a place in a list sorted by an instant, then by id."""
 
 
 BY_NAME: tuple[type, ...] = (str, str)
-"""The places of a list that is sorted by a name, and then by id."""
+"""The types of a place in a list sorted by a name, then by id."""
 
 
 class PageInfo(Shape, kw_only=True):
@@ -63,7 +63,7 @@ class PageRequest:
 
 
 def page_request(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> PageRequest:
-    """What a query asks for, in a list whose places are made of these types; faults are noted in `fields`."""
+    """The page that a query asks for, in a list whose places have these types; adds faults to `fields`."""
     size = fields.whole("pageSize", least=1, most=MAX_PAGE_SIZE)
     cursor = fields.string("cursor", shortest=0, longest=MAX_CURSOR_LENGTH)
     after = _decoded(cursor, places) if cursor else None
@@ -73,7 +73,7 @@ def page_request(fields: Fields, places: tuple[type, ...] = BY_INSTANT) -> PageR
 
 
 def info(found: Sequence[Place], page: PageRequest, total: int) -> PageInfo:
-    """What is to be said about a page; `found` are the places of one record more than it has, if there are more."""
+    """The PageInfo of a page; `found` has one place more than the page if more records follow."""
     more = len(found) > page.size
     cursor = _encoded(found[page.size - 1]) if more else None
     return PageInfo(has_next_page=more, next_cursor=cursor, page_size=page.size, total_records=total)
@@ -95,7 +95,7 @@ def _decoded(cursor: str, places: tuple[type, ...]) -> tuple[Any, ...] | None:
 
 
 def _is(part: object, kind: type) -> bool:
-    """Whether a part of a place is what it should be, and can be compared with what is stored."""
+    """Whether a part of a place has the right type, and can be compared with stored values."""
     if type(part) is not kind:
         return False
     if isinstance(part, int):

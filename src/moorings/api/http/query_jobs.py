@@ -17,7 +17,7 @@ from moorings import clock
 from moorings.errors import MooringsError, QueryNotFound
 
 KEPT_SECONDS = 15 * 60.0
-"""How long a job is known after its end."""
+"""How long a job is kept after its end."""
 WAIT_SECONDS = 60.0
 """How long a request waits for its jobs."""
 MOST_JOBS = 10_000
@@ -25,7 +25,7 @@ MOST_JOBS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """A whole result in the format that was asked for, and the names and types of its columns."""
+    """A whole result in the requested format, and the names and types of its columns."""
 
     content: bytes
     fields: dict[str, str]
@@ -36,7 +36,7 @@ Work = Coroutine[Any, Any, QueryResult]
 
 @dataclass(slots=True)
 class QueryJob:
-    """One query. `request` is what starts it again; without a task it lost its result."""
+    """One query. `request` starts it again; a job without a task has lost its result."""
 
     id: str
     key_id: str
@@ -74,7 +74,7 @@ class QueryJobs:
         job.task.add_done_callback(lambda _: self._end(job))
 
     def find(self, key_id: str, ids: Sequence[str]) -> list[QueryJob]:
-        """The jobs with these ids; raises QueryNotFound where one is unknown, or another key's."""
+        """The jobs with these ids; raises QueryNotFound if one is unknown or belongs to another key."""
         self._forget()
         found = [self._jobs.get(each) for each in ids]
         jobs = [job for job in found if job is not None and job.key_id == key_id]
@@ -90,7 +90,7 @@ class QueryJobs:
         return [job for job in jobs if job.task is not None and not job.task.done()]
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Stop running jobs."""
         tasks = [job.task for job in self._jobs.values() if job.task is not None and not job.task.done()]
         for task in tasks:
             task.cancel()

@@ -1,7 +1,7 @@
-"""A route is declared once, and becomes the endpoint that serves it and its entry in the OpenAPI document.
+"""Routes: each is declared once, and defines both its endpoint and its entry in the OpenAPI document.
 
-What every request must pass, and in which order, is decided here alone: method, key, rate limit, body, path, visible,
-role, archived. Only then a handler runs.
+This module alone defines the checks of every request, in order: method, key, rate limit, body, path, visible,
+role, archived. Then the handler runs.
 """
 
 from __future__ import annotations
@@ -69,17 +69,17 @@ class Route:
     body: Callable[[], dict[str, Any]] | None = None
     """The JSON Schema of the body; a route without one takes none."""
     body_optional: bool = False
-    """Zero bytes are a body too: the handler is given an empty object."""
+    """An empty body is allowed: the handler gets an empty object."""
     body_asks: bool = False
-    """An empty object asks for nothing, and is refused before any field, of the query's as well."""
+    """An empty object is refused before any field is checked, those of the query included."""
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[type[MooringsError], ...] = ()
-    """What the handler itself may raise, beside what every route may."""
+    """The errors that the handler may raise, in addition to those of every route."""
     media_types: tuple[str, ...] = JSON_TYPES
     body_types: tuple[str, ...] = JSON_TYPES
     """The content types that the body may have."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Response header → what it says."""
+    """Response header → its description."""
     prefix: str = PREFIX
     operation_id: str | None = None
     """The operation's id in the OpenAPI document: the published one where there is one, else made of file and handler.
@@ -113,7 +113,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Endpoint:
-    """Serves one path: all its methods, and an answer for every other one."""
+    """Serves one path: all its methods, and the error for every other method."""
 
     def __init__(self, services: Services, location: str, routes: Iterable[Route]) -> None:
         self._services = services
@@ -140,7 +140,7 @@ class Endpoint:
                 log.error("request_failed", route=self._location, reason=refused.message)  # noqa: TRY400  # said in one line
             found = problems.problem(refused)
             return Rendered(_encode(found), found.status, problems.headers(refused))
-        except Exception:  # the last border: whatever it was, the caller gets the contract's shape
+        except Exception:  # the last handler: any exception becomes an error in the contract's shape
             log.exception("request_failed", route=self._location, method=call.scope["method"])
             return Rendered(_encode(problems.INTERNAL), problems.INTERNAL.status)
 
@@ -188,7 +188,7 @@ async def received(call: Call) -> bytes:
 
 
 async def _received(call: Call) -> bytes:
-    """The body to its end; one that ends before that is no body, whatever its first part looks like."""
+    """The complete body; a body that ends early is refused, even if its first part is valid."""
     declared = call.header(b"content-length") or b"0"
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:  # 64 bits have 20 digits, and Python reads few thousand
         raise BodyTooLarge
@@ -197,7 +197,7 @@ async def _received(call: Call) -> bytes:
     while more:
         message = await call.receive()
         if message["type"] == "http.disconnect":
-            raise InvalidJson  # who has left does not hear it; who only stopped sending does
+            raise InvalidJson  # a client that has left gets no response; one that only stopped sending does
         raw += message.get("body", b"")
         more = message.get("more_body", False)
         if len(raw) > BODY_LIMIT:
@@ -215,7 +215,7 @@ def _ids(path_parameters: Mapping[str, str], route: Route) -> Mapping[str, str]:
 
 
 def _check_query(call: Call, route: Route) -> None:
-    """Raise UnknownKeys for query parameters that the route does not declare: a typo must not pass silently."""
+    """Raise UnknownKeys for query parameters that the route does not declare, so that typos are reported."""
     if call.query_string:
         known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
         unknown = [name for name in call.query() if name not in known]
@@ -225,7 +225,7 @@ def _check_query(call: Call, route: Route) -> None:
 
 @contextlib.asynccontextmanager
 async def _guarded(call: Call, route: Route) -> AsyncGenerator[None]:
-    """What the handler runs in: the route's transaction, with its permission checked."""
+    """The context of the handler: the route's transaction, with its permission checked."""
     if route.admin:
         call.actor.require_admin()
     if route.kind == "free":
@@ -260,7 +260,7 @@ def endpoints(services: Services, routes: Iterable[Route]) -> list[StarletteRout
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """What every unknown path gets, whatever the method and the key."""
+    """The response for every unknown path, for any method and key."""
     if scope["type"] == "http":
         found = problems.problem(NotFound())
         headers = [(b"content-type", JSON)]

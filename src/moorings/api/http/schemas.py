@@ -1,4 +1,4 @@
-"""JSON Schemas of what comes in, for the OpenAPI document."""
+"""JSON Schemas of request bodies and parameters, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def connection_changes() -> dict[str, Any]:
 
 
 def _fields_of_dialects() -> dict[str, Any]:
-    """Every field that some dialect has; null brings its default back. What each dialect takes there differs."""
+    """Every field of all dialects; null resets a field to its default. Allowed values differ by dialect."""
     fields: dict[str, Any] = {}
     for name in dialects.names():
         for field, schema in dialects.named(name).Config.json_schema()["properties"].items():
@@ -86,7 +86,7 @@ def new_environments() -> dict[str, Any]:
 
 
 def environment_values() -> dict[str, Any]:
-    """The body that says which values mean an environment."""
+    """The body that sets the values of an environment."""
     examples = [{"userAttributeValues": ["eu", "uk"]}]
     return _object({"userAttributeValues": _values()}) | {"required": ["userAttributeValues"], "examples": examples}
 
@@ -173,7 +173,7 @@ def _attribute_values() -> dict[str, Any]:
 
 
 def assigned_role() -> dict[str, Any]:
-    """The body that gives somebody a role on a connection."""
+    """The body that assigns a role on a connection."""
     properties = {
         "roleName": {"enum": list(ROLE_NAMES)},
         "connectionId": UUID | {"description": "The connection; required without `modelId`."},
@@ -249,7 +249,7 @@ def dbt_environment() -> dict[str, Any]:
 
 
 def nothing() -> dict[str, Any]:
-    """An empty object; zero bytes will do as well."""
+    """An empty object; an empty body is also allowed."""
     return _object({}) | {"examples": [{}]}
 
 

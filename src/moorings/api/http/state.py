@@ -1,4 +1,4 @@
-"""What handlers work with: made once by `app.create_app`, passed to each endpoint."""
+"""The services that handlers use: `app.create_app` creates them once and passes them to each endpoint."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Services:
     limits: RateLimits
     queries: Queries
     erasers: Sequence[Eraser]
-    """What erases the secrets that rooms keep of a connection, when it is archived."""
+    """Functions that erase other rooms' secrets of a connection when it is archived."""
 
     job_asked: asyncio.Event
-    """Set when a job was asked for, so that this process's worker need not wait until it looks."""
+    """Set when a job is requested, so that this process's worker checks at once."""
 
     query_jobs: QueryJobs
     draining: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a stop was asked for: no new requests should be sent here."""
+    """Set when a stop is requested: the process should get no new requests."""
     peers: Peers = field(default_factory=Peers)
     """The other worker processes of the service."""
 

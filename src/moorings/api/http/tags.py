@@ -50,7 +50,7 @@ TAGS: Mapping[str, Tag] = {
 """The file or folder with an operation's handler → its group, in the order that the pages show."""
 
 BY_OPERATION: Mapping[str, Tag] = {"whoami": WHO, "jobsGetStatus": MODELS}
-"""Operations that are published in another group than the others of their file."""
+"""Operations whose published group differs from their file's."""
 
 ORDER = tuple(dict.fromkeys((*TAGS.values(), *BY_OPERATION.values())))
 """Every group, in the order that the pages show."""

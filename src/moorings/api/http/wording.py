@@ -30,7 +30,7 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def detail(error: errors.MooringsError) -> str:
-    """What the body of an error says. Always valid Unicode, whatever the request held."""
+    """The text of an error's body. Always valid Unicode, for any request."""
     return _sentence(error).encode("utf-8", "replace").decode()
 
 
@@ -63,4 +63,4 @@ WORDS: dict[type[errors.MooringsError], Callable[[Any], str]] = {
     errors.WarehouseError: lambda error: error.explained,
     errors.UnknownDialects: lambda error: f"Invalid dialect(s): {', '.join(error.names)}",
 }
-"""The form of each kind of error that is worded from its parts."""
+"""The function that builds the sentence of each kind of error."""
