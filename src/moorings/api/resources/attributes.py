@@ -130,7 +130,7 @@ async def remove(call: Call) -> AttributeRemoved:
 
 
 UNUSED = Dependents((), 0, 0)
-"""What an attribute has that nothing depends on."""
+"""The dependents of an unused attribute: none."""
 
 
 def _forced(call: Call) -> bool:

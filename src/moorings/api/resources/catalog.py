@@ -1,4 +1,4 @@
-"""The endpoints of what a warehouse holds: right now, at the last refresh, and what has changed."""
+"""The endpoints of a warehouse's structure: the current one, the stored one of the last refresh, and its changes."""
 
 from __future__ import annotations
 

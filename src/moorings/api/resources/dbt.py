@@ -26,7 +26,7 @@ MAX_ADDRESS_LENGTH, MAX_VALUE_LENGTH = 1000, 10_000
 MAX_VARIABLES = 1000
 VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-"""What no line of shell or YAML should hold."""
+"""Characters that are not allowed in a line of shell or YAML."""
 
 SECRETS_REMOVED = "These secret variables were not listed and are removed: {names}"
 SORT_FIELDS = ("name",)

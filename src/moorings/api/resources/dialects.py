@@ -1,4 +1,4 @@
-"""The endpoint that says what each dialect needs: enough to draw a form."""
+"""The endpoint that lists each dialect's fields, so that clients can build a form."""
 
 from __future__ import annotations
 

@@ -62,19 +62,19 @@ class HealthPage(Shape, kw_only=True):
 
 
 def health_shape(found: Health | None, *, words: bool) -> HealthShape:
-    """How a connection is; without `words`, the message of what fails is left out."""
+    """The health of a connection; without `words`, the failure's message is left out."""
     if found is None:
         return UNKNOWN
     return HealthShape(found.status, instant(found.since), error_shape(found.error, words=words))
 
 
 def error_shape(error: Mapping[str, Any] | None, *, words: bool) -> HealthErrorShape | None:
-    """What fails, of a connection that does."""
+    """The failure of an unhealthy connection."""
     return HealthErrorShape(error["step"], error["code"], error["message"] if words else None) if error else None
 
 
 async def of_organization(call: Call) -> Mapping[str, Health]:
-    """Connection → how it is, for lists; kept in memory as they are."""
+    """Connection → its health, for lists; cached like them."""
     db, organization_id = call.services.db, call.actor.organization_id
 
     async def load() -> Mapping[str, Health]:
@@ -85,7 +85,7 @@ async def of_organization(call: Call) -> Mapping[str, Health]:
 
 
 async def record(call: Call, target: Target, report: TestReport) -> None:
-    """Keep what a test of a stored connection found, as if it had been a probe."""
+    """Store the result of a connection's test as if a probe had found it."""
     webhook = call.services.settings.webhook_url is not None
     async with call.services.db.unit_of_work() as session:
         await service.record(session, target.connection_id, target.revision, report, webhook=webhook)
@@ -111,7 +111,7 @@ async def show(call: Call) -> HealthPage:
 
 
 async def _probed(call: Call) -> bool:
-    """Whether a connection is probed: it wants to be, is not archived, and has what it logs in with."""
+    """Whether a connection is probed: probes are enabled, it is not archived, and it has credentials."""
     connection = call.connection
     if not call.services.settings.health_probe_seconds or connection.deleted_at is not None:
         return False

@@ -1,4 +1,4 @@
-"""The endpoints that ask for a refresh, and tell what became of it."""
+"""The endpoints that start a refresh, and return its state."""
 
 from __future__ import annotations
 

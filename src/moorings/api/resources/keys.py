@@ -28,7 +28,7 @@ PERMISSIONS = {
     "VIEW_SQL": Permission.QUERY,
     "UPDATE": Permission.CHANGE,
 }
-"""The published names of permissions that exist here, and what each permits; the others are about models."""
+"""The published permission names that apply here, each with its permission; the others concern models."""
 
 
 class KeyShape(Shape):
@@ -135,7 +135,7 @@ async def who(call: Call) -> WhoShape:
 
 
 def _model_ids(query: Fields) -> set[str] | None:
-    """The connections whose models a query names; None where it names none."""
+    """The connections of the models that a query names; None if it names no model."""
     named = [part.strip() for part in (query.string("modelId", shortest=0, longest=LONGEST_IDS) or "").split(",")]
     ids = {each.lower() for each in named if each}
     if not all(map(UUID.fullmatch, ids)):

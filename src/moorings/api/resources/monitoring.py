@@ -1,4 +1,4 @@
-"""What orchestrators and Prometheus ask, without a key: is the process alive, is it ready, what does it count."""
+"""Liveness, readiness and metrics for orchestrators and Prometheus, without a key."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def prometheus(services: Services) -> Rendered:
 
 
 async def measure(services: Services) -> None:
-    """Set the gauges of this process to what is true now."""
+    """Set the gauges of this process to the current values."""
     stored = await _stored(services)
     metrics.healthy.clear()
     for connection_id, (dialect, healthy) in stored.health.items():
@@ -93,7 +93,7 @@ async def measure(services: Services) -> None:
 
 
 class Stored(NamedTuple):
-    """What the metadata database says."""
+    """The values from the metadata database."""
 
     health: Mapping[str, tuple[str, bool]]
     """Connection → its dialect, and whether it is healthy."""
@@ -101,7 +101,7 @@ class Stored(NamedTuple):
 
 
 async def _stored(services: Services) -> Stored:
-    """Read once a version of the database for what Prometheus asks again and again."""
+    """Read the values once per version of the database, however often Prometheus scrapes."""
 
     async def load() -> Mapping[str, tuple[str, bool]]:
         async with services.db.reading() as session:

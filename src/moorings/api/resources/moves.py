@@ -1,4 +1,4 @@
-"""How answers say who gets another connection than before."""
+"""Warnings in responses about users and keys that are routed to another connection than before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MoveShape(Shape):
 
 
 def warnings(actor: Actor, moves: Iterable[Move]) -> list[str] | msgspec.UnsetType:
-    """A sentence for each move; unset where nobody is moved."""
+    """A sentence for each move; unset without moves."""
     return sentences(actor, moves) or msgspec.UNSET
 
 

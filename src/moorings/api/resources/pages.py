@@ -1,4 +1,4 @@
-"""What is served beside the API, without a key: health, metrics, the OpenAPI document and a page to read it."""
+"""Pages outside of the API, without a key: health, metrics, the OpenAPI document and a page that shows it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Page:
 
 
 def pages(routes: Iterable[Route]) -> dict[str, Answer]:
-    """Each path and what answers there."""
+    """Each path with its handler."""
     routes = tuple(routes)
 
     async def document(_: Services) -> Rendered:

@@ -87,7 +87,7 @@ async def query(call: Call) -> Reply | PlanShape:
 
 
 def _observe(call: Call, request: QueryRequest) -> None:
-    """Note for the log what is known before the query runs; its SQL only if the operator wants it there."""
+    """Add the query's details to the log line before it runs; its SQL only if the operator enabled that."""
     observed = exchange.of(call.scope)
     observed.query_id = request.query_id or ""
     if call.services.settings.log_sql:
@@ -134,7 +134,7 @@ def _chosen_id(call: Call) -> str | None:
 
 
 def _accept(call: Call) -> str:
-    """What Accept says; several headers are one list."""
+    """The value of Accept; several headers are joined to one list."""
     return ", ".join(value.decode("latin-1") for name, value in call.scope["headers"] if name == b"accept")
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 SQL_LIMIT = 500_000
 DEFAULT_ROWS = 1000
-"""What a query without a limit gets, as published; null is all rows."""
+"""The default row limit of the published API; null means all rows."""
 MOST_JOBS = 100
 KNOWN = (
     "query",
@@ -86,7 +86,7 @@ class JobLine(Shape, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a body asks for."""
+    """The request that a body holds."""
 
     model_id: str
     sql: str
@@ -141,7 +141,7 @@ def _read(call: Call) -> Asked:
 
 
 def _read_query(fields: Fields) -> tuple[str, str, int | None]:
-    """The model, the SQL and the row limit of the query; what else it has belongs to a semantic model."""
+    """The model, the SQL and the row limit of the query; its other fields belong to a semantic model."""
     sent = fields.raw("query")
     if not isinstance(sent, dict):
         if fields.has("query"):
@@ -189,7 +189,7 @@ def _job_ids(query: Fields) -> list[str]:
 
 
 async def _permitted(call: Call, asked: Asked) -> tuple[Target, Claim]:
-    """Where the query goes, for the caller or for the user that an organization key names."""
+    """The target of the query, for the caller or for the user that an organization key names."""
     environment = asked.environment
     async with call.services.db.reading() as session:
         call.subject = await connections.permitted(session, call.actor, asked.model_id, Permission.QUERY)
@@ -281,7 +281,7 @@ async def _answer(call: Call, jobs: list[QueryJob]) -> Rendered:
 
 
 def _line(job: QueryJob, *, alone: bool) -> dict[str, Any]:
-    """A job that has ended; raises what it failed with, where no other job is asked for."""
+    """The line of a job that has ended; raises the job's error if the request names no other job."""
     assert job.task is not None, "what has ended has a task"  # noqa: S101
     try:
         result = job.task.result()

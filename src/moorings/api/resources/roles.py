@@ -35,7 +35,7 @@ PRIORITIES = {
     Role.MODELER: 350,
     Role.CONNECTION_ADMIN: 450,
 }
-"""What published clients compare roles by: of several the one with the highest number counts."""
+"""The numbers by which published clients compare roles: the highest number is effective."""
 
 PARAMETERS = (
     Parameter("connectionId", schemas.UUID, "The connection to show roles on; without it, all that the caller sees."),
@@ -179,7 +179,7 @@ def _connection_id(fields: Fields) -> str | None:
 
 
 def _uuid(fields: Fields, name: str) -> str | None:
-    """An id in lower case; None where it is absent, null or empty."""
+    """An id in lower case; None if it is absent, null or empty."""
     sent = fields.string(name, shortest=0) if fields.raw(name) is not None else None
     if sent and not UUID.fullmatch(sent):
         fields.fault(name, "uuid")

@@ -69,7 +69,7 @@ async def explain(call: Call) -> bytes:
 
 
 def _explained(routed: Routed, role: str, *, every_value: bool) -> RouteShape:
-    """The choice, and what others would have been: which values there are is for admins of the base connection."""
+    """The choice and the alternatives; only admins of the base connection see the values."""
     choice, base = routed.choice, routed.base
     meanings = [(value, base.connection_id) for value in base.values]
     meanings += [(value, each.connection_id) for each in base.candidates for value in each.values]

@@ -21,11 +21,11 @@ ENVIRONMENT = Parameter(
 )
 HEADERS = {CONNECTION_ID: "The id of the connection that was used: the one in the path, or one of its environments."}
 ERRORS = (EnvironmentNotFound, NoEnvironment, NeedsCredentials)
-"""What a route declares whose connection is routed."""
+"""The errors of every route with a routed connection."""
 
 
 def chosen(query: Fields) -> str | None:
-    """The environment that a query asks for; faults are noted in it."""
+    """The environment that a query names; adds faults to `query`."""
     sent = query.string("environment", shortest=0) or None
     if sent is not None and not UUID.fullmatch(sent):
         query.fault("environment", "uuid")
@@ -33,7 +33,7 @@ def chosen(query: Fields) -> str | None:
 
 
 async def routed(call: Call, permission: Permission, environment: str | None) -> Target:
-    """The target of the connection that the caller gets; the answer names it in a header."""
+    """The target of the connection that the caller is routed to; a response header names it."""
     services = call.services
     with tracing.span("route", moorings__connection_id=call.connection.id):
         found = await environments.kept_route(
@@ -48,7 +48,7 @@ async def routed(call: Call, permission: Permission, environment: str | None) ->
 
 
 async def kept(call: Call, permission: Permission, environment: str | None) -> Connection:
-    """The same, from memory where nothing has changed; nothing may change it."""
+    """The connection that the caller is routed to, cached and read-only; a response header names it."""
     db, version = call.services.db, call.version.access
     found = await environments.kept_route(db, version, call.actor, call.connection, permission, environment)
     _tell(call, found.connection.id)
@@ -56,7 +56,7 @@ async def kept(call: Call, permission: Permission, environment: str | None) -> C
 
 
 async def stored(call: Call, permission: Permission, environment: str | None) -> Connection:
-    """The connection that the caller gets, for what is stored of it; the answer names it in a header."""
+    """The stored connection that the caller is routed to; a response header names it."""
     connection = await environments.permitted(call.session, call.actor, call.connection, permission, environment)
     _tell(call, connection.id)
     return connection

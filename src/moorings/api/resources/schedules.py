@@ -23,7 +23,7 @@ from moorings.schedules.zones import next_runs
 
 NEXT_RUNS = 5
 UNREADABLE = (NotCron, KeyError, ValueError, OSError)
-"""What a stored schedule raises that this version cannot read, as in a zone that its tz database lacks."""
+"""Errors of a stored schedule that this version cannot read, such as a zone missing in its tz database."""
 
 
 class ScheduleShape(Shape, kw_only=True):
@@ -134,7 +134,7 @@ def _description(schedule: Schedule) -> str:
 
 
 def _facts(schedule: Schedule) -> dict[str, Any]:
-    """What every answer says of a schedule; the zone is called what it is called at the next run."""
+    """The fields of a schedule in every response; the description names the zone as at the next run."""
     return {
         "schedule_id": schedule.id,
         "connection_id": schedule.connection_id,

@@ -1,4 +1,4 @@
-"""What a PATCH of a connection asks for: settings and credentials, checked as one Config, role and environments."""
+"""Reads a PATCH of a connection: settings and credentials, checked as one Config, role and environments."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ WORDS = {
     "role": "default role",
     "environment": "user attribute settings",
 }
-"""What changed, as the sentence about it says, in its order."""
+"""The names of changes in the message, in its order."""
 
 
 def message(changed: Sequence[str]) -> str:
-    """The sentence for what really changed."""
+    """The message that lists the changes."""
     if not changed:
         return "No updates were made to the connection."
     if tuple(changed) == ("environment",):
@@ -64,7 +64,7 @@ async def read(call: Call) -> Changes:
 
 
 async def restored(call: Call) -> ConnectionConfig | None:
-    """The Config of an archived connection with the credentials of the body; None where it has none."""
+    """The Config of an archived connection with the credentials of the body; None if the body has none."""
     if not call.body:
         return None
     target = await service.opened(call.session, call.services.keyset, call.connection)
@@ -78,7 +78,7 @@ async def restored(call: Call) -> ConnectionConfig | None:
 
 
 def _config(fields: Fields, engine: Engine, target: Target, own: Mapping[str, Any]) -> ConnectionConfig | None:
-    """The Config with new values; notes what is wrong with them."""
+    """The Config with new values; adds their faults."""
     if own.get("privateKey") is not None and not target.dialect.abilities.key_pair:
         fields.fault("privateKey", "custom", reason="Only Snowflake connections have a private key")
         own = {key: value for key, value in own.items() if key != "privateKey"}

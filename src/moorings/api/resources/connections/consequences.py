@@ -1,4 +1,4 @@
-"""What a change of a connection means for open sessions, and for the users of its base connections."""
+"""Consequences of a connection's change: for open sessions, and for the users of its base connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def drop_sessions(call: Call) -> None:
 
 
 async def warnings_of(call: Call, consequence: str) -> list[str]:
-    """What a change means for those who are routed to the connection as an environment."""
+    """Warnings about a change for users who are routed to the connection as an environment."""
     bases = await environments.bases_of(call.session, call.connection)
     named = [f'"{base.name}"' if call.actor.may(Permission.SEE, base) else "another connection" for base in bases]
     return [f"This connection is an environment of {name}: {consequence}" for name in named]

@@ -1,4 +1,4 @@
-"""GET /connections/{id}: its settings, what may be said of its credentials, and the etag that guards changes."""
+"""GET /connections/{id}: its settings, the public facts about its credentials, and the etag that guards changes."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def _tested_revision(call: Call) -> int:
 
 
 async def _change(call: Call, tested: int | None) -> Changed:
-    # Of two changes at once, the second is checked with what the first left.
+    # Of two concurrent changes, the second is checked against the result of the first.
     await service.hold(call.session, call.connection)
     requested = await changes.read(call)
     await details.require_match(call)
