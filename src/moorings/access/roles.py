@@ -1,4 +1,4 @@
-"""Where a role on a connection comes from: assigned to the user, to one of their groups, or everybody's."""
+"""The sources of a role on a connection: assigned to the user, assigned to one of their groups, or the base role."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Guarded(Protocol):
 
     @property
     def base_role(self) -> Any:
-        """The role that everybody in the organization has at least."""
+        """The lowest role of every user in the organization."""
         ...
 
     @property

@@ -221,7 +221,7 @@ class Dialect(ABC):
     over_http: ClassVar[bool] = False
     """Whether all traffic uses HTTP, and so the operator's proxy, if there is one."""
     probes_cheaply: ClassVar[bool] = False
-    """`connect` has a cheaper login for `SessionContext.light`, and tells by its faults alone what a test dials for."""
+    """`connect` has a cheaper login for `SessionContext.light`, whose faults alone show the results of dialling."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that hold `address`, to blame if the server does not answer; the host's field first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}

@@ -85,7 +85,7 @@ def _first(words: Words) -> Iterator[int]:
 
 
 def _polled(words: Words) -> Iterator[int]:
-    """Of `poll`: an array of descriptors, each with what is waited for."""
+    """The descriptors of `poll`: an array, each with the awaited events."""
     for descriptor, _, _ in POLLFD.iter_unpack(_memory(words[0], min(words[1], MAX_DESCRIPTORS) * POLLFD.size)):
         if descriptor >= 0:
             yield descriptor
@@ -101,7 +101,7 @@ def _selected(words: Words) -> Iterator[int]:
 
 
 def _watched(words: Words) -> Iterator[int]:
-    """Of `epoll_wait`: what was registered with the descriptor."""
+    """The descriptors of `epoll_wait`: those registered with the epoll descriptor."""
     for found in re.finditer(r"^tfd:\s*(\d+)", _read(f"/proc/self/fdinfo/{words[0]}"), re.MULTILINE):
         yield int(found[1])
 

@@ -34,7 +34,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Dependents:
-    """What depends on a user attribute: base connections that name it, and how many users and keys have values."""
+    """The dependents of a user attribute: base connections that name it, users and keys with values."""
 
     connections: tuple[Connection, ...]
     users: int
@@ -79,7 +79,7 @@ async def since(session: AsyncSession, base: Connection, before: Places) -> list
 
 
 async def dependents(session: AsyncSession, attribute: UserAttribute) -> Dependents:
-    """What depends on a user attribute. An archived base connection counts: it can be restored."""
+    """The dependents of a user attribute. Archived base connections are included: they can be restored."""
     named = (
         Connection.organization_id == attribute.organization_id,
         Connection.environment_attribute == attribute.name,

@@ -56,7 +56,7 @@ class PageInfo(Shape, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page: after which place, and how many records."""
+    """The requested page: the place that it follows, and the number of records."""
 
     after: tuple[Any, ...] | None
     size: int

@@ -41,7 +41,7 @@ class Problem(msgspec.Struct):
 
 
 INTERNAL = Problem("Internal server error", 500)
-"""What a fault of ours looks like from outside; the log has the rest."""
+"""The response to an internal error; the log has the details."""
 
 
 def status(kind: type[errors.MooringsError]) -> int:

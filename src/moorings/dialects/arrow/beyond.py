@@ -35,9 +35,9 @@ class Notation:
     """How an engine writes a date or time, and where its count begins."""
 
     before_date: str = ""
-    """What follows the date of a year before 1."""
+    """The suffix of a date in a year before 1."""
     before_end: str = ""
-    """What follows the whole."""
+    """The suffix of the whole value."""
     epoch_days: int = 0
     """The engine's own day 0. The driver added as much, which may have overflown."""
 
@@ -151,7 +151,7 @@ def _ticks(column: pa.Array) -> pa.Array:
 
 
 def _beyond(column: pa.Array) -> pa.Array | None:
-    """Which values are beyond the limits; None when there are none."""
+    """The values beyond the limits; None if there are none."""
     limits = _limits(column.type)
     if limits is None:
         return None

@@ -199,7 +199,7 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _converter(kind: pa.DataType) -> Callable[[Any], Any]:
-    """What makes a driver's value one of a type."""
+    """The function that converts a driver's value to a type."""
     import pyarrow as pa
 
     known: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]], ...] = (

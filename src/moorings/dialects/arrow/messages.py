@@ -63,7 +63,7 @@ def _root(data: bytes) -> int:
 
 
 def _field(data: bytes, table: int, number: int) -> int:
-    """Where a field of a table is; 0 when the table leaves it out. Source: https://flatbuffers.dev/internals."""
+    """The position of a table's field; 0 when the table leaves it out. Source: https://flatbuffers.dev/internals."""
     (back,) = struct.unpack_from("<i", data, table)
     (size,) = struct.unpack_from("<H", data, table - back)
     if 6 + 2 * number > size:
@@ -73,6 +73,6 @@ def _field(data: bytes, table: int, number: int) -> int:
 
 
 def _table(data: bytes, table: int, number: int) -> int:
-    """Where the table or vector is that a field of a table points to; 0 when it is left out."""
+    """The position of the table or vector that a table's field points to; 0 when it is left out."""
     place = _field(data, table, number)
     return place + struct.unpack_from("<I", data, place)[0] if place else 0

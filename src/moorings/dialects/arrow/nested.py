@@ -15,7 +15,7 @@ def parse_nested(native: str) -> tuple[str, list[str]]:
 
 
 def arguments(text: str) -> list[str]:
-    """What stands between the outermost commas."""
+    """The texts between the outermost commas."""
     found, depth = [list[str]()], 0
     for part in PART.findall(text):
         depth += {"(": 1, ")": -1}.get(part, 0)

@@ -1,4 +1,4 @@
-"""What an Athena connection needs."""
+"""The settings of an Athena connection."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Athena(Dialect):
         return endpoints.host_and_port(endpoint(config, ATHENA) or f"https://athena.{config.region}.amazonaws.com")
 
     def fault_key(self, error: BaseException) -> str | None:
-        """What kept us from the server, the state that a statement ended in, or the code of AWS's error."""
+        """The transport failure, the final state of a statement, or the code of AWS's error."""
         if isinstance(error, ExecutionError):
             return error.state if error.state == "CANCELLED" else _matching(STATEMENTS, str(error)) or error.state
         response: Mapping[str, Any] = getattr(error, "response", None) or {}

@@ -78,7 +78,7 @@ MESSAGE_PATTERNS = (
     ("workgroup", "workgroup"),
     ("atalog", "catalog"),
 )
-"""What AWS says of a login → the key of FAULTS. Statements are not searched: they could say anything."""
+"""AWS's message about a login → the key of FAULTS. Errors of statements are not searched: their text is arbitrary."""
 STATEMENTS = (
     ("writing to S3", "results"),
     ("output location", "results"),
@@ -90,4 +90,4 @@ STATEMENTS = (
     ("ncorrect number of parameters", "parameters"),
     ("number of parameters", "parameters"),
 )
-"""What Athena says of a statement → the key of FAULTS."""
+"""Athena's message about a statement → the key of FAULTS."""

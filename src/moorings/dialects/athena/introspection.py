@@ -1,4 +1,4 @@
-"""What Athena's data catalogs hold, from its own metadata calls: pages of tables, and no statement at all.
+"""Reads the structure of Athena's data catalogs by metadata calls: pages of tables, without any statement.
 
 INFORMATION_SCHEMA would be a query of its own, which Athena answers in seconds to minutes, and bills.
 """
@@ -21,7 +21,7 @@ class Pages(Protocol):
 
 
 def tables(pages: Pages, scope: Scope, own: str) -> list[Table]:
-    """What the login may see: of the connection's own catalog, and of those that are included."""
+    """The tables that the login may see, in the connection's own catalog and in the included ones."""
     assembly = Assembly()
     for catalog in _catalogs(pages, scope, own):
         for database in pages("list_databases", "DatabaseList", CatalogName=catalog):

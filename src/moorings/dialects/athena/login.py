@@ -129,7 +129,7 @@ def _fresh() -> AwsSession:
 
 
 class _Wire(URLLib3Session):
-    """What sends botocore's requests in place of its own session: it dials checked addresses, without a proxy.
+    """Sends botocore's requests in place of its own session: it dials checked addresses, without a proxy.
 
     Redirects are handed to botocore, which follows none: it sends a request on to AWS's own host of another region.
     """

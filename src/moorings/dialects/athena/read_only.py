@@ -1,4 +1,4 @@
-"""What of a statement decides in Athena whether it can write: its first word.
+"""Decides by a statement's first word whether it can write in Athena.
 
 Athena's grammar lets no INSERT, DDL or UNLOAD follow WITH, SELECT, VALUES, TABLE or an opening parenthesis, and nothing
 that writes begin with SHOW or DESCRIBE; it takes one statement at a time. So a text that begins with one of these words

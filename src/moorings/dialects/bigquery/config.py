@@ -1,4 +1,4 @@
-"""What a BigQuery connection needs."""
+"""The settings of a BigQuery connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVICE_ACCOUNT_KEYS = (
     "auth_provider_x509_cert_url",
     "client_x509_cert_url",
 )
-"""What the JSON of a service account's key must hold."""
+"""The required members of a service account key's JSON."""
 
 
 Project = Annotated[
@@ -90,7 +90,7 @@ class Config(ConnectionConfig, frozen=True):
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """What is wrong with the shape of the service account's key."""
+        """The faults in the shape of the service account's key."""
         key = given.get("password")
         key = key if isinstance(key, str) and login and login.name == SERVICE_ACCOUNT else ""
         if key and (reason := _reason_against(decoded(key))):
@@ -126,7 +126,7 @@ def decoded(key: str) -> dict[str, Any] | None:
 
 
 def _reason_against(account: dict[str, Any] | None) -> str | None:
-    """What is wrong with a decoded key, quoting none of it."""
+    """The fault of a decoded key, without quoting the key."""
     if account is None:
         return "Service account key must be a JSON object"
     if missing := [key for key in SERVICE_ACCOUNT_KEYS if key not in account]:

@@ -34,7 +34,7 @@ class BigQuery(Dialect):
         return endpoints.host_and_port(endpoint(config))
 
     def config_faults(self, config: Config, context: SessionContext) -> Iterable[tuple[str, str]]:
-        """What is wrong with an external account configuration; without one there is nothing to log in with yet."""
+        """The faults of an external account configuration; none if the connection has none yet."""
         from moorings.dialects.bigquery.federation import fault_in
 
         password = config.secrets().get("password")
@@ -44,7 +44,7 @@ class BigQuery(Dialect):
                 yield "password", reason
 
     def fault_key(self, error: BaseException) -> str | None:
-        """What kept us from the server, what it said, or its reason."""
+        """The transport failure, the server's message, or its reason."""
         if network_fault := failure(error):
             return network_fault
         if _of_login(error):
@@ -118,7 +118,7 @@ def _reason(error: BaseException) -> str | None:
 
 
 def _key_login(config: Config) -> Mapping[str, Any]:
-    """What a service account's key says, for dbt; only one member of it is a secret."""
+    """The members of a service account's key, for dbt; only one of them is a secret."""
     account = {
         "type": "service_account",
         "project_id": config.database,

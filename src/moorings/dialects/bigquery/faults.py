@@ -69,4 +69,4 @@ MESSAGE_PATTERNS = (
     ("prepared statement parameters", "parameters"),
     ("Parameter argument/count mismatch", "parameters"),
 )
-"""What BigQuery says → the key of FAULTS that is more exact than its reason."""
+"""BigQuery's message → the key of FAULTS that is more exact than its reason."""

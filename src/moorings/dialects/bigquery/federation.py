@@ -19,7 +19,7 @@ from moorings.dialects.config.urls import split_url
 
 STS = "https://sts.googleapis.com/v1/token"
 TOKEN_URIS = ("https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token")
-"""Where service accounts get tokens; older keys name the second."""
+"""The token endpoints of service accounts; older keys name the second."""
 IAM = "https://iamcredentials.googleapis.com"
 IMPERSONATION = re.compile(
     r"(?P<origin>https?://[A-Za-z0-9.:-]+)"
@@ -27,7 +27,7 @@ IMPERSONATION = re.compile(
 )
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 SOURCES = frozenset({"file", "url", "headers", "format"})
-"""What a credential_source may have."""
+"""The allowed members of a credential_source."""
 TOKEN_TYPES = frozenset({JWT, "urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:saml2"})
 NOT_GOOGLES = f"The token_url must be {STS}"
 NOT_IAMS = (
@@ -40,7 +40,7 @@ NO_SOURCE = (
 
 
 def fault_in(given: Mapping[str, Any] | None, context: SessionContext) -> str | None:
-    """What is wrong with an external account configuration; None when nothing is. Quotes none of it."""
+    """The fault of an external account configuration; None if it has none. Quotes no part of it."""
     if given is None:
         return "The external account configuration must be a JSON object"
     if given.get("token_url", STS) not in (STS, context.google_sts_url):
@@ -119,7 +119,7 @@ def stand_in(context: SessionContext) -> str | None:
 
 
 def token_uri(given: object, context: SessionContext) -> str | None:
-    """Where a service account's assertion is sent; None for an address that is not Google's."""
+    """The URL for a service account's assertion; None for an address that is not Google's."""
     instead = stand_in(context)
     if given not in TOKEN_URIS:
         return str(given) if instead is not None and given == f"{instead}/token" else None
@@ -127,7 +127,7 @@ def token_uri(given: object, context: SessionContext) -> str | None:
 
 
 def impersonation_url(given: Mapping[str, Any], email: str | None, context: SessionContext) -> str | None:
-    """Where the token is changed for one of a service account; None where the federated identity itself is used."""
+    """The URL that exchanges the token for a service account's; None if the federated identity itself is used."""
     url: str | None = given.get("service_account_impersonation_url")
     if email is not None:
         path = f"/v1/projects/-/serviceAccounts/{email}:generateAccessToken"

@@ -1,4 +1,4 @@
-"""What BigQuery's projects hold: six statements for each hundred datasets, whatever the number of tables.
+"""Reads the structure of BigQuery's projects: six statements per hundred datasets, for any number of tables.
 
 INFORMATION_SCHEMA is asked dataset by dataset, not for a region at once: that takes grants on the datasets alone, and
 only there it tells of keys. Source: https://cloud.google.com/bigquery/docs/information-schema-intro.
@@ -56,7 +56,7 @@ class Ask(Protocol):
 
 
 def tables(ask: Ask, datasets: Sequence[tuple[str, str]]) -> list[Table]:
-    """What the datasets, each a project and a name, hold; of comments, sizes and keys what the login may see."""
+    """The tables of datasets, each a project and a name, with the comments, sizes and keys that the login may see."""
     assembly = Assembly()
     for first in range(0, len(datasets), DATASETS_AT_ONCE):
         _gather(assembly, ask, datasets[first : first + DATASETS_AT_ONCE])

@@ -33,7 +33,7 @@ SCOPES = ("https://www.googleapis.com/auth/bigquery",)
 
 
 def credentials(config: Config, context: SessionContext) -> Credentials:
-    """What logs in; raises LoginRefused for a key or a configuration that cannot be used."""
+    """The credentials of a login; raises LoginRefused for an unusable key or configuration."""
     if config.authentication_type == FEDERATION:
         return _federated(config, context)
     given = _given(config)
@@ -75,7 +75,7 @@ def _federated(config: Config, context: SessionContext) -> Credentials:
 
 
 class _Supplier(identity_pool.SubjectTokenSupplier):
-    """Where the subject token comes from, each time that one is needed."""
+    """Supplies the subject token each time that one is needed."""
 
     def __init__(self, source: Mapping[str, Any], context: SessionContext) -> None:
         self._source = source

@@ -35,7 +35,7 @@ FIRST_PAGE = 1000
 PAGE = 20_000
 """Rows of a page where they come by the API, as JSON."""
 NO_STORAGE = (Forbidden, ServiceUnavailable, MethodNotImplemented)
-"""What says that rows cannot come by the Storage API: no grant, not reachable, not there."""
+"""Errors that rule out the Storage API for rows: no grant, not reachable, not found."""
 WORDS: dict[type[Any], str] = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING", type(None): "STRING"}
 """Types of parameters, as JSON has them."""
 
@@ -164,7 +164,7 @@ class BigQuerySession(Session):
         return self._client.query(statement.sql, settings, retry=None, job_retry=None, timeout=seconds or 60)
 
     def plan(self, statement: Statement) -> Plan:
-        """What a dry run tells: the kind of statement, what it reads, and how many bytes of it."""
+        """The result of a dry run: the kind of statement, the tables that it reads, and the bytes."""
         job = self._dry_run(statement)
         size = job.total_bytes_processed or 0
         read = ", ".join(f"{table.project}.{table.dataset_id}.{table.table_id}" for table in job.referenced_tables)

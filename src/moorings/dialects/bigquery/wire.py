@@ -31,7 +31,7 @@ FIELDS = ("host_override",)
 
 LZ4 = types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
 TOO_LONG = "larger than max"
-"""What gRPC says of a message that is longer than we take."""
+"""gRPC's text about a message above our size limit."""
 
 
 class _Hurried(Request):
@@ -100,7 +100,7 @@ def storage_channel(
 
 
 def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str, Any]]]:
-    """Where gRPC dials, and how: the checked addresses, or the name, which the operator's proxy resolves."""
+    """The target that gRPC dials: the checked addresses, or the name, which the operator's proxy resolves."""
     shown = f"[{host}]" if ":" in host else host
     options: list[tuple[str, Any]] = [("grpc.default_authority", f"{shown}:{port}")]
     addresses = network.route(host, port, *FIELDS)

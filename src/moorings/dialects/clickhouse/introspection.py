@@ -1,4 +1,4 @@
-"""What a ClickHouse server holds, from its system tables: three statements, whatever the number of tables."""
+"""Reads the structure of a ClickHouse server from its system tables: three statements for any number of tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope, zone: str) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows. A schema is a database here."""
+    """The tables that the login may see; `ask` runs a statement and returns its rows. A schema is a database here."""
     named = [name for (name,) in ask(DATABASES) if name not in OWN and scope.takes(name)]
     if not named:
         return []

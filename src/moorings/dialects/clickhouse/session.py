@@ -137,7 +137,7 @@ class ClickHouseSession(Session):
         return self._ask(sql, query_id=self._query_id).result_rows
 
     def _ask(self, sql: str, statement: Statement | None = None, **place: str) -> QueryResult:
-        """What the server says to a statement of ours; about `statement` if there is one, with its parameters."""
+        """The server's response to a statement of ours; about `statement` if there is one, with its parameters."""
         requested = {"session_timezone": self._config.session_zone}
         if statement is None or statement.read_only:
             requested["readonly"] = "1"
@@ -218,7 +218,7 @@ class ClickHouseSession(Session):
         self._client.timeout = Timeout(connect=self._connect_seconds, read=seconds + READ_SLACK_SECONDS)
 
     def _settings(self, statement: Statement) -> dict[str, Any]:
-        """What holds for the statement.
+        """The server settings for the statement.
 
         The server checks settings that come together before it applies any, so that `readonly` 1, which forbids to
         change them, does not forbid its companions.
@@ -300,7 +300,7 @@ class ClickHouseSession(Session):
         return [(str(row[0]), str(row[1])) for row in found]
 
     def plan(self, statement: Statement) -> Plan:
-        """What the server would do, and how many rows of which tables it would read where it can tell."""
+        """The server's plan, with its estimate of the rows read from each table if it has one."""
         plan = super().plan(statement)
         try:
             found = self._ask(f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}", statement)

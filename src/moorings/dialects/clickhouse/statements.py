@@ -1,4 +1,4 @@
-"""What must be known of a ClickHouse statement's text: where it ends, and which parameters it names."""
+"""Parses a ClickHouse statement's text: its end, and the parameters that it names."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ SAME = {
     "Duration": pa.duration("s"),
 }
 TEXTS = ("String", "UUID", "IPv4", "IPv6", "Enum8", "Enum16", "Int256", "UInt256", "JSON")
-"""What arrives as text; 256 bits have one digit more than Arrow's widest decimal."""
+"""Types that are sent as text; 256 bits have one digit more than Arrow's widest decimal."""
 TRANSPARENT = ("Nullable", "LowCardinality", "SimpleAggregateFunction")
 SHAPES = {
     "Point": "Tuple(Float64, Float64)",
@@ -187,7 +187,7 @@ def recast(expression: str, native: str) -> str | None:
 
 
 def _server_type(recasted: str) -> str:
-    """What a recast type is to the server."""
+    """The server's name of a recast type."""
     return re.sub(r"\bDuration64\((\d)\)", r"Decimal(18, \1)", recasted).replace("Duration", "Int32")
 
 

@@ -1,1 +1,1 @@
-"""What connections of every dialect need: one declaration a dialect, made of checked fields."""
+"""The settings of connections: one declaration per dialect, made of checked fields."""

@@ -1,4 +1,4 @@
-"""What is pasted around a text without being seen."""
+"""Invisible characters that are pasted around a text."""
 
 from __future__ import annotations
 
