@@ -201,7 +201,7 @@ class Under:
     Abilities that tests need: server, login, tls, tls modes, process list, session kill, sql, own sql, parameters,
     read only, writes, temporary tables, cancel, server timeout, streams, reset, structure, not null, keys, foreign
     keys, comments, plan, explain, many tables, schemas, grants, one statement, empty statements, zone, default
-    schema, tag, promptness.
+    schema, tag, promptness, replaced sessions.
     """
 
     dialect: str

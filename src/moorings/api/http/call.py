@@ -115,3 +115,4 @@ class Parameter:
     schema: Mapping[str, Any]
     description: str
     place: Literal["query", "header"] = "query"
+    required: bool = False

@@ -178,6 +178,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "in": parameter.place,
             "description": parameter.description,
             "schema": dict(parameter.schema),
+            **({"required": True} if parameter.required else {}),
         }
         for parameter in route.parameters
     ]

@@ -15,6 +15,7 @@ from moorings.webhooks.models import EVENTS
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID: dict[str, Any] = {"type": "string", "format": "uuid"}
 UUIDS: dict[str, Any] = {"type": "string", "pattern": "^UUID( *, *UUID)*$".replace("UUID", UUID_PATTERN)}
+UUIDS_OR_NONE: dict[str, Any] = {"type": "string", "pattern": f"^$|{UUIDS['pattern']}"}
 VALUE: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,\\x00]+$"}
 DIALECT_LIST: dict[str, Any] = {
     "type": "string",
@@ -273,6 +274,7 @@ def new_webhook() -> dict[str, Any]:
         "secret": {
             "type": "string",
             "writeOnly": True,
+            "pattern": "^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{2}==)?$",
             "description": "Signs the messages: `whsec_` and the base64 of 24 to 64 bytes. One is made when absent.",
         },
     }

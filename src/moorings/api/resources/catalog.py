@@ -321,7 +321,12 @@ ROUTES = (
         summary="Search the catalogs of all connections",
         answer=FoundPage,
         parameters=(
-            Parameter("search", {"type": "string", "minLength": 1}, "A part of a name or a comment, in any case."),
+            Parameter(
+                "search",
+                {"type": "string", "minLength": 1},
+                "A part of a name or a comment, in any case.",
+                required=True,
+            ),
             *pagination.PARAMETERS,
         ),
     ),

@@ -219,7 +219,7 @@ ROUTES = (
         parameters=(
             Parameter(
                 "modelId",
-                schemas.UUIDS,
+                schemas.UUIDS_OR_NONE,
                 f"Only the roles on these models' connections, comma-separated; without it, {MOST_ROLES} at most.",
             ),
         ),

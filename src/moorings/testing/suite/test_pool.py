@@ -292,7 +292,7 @@ class TestLives:
 
         inside(work, pool_size=1)
 
-    @pytest.mark.needs("session kill", "sql")
+    @pytest.mark.needs("session kill", "sql", "replaced sessions")
     def test_one_that_was_closed_a_moment_ago_is_replaced_too(self, inside: Inside, warehouse: Warehouse) -> None:
         async def work(room: Room) -> None:
             async with room.engine.lease(room.target()) as lease:
