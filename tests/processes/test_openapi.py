@@ -40,7 +40,9 @@ def asks_for_more(case: Any) -> bool:
     A cursor that was given out, values of a type, a name that no other request had, one of two spellings, an address.
     """
     named = (case.query or {}).get("cursor") or "idempotency-key" in map(str.lower, case.headers or {})
-    return bool(named) or case.operation.path.startswith(("/api/v1/user-attributes", "/api/v1/query/wait", "/api/v1/webhooks"))
+    return bool(named) or case.operation.path.startswith(
+        ("/api/v1/user-attributes", "/api/v1/query/wait", "/api/v1/webhooks")
+    )
 
 
 DESCRIBED = [

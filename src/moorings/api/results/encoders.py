@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON
@@ -171,13 +171,15 @@ class JsonEncoder(TextEncoder):
         """`[1,"a"],[2,"b"]`."""
         from moorings.api.results import cells
 
+        first, self._first = self._first, False
+        if count == 1:  # perhaps one very long row: Arrow would need several times its size to join it
+            values = (cells.content(cells.json_values(column)) for column in columns)
+            return b"".join([b"[" if first else b",[", *_separated(values), b"]"])
         if columns:
             parts = [part for column in columns for part in (",", cells.json_values(column))]
             texts = cells.join(",[", *parts[1:], "]")
-            del parts  # of one long value they are as large as what was made of them
         else:
             texts = cells.repeated(",[]", count)
-        first, self._first = self._first, False
         return cells.content(texts, skipped=int(first))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
@@ -250,6 +252,10 @@ class CsvEncoder(TextEncoder):
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """Nothing: only the number of rows shows that a result was cut."""
         return b""
+
+
+def _separated(values: Iterable[bytes]) -> list[bytes]:
+    return [part for value in values for part in (b",", value)][1:]
 
 
 def _json(value: object) -> str:
