@@ -174,6 +174,7 @@ class Query:
     async def _outcome(self, encoder: Encoder) -> bytes:
         """The result of the first crossing: all that it read, without the rows taken early."""
         rows = await self._lease.outcome(self._first.job)
+        del self._first.job  # it holds the rows, which may be many
         self.byte_count += len(rows)
         self.ended = self._complete and not encoder.pending
         return rows

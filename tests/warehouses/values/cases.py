@@ -115,7 +115,7 @@ CASES = (
         "two results",
         "mariadb",
         "call two_results()",
-        _refused("more than one result"),
+        _refused("several results"),
         setup=TWO_RESULTS,
         over={"readOnly": False},
     ),
@@ -127,7 +127,7 @@ CASES = (
         setup=("create or replace procedure one_result() begin select 1 as a union select 2; end",),
         over={"readOnly": False},
     ),
-    Case("only a comment", "mariadb", "-- only", _refused("There is no statement")),
+    Case("only a comment", "mariadb", "-- only", _refused("no statement")),
     # ---- DuckDB
     Case("the largest integer", "duckdb", f"select {WIDEST}::uhugeint x", _rows([str(WIDEST)])),
     Case("an integer of 128 bits as a parameter", "duckdb", "select $1 x", _rows([str(2**127)]), [2**127]),

@@ -93,11 +93,14 @@ def _integers(column: pa.Array) -> pa.Array:
     return pc.if_else(beyond, join('"', numbers, '"'), numbers) if pc.any(beyond).as_py() else numbers
 
 
+def to_escape(text: bytes) -> list[int]:
+    """The bytes of a text that JSON escapes; the backslash first, because the other escapes bring new ones."""
+    return sorted(set(text.translate(None, _HARMLESS)), key=lambda byte: byte != ord("\\"))
+
+
 def _escaped(column: pa.Array) -> pa.Array:
     """Texts with JSON's escapes; only the characters that occur at all cost a pass."""
-    found = set(content(column).translate(None, _HARMLESS))
-    # The backslash first: the other escapes bring new ones.
-    for byte in sorted(found, key=lambda byte: byte != ord("\\")):
+    for byte in to_escape(content(column)):
         column = pc.replace_substring(column, pattern=chr(byte), replacement=ESCAPES[byte])
     return column
 
@@ -118,12 +121,8 @@ def csv_fields(column: pa.Array) -> pa.Array:
 
 def is_binary(kind: pa.DataType) -> bool:
     """Whether a type is of bytes, whatever its layout."""
-    return (
-        types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-        or types.is_binary_view(kind)
-    )
+    checks = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+    return any(check(kind) for check in checks)
 
 
 def fill_empty(fields: pa.Array, instead: str) -> pa.Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moorings.api.http.negotiation import ARROW, CSV, JSON, NDJSON
@@ -169,12 +169,11 @@ class JsonEncoder(TextEncoder):
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`[1,"a"],[2,"b"]`."""
-        from moorings.api.results import cells
+        from moorings.api.results import cells, single_row
 
         first, self._first = self._first, False
-        if count == 1:  # perhaps one very long row: Arrow would need several times its size to join it
-            values = (cells.content(cells.json_values(column)) for column in columns)
-            return b"".join([b"[" if first else b",[", *_separated(values), b"]"])
+        if count == 1:
+            return single_row.json_array(columns, b"[" if first else b",[")
         if columns:
             parts = [part for column in columns for part in (",", cells.json_values(column))]
             texts = cells.join(",[", *parts[1:], "]")
@@ -205,8 +204,10 @@ class NdjsonEncoder(TextEncoder):
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
         """`{"id":1,"name":"a"}` and a line feed."""
-        from moorings.api.results import cells
+        from moorings.api.results import cells, single_row
 
+        if count == 1:
+            return single_row.json_object(self._names, columns)
         values = [cells.json_values(column) for column in columns]
         return cells.content(cells.json_objects(self._names, values, count, "}\n"))
 
@@ -252,10 +253,6 @@ class CsvEncoder(TextEncoder):
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """Nothing: only the number of rows shows that a result was cut."""
         return b""
-
-
-def _separated(values: Iterable[bytes]) -> list[bytes]:
-    return [part for value in values for part in (b",", value)][1:]
 
 
 def _json(value: object) -> str:
