@@ -110,7 +110,7 @@ class TestGroup:
             assert found[sample]["roleName"] == "MODELER"
             assert terminal.run("group", "delete", "Analysts").returncode == 0
             found = httpx.get(who, headers=headers, trust_env=False).json()["rolesByModel"]
-            assert found[sample]["roleName"] == "VIEWER"
+            assert found[sample]["roleName"] == "QUERIER"  # of the connection itself
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ class TestNoDatabase:
         refused = terminal.run(*command, "--data-dir", str(terminal.folder / "elsewhere"))
         assert refused.returncode == 1
         assert len(refused.stderr.splitlines()) == 1
-        assert refused.stderr.startswith(f"moorings: there is no database {terminal.folder}/elsewhere/moorings.db")
+        assert refused.stderr.startswith(f"moorings: the database {terminal.folder}/elsewhere/moorings.db")
         assert "--data-dir" in refused.stderr
         assert list(terminal.folder.iterdir()) == []
 
@@ -191,15 +191,15 @@ class TestRefusals:
             (("token", "revoke", "nope"), "There is no key with id nope"),
             (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
             (("user", "role", "nobody@example.com", "x", "boss"), "unknown role boss"),
-            (("user", "create", ""), "an email address has"),
-            (("user", "create", "ann"), "an email address has"),
-            (("user", "create", "a b@example.com"), "an email address has"),
-            (("user", "create", "a\n@example.com"), "an email address has"),
-            (("user", "create", "\udcff@example.com"), "an email address has"),
-            (("user", "create", "x" * 250 + "@example.com"), "an email address has"),
-            (("user", "create", "ann@example.com", "--name", "x" * 256), "a name has"),
+            (("user", "create", ""), "an email address needs"),
+            (("user", "create", "ann"), "an email address needs"),
+            (("user", "create", "a b@example.com"), "an email address needs"),
+            (("user", "create", "a\n@example.com"), "an email address needs"),
+            (("user", "create", "\udcff@example.com"), "an email address needs"),
+            (("user", "create", "x" * 250 + "@example.com"), "an email address needs"),
+            (("user", "create", "ann@example.com", "--name", "x" * 256), "a name needs"),
             (("user", "delete", "nobody@example.com"), "There is no user nobody@example.com"),
-            (("group", "create", ""), "a name has"),
+            (("group", "create", ""), "a name needs"),
             (("group", "add", "Nobodies", "ann@example.com"), "There is no group Nobodies"),
             (("group", "role", "Nobodies", "x", "boss"), "unknown role boss"),
         ],

@@ -215,7 +215,7 @@ class TestSpellings:
         query = urlencode({"name": spelling.name, "includeDeleted": spelling.true, "dialect": "postgres,mysql"})
         status, answer = send("GET", f"/connections?{query}", None)
         (found,) = [each for each in answer["connections"] if each["id"] == base]
-        assert (status, found["baseRole"]) == (200, spelling.alias)
+        assert (status, found["baseRole"]) == (200, spelling.role)
         assert found["userAttributeNameForConnectionEnvironments"] == "tenant"
         assert found["userAttributeValuesForDefaultEnvironment"] == "main,home"
         _, answer = send("GET", "/connection-environments", None)
