@@ -281,7 +281,7 @@ class TestStarting:
         assert not list(tmp_path.rglob("keyset*")), "a keyset of its own would open nothing"
         Keyset.make(terminal.data / "keyset.json")
         refused = terminal.run("serve", DATABASE_URL=database, SAMPLE="false")
-        assert "give every replica the same keyset" in _one_line(refused)
+        assert "use the same keyset file on every replica" in _one_line(refused)
 
     def test_a_database_that_is_newer_is_refused_in_one_line(self, new_database: Any, tmp_path: Path):
         database, terminal = new_database(), Terminal(tmp_path)

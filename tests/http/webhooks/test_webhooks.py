@@ -204,7 +204,7 @@ class TestManagement:
         [
             ({}, "url: Required"),
             ({"url": "ftp://x/y"}, "url: Invalid url"),
-            ({"url": "https://u:p@x/y"}, "url: Leave out what is before @"),
+            ({"url": "https://u:p@x/y"}, "url: Remove the user name and password"),
             ({"url": "https://x/", "events": ["nonsense"]}, "events.0: Must be one of"),
             ({"url": "https://x/", "events": [1]}, "events.0: Must be one of"),
             ({"url": "https://x/", "secret": "short"}, "secret: Must be whsec_"),

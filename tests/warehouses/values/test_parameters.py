@@ -55,10 +55,10 @@ def marks(dialect: str, labels: Sequence[str]) -> list[str]:
 @pytest.fixture(scope="module", params=list(NO_COLUMN))
 def filled(request: pytest.FixtureRequest, api: Api, tmp_path_factory: pytest.TempPathFactory) -> Any:
     dialect = request.param
-    labels, values, over = table(api, dialect)
-    source = columns(ENGINES[dialect], dialect)
     if dialect == "mariadb":
         api.setup(dialect, EVERY_BIT)
+    labels, values, over = table(api, dialect)
+    source = columns(ENGINES[dialect], dialect)
     names = ", ".join(quoted(label, dialect) for label in labels)
     if dialect == "duckdb":
         over = over | {"database": "parameters.duckdb"}
