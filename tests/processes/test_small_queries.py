@@ -83,8 +83,18 @@ class World:
         self.send("POST", f"/users/{self.user}/model-roles", roleName=self.role, connectionId=self.base)
 
     def switch_key(self) -> None:
+        """Revoke the user's key, or give the user another one."""
         self.enabled = not self.enabled
-        self.send("PUT", f"/api-keys/{self.key_id}", enabled=self.enabled)
+        if not self.enabled:
+            self.send("DELETE", f"/api-keys/{self.key_id}")
+            return
+
+        async def making(session: AsyncSession) -> str:
+            organization = await access.the_organization(session)
+            return await access.create_key(session, organization, "k", self.user)
+
+        self.key = self.replicas.change(making)
+        self.key_id = self.replicas.first.request("GET", "/api-keys", key=self.key).json()["records"][0]["id"]
 
     def change_route(self) -> None:
         self.elsewhere = not self.elsewhere
