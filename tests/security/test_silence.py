@@ -157,7 +157,9 @@ def test_a_server_that_says_nothing(tmp_path: Path) -> None:
                 assert time.monotonic() - began < SECONDS
                 assert server.dialled
                 assert report.failure is not None
-                assert report.failure.code in ("connect_timeout", "session_lost", "warehouse_slow", "unknown"), report.failure
+                assert report.failure.code in ("connect_timeout", "session_lost", "warehouse_slow", "unknown"), (
+                    report.failure
+                )
                 await comes(lambda: not engine.sessions())
                 await comes(lambda: not engine.abandoned())
 
