@@ -38,4 +38,4 @@ def test_one_test_too_many(service: Any, path: str) -> None:
     assert answers[503].headers["retry-after"] == "1"
     reason = "All places for connection tests are in use. Try again shortly, or raise MOORINGS_MAX_TESTS"
     assert answers[503].json() == {"detail": reason, "status": 503}
-    assert "503" in openapi.document(ROUTES)["paths"][API + path]["post"]["responses"]
+    assert "503" in openapi.document(ROUTES)["paths"][API + path.replace("{id}", "{connectionId}")]["post"]["responses"]

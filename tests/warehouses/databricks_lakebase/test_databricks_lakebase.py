@@ -21,7 +21,7 @@ def test_a_refused_login_speaks_of_tokens(probe: Callable[..., TestReport]) -> N
     report = probe(passwordUnencrypted="eyJraWQi.expired.token")
     assert report.failure is not None
     assert (report.failure.name, report.failure.code) == ("authenticate", "login_refused")
-    assert "OAuth token expires within the hour" in report.failure.message
+    assert "OAuth token expires within an hour" in report.failure.message
     assert "eyJraWQi" not in repr(report)
 
 
