@@ -387,7 +387,10 @@ def small_seconds(run: Callable[[str], object], recipe: Recipe) -> float:
     """How long a short text takes, tried at sizes that find a very slow expression out before it takes for ever."""
     took = 0.0
     for size in SMALL:
-        took = seconds(run, made(recipe, size), MAX_SECONDS / 10)
+        text = made(recipe, size)
+        took = seconds(run, text, MAX_SECONDS / 10)
+        if took > MAX_SECONDS / 20:  # once more, should the machine have been busy
+            took = seconds(run, text, MAX_SECONDS / 10)
         assert took < MAX_SECONDS / 20, f"{recipe} takes {took:.3f} s at {size} characters already"
     return took
 
