@@ -62,13 +62,13 @@ class TestHalfSentBodies:
         assert status.startswith(b"HTTP/1.1 408")
         assert b"connection: close" in status.lower()
         assert json.loads(body) == {"detail": "Request body did not arrive in time", "status": 408}
-        assert LIMIT - 0.5 < time.monotonic() - started < LIMIT + 15
+        assert LIMIT - 0.5 < time.monotonic() - started < LIMIT + 4
 
     def test_a_byte_now_and_then_is_no_way_out(self, replica: Replica) -> None:
         started = time.monotonic()
         with wire(replica) as opened, contextlib.suppress(ConnectionError):
             opened.sendall(head("/api/v1/connections", KEY, "Content-Length: 1000"))
-            while time.monotonic() - started < LIMIT + 15:
+            while time.monotonic() - started < LIMIT + 6:
                 opened.sendall(b" ")
                 time.sleep(0.2)
             pytest.fail("still connected")
