@@ -17,6 +17,8 @@ from tests.processes.conftest import TOKEN, Replica
 from tests.processes.conftest import start as start  # the fixture
 
 LIMIT = 2
+MANY = 8
+"""Clients at once: whether the server lets go of a request must not hang on when it collects garbage."""
 MEMORY = {"dialect": "duckdb", "name": "memory", "database": ":memory:", "readOnly": False}
 
 
@@ -55,13 +57,16 @@ class TestHalfSentBodies:
     @pytest.mark.parametrize("path", ["/api/v1/connections", "/api/v1/user-attributes"])
     def test_408_and_the_connection_ends(self, replica: Replica, path: str) -> None:
         started = time.monotonic()
-        with wire(replica) as opened:
-            opened.sendall(head(path, KEY, "Content-Length: 1000") + b'{"dialect": ')
-            answer = everything(opened)
-        status, _, body = answer.partition(b"\r\n\r\n")
-        assert status.startswith(b"HTTP/1.1 408")
-        assert b"connection: close" in status.lower()
-        assert json.loads(body) == {"detail": "Request body did not arrive in time", "status": 408}
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(wire(replica)) for _ in range(MANY)]
+            for opened in clients:
+                opened.sendall(head(path, KEY, "Content-Length: 1000") + b'{"dialect": ')
+            answers = [everything(opened) for opened in clients]
+        for answer in answers:
+            status, _, body = answer.partition(b"\r\n\r\n")
+            assert status.startswith(b"HTTP/1.1 408")
+            assert b"connection: close" in status.lower()
+            assert json.loads(body) == {"detail": "Request body did not arrive in time", "status": 408}
         assert LIMIT - 0.5 < time.monotonic() - started < LIMIT + 4
 
     def test_a_byte_now_and_then_is_no_way_out(self, replica: Replica) -> None:

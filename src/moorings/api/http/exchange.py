@@ -51,10 +51,24 @@ class Exchange:
             message["headers"] = [*message["headers"], (_HEADER, self.id.encode())]
         await self._send(message)
 
+    def release(self) -> None:
+        """Let go of the server's objects.
+
+        The server closes a connection whose request was not received to its end once nothing refers to the
+        request any more. Without this it would wait for the garbage collector, because scope and exchange refer to
+        each other.
+        """
+        self._send = _sent_too_late
+        del self.scope[KEY]
+
     @property
     def where(self) -> dict[str, str]:
         """The route, or the path of a request without a route."""
         return {"route": self.route} if self.route else {"path": self.scope["path"][:LONGEST_PATH]}
+
+
+async def _sent_too_late(message: Message) -> None:
+    raise RuntimeError("an answer was sent after its request had ended")
 
 
 def of(scope: Scope) -> Exchange:
@@ -92,6 +106,7 @@ class Exchanges:
         finally:
             self._active -= 1
             self._note(exchange, failure)
+            exchange.release()
 
     def _begin_span(self, exchange: Exchange) -> None:
         scope = exchange.scope

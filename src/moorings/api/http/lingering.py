@@ -40,12 +40,19 @@ class DrainRequestMiddleware:
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        await self._inner(scope, body.receive, send_after_body)
+        try:
+            await self._inner(scope, body.receive, send_after_body)
+        finally:
+            body.release()
 
 
 def _waits_for_leave(scope: Scope) -> bool:
     """Whether the client waits for `100 Continue` before it sends its body: it needs no draining."""
     return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def _disconnected() -> Message:
+    return {"type": "http.disconnect"}
 
 
 class _Body:
@@ -55,6 +62,10 @@ class _Body:
         self._receive = receive
         self._ended = False
         self._left = False
+
+    def release(self) -> None:
+        """Let go of the server's request: an error's traceback may still refer to this body."""
+        self._receive = _disconnected
 
     async def receive(self) -> Message:
         message = await self._receive()
