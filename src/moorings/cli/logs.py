@@ -12,10 +12,10 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-from moorings.api.http.access_log import TOKEN
-from moorings.api.results.streams import StreamInterrupted
+from moorings.errors import StreamInterrupted
 from moorings.settings import Settings
 from moorings.telemetry import current
+from moorings.telemetry.tokens import TOKEN
 
 log = structlog.get_logger(__name__)
 

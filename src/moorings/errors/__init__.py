@@ -40,6 +40,8 @@
     ├── ConnectionChanged · LeaseLost      why a job's attempt comes to nothing; no caller sees them
     └── OperatorError             said in one line to the person who runs the service
 
+    StreamInterrupted             not one of them: it only ends the stream of a result that has begun
+
 A class's docstring is its default message. How an error looks on the wire is `api/problems`' business alone.
 """
 
@@ -48,6 +50,7 @@ from __future__ import annotations
 from moorings.errors.base import (
     MooringsError,
     OperatorError,
+    StreamInterrupted,
 )
 from moorings.errors.requests import (
     AlreadyArchived,
@@ -235,6 +238,7 @@ __all__ = [
     "SessionLost",
     "StatementForbidden",
     "StatementRefused",
+    "StreamInterrupted",
     "TlsNotOffered",
     "TlsRefused",
     "TooManyConnections",

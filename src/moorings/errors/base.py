@@ -13,5 +13,9 @@ class MooringsError(Exception):
         super().__init__(self.message)
 
 
+class StreamInterrupted(Exception):
+    """The result failed after its first rows were sent; the log has the reason."""
+
+
 class OperatorError(MooringsError):
     """The service cannot start or go on. Its message is one line, for the person at the terminal."""

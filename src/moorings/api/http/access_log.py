@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +11,12 @@ from typing import Any
 import msgspec
 
 from moorings import clock
+from moorings.telemetry.tokens import TOKEN
 
 FLUSH_SECONDS = 0.1
 """How long a line may wait in a batch."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-TOKEN = re.compile(r"moo_(osk|pat)_[\w-]+")
-"""A token of ours. No log line may contain one."""
 
 
 def _write(text: str) -> None:

@@ -17,7 +17,7 @@ from moorings.api.http import exchange
 from moorings.api.http.call import Call, Headers
 from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
-from moorings.errors import MooringsError, QueryCancelled, WarehouseError
+from moorings.errors import MooringsError, QueryCancelled, StreamInterrupted, WarehouseError
 from moorings.queries.query import Query, QueryRequest
 from moorings.queries.rights import Claim
 
@@ -38,10 +38,6 @@ class ClientLeft(QueryCancelled):
 
 class Stalled(QueryCancelled):
     """The client took nothing of the result for too long."""
-
-
-class StreamInterrupted(Exception):
-    """The result failed after its first rows were sent; the log has the reason."""
 
 
 class Client:
