@@ -71,7 +71,7 @@ class TestArrays:
         sql = (
             "SELECT array[4294967295::oid], array['NaN'::numeric, 2.50], array['infinity'::timestamp], array[money '2']"
         )
-        assert rows(sql) == [([4294967295], [None, "2.50"], [None], ["$2.00"])]
+        assert rows(sql) == [([4294967295], ["NaN", "2.50"], [None], ["$2.00"])]
 
     def test_types_made_after_the_login_are_no_different(
         self, inside: Callable[..., Any], warehouse: Warehouse
@@ -91,13 +91,11 @@ class TestScalars:
         [
             ("4294967295::oid", 4294967295),
             ("money '1.5'", "$1.50"),
-            ("'NaN'::numeric", None),
-            ("'-Infinity'::numeric", None),
-            ("'NaN'::numeric(5, 2)", None),
+            ("'NaN'::numeric", "NaN"),
+            ("'Infinity'::numeric", "Infinity"),
+            ("'-Infinity'::numeric", "-Infinity"),
             ("ROW(1, 'a')", "(1,a)"),
             ("(SELECT p FROM (VALUES (1, 'a')) AS p)", "(1,a)"),
-            ("'infinity'::interval", None),
-            ("interval '3000000 hours'", None),
             ("interval '5 days 1 hour'", pa.MonthDayNano([0, 5, 3_600_000_000_000])),
             ("timetz '10:00+01'", "10:00:00+01"),
             ("time '24:00'", None),
@@ -208,9 +206,23 @@ class TestFaults:
         with pytest.raises(errors.StatementRefused):
             rows(f"SELEC '{name}'")
 
-    def test_a_value_that_arrow_cannot_hold(self, rows: Callable[..., Rows]) -> None:
-        with pytest.raises(errors.StatementRefused, match="Arrow has no type for a value"):
-            rows("SELECT array['infinity'::interval]")
+    @pytest.mark.parametrize(
+        ("expression", "words"),
+        [
+            ("'infinity'::interval", "An interval is infinite"),
+            ("interval '3000000 hours'", "beyond 292 years"),
+            ("array['infinity'::interval]", "cast it to text"),
+            ("'NaN'::numeric(5, 2)", "NaN or infinite"),
+        ],
+    )
+    @pytest.mark.parametrize("parameters", [(), (1,)])
+    def test_a_value_that_arrow_cannot_hold_is_an_error_and_never_null(
+        self, rows: Callable[..., Rows], expression: str, words: str, parameters: tuple[int, ...]
+    ) -> None:
+        where = " WHERE $1 = 1" if parameters else ""
+        with pytest.raises(errors.StatementRefused, match=words):
+            rows(f"SELECT {expression} AS value{where}", *parameters)
+        assert rows(f"SELECT ({expression})::text AS value{where}", *parameters)[0][0]
 
 
 class TestLogin:

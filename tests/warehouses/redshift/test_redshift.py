@@ -31,8 +31,8 @@ class TestValues:
         ("expression", "value"),
         [
             ("4294967295::oid", 4294967295),
-            ("'NaN'::numeric(5, 2)", None),
-            ("'Infinity'::numeric", None),
+            ("'NaN'::numeric", "NaN"),
+            ("'Infinity'::numeric", "Infinity"),
             ("1.50::numeric", "1.50"),
             ("timetz '10:00+01'", "10:00:00+01"),
             ("time '24:00'", None),
@@ -49,6 +49,10 @@ class TestValues:
     )
     def test_each_arrives_as_what_it_is_or_not_at_all(self, rows: Run, expression: str, value: Any) -> None:
         assert rows(f"SELECT {expression} AS value") == [(value,)]
+
+    def test_a_number_that_no_decimal_can_hold_is_an_error(self, rows: Run) -> None:
+        with pytest.raises(errors.StatementRefused, match="NaN or infinite"):
+            rows("SELECT 'NaN'::numeric(5, 2) AS value")
 
     def test_an_instant_is_the_same_in_every_session(self, inside: Callable[..., Any]) -> None:
         sql = "SELECT timestamptz '2020-01-01 12:00:00+05:45' AS moment"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Case:
     parameters: Sequence[Any] = ()
     format: str = "json"
     setup: Sequence[str] = ()
-    over: Mapping[str, Any] = field(default_factory=dict)
+    over: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of the connection."""
 
 
@@ -205,6 +206,27 @@ CASES = (
     Case("infinity as a parameter", "postgres", "select $1::numeric > 1 x", _rows([True]), ["Infinity"]),
     Case("minus infinity as a parameter", "postgres", "select $1::numeric < 1 x", _rows([True]), ["-Infinity"]),
     Case("NaN as a parameter", "postgres", "select $1::numeric::text x", _rows(["NaN"]), ["NaN"]),
+    Case(
+        "numbers that are not finite",
+        "postgres",
+        "select 'NaN'::numeric a, 'Infinity'::numeric b, array['-Infinity'::numeric, 1.50] c",
+        _rows(["NaN", "Infinity", ["-Infinity", "1.50"]]),
+    ),
+    Case(
+        "numbers that are not finite, as double",
+        "postgres",
+        "select 'Infinity'::numeric a, '-Infinity'::numeric b, 1.50 c",
+        {"arrow": [[math.inf, -math.inf, 1.5]]},
+        format="arrow",
+        over={"numericAs": "double"},
+    ),
+    Case(
+        "numbers that are not finite, as decimal",
+        "postgres",
+        "select 'Infinity'::numeric a",
+        _refused("does not fit numericAs decimal(10,2)"),
+        over={"numericAs": "decimal(10,2)"},
+    ),
     Case("the scale of a parameter", "postgres", "select $1::numeric::text x", _rows(["0.00"]), ["0.00"]),
     Case("bytes as a parameter", "postgres", "select $1::bytea x", _rows(["AP8="]), ["\\x00ff"]),
     Case("an error with the user's own SQL", "postgres", "select $1::date", _refused(), [5]),

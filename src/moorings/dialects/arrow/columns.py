@@ -9,6 +9,8 @@ import decimal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from moorings import errors
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -19,6 +21,8 @@ UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31 in days since 1970: what Python, JSON and most readers of Arrow can say."""
 SECONDS_A_DAY = 86_400
+NOT_FINITE = (("(?i)^nan$", "NaN"), ("(?i)^(-?)inf(inity)?$", r"\1Infinity"))
+NO_DECIMAL = "A number of the result is NaN or infinite. Arrow's decimals cannot hold it: cast it to double or text."
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -88,7 +92,7 @@ def _plain_column(column: pa.Array, target: pa.DataType) -> pa.Array:
     if isinstance(column.type, pa.UuidType):
         return uuids(column.storage)
     if getattr(column.type, "type_name", None) == "numeric" and pa.types.is_string(target):
-        return finite_text(column.storage)
+        return number_texts(column.storage)
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_list(target):
@@ -116,26 +120,28 @@ def uuids(column: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "-")
 
 
-def finite_text(column: pa.Array) -> pa.Array:
-    """Text of exact numbers, with null for NaN and infinity, as decimals have it."""
-    import pyarrow as pa
+def number_texts(column: pa.Array) -> pa.Array:
+    """Text of exact numbers, with `NaN`, `Infinity` and `-Infinity` as SQL spells them."""
     import pyarrow.compute as pc
 
     if not pc.any(pc.match_substring(column, "n", ignore_case=True)).as_py():
         return column
-    return pc.if_else(pc.match_substring(column, "n", ignore_case=True), pa.scalar(None, column.type), column)
+    for pattern, word in NOT_FINITE:
+        column = pc.replace_substring_regex(column, pattern, word)
+    return column
 
 
 def numbers(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """Text of exact numbers as decimals; NaN and infinity, which decimals cannot be, as null."""
+    """Text of exact numbers as decimals; raises StatementRefused for NaN and infinity, which decimals cannot be."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
         return column.cast(target)
     except pa.ArrowInvalid:
-        finite = pc.invert(pc.match_substring_regex(column, "N|I|n"))
-        return pc.if_else(finite, column, pa.scalar(None, column.type)).cast(target)
+        if not pc.any(pc.match_substring(column, "n", ignore_case=True)).as_py():
+            raise
+        raise errors.StatementRefused(message=NO_DECIMAL) from None
 
 
 def narrow_schema(schema: pa.Schema) -> pa.Schema:
@@ -221,7 +227,9 @@ def _boolean(value: Any) -> bool:
     return value.lower() in ("true", "t", "1") if isinstance(value, str) else bool(value)
 
 
-def _exact(value: Any) -> decimal.Decimal | None:
-    """A number as a decimal; null for NaN and infinity, which Arrow's decimals cannot be."""
+def _exact(value: Any) -> decimal.Decimal:
+    """A number as a decimal; raises StatementRefused for NaN and infinity, which Arrow's decimals cannot be."""
     number = value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
-    return number if number.is_finite() else None
+    if not number.is_finite():
+        raise errors.StatementRefused(message=NO_DECIMAL)
+    return number

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 from moorings import errors
@@ -16,7 +15,6 @@ from moorings.dialects.arrow.columns import NUMERIC, TYPE, decimal_type
 from moorings.dialects.arrow.leaves import leaf_types, replaced
 
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
-NO_NUMBER = "^-?(?:nan|inf(?:inity)?)$"
 
 
 def marked(field: pa.Field) -> pa.Field:
@@ -50,9 +48,6 @@ class As:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _converted(self, texts: pa.Array, place: int) -> pa.Array:
-        if types.is_decimal(self._kind):
-            none = pc.match_substring_regex(texts, NO_NUMBER, ignore_case=True)
-            texts = pc.if_else(none, pa.scalar(None, texts.type), texts)
         try:
             return texts.cast(self._kind)
         except pa.ArrowInvalid:

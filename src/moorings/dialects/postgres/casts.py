@@ -1,7 +1,7 @@
 """What has to be asked of PostgreSQL so that every value of a result arrives as what it is.
 
 The driver has no type for many of the server's, and reads others wrongly: it flattens arrays of several dimensions,
-takes oid for signed and money for cents, and breaks off at a composite value or an infinite interval. The types of a
+takes oid for signed and money for cents, and breaks off at a composite value. The types of a
 result are known before it runs, so the statement becomes the source of one that casts such columns: `select` writes its
 list of columns, `present` puts what comes back into the shape that was promised.
 """
@@ -24,17 +24,11 @@ SOURCES = (
 """Ways to make a statement the source of another; the second one takes those that write and return rows."""
 TEXT = "CASE WHEN num_nulls({column}) = 0 THEN format('%s', {column}) END"
 """A value as the server writes it, which a cast to text is not for every type: inet would get a `/32`."""
-MAX_HOURS = 2_562_046
-"""Arrow counts the time of an interval in nanoseconds: 292 years of hours are the most."""
 SCALARS = {
     "oid": "{column}::int8",
     "money": TEXT,
     "char": TEXT,
     "regproc": TEXT,
-    "interval": (
-        f"CASE WHEN isfinite({{column}}) AND extract(hour FROM {{column}}) BETWEEN -{MAX_HOURS} AND {MAX_HOURS}"
-        " THEN {column} END"
-    ),
     "oidvector": "{column}::oid[]::int8[]",
     "int2vector": "{column}",
 }

@@ -61,6 +61,9 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         message="COPY to or from the client is not supported. Send the query alone: its rows are streamed."
     ),
     "unreadable": errors.StatementRefused(message="Arrow has no type for a value of the result. Cast it to text."),
+    "interval": errors.StatementRefused(
+        message="An interval is infinite, or its hours go beyond 292 years. Arrow cannot hold it: cast it to text."
+    ),
     "several": errors.StatementRefused(message="Send exactly one statement at a time."),
     "0A": errors.StatementRefused(),
     "21": errors.StatementRefused(),
@@ -114,6 +117,7 @@ MESSAGE_PATTERNS = (
     ("timed out", "timed out"),
     ("No route to host", "unreachable"),
     ("Network is unreachable", "unreachable"),
+    ("Interval with time value", "interval"),
     ("ReadRecord failed", "unreadable"),
     ("terminating connection", "57P01"),
     ("server closed the connection", "lost"),

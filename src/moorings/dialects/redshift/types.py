@@ -59,7 +59,7 @@ def column(values: Sequence[Any], kind: pa.DataType, oid: int) -> pa.Array:
         return pa.array([None if value is None else bytes.fromhex(value.removeprefix("\\x")) for value in values], kind)
     if oid == NUMERIC:
         texts = pa.array(values, pa.string())
-        return columns.finite_text(texts) if pa.types.is_string(kind) else columns.numbers(texts, kind)
+        return columns.number_texts(texts) if pa.types.is_string(kind) else columns.numbers(texts, kind)
     return pa.array(values, kind)
 
 
