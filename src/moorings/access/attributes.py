@@ -27,7 +27,7 @@ SYSTEM = {
     "omni_user_name": "User name",
     "omni_user_timezone": "User timezone",
 }
-"""System attributes that every user has: name → label. Nobody defines or sets them."""
+"""System attributes that every user has: name → label. They cannot be defined or set."""
 
 
 @dataclass(frozen=True, slots=True)

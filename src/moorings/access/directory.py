@@ -1,4 +1,4 @@
-"""Users as a directory manages them: found by an identity provider's names for them, changed and deleted."""
+"""Users as an identity provider manages them: found by its own names for them, changed and deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorings.errors import EmailInUse
 
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 MAX_EMAIL_LENGTH, MAX_NAME_LENGTH = 254, 255
-"""The longest address that mail can be sent to, and the longest name of anything here."""
+"""The longest email address, and the longest name of a user, group or key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def is_email(text: str) -> bool:
 
 
 def is_user_name(text: str) -> bool:
-    """Whether a text can be a user's login name: an email, or an identity provider's own name for the user."""
+    """Whether a text can be a user's login name: an email, or the identity provider's own name of the user."""
     return len(text) <= MAX_EMAIL_LENGTH and text.isprintable() and text == text.strip() != ""
 
 

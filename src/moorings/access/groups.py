@@ -17,7 +17,7 @@ from moorings.db.folding import folded
 from moorings.errors import GroupInUse, GroupNotFound, NotFound, NotUsers
 
 TOGETHER = 1000
-"""Members read before other requests get a turn: a group may have tens of thousands."""
+"""Members read between two turns of the event loop: a group may have tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ async def _store(session: AsyncSession) -> None:
 
 
 async def _join(session: AsyncSession, group: UserGroup, user_ids: Sequence[str]) -> None:
-    """Add members; their rows are held, so that none of them is deleted meanwhile."""
+    """Add members; their rows are locked, so that none of them is deleted meanwhile."""
     if not user_ids:
         return
     unique_ids = list(dict.fromkeys(user_ids))

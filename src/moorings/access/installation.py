@@ -19,8 +19,8 @@ FINGERPRINT = "fingerprint"
 async def keyset(session: AsyncSession, settings: Settings) -> Keyset:
     """The master keyset of this database, made at the very first start.
 
-    Raises OperatorError when the file is gone although the database is bound to a keyset, or is another one: a new one
-    would never open what is already sealed.
+    Raises OperatorError if the database is bound to a keyset and the file is missing or is another keyset: a new keyset
+    could not decrypt the stored secrets.
     """
     stored = await session.get(Installation, "keyset")
     path = settings.keyset_path

@@ -217,7 +217,7 @@ class RepeatableRequest(Base):
 
 
 class Installation(Base):
-    """A fact about this installation as a whole, by key."""
+    """A fact about the whole installation, by key."""
 
     __tablename__ = "installation"
     __table_args__ = (STRICT,)

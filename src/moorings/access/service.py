@@ -40,7 +40,7 @@ class Guarded(Protocol):
 
     @property
     def base_role_name(self) -> str:
-        """The same, as it was written."""
+        """The same role, in the caller's spelling."""
         ...
 
 

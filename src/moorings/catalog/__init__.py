@@ -1,1 +1,1 @@
-"""Catalogs: what warehouses hold."""
+"""Catalogs: the tables and columns of warehouses."""

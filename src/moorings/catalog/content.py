@@ -1,4 +1,4 @@
-"""What is stored of a table, and how two states of one differ. Pure: no storage, no warehouse."""
+"""The stored form of a table, and the differences between two states of one. Pure: no storage, no warehouse."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Content:
 
 
 def contents(tables: Iterable[Table]) -> list[Content]:
-    """What is to be stored of tables; for thousands of them it belongs into a thread."""
+    """The stored form of tables; run it in a thread, since there may be thousands."""
     return [_content(table) for table in tables]
 
 
 def _content(table: Table) -> Content:
-    document = json.dumps(_structure(table), separators=(",", ":"))  # ASCII: whatever a comment holds can be stored
+    document = json.dumps(_structure(table), separators=(",", ":"))  # ASCII, so that every comment can be stored
     return Content(
         (storable(table.catalog or ""), storable(table.schema or ""), storable(table.name)),
         document,
@@ -46,12 +46,12 @@ def _content(table: Table) -> Content:
 
 
 def storable(text: str) -> str:
-    """Text without what PostgreSQL's or UTF-8 cannot hold, which some engines let into their comments."""
+    """Text without characters that PostgreSQL or UTF-8 cannot store; some engines allow them in comments."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _structure(table: Table) -> list[object]:
-    """Everything but the place and the estimates, which change while the structure stays."""
+    """The structure of a table, without its place and without the estimates, which change on their own."""
     columns = [
         (each.name, each.position, each.native_type, each.arrow_type, each.nullable, each.comment)
         for each in table.columns
@@ -76,7 +76,7 @@ def _searched(table: Table) -> Iterator[str]:
 
 
 def restored(place: Place, document: str) -> Table:
-    """The table that a document tells of, without the estimates."""
+    """The table that a document describes, without the estimates."""
     catalog, schema, name = place
     kind, comment, columns, primary_key, keys = json.loads(document)
     return Table(
@@ -105,7 +105,7 @@ class Difference:
 
 
 def differences(before: Table, after: Table) -> list[Difference]:
-    """What was done to a table: first to the table itself, then to its columns by their position, then to its keys."""
+    """The changes of a table: first of the table itself, then of its columns by position, then of its keys."""
     return [
         *_changed("KIND_CHANGED", None, before.kind, after.kind),
         *_changed("COMMENT_CHANGED", None, before.comment, after.comment),
@@ -143,7 +143,7 @@ def _nullability(column: Column) -> str:
 
 
 def _keys(before: Sequence[ForeignKey], after: Sequence[ForeignKey]) -> Iterator[Difference]:
-    """By what they refer to: their names are made by the engine where nobody gave one."""
+    """Foreign keys by the columns and tables they refer to: the engine invents names for keys without one."""
     old, new = ([_spelled(key) for key in keys] for keys in (before, after))
     for text in old:
         if text not in new:

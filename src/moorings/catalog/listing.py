@@ -18,9 +18,9 @@ from moorings.dialects.introspection import Table
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a catalog is narrowed to: patterns that know `*` alone, and a text that some name or comment contains.
+    """The filter of a catalog: patterns whose only wildcard is `*`, and a text that a name or comment contains.
 
-    Case does not count.
+    Case is ignored.
     """
 
     schemas: Sequence[str] = ()
@@ -30,7 +30,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A table as it was seen last, and when it appeared, changed, and (if so) was found gone."""
+    """A table as the last refresh read it, and when it appeared, changed and (if so) was found missing."""
 
     table: Table
     place: Place
@@ -47,7 +47,7 @@ async def facts(session: AsyncSession, connection: Connection) -> Catalog | None
 async def tables(
     session: AsyncSession, connection: Connection, criteria: Filter, after: Place | None, number: int
 ) -> tuple[list[Listed], int]:
-    """Tables by catalog, schema and name, from behind the place of one; and how many the filter leaves in all."""
+    """Tables after the place of one, by catalog, schema and name; and the number of all that match the filter."""
     conditions = [StoredTable.connection_id == connection.id, *_conditions(criteria)]
     total = (await session.execute(select(func.count()).select_from(StoredTable).where(*conditions))).scalar_one()
     place = StoredTable.catalog, StoredTable.schema, StoredTable.name
@@ -84,7 +84,7 @@ def _listed(row: StoredTable) -> Listed:
 async def changes(
     session: AsyncSession, connection: Connection, since: int | None, after: tuple[int, int, str] | None, number: int
 ) -> tuple[list[CatalogChange], int]:
-    """What changed since an instant, newest first, from behind the place of one; and how many changes in all."""
+    """Changes since an instant, newest first, after the place of one; and the number of all of them."""
     conditions = [CatalogChange.connection_id == connection.id]
     if since is not None:
         conditions.append(CatalogChange.found_at >= since)

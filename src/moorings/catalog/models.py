@@ -1,4 +1,4 @@
-"""Stored: what warehouses held when they were last looked into, and what has changed there."""
+"""Tables of the stored catalogs, as of the last refresh, and of their changes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KINDS = (
     "FOREIGN_KEY_ADDED",
     "FOREIGN_KEY_REMOVED",
 )
-"""What can happen to a table, or to a column of it."""
+"""The kinds of change of a table or of a column."""
 
 
 class Catalog(Base):
-    """The last refresh of a connection's catalog. `job_id` is the job that did it, which is forgotten sooner."""
+    """The last refresh of a connection's catalog. `job_id` is its job, whose row is deleted earlier."""
 
     __tablename__ = "catalogs"
     __table_args__ = (STRICT,)
@@ -54,7 +54,7 @@ class StoredTable(Base):
     schema: Mapped[str] = mapped_column(Bytewise)
     name: Mapped[str] = mapped_column(Bytewise)
     folded_schema: Mapped[str] = mapped_column(Text)
-    """Case-folded, for patterns, as is the name."""
+    """Case-folded for patterns, like the name."""
     folded_name: Mapped[str] = mapped_column(Text)
     searched: Mapped[str] = mapped_column(Text)
     """Every name and comment, case-folded, a line each."""
@@ -68,7 +68,7 @@ class StoredTable(Base):
 
 
 class CatalogChange(Base):
-    """What a refresh found to be different; `position` orders the changes of one refresh."""
+    """A change that a refresh found; `position` orders the changes of one refresh."""
 
     __tablename__ = "catalog_changes"
     __table_args__ = (

@@ -17,7 +17,7 @@ from moorings.db.folding import folded
 from moorings.dialects.introspection import Table
 
 MAX_MATCHES = 100
-"""Matches that are listed of one table."""
+"""The most matches that are listed for one table."""
 
 Place = tuple[str, str, str, str]
 """Connection, catalog, schema and name of a table."""
@@ -25,7 +25,7 @@ Place = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What contains the text: a `table` or `column` by its name, or a `comment` on the table or a column."""
+    """The place of the text: the name of a `table` or `column`, or a `comment` on the table or a column."""
 
     kind: str
     column: str | None
@@ -48,7 +48,7 @@ async def search(
 ) -> tuple[list[Found], int]:
     """Tables with the text in a name or comment, of the connections that the actor may read, in the order of places.
 
-    From behind the place of one; and how many there are in all.
+    They begin after the place of one; the number of all of them is returned too.
     """
     readable = await _readable(session, actor)
     conditions = [
@@ -88,11 +88,11 @@ def _texts(table: Table) -> Iterator[Match]:
 
 
 def behind(tables: Collection[Table], after: tuple[str, str, str] | None) -> list[Table]:
-    """The tables behind a place (catalog, schema and name), in the order of places."""
+    """The tables after a place (catalog, schema and name), in the order of places."""
     ordered = sorted(tables, key=place_of)
     return ordered if after is None else [table for table in ordered if place_of(table) > after]
 
 
 def place_of(table: Table) -> tuple[str, str, str]:
-    """Catalog, schema and name; what an engine does not have is empty."""
+    """Catalog, schema and name; levels that an engine does not have are empty."""
     return table.catalog or "", table.schema or "", table.name

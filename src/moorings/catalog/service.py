@@ -1,4 +1,4 @@
-"""What a warehouse holds right now."""
+"""Reads the tables of a warehouse as they are now."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ async def introspect(
 ) -> T:
     """Read tables, columns and keys through a session; `encode` runs in its thread, since there may be thousands.
 
-    `schemas` are patterns in place of those that the connection includes; none keeps these. Raises Saturated or
-    WarehouseError.
+    `schemas` are patterns that replace the connection's own; without them, the connection's own are used. Raises
+    Saturated or WarehouseError.
     """
     scope = Scope.of(target.config).within(schemas)
     async with engine.lease(target) as lease:

@@ -1,4 +1,4 @@
-"""Store what a refresh found: only differences are written, and each is recorded as a change."""
+"""Stores the result of a refresh: only differences are written, and each is recorded as a change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorings.connections.models import Connection
 from moorings.db.folding import folded
 
 ROWS = 250
-"""Rows of one statement: between two of them, the event loop gets to whatever else waits."""
+"""Rows of one statement: between two statements the event loop runs other tasks."""
 
 _tables: Table = StoredTable.metadata.tables[StoredTable.__tablename__]
 _changes: Table = CatalogChange.metadata.tables[CatalogChange.__tablename__]
@@ -24,9 +24,9 @@ _changes: Table = CatalogChange.metadata.tables[CatalogChange.__tablename__]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a refresh did: tables and columns that are there; tables by what happened to them.
+    """The counts of a refresh: tables and columns that exist, and tables that were added, changed or removed.
 
-    `missing` are tables that the database no longer has but the catalog keeps.
+    `missing` counts tables that the database dropped and the catalog still lists.
     """
 
     tables: int
@@ -49,13 +49,13 @@ class _Known:
 
 @dataclass(slots=True)
 class _Refresh:
-    """One refresh on its way into storage."""
+    """One refresh that is being stored."""
 
     connection: Connection
     job_id: str
     now: int
     first: bool
-    """The first one has nothing to compare with: it tells of no changes."""
+    """The first refresh has nothing to compare with, so it records no changes."""
     changes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def note(self, place: Place, *found: Difference) -> None:
@@ -76,10 +76,10 @@ class _Refresh:
 async def store(
     session: AsyncSession, connection: Connection, found: Sequence[Content], *, hard: bool, job_id: str, now: int
 ) -> Counts:
-    """Bring the connection's catalog to what was found.
+    """Update the connection's catalog to the tables found.
 
-    Tables that were not found any more stay, marked as missing; a hard refresh removes them. Expects that nobody else
-    stores a catalog of this connection until the transaction ends.
+    Tables that were not found stay, marked as missing; a hard refresh removes them. The caller ensures that no other
+    transaction stores a catalog of this connection meanwhile.
     """
     catalog = await session.get(Catalog, connection.id)
     refresh = _Refresh(connection, job_id, now, catalog is None)
@@ -160,7 +160,10 @@ async def _return(session: AsyncSession, refresh: _Refresh, found: Mapping[Place
 async def _rewrite(
     session: AsyncSession, refresh: _Refresh, found: Sequence[Content], known: Mapping[Place, _Known]
 ) -> int:
-    """Write what differs; returns how many tables changed: another spelling, as of an Arrow type, is no change."""
+    """Write the differences; returns the number of changed tables.
+
+    Another spelling, as of an Arrow type, is no change.
+    """
     changed = 0
     for part in _parts(found):
         before = await _documents(session, [known[content.place].id for content in part])
@@ -207,7 +210,7 @@ async def _mark(session: AsyncSession, refresh: _Refresh, gone: Mapping[Place, _
 
 
 def _note_gone(refresh: _Refresh, gone: Mapping[Place, _Known]) -> None:
-    """Told once, by the first refresh that did not find a table."""
+    """Recorded once, by the first refresh that did not find a table."""
     for place, each in gone.items():
         if each.missing_since is None:
             refresh.note(place, Difference("TABLE_REMOVED"))

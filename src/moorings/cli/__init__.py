@@ -1,4 +1,4 @@
-"""The command line. Commands are declared here; what they do is imported when they run, so that each starts quickly."""
+"""The command line. Commands are declared here. Their code is imported when they run, so that each starts quickly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moorings.errors import MooringsError
 
 
 class ErrorReportingGroup(TyperGroup):
-    """Says what Moorings refuses in one line on stderr, exit code 1; never a traceback."""
+    """Prints an error of Moorings as one line on stderr, with exit code 1 and without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""

@@ -8,7 +8,7 @@ from moorings.settings import Settings, leave_environment, load
 
 
 def configured() -> Settings:
-    """Read the settings, and leave the shell's environment; raises OperatorError for settings at fault."""
+    """Read the settings, and drop the shell's environment; raises OperatorError for invalid settings."""
     settings = load()
     leave_environment(settings)
     if settings.workers > 1 and settings.rate_limit_url is None and settings.rate_limit != "0":
@@ -19,10 +19,10 @@ def configured() -> Settings:
 
 
 def prepared(*, new: bool = False) -> Settings:
-    """The settings, for a command that uses what is stored: in a private directory, with private files.
+    """The settings, for a command that uses the stored data: in a private directory, with private files.
 
-    Raises OperatorError when other users can read them, and where there is no database file, unless it may be `new`: a
-    command in the wrong directory must not make one.
+    Raises OperatorError if other users can read the files. It also raises it if there is no database file, unless `new`
+    allows that: a command in the wrong directory must not create one.
     """
     settings = configured()
     if new:

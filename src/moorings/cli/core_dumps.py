@@ -1,4 +1,4 @@
-"""Core dumps: off, since they hold the memory of the process, and so its secrets."""
+"""Core dumps: disabled, since they contain the memory of the process and so its secrets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import resource
 from pathlib import Path
 
 FILTER = Path("/proc/self/coredump_filter")
-"""Which parts of the memory Linux writes; it is inherited, and counts also where a program is handed the dump."""
+"""The parts of the memory that Linux dumps.
+
+Child processes inherit it, and it also applies to dumps that are piped to a program.
+"""
 
 
 def disable() -> None:
-    """Write none, in this process and those that it starts. Profilers and debuggers of the same user still attach."""
+    """Disable core dumps in this process and its children.
+
+    Profilers and debuggers of the same user can still attach.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # not Linux, or /proc is read-only
         FILTER.write_text("0")

@@ -14,7 +14,7 @@ LOCK = "moorings.lock"
 
 
 def make_private(directory: Path) -> None:
-    """Make the directory, or make sure that nobody else reads in it; whatever is made later is private too."""
+    """Create the directory, or ensure that other users cannot read it; files that are created later are private too."""
     os.umask(0o077)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def make_private(directory: Path) -> None:
 
 
 def held_by(directory: Path) -> str | None:
-    """The process of the service that runs on a directory; None when none does. Takes no lock from it."""
+    """The process id of the service that uses a directory; None without one. Takes no lock."""
     try:
         with (directory / LOCK).open() as file:
             try:

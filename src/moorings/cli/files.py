@@ -1,4 +1,4 @@
-"""The files that hold secrets: who can read them."""
+"""The files that contain secrets, and their permissions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from moorings.errors import OperatorError
 from moorings.settings import Settings
 
 OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-"""The bits of a mode that are for the group and for everybody else."""
+"""The permission bits of the group and of all other users."""
 BESIDE_DATABASE = ("", "-wal", "-shm", "-journal")
-"""What SQLite calls the files of one database."""
+"""The name suffixes of the files of one SQLite database."""
 
 
 def readable_by_others(settings: Settings) -> list[Path]:
     """The keyset and the files of the database that users other than their owner may read or write.
 
-    Of a symbolic link the file counts that it points to. Changes nothing.
+    A symbolic link stands for the file that it points to. Changes nothing.
     """
     return [path for path in holding_secrets(settings) if _mode(path) & OF_OTHERS]
 
@@ -32,7 +32,7 @@ def _mode(path: Path) -> int:
 
 
 def holding_secrets(settings: Settings) -> Iterator[Path]:
-    """Where secrets are stored: the keyset, and the embedded database with what is beside it."""
+    """The files that contain secrets: the keyset, and the embedded database with its journal files."""
     yield settings.keyset_path
     if settings.database_file is not None:
         for suffix in BESIDE_DATABASE:

@@ -1,4 +1,4 @@
-"""What the first start makes, and what every start says."""
+"""The first start: what it creates; and the lines that every start prints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from moorings.secrets import Keyset
 from moorings.settings import Settings
 
 FIRST_KEY = "first-key"
-"""The file in the data directory that holds the first key, where no terminal shows it."""
+"""The file in the data directory with the first key, if no terminal can show the key."""
 SAMPLE_SQL = (
     "SELECT country, count(*) AS orders, round(sum(total), 2) AS revenue "
     "FROM orders JOIN customers USING (customer_id) GROUP BY country ORDER BY revenue DESC LIMIT 5"
@@ -33,9 +33,9 @@ SAMPLE_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What this start made: a key's token, the file that holds it, the sample's connection; None for what it did not.
+    """The things that this start created; None for those it did not create.
 
-    The token is here only if it may be shown.
+    A key's token (only if it may be shown), the file with the token, the sample's connection.
     """
 
     token: str | None
@@ -47,10 +47,10 @@ class Made:
 
 
 def prepare(settings: Settings, *, shown: bool) -> Made:
-    """Bring data directory and database to where the app can start. Raises OperatorError.
+    """Prepare data directory and database for the app.
 
-    A first key is `shown` to a person at a terminal. Otherwise the output may be a log that many can read, so the key
-    is written to a file before it is stored.
+    Raises OperatorError. `shown`: a person at a terminal sees the first key. Otherwise the output may be a log that
+    many people can read, so the key is written to a file before it is stored.
     """
     path = settings.data_dir.absolute() / FIRST_KEY
     token = app.prepare(settings, (lambda made: None) if shown else partial(_write, path))
@@ -70,7 +70,10 @@ def _write(path: Path, token: str) -> None:
 
 
 async def _sample(settings: Settings) -> str | None:
-    """The id of the sample's connection if it was made now: once in an installation's life, even if it is archived."""
+    """The id of the sample's connection if this start created it.
+
+    That happens once per installation, even if it is archived later.
+    """
     database = Database(settings.database)
     try:
         async with database.reading() as session:
@@ -92,7 +95,7 @@ async def _sample(settings: Settings) -> str | None:
 
 
 def _make_sample_file(settings: Settings) -> None:
-    """In a process of its own: this one never loads DuckDB for it."""
+    """Runs in its own process, so that this process does not load DuckDB."""
     path = settings.duckdb_directory / "sample.duckdb"
     command = [sys.executable, "-m", "moorings.cli.sample", str(path), *_of_duckdb(settings)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
@@ -106,7 +109,7 @@ def _of_duckdb(settings: Settings) -> tuple[str, str]:
 
 
 def greeting(settings: Settings, made: Made) -> str:
-    """What is printed at a start; with the key and commands to try, if they were made now."""
+    """The text that a start prints, with the key and commands to try if they were created now."""
     base = ports.address(settings.host, settings.port)
     lines = [
         "Moorings is starting.",
@@ -127,7 +130,7 @@ def greeting(settings: Settings, made: Made) -> str:
 
 
 def facts(settings: Settings, made: Made) -> dict[str, str]:
-    """The same for a log that programs read."""
+    """The same as fields of a JSON log."""
     found = {"address": ports.address(settings.host, settings.port)}
     if made.key_file is not None:
         found["key_file"] = str(made.key_file)
@@ -135,7 +138,7 @@ def facts(settings: Settings, made: Made) -> dict[str, str]:
 
 
 def _key_in_shell(settings: Settings, made: Made) -> str | None:
-    """How a shell gets a key that is not shown; None where there is none."""
+    """The shell expression for a key that is not shown; None without one."""
     file = made.key_file or settings.bootstrap_token_file
     if file is not None:
         return f"$(cat {shlex.quote(str(file.absolute()))})"

@@ -17,7 +17,7 @@ from moorings.errors import OperatorError
 
 
 def create(name: str) -> str:
-    """Add a group; returns its id. Raises OperatorError for what is no name, and GroupInUse."""
+    """Add a group; returns its id. Raises OperatorError for an invalid name, and GroupInUse."""
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise OperatorError(f"a name needs 1 to {MAX_NAME_LENGTH} characters, all printable")
 
@@ -57,7 +57,7 @@ def members(group: str) -> list[dict[str, Any]]:
 
 
 def change(group: str, *, joining: Sequence[str] = (), leaving: Sequence[str] = ()) -> None:
-    """Let users (email or id) join and leave a group; raises NotFound."""
+    """Add users (email or id) to a group, and remove users from it; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         named = await groups.named(session, organization_id, group)
@@ -82,7 +82,7 @@ def delete(group: str) -> None:
 
 
 def give(group: str, connection_id: str, role: str) -> None:
-    """Give a group a role on a connection; raises OperatorError or NotFound for what does not exist."""
+    """Set a group's role on a connection; raises OperatorError for an unknown role, or NotFound."""
     level = read_role(role)
 
     async def act(session: AsyncSession, organization_id: str) -> None:

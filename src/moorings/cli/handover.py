@@ -1,8 +1,8 @@
 """Keeps secret settings out of the environment of our processes.
 
-`/proc/<pid>/environ` shows what a process was started with, whatever it deletes later. So a process that finds secret
-settings in its environment starts itself anew, in place and without them. A pipe hands them over: it is empty once they
-were read, where a file could be read again.
+`/proc/<pid>/environ` shows the environment a process was started with, even if the process deletes variables later. So
+a process that finds secret settings in its environment executes itself again without them. It passes them through a
+pipe, which is empty once it was read; a file could be read again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from moorings import settings
 from moorings.errors import OperatorError
 
 VARIABLE = "MOORINGS_HANDED_SETTINGS"
-"""The number of the pipe's descriptor, for the process that is to read it."""
+"""The variable with the number of the pipe's descriptor, for the process that reads it."""
 MAX_BYTES = 16_384
-"""What a pipe takes at least on every system without anybody reading it."""
+"""The bytes that a pipe buffers at least, on every system, before anybody reads it."""
 
 
 def without_secrets_in_environment() -> None:
-    """Go on with the secret settings, and with none of them in the environment; may start this process anew."""
+    """Remove the secret settings from the environment and remember them; this may execute the process again."""
     receive()
     clean, secret = settings.secrets_apart()
     if secret and clean != settings.environment():
@@ -32,12 +32,12 @@ def without_secrets_in_environment() -> None:
 
 
 def for_child() -> tuple[dict[str, str], int]:
-    """The environment of a child process, and the descriptor that it has to inherit. The caller closes it then."""
+    """The environment of a child process, and the descriptor that it must inherit. The caller closes it afterwards."""
     return handing(*settings.secrets_apart())
 
 
 def handing(clean: dict[str, str], secret: dict[str, str]) -> tuple[dict[str, str], int]:
-    """An environment whose process can `receive` these settings, and the descriptor that it has to inherit."""
+    """An environment whose process can `receive` these settings, and the descriptor that it must inherit."""
     payload = json.dumps(secret).encode()
     if len(payload) > MAX_BYTES:
         raise OperatorError("the secret settings are longer than 16 kB in total: shorten them")
@@ -48,7 +48,7 @@ def handing(clean: dict[str, str], secret: dict[str, str]) -> tuple[dict[str, st
 
 
 def receive() -> None:
-    """Take the secret settings that were handed to this process, if any."""
+    """Read the secret settings that were passed to this process, if any."""
     descriptor = settings.handed(VARIABLE)
     if descriptor is None:
         return

@@ -1,4 +1,4 @@
-"""Logs: one line an event on stderr, for people or as JSON, and never a token in it."""
+"""Logs: one line per event on stderr, for people or as JSON, without tokens."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ OURS = "moorings"
 
 
 class FromLibraries(logging.Filter):
-    """Lets through what is ours, and of libraries warnings and errors only, whatever their loggers are set to.
+    """Passes our own lines, and only warnings and errors of libraries, at every level of their loggers.
 
-    What they say below that may hold secrets: botocore logs session tokens, aiosqlite the parameters of statements.
+    Their lower levels can contain secrets: botocore logs session tokens, aiosqlite the parameters of statements.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it."""
+        """Whether the line is logged."""
         return record.levelno >= logging.WARNING or record.name.partition(".")[0] == OURS
 
 
 class Expected(logging.Filter):
-    """Lets through all but the server's news that a request ended by what we raise to end it.
+    """Drops the server's tracebacks of exceptions that we raise to end a request.
 
-    Only an exception ends a result early for the client; the reason is logged as `query_broken_off`, and
-    requests that were cut at a stop as `requests_cut`. The server gives the traceback as text.
+    Only an exception ends a result early for the client. The reason is logged as `query_broken_off`, and requests that
+    were cancelled by a stop as `requests_cut`. The server logs the traceback as text.
     """
 
     RAISED = re.compile(
@@ -46,7 +46,7 @@ class Expected(logging.Filter):
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it."""
+        """Whether the line is logged."""
         return not self.RAISED.fullmatch(record.getMessage())
 
 
@@ -56,7 +56,7 @@ GRANIAN: dict[str, Any] = {
     "filters": {"expected": {"()": Expected}},
     "loggers": {"_granian": {"propagate": True}, "_granian.utils": {"filters": ["expected"]}},
 }
-"""The server's own log goes where ours goes; its level is chosen in `server`."""
+"""The server's own log goes to the same place as ours; `server` chooses its level."""
 
 
 def configure(settings: Settings) -> None:
@@ -102,7 +102,7 @@ def _rendering(settings: Settings) -> list[Processor]:
 
 
 def with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
-    """Name the request that a line belongs to."""
+    """Add the id of the request that a line belongs to."""
     if request := current.request_id.get():
         event["request_id"] = request
     return event
@@ -123,5 +123,5 @@ def _log_unraisable(failed: sys.UnraisableHookArgs) -> None:
 
 
 def without_tokens(_: Any, __: str, event: EventDict) -> EventDict:
-    """The last net: a token of ours that somehow got into a text is blotted out."""
+    """The last safeguard: replaces a token of ours in any text with asterisks."""
     return {key: TOKEN.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}

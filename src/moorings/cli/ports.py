@@ -15,7 +15,7 @@ REASONS = {
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise OperatorError unless this process could listen there alone."""
+    """Raise OperatorError unless this process could be the only listener there."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
@@ -32,6 +32,6 @@ def check_free(host: str, port: int) -> None:
 
 
 def address(host: str, port: int) -> str:
-    """The address to type on this machine for a service that listens on `host`."""
+    """The address by which this machine reaches a service that listens on `host`."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -1,4 +1,4 @@
-"""What a command refuses, in one line on stderr: for people, or as JSON where logs are JSON."""
+"""The error of a command as one line on stderr: for people, or as JSON if logs are JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moorings.settings import wants_json
 
 
 def say(message: str) -> None:
-    """Say it. The settings may be what is refused, so the format is taken from the variable itself."""
+    """Print it. The settings themselves may be invalid, so the format is read from the variable."""
     if wants_json():
         line = {"event": "refused", "level": "error", "timestamp": clock.iso(clock.now()), "reason": message}
         typer.echo(json.dumps(line), err=True)

@@ -1,4 +1,4 @@
-"""Makes the sample database: a small shop's customers, orders and what was in them; the same on every machine.
+"""Creates the sample database: a small shop's customers, orders and order items, the same on every machine.
 
 Run as `python -m moorings.cli.sample FILE MEMORY THREADS`.
 """
@@ -33,8 +33,8 @@ CREATE TABLE order_items (
 );
 """
 
-# `draw(n, salt)` stands for a random number from 0 to 999,999 that is the same on every machine: the sequence of
-# DuckDB's own generator could change between versions, and the documentation shows what these queries answer.
+# `draw(n, salt)` is a pseudorandom number from 0 to 999,999 that is the same on every machine. The sequence of DuckDB's
+# own generator could change between versions, and the documentation shows results of these tables.
 ROWS = """
 CREATE TEMP MACRO draw(n, salt) AS ('0x' || left(md5(n || '/' || salt), 8))::BIGINT % 1000000;
 CREATE TEMP MACRO pick(names, n, salt) AS names[1 + draw(n, salt) % len(names)];
@@ -69,9 +69,9 @@ INSERT INTO order_items SELECT order_id, line, product, quantity, price FROM ite
 
 
 def make(path: Path, memory: str, threads: str) -> None:
-    """Write the database to `path`, whole or not at all; one that is there already is replaced.
+    """Write the database to `path` atomically; an existing file is replaced.
 
-    `memory` and `threads` are what DuckDB may use, as its options are written.
+    `memory` and `threads` are DuckDB's limits, as its options are written.
     """
     import duckdb
 

@@ -1,4 +1,4 @@
-"""`moorings serve`: prepare, say where everything is, serve."""
+"""`moorings serve`: prepare, print the addresses, serve."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def serve() -> None:
     with directory.alone_in(settings.data_dir):
         ports.check_free(settings.host, settings.port)
         logs.configure(settings)
-        # A log that programs read is no place for a key, whatever it is shown on.
+        # A JSON log must not contain a key, even on a terminal.
         for_people = settings.log_format == "console"
         made = first_run.prepare(settings, shown=for_people and sys.stdout.isatty())
         if for_people:
             typer.echo(first_run.greeting(settings, made))
         else:
             log.info("starting", **first_run.facts(settings, made))
-        # Imported when everything is ready: a start that is refused above is refused at once.
+        # Imported last, so that the checks above fail without waiting for the import.
         from moorings.cli import server
 
         failed = server.several(settings) if settings.workers > 1 else server.run(settings)

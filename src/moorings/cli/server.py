@@ -1,6 +1,7 @@
-"""The HTTP server: Granian inside this process, so that one process starts, holds everything and stops.
+"""The HTTP server:
 
-Its own process manager needs a parent beside each worker: 30 MB more and a second round of imports, at equal speed.
+Granian inside this process, so that the service is one process. Granian's own process manager needs a parent process
+beside each worker: 30 MB more and a second round of imports, at equal speed.
 """
 
 from __future__ import annotations
@@ -34,18 +35,21 @@ log = structlog.get_logger(__name__)
 STOP = (signal.SIGINT, signal.SIGTERM)
 
 GARBAGE_THRESHOLD = 10_000
-"""How many more objects there are before Python looks for cycles among them. A batch of rows is thousands of tuples
-that hold none: with Python's 700, looking takes as long as making their columns."""
+"""The number of new objects after which Python's garbage collector runs.
+
+A batch of rows is thousands of tuples without cycles: with Python's default of 700, collecting takes as long as
+building the columns.
+"""
 
 WORKERS = "MOORINGS_HANDED_WORKERS"
-"""The folder of the service's worker processes, for one of them."""
+"""The variable with the folder that the service's worker processes share."""
 
 GIVE_UP_SECONDS = 3.0
-"""How long requests may take to end after they were cut."""
+"""How long requests may take to end after they were cancelled."""
 
 
 class CancellableApp:
-    """An ASGI app whose running requests can be cut."""
+    """An ASGI app whose running requests can be cancelled."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
@@ -71,7 +75,7 @@ class CancellableApp:
             task.cancel()
 
     def give_up(self) -> None:
-        """End the process. The server waits for clients that do not read what is left for them; we do not."""
+        """End the process. The server would wait for clients that do not read the rest of their responses."""
         if self._running:
             log.error("stopped_hard", reason="requests did not end after they were cancelled")
             os._exit(1)
@@ -89,7 +93,10 @@ def run(settings: Settings, workers: Path | None = None) -> bool:
 
 
 class Stop:
-    """What signals do. SIGTERM drains first, and another signal skips that; the one after a stop began cuts."""
+    """The effect of signals.
+
+    SIGTERM drains first; a second signal skips the drain; one more, once the stop began, cancels running requests.
+    """
 
     def __init__(self, settings: Settings, server: Server, service: CancellableApp, draining: asyncio.Event) -> None:
         self._settings = settings
@@ -99,8 +106,8 @@ class Stop:
         self.begun = False
 
     def signalled(self, number: signal.Signals) -> None:
-        """Take the next step towards the end."""
-        if self.begun:  # asked twice: whoever asks does not want to wait
+        """Take the next step of the stop."""
+        if self.begun:  # a second signal: the operator does not want to wait
             self._service.cut()
             return
         seconds = self._settings.drain_seconds
@@ -134,11 +141,11 @@ async def _serve(settings: Settings, workers: Path | None = None) -> bool:
         interface=Interfaces.ASGI,
         websockets=False,
         backlog=1024,
-        # Where it takes HTTP/2 as well, it waits without limit for the first bytes, which tell the two apart.
+        # With HTTP/2 enabled, it waits without limit for the first bytes, which distinguish the versions.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=settings.head_seconds * 1000),
         log_dictconfig=logs.GRANIAN,
-        # Below that it says that it starts, listens and is "experimental", which is tested here.
+        # At lower levels it logs that it starts, listens and is "experimental"; this mode is covered by our tests.
         log_level=LogLevels.error,
     )
     stop = Stop(settings, server, service, draining)
@@ -171,12 +178,12 @@ def _several(settings: Settings, folder: str) -> bool:
         _signal(children, signal.SIGTERM)
         codes.append(1)
     codes += [child.wait() for child in children]
-    # One that had not come so far as to catch the signal was ended by it: that is a stop as well.
+    # A process that had not installed its handler yet was ended by the signal itself: that is a stop as well.
     return any(code not in (0, -signal.SIGTERM, -signal.SIGINT) for code in codes)
 
 
 def _child(folder: str) -> subprocess.Popen[bytes]:
-    """One more process of this module, with the settings of this one."""
+    """Start another process of this module with the same settings."""
     environment, descriptor = handover.for_child()
     environment[WORKERS] = folder
     command = [sys.executable, "-m", __name__]

@@ -1,4 +1,4 @@
-"""How commands reach the metadata database."""
+"""Access of commands to the metadata database."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Act = Callable[[AsyncSession, str], Awaitable[T]]
-"""What a command does, given a transaction and the id of the organization."""
+"""The work of a command, given a transaction and the id of the organization."""
 
 
 def migrated() -> None:
-    """Bring the database to this version's schema. An empty PostgreSQL database gets one; it was named on purpose."""
+    """Bring the database to this version's schema.
+
+    An empty PostgreSQL database gets the schema too, because its address was set on purpose.
+    """
     settings = prepared()
     migrate(settings.database)
     _log(settings, "migrated", {"schema": HEAD})
 
 
 def reading(act: Act[T]) -> T:
-    """What `act` answers; it changes nothing."""
+    """The result of `act`, in a transaction that changes nothing."""
     return asyncio.run(_acting(_existing(), act))
 
 
 def changing(act: Act[T], event: str, facts: Mapping[str, Any]) -> T:
-    """What `act` answers in one committed transaction. The change is logged, with the facts and its database."""
+    """The result of `act`, in one committed transaction. The change is logged, with these facts and the database."""
     settings = _existing()
     answer = asyncio.run(_acting(settings, act))
     _log(settings, event, facts)
@@ -60,7 +63,7 @@ async def _acting(settings: Settings, act: Act[T]) -> T:
 
 
 def _log(settings: Settings, event: str, facts: Mapping[str, Any]) -> None:
-    """Say what was changed, in which database, and whether a service runs on its directory."""
+    """Log the change, its database, and whether a service uses the data directory."""
     logs.configure(settings)
     service = directory.held_by(settings.data_dir)
     running = {"service_pid": service} if service else {}

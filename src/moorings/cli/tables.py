@@ -1,4 +1,4 @@
-"""How commands show lists."""
+"""Lists as commands print them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 
 def when(milliseconds: int) -> str:
-    """A stored instant, for people."""
+    """A stored instant as people read it."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
@@ -24,7 +24,7 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    # Ids are there to be copied: rather a long line than a cut one.
+    # People copy ids, so a long line is better than a cut id.
     table = Table(
         *(Column(name, no_wrap=True) for name in (rows[0] if rows else ["Nothing yet"])), box=None, pad_edge=False
     )

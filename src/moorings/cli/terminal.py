@@ -1,4 +1,4 @@
-"""Being the one program that Ctrl-C reaches, when `make` started it."""
+"""Takes the terminal's foreground for this process alone, so that Ctrl-C does not also reach `make`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ STDIN = 0
 
 @contextlib.contextmanager
 def taken() -> Generator[None]:
-    """Take the terminal for this process alone, as a shell does for what it starts, and give it back at the end.
+    """Make this process the terminal's foreground group, as a shell does for its commands; undo that at the end.
 
-    A Ctrl-C reaches every process of the terminal's foreground group. `make` would end by it, with its exit code and
-    not with that of the service, which stops as it should. Where there is no terminal, nothing is done.
+    Ctrl-C reaches every process of the foreground group. `make` would end by it with an exit code of its own, although
+    the service stops cleanly. Without a terminal it does nothing.
     """
     if not os.isatty(STDIN) or os.tcgetpgrp(STDIN) != os.getpgrp() or os.getpgrp() == os.getpid():
         yield
         return
     before = os.getpgrp()
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else giving the terminal back would stop this process
-    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # nobody would notice a Ctrl-Z: `make` does not wait for it
+    # after Ctrl-Z nobody could continue this process: `make` does not wait for it
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     os.setpgid(0, 0)
     os.tcsetpgrp(STDIN, os.getpgrp())
     try:

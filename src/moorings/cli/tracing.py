@@ -1,4 +1,4 @@
-"""Starts traces, if the operator's variables ask for them."""
+"""Starts traces if the operator's variables enable them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 def start() -> None:
-    """Trace from now on, if it is asked for. A service without traces is better than none: what is wrong is logged."""
+    """Start tracing if it is enabled. Faults are logged: a service without traces is better than no service."""
     try:
         tracing.start(environment(), __version__)
     except tracing.Unusable as refused:

@@ -1,7 +1,6 @@
-"""`moorings doctor --upgrade`: what this version refuses of what is stored and set. It looks, and changes nothing.
+"""`moorings doctor --upgrade`: lists stored connections and settings that this version refuses, and changes nothing.
 
-It reads the database as this version or an earlier one left it, by SQL of its own: the models fit the newest schema
-only.
+It reads databases of this and of earlier versions with its own SQL: the models fit the newest schema only.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that this version refuses or changes: of what, what happens, and what to do."""
+    """One thing that this version refuses or changes: the subject, the effect, and what to do."""
 
     subject: str
     refused: str
@@ -56,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A connection as the database has it."""
+    """A connection as stored."""
 
     id: str
     name: str
@@ -72,19 +71,19 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read of the database."""
+    """The data read from the database."""
 
     revision: str
     connections: Sequence[Stored]
     dbt: frozenset[str]
     """The ids of connections with a dbt repository."""
     unread: str | None
-    """Why the secrets could not be read."""
+    """The reason why the secrets could not be read."""
 
 
 def examine_upgrade() -> bool:
     """Print one line for each finding; returns whether there is none. Raises OperatorError."""
-    shell = environment()  # before `configured` leaves it
+    shell = environment()  # before `configured` drops them
     settings = configured()
     found = _read(settings)
     findings = [*_of_installation(settings), *(_of_connections(settings, found) if found else ())]
@@ -138,7 +137,7 @@ def _stored(rows: Iterable[Mapping[Any, Any]], secrets: Mapping[str, Mapping[str
 
 
 async def _secrets(session: AsyncSession, settings: Settings) -> tuple[dict[str, dict[str, str]], str | None]:
-    """Secrets by connection and field, and why there are none where they could not be read."""
+    """Secrets by connection and field, and the reason if they could not be read."""
     found: dict[str, dict[str, str]] = {}
     try:
         keyset = Keyset.read(settings.keyset_path)
@@ -232,7 +231,7 @@ def _tls(connection: Stored, revision: str) -> Iterator[Finding]:
 
 
 def _credential_source(connection: Stored, settings: Settings) -> Iterator[Finding]:
-    """A federated credential that is read from a file; `credential_source` is Google's word for it."""
+    """A federated credential that is read from a file; Google calls this `credential_source`."""
     for field, secret in connection.config.secrets().items():
         file = _source_file(secret)
         if file is not None and not _is_below(file, settings.credential_directories):
@@ -245,7 +244,7 @@ def _credential_source(connection: Stored, settings: Settings) -> Iterator[Findi
 
 
 def _assumed_role(connection: Stored, settings: Settings) -> Iterator[Finding]:
-    """A role of AWS that was assumed with the credentials of the machine."""
+    """An AWS role that earlier versions assumed with the credentials of the machine."""
     config = connection.config
     assumes = getattr(config, "aws_role_arn", None) and getattr(config, "authentication_type", "") != "aws-access-key"
     own_key = config.username and config.secrets().get("password")
@@ -276,7 +275,7 @@ def _is_below(file: str, directories: Iterable[str]) -> bool:
 
 
 def _refusals(settings: Settings, connections: Sequence[Stored]) -> dict[str, str]:
-    """Connection → why its address may not be dialled. A host that does not resolve in time is not judged."""
+    """Connection → the reason why its address may not be dialled. Hosts that do not resolve in time are skipped."""
     network, waiting = egress.for_callers(settings), queue.SimpleQueue[Stored]()
     found: dict[str, str] = {}
     for connection in connections:
@@ -292,7 +291,7 @@ def _refusals(settings: Settings, connections: Sequence[Stored]) -> dict[str, st
             if refusal is not None:
                 found[connection.id] = refusal
 
-    # Daemons, since nothing ends a resolver that hangs: the command must not wait for it.
+    # Daemon threads, since nothing can end a resolver that hangs, and the command must not wait for it.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(RESOLVERS, len(connections)))]
     until = clock.monotonic() + RESOLVE_SECONDS
     for thread in threads:
@@ -308,13 +307,14 @@ def _refusal(network: Network, connection: Stored) -> str | None:
             network.check(host, port, connection.config.database, *connection.dialect.ADDRESS_FIELDS)
     except EgressRefused as refused:
         return refused.message
-    except (HostNotFound, MooringsError, ValueError):  # it may be down today; what cannot be parsed is told apart
+    # the host may be down today; addresses that cannot be parsed are reported separately
+    except (HostNotFound, MooringsError, ValueError):
         return None
     return None
 
 
 def _addresses(connection: Stored) -> Sequence[tuple[str, int]]:
-    """Where sessions of the connection are dialled, as far as its settings tell."""
+    """The address that sessions of the connection dial, as far as its settings contain it."""
     config = connection.config.dialable()
     address = connection.dialect.address(config)
     if address is not None:

@@ -19,7 +19,7 @@ from moorings.errors import NotFound, OperatorError
 
 
 def create(email: str, name: str, *, admin: bool) -> str:
-    """Add a user; returns their id. Raises OperatorError when the email or name is none, and EmailInUse."""
+    """Add a user; returns their id. Raises OperatorError for an invalid email or name, and EmailInUse."""
     if not is_email(email):
         raise OperatorError(f"an email address needs one @, no space, and at most {MAX_EMAIL_LENGTH} characters")
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
@@ -51,7 +51,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 def enable(user: str, *, enabled: bool) -> None:
-    """Let a user's keys work, or not; raises NotFound."""
+    """Enable or disable a user's keys; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         await directory.enable(session, await access.find_user(session, organization_id, user), enabled=enabled)
@@ -60,7 +60,7 @@ def enable(user: str, *, enabled: bool) -> None:
 
 
 def make_admin(user: str, *, admin: bool) -> None:
-    """Let a user be an organization admin, or no more; raises NotFound."""
+    """Make a user an organization admin or a member; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         found = await access.find_user(session, organization_id, user)
@@ -70,7 +70,7 @@ def make_admin(user: str, *, admin: bool) -> None:
 
 
 def delete(user: str) -> None:
-    """Delete a user, with everything they had; raises NotFound."""
+    """Delete a user with their keys, roles, memberships and values; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> None:
         await directory.remove(session, await access.find_user(session, organization_id, user))
@@ -79,7 +79,7 @@ def delete(user: str) -> None:
 
 
 def roles_of(user: str) -> list[dict[str, Any]]:
-    """The roles that a user has on connections that are not archived, and where each comes from; raises NotFound."""
+    """The roles that a user has on connections that are not archived, with the source of each; raises NotFound."""
 
     async def act(session: AsyncSession, organization_id: str) -> list[dict[str, Any]]:
         found = await access.find_user(session, organization_id, user)
@@ -100,7 +100,7 @@ def roles_of(user: str) -> list[dict[str, Any]]:
 
 
 def give(user: str, connection_id: str, role: str) -> None:
-    """Give a user a role on a connection; raises OperatorError or NotFound for what does not exist."""
+    """Set a user's role on a connection; raises OperatorError for an unknown role, or NotFound."""
     level = read_role(role)
 
     async def act(session: AsyncSession, organization_id: str) -> None:

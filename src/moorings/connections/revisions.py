@@ -53,8 +53,8 @@ class Revisions:
     async def compare(self) -> None:
         """Drop the sessions of connections that have another revision now, are archived or do not exist any more.
 
-        The version alone does not tell: a session may be opened, with what was read before a change, after that change
-        was seen. So what was found good is remembered with it.
+        The version alone is not enough: a session may be opened with credentials that were read before a change, after
+        that change was seen. So the sessions that were found current are remembered with it.
         """
         pooled = set(self._engine.revisions().items())
         if not pooled:

@@ -220,8 +220,8 @@ class Changes:
 async def change(session: AsyncSession, keyset: Keyset, connection: Connection, changes: Changes) -> tuple[str, ...]:
     """Apply the differences; returns which of `settings`, `credentials`, `role`, `environment` changed, in this order.
 
-    The caller holds the connection's lock since it read the fields. Raises ValueInUse for a default value that one
-    of its environments claims.
+    The caller has locked the connection since it read the fields. Raises ValueInUse for a default value that one of its
+    environments claims.
     """
     changed: list[str] = []
     if changes.config is not None:

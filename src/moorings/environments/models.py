@@ -11,8 +11,8 @@ from moorings.db import STRICT, Base, Milliseconds
 class ConnectionEnvironment(Base):
     """One connection as an environment of another one.
 
-    The foreign keys name the dialect and the side of both connections: that both have one dialect, and that no base is
-    an environment itself, is so in every row, whatever happens at once.
+    The foreign keys include the dialect and the side of both connections. So the database guarantees, also under
+    concurrent changes, that both have one dialect and that no base is itself an environment.
     """
 
     __tablename__ = "connection_environments"

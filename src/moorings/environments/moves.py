@@ -97,7 +97,7 @@ async def places_of(session: AsyncSession, bases: Iterable[Connection]) -> list[
 
 
 async def unmatched(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
-    """Moves of `since` to the base connection itself or to no connection: a change seldom intends these."""
+    """Moves of `since` to the base connection itself or to no connection. A change seldom intends these."""
     return [move for move in await since(session, base, before) if move.after is None or move.after.id == base.id]
 
 

@@ -1,4 +1,4 @@
-"""`moorings doctor`: is everything there that the service depends on? It looks, and changes nothing."""
+"""`moorings doctor`: checks everything that the service depends on, and changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = {"ok": "ok  ", "note": "note", "fail": "FAIL"}
 
 
 def examine(*, as_json: bool) -> bool:
-    """Print what each check found; returns whether nothing that the service needs is wrong."""
+    """Print the finding of each check; returns whether everything that the service needs is right."""
     found = list(_findings())
     passed = all(each.state != "fail" for each in found)
     if as_json:

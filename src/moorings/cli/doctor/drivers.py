@@ -36,7 +36,7 @@ def _driver(dialect: Dialect, *, used: bool) -> Finding:
 
 
 def _packages(extra: str | None) -> list[str]:
-    """The distributions that an extra brings."""
+    """The distributions that an extra installs."""
     needed = importlib.metadata.requires("moorings") or []
     pattern = re.compile(rf"extra == ['\"]{extra}['\"]")
     return [found.group() for line in needed if pattern.search(line) and (found := re.match(r"[\w.-]+", line))]

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The findings of checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.errors import MooringsError
 from moorings.settings import Settings
 
 State = Literal["ok", "note", "fail"]
-"""`note`: worth knowing, and nothing that the service needs is missing."""
+"""`note`: information only; nothing that the service needs is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Finding:
 
 
 class Noted(Exception):
-    """What a check found is worth knowing, and no fault."""
+    """The finding is information for the operator, not a fault."""
 
 
 Check = Callable[[Settings], str | None]
-"""Returns what is in order (None: nothing to say); raises Noted, or a MooringsError for what is wrong."""
+"""Returns a sentence about what is right (None: no line); raises Noted, or a MooringsError for a fault."""
 
 
 def run(checks: dict[str, Check], settings: Settings) -> Iterable[Finding]:

@@ -1,4 +1,4 @@
-"""What the service needs of this machine: its directory, database, keyset and port."""
+"""Checks of this machine: data directory, database, keyset and port."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def data_directory(settings: Settings) -> str:
 
 
 def database(settings: Settings) -> str:
-    """Whether the metadata database answers, at this version's schema."""
+    """Whether the metadata database answers and has this version's schema."""
     found = stored(settings)
     where = parsed(settings.database)
     if found is None:
@@ -41,7 +41,7 @@ def database(settings: Settings) -> str:
 
 
 def keyset(settings: Settings) -> str:
-    """Whether the keyset is readable and the one that the database is sealed with."""
+    """Whether the keyset is readable, and is the one that encrypts this database."""
     found, path = stored(settings), settings.keyset_path
     if found is None or found.keyset is None:
         return f"{Keyset.read(path)} is readable" if path.exists() else "will be made at the first start"
@@ -50,7 +50,7 @@ def keyset(settings: Settings) -> str:
 
 
 def private_files(settings: Settings) -> str:
-    """Whether the keyset and the embedded database are for their owner only."""
+    """Whether only their owner can read the keyset and the embedded database."""
     files.require_private(settings)
     if exposed := files.readable_by_others(settings):
         return f"others can read {' '.join(map(str, exposed))}, as MOORINGS_ALLOW_READABLE_FILES allows"
@@ -58,7 +58,7 @@ def private_files(settings: Settings) -> str:
 
 
 def port(settings: Settings) -> str:
-    """Whether the port is free; that this very service holds it is fine."""
+    """Whether the port is free, or used by this very service."""
     try:
         ports.check_free(settings.host, settings.port)
     except OperatorError:

@@ -1,4 +1,4 @@
-"""What the service needs of others: TLS and clock of the database, the rate limits' store, webhooks, the proxy."""
+"""Checks of other machines: TLS and clock of the database, the rate limits' store, the webhook, the proxy."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from moorings.settings.database import PostgresAddress, parsed
 
 REACH_SECONDS = 5.0
 NOTED_SECONDS = 1.0
-"""A clock that is this far from the database's is worth a note."""
+"""A clock that differs from the database's by more seconds gets a note."""
 
 
 def database_tls(settings: Settings) -> str | None:
-    """How the sessions with the metadata database are protected."""
+    """Whether the sessions with the metadata database are encrypted."""
     address = parsed(settings.database)
     if not isinstance(address, PostgresAddress) or (found := _stored(settings)) is None:
         return None
@@ -35,7 +35,10 @@ def database_tls(settings: Settings) -> str | None:
 
 
 def clock(settings: Settings) -> str | None:
-    """Whether this machine's clock agrees with the database's: replicas reckon leases of jobs by their clocks."""
+    """Whether this machine's clock agrees with the database's.
+
+    Replicas compute the leases of jobs by their own clocks.
+    """
     found = _stored(settings)
     if found is None or found.ahead is None:
         return None
@@ -76,7 +79,7 @@ def webhooks(settings: Settings) -> str | None:
 
 
 def proxy(settings: Settings) -> str | None:
-    """Whether the proxy takes connections."""
+    """Whether the proxy accepts connections."""
     if settings.https_proxy is None:
         return None
     parts = urlsplit(settings.https_proxy.get_secret_value())
@@ -90,7 +93,7 @@ def proxy(settings: Settings) -> str | None:
 def _stored(settings: Settings) -> Stored | None:
     try:
         return stored(settings)
-    except OperatorError:  # the check of the database says so
+    except OperatorError:  # the check of the database reports it
         return None
 
 

@@ -1,4 +1,4 @@
-"""What the metadata database says, read once for all checks."""
+"""Facts of the metadata database, read once for all checks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from moorings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Facts of a database that holds a schema of ours, whatever version it has."""
+    """Facts of a database that has Moorings' schema, of any version."""
 
     schema: str
     keyset: str | None
     dialects: frozenset[str]
-    """Those that connections use which are not archived."""
+    """The dialects of connections that are not archived."""
     tls: str | None
     """The version of TLS of a session with PostgreSQL; None without TLS."""
     ahead: float | None
@@ -31,7 +31,7 @@ class Stored:
 
 
 def stored(settings: Settings) -> Stored | None:
-    """What the database says; None where there is none yet. Raises OperatorError when it does not answer."""
+    """The facts of the database; None if there is none yet. Raises OperatorError if it does not answer."""
     found = _look(settings.database)
     if isinstance(found, str):
         raise OperatorError(f"cannot read the metadata database: {found}")
@@ -40,7 +40,7 @@ def stored(settings: Settings) -> Stored | None:
 
 @functools.lru_cache(maxsize=1)
 def _look(url: str) -> Stored | str | None:
-    """The same, or why not: a database that is away is waited for once."""
+    """The same, or the error: all checks together wait only once for a database that does not answer."""
     opened = Database(url)
     if opened.file and not opened.file.exists():
         return None
