@@ -220,6 +220,8 @@ class Dialect(ABC):
     `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
     over_http: ClassVar[bool] = False
     """Whether all traffic uses HTTP, and so the operator's proxy, if there is one."""
+    stateless: ClassVar[bool] = False
+    """Whether each statement is a request of its own: the server has no session that it could close meanwhile."""
     probes_cheaply: ClassVar[bool] = False
     """`connect` has a cheaper login for `SessionContext.light`, whose faults alone show the results of dialling."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")

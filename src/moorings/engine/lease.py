@@ -120,17 +120,32 @@ class Lease:
             await asyncio.wait({self._cancelling.future}, timeout=GRACE_SECONDS)
 
     def _begin(self, statement: Statement) -> pa.Schema:
-        """Run a statement, in a new session if the server closed this one while it was idle."""
+        """Run a statement, in a new session if the server closed this one while it was idle.
+
+        A statement that only reads may be sent twice. One that may write is sent after a ping, and once.
+        """
         check_size(statement.sql)
-        began, self._untouched, untouched = clock.monotonic(), False, self._untouched
+        reused = self._untouched and self._slot.is_reused
+        began, self._untouched = clock.monotonic(), False
+        if reused and not statement.read_only and self._slot.can_be_lost:
+            self._ensure_session()
+            reused = False
         try:
             return self._opened(statement)
         except errors.SessionLost:
-            replaceable = untouched and statement.read_only and self._slot.is_reused and not self.stopped.done()
+            replaceable = reused and statement.read_only and not self.stopped.done()
             if not replaceable or clock.monotonic() - began > CLOSED_SECONDS:
                 raise
         self._session = self._slot.replaced()
         return self._opened(statement)
+
+    def _ensure_session(self) -> None:
+        try:
+            self._slot.guard(self._session.ping)
+        except errors.SessionLost:
+            if self.stopped.done():
+                raise
+            self._session = self._slot.replaced()
 
     def _opened(self, statement: Statement) -> pa.Schema:
         limits = self._slot.limits

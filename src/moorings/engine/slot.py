@@ -141,6 +141,12 @@ class Slot:
         """Whether the session was used before, and can be replaced from its own thread."""
         return self.idle_since != self.born and not self.target.dialect.abilities.own_process
 
+    @property
+    def can_be_lost(self) -> bool:
+        """Whether the server holds a session, which it can close: a file has none, nor have requests of their own."""
+        dialect = self.target.dialect
+        return not dialect.stateless and dialect.address(self.target.config) is not None
+
     def replaced(self) -> Session:
         """A new session in the place of one that the server closed; to be called in the session's thread."""
         return self.guard(self._login)

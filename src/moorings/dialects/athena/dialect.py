@@ -25,6 +25,7 @@ class Athena(Dialect):
     ADDRESS_FIELDS = ("host_override", "region")
     PARAMETERS = "?, ?"
     over_http = True
+    stateless = True
     Config = Config
     FAULTS = FAULTS
 

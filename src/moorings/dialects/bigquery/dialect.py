@@ -26,6 +26,7 @@ class BigQuery(Dialect):
     ADDRESS_FIELDS = ("host_override",)
     PARAMETERS = "?, ?"
     over_http = True
+    stateless = True
     Config = Config
     FAULTS = FAULTS
 

@@ -30,6 +30,7 @@ class ClickHouse(Dialect):
     abilities = Abilities(connects=True)
     PARAMETERS = "{p1:String}, {p2:Int64}"
     over_http = True
+    stateless = True
     Config = Config
     FAULTS = FAULTS
 

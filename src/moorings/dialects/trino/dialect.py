@@ -30,6 +30,7 @@ class Trino(Dialect):
     abilities = Abilities(connects=True, several_catalogs=True)
     PARAMETERS = "?, ?"
     over_http = True
+    stateless = True
     Config = Config
     FAULTS = FAULTS
 

@@ -293,13 +293,17 @@ class TestLives:
         inside(work, pool_size=1)
 
     @pytest.mark.needs("session kill", "sql", "replaced sessions")
-    def test_one_that_was_closed_a_moment_ago_is_replaced_too(self, inside: Inside, warehouse: Warehouse) -> None:
+    @pytest.mark.parametrize("read_only", [True, False])
+    def test_one_that_was_closed_a_moment_ago_is_replaced_too(
+        self, inside: Inside, warehouse: Warehouse, read_only: bool
+    ) -> None:
         async def work(room: Room) -> None:
-            async with room.engine.lease(room.target()) as lease:
+            target = room.target(readOnly=read_only)
+            async with room.engine.lease(target) as lease:
                 session_id = lease.session_id
             await room.settled()
             await asyncio.to_thread(warehouse.kill, session_id)
-            assert await room.rows("SELECT 1 AS one") == [(1,)]
+            assert await room.rows("SELECT 1 AS one", target=target, read_only=read_only) == [(1,)]
 
         inside(work, pool_size=1)
 
