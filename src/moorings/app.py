@@ -18,10 +18,10 @@ from starlette.types import ASGIApp
 from moorings import __version__, clock
 from moorings import settings as environment
 from moorings.access import installation
+from moorings.access.limits import RateLimits
 from moorings.api.http import routing
 from moorings.api.http.access_log import AccessLog
 from moorings.api.http.exchange import Exchanges
-from moorings.api.http.limits import RateLimits
 from moorings.api.http.lingering import DrainRequestMiddleware
 from moorings.api.http.paths import SegmentedPaths
 from moorings.api.http.query_jobs import QueryJobs

@@ -42,13 +42,15 @@ class Batches:
         self._pieces: Iterator[pa.RecordBatch] = iter(())
 
     def next(self) -> pa.RecordBatch | None:
-        """The next piece, None after the last; raises ValueTooLarge or ResultTooLarge."""
+        """The next piece, of one row at least, None after the last; raises ValueTooLarge or ResultTooLarge."""
         piece = next(self._pieces, None)
         while piece is None:
             try:
                 batch = self._reader.read_next_batch()
             except StopIteration:
                 return None
+            if not batch.num_rows:
+                continue
             for change in self._changes:
                 batch = change(batch)
             if batch.nbytes <= min(self._limits.batch, self._limits.value):

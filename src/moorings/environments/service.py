@@ -20,17 +20,20 @@ from moorings.access.service import Actor
 from moorings.connections.models import Connection, EnvironmentValue
 from moorings.connections.service import SealedTarget, hold, lock, sealed, value_rows
 from moorings.db import Database
+from moorings.engine.service import Engine, Target
 from moorings.environments.models import ConnectionEnvironment
 from moorings.environments.routing import Base, Candidate, Choice, choose
 from moorings.errors import (
     Archived,
     BaseConnectionNotFound,
     EnvironmentNotFound,
+    NeedsCredentials,
     NoEnvironment,
     NotEnvironments,
     PermissionDenied,
     ValueInUse,
 )
+from moorings.secrets import Keyset
 
 
 async def base_connection(session: AsyncSession, actor: Actor, connection_id: str) -> Connection:
@@ -218,6 +221,29 @@ async def kept_route(
             return await sealed(session, await permitted(session, actor, base, permission, explicit))
 
     return await db.cached(("route", actor.key_id, base.id, permission, explicit), version, load)
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens the connections that requests are routed to, the same way for every protocol of the service."""
+
+    db: Database
+    keyset: Keyset
+    engine: Engine
+
+    async def target(
+        self, version: int, actor: Actor, base: Connection, permission: Permission, explicit: str | None
+    ) -> Target:
+        """The target of the connection that the actor's request for `base` is routed to.
+
+        Raises like `permitted`; NeedsCredentials if the connection was restored without its secrets.
+        """
+        found = await kept_route(self.db, version, actor, base, permission, explicit)
+        connection = found.connection
+        target = self.engine.target(connection.id, connection.revision) or found.opened(self.keyset)
+        if target.config.lacks_credentials:
+            raise NeedsCredentials
+        return target
 
 
 @dataclass(frozen=True, slots=True)

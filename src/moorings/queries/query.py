@@ -1,4 +1,4 @@
-"""One query: it runs a statement and streams the rows to the caller as bytes."""
+"""One query: it runs a statement and streams the rows to the caller, in chunks that an encoder makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from moorings.dialects.base import Statement
 from moorings.engine.service import Job, Lease
@@ -23,24 +23,40 @@ SOON_SECONDS = 0.02
 """How long that moment is, counted from the start of the statement."""
 
 
-class Encoder(Protocol):
-    """Turns a result into bytes, in the session's thread, one call after the other."""
+class Chunk(Protocol):
+    """A piece of a result: bytes, or record batches where the protocol itself carries Arrow."""
+
+    def __len__(self) -> int:
+        """Its size in bytes; 0 if it has no rows and nothing else to send."""
+        ...
+
+    def __add__(self, other: Self, /) -> Self:
+        """This piece with the next one behind it."""
+        ...
+
+
+C = TypeVar("C", bound=Chunk)
+C_co = TypeVar("C_co", bound=Chunk, covariant=True)
+
+
+class Encoder(Protocol[C_co]):
+    """Turns a result into chunks, in the session's thread, one call after the other."""
 
     @property
     def exact(self) -> bool:
         """Whether the encoder writes values that Arrow readers cannot represent."""
         ...
 
-    def start(self, schema: pa.Schema) -> bytes:
-        """The bytes before the first row."""
+    def start(self, schema: pa.Schema) -> C_co:
+        """What comes before the first row."""
         ...
 
-    def batch(self, batch: pa.RecordBatch) -> bytes:
-        """Some rows."""
+    def batch(self, batch: pa.RecordBatch) -> C_co:
+        """Some rows, one at least."""
         ...
 
-    def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """The bytes after the last row."""
+    def end(self, *, truncated: bool, row_count: int) -> C_co:
+        """What comes after the last row."""
         ...
 
     @property
@@ -48,7 +64,7 @@ class Encoder(Protocol):
         """Whether there is more to send than `end` returned."""
         ...
 
-    def more(self) -> bytes:
+    def more(self) -> C_co:
         """The next piece of the rest."""
         ...
 
@@ -118,7 +134,7 @@ class Query:
         self._complete = False
         self._first = _First()
 
-    def begin(self, request: QueryRequest, encoder: Encoder, *, read_only: bool) -> None:
+    def begin(self, request: QueryRequest, encoder: Encoder[C], *, read_only: bool) -> None:
         """Send the statement to the session's thread, which runs it and encodes its first rows: see `first`."""
         statement = Statement(
             request.sql,
@@ -132,14 +148,15 @@ class Query:
             traceparent=self.traceparent,
         )
 
-        def consume(schema: pa.Schema, read: Callable[[], pa.RecordBatch | None]) -> bytes:
+        def consume(schema: pa.Schema, read: Callable[[], pa.RecordBatch | None]) -> C:
             rows = encoder.start(schema) + self._encode(encoder, read())
             if self._complete or len(rows) >= SMALL_BYTES:
                 return rows
             if rows:
                 self._first.offer(rows)
-            following = self._encode(encoder, read())
-            return self._first.withdraw() + following  # once only: `next` returns the later rows
+            following = self._encode(encoder, read())  # once only: `next` returns the later rows
+            withdrawn = self._first.withdraw()
+            return following if withdrawn is None else withdrawn + following
 
         self._first.job = self._lease.begin(statement, consume)
 
@@ -147,15 +164,15 @@ class Query:
         """Wait a moment; returns whether `first` then returns without waiting."""
         return await self._first.soon()
 
-    async def first(self, encoder: Encoder) -> bytes:
-        """The first bytes, as soon as there are any; raises WarehouseError if the statement fails before."""
+    async def first(self, encoder: Encoder[C]) -> C:
+        """The first chunk, as soon as there are any; raises WarehouseError if the statement fails before."""
         early = await self._first.early()
         if early:
             self.byte_count += len(early)
         return early or await self._outcome(encoder)
 
-    async def next(self, encoder: Encoder) -> bytes | None:
-        """The next bytes, None after the last; raises WarehouseError."""
+    async def next(self, encoder: Encoder[C]) -> C | None:
+        """The next chunk, None after the last; raises WarehouseError."""
         if self.ended:
             return None
         if self._first.taken:
@@ -171,7 +188,7 @@ class Query:
         self.ended = self._complete and not encoder.pending
         return rows
 
-    async def _outcome(self, encoder: Encoder) -> bytes:
+    async def _outcome(self, encoder: Encoder[C]) -> C:
         """The result of the first crossing: all that it read, without the rows taken early."""
         rows = await self._lease.outcome(self._first.job)
         del self._first.job  # it holds the rows, which may be many
@@ -193,16 +210,19 @@ class Query:
         """Stop the statement in the warehouse; `reason` is raised in the task that waits for its rows."""
         await self._lease.cancel(reason)
 
-    def _encode(self, encoder: Encoder, batch: pa.RecordBatch | None) -> bytes:
+    def _encode(self, encoder: Encoder[C], batch: pa.RecordBatch | None) -> C:
         if batch is None:
             return self._end(encoder, truncated=False)
         room = self.row_limit.room(self.row_count, batch.num_rows)
         visible = batch if batch.num_rows <= room else batch.slice(0, room)
         self.row_count += visible.num_rows
-        rows = encoder.batch(visible) if visible.num_rows else b""
-        return rows if visible is batch else rows + self._end(encoder, truncated=True)
+        if visible is batch:
+            return encoder.batch(batch)
+        rows = encoder.batch(visible) if visible.num_rows else None
+        end = self._end(encoder, truncated=True)
+        return end if rows is None else rows + end
 
-    def _end(self, encoder: Encoder, *, truncated: bool) -> bytes:
+    def _end(self, encoder: Encoder[C], *, truncated: bool) -> C:
         self._complete = True
         self._lease.done()
         return encoder.end(truncated=truncated, row_count=self.row_count)
@@ -215,16 +235,16 @@ class _First:
     its own step and then checks the other side's, so that neither waits in vain.
     """
 
-    job: Job[bytes]
+    job: Job[Any]
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._rows: list[bytes] = []
+        self._rows: list[Any] = []
         self._waited = False
         self._offered: asyncio.Future[None] = self._loop.create_future()
         self.taken = False
 
-    def offer(self, rows: bytes) -> None:
+    def offer(self, rows: Chunk) -> None:
         """Offer first rows to the loop; called in the thread."""
         self._rows.append(rows)
         if self._waited:
@@ -235,11 +255,8 @@ class _First:
         if not self._offered.done():
             self._offered.set_result(None)
 
-    def withdraw(self) -> bytes:
+    def withdraw(self) -> Any | None:
         """Take the rows back, to add the later ones to them; None if the loop has taken them."""
-        return self._take() or b""
-
-    def _take(self) -> bytes | None:
         try:
             return self._rows.pop()
         except IndexError:
@@ -252,11 +269,11 @@ class _First:
         self._waited = True
         return self.job.future.done() or bool(self._rows)
 
-    async def early(self) -> bytes | None:
+    async def early(self) -> Any | None:
         """The first rows, if they are ready before the crossing is over; None once it is."""
         while not self.job.future.done():
             self._waited = True
-            rows = self._take()
+            rows = self.withdraw()
             if rows is not None:
                 self.taken = True
                 self.job.future.add_done_callback(_seen)
@@ -266,7 +283,7 @@ class _First:
         return None
 
 
-def _seen(future: asyncio.Future[bytes]) -> None:
+def _seen(future: asyncio.Future[Any]) -> None:
     """Retrieve a failure, so that asyncio logs none if the client leaves before it reads on."""
     if not future.cancelled():
         future.exception()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from moorings.access.service import Actor, authenticate, token_hash
+from moorings.access import admission
+from moorings.access.service import Actor
 from moorings.api.http.call import Call, Headers
 from moorings.api.http.client_address import client_address
-from moorings.errors import AuthenticationRequired, InvalidToken
+from moorings.errors import AuthenticationRequired
 
 NOBODY = Actor("", "", None, admin=False, roles={})
 """The actor of a request until its key is known."""
@@ -17,19 +18,10 @@ async def identify(call: Call, headers: Headers) -> None:
     Raises AuthenticationRequired, InvalidToken, or RateLimited: a key by its own limit, failed keys by the address
     they come from, so that they never hold back a good key from there.
     """
-    hashed = token_hash(_token(call))
     services = call.services
-    call.version = await services.db.version()
-
-    async def load() -> Actor:
-        async with services.db.reading() as session:
-            return await authenticate(session, hashed)
-
-    try:
-        call.actor = await services.db.cached(hashed, call.version.access, load)
-    except InvalidToken:
-        await services.limits.count_failure(_address(call))
-        raise
+    token = _token(call)
+    admitted = await admission.authenticated(services.db, services.limits, token, _address(call))
+    call.actor, call.version = admitted.actor, admitted.version
     window = await services.limits.count_request(call.actor.key_id)
     if window is not None:
         headers += window.headers()

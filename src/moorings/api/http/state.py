@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from moorings.api.http.limits import RateLimits
+from moorings.access.limits import RateLimits
 from moorings.api.http.query_jobs import QueryJobs
 from moorings.connections.service import Eraser
 from moorings.db import Database

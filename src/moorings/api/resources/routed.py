@@ -35,14 +35,9 @@ def chosen(query: Fields) -> str | None:
 async def routed(call: Call, permission: Permission, environment: str | None) -> Target:
     """The target of the connection that the caller is routed to; a response header names it."""
     services = call.services
+    opener = environments.Opener(services.db, services.keyset, services.engine)
     with tracing.span("route", moorings__connection_id=call.connection.id):
-        found = await environments.kept_route(
-            services.db, call.version.access, call.actor, call.connection, permission, environment
-        )
-    connection = found.connection
-    target = services.engine.target(connection.id, connection.revision) or found.opened(services.keyset)
-    if target.config.lacks_credentials:
-        raise NeedsCredentials
+        target = await opener.target(call.version.access, call.actor, call.connection, permission, environment)
     _tell(call, target.connection_id)
     return target
 

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from urllib.parse import urlsplit
 
-from moorings.api.http.limits import reachable
+from moorings.access.limits import reachable
 from moorings.cli.doctor.findings import Check, Noted
 from moorings.cli.doctor.stored import Stored, stored
 from moorings.dialects.network.dialing import dial

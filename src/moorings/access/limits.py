@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from limits import parse
 
-from moorings.api.http.buckets import MemoryBuckets, SharedBuckets, Taken
+from moorings.access.buckets import MemoryBuckets, SharedBuckets, Taken
 from moorings.errors import OperatorError, RateLimited
 from moorings.settings import Settings
 

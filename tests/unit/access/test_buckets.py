@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from moorings.api.http.buckets import SWEPT_FROM, MemoryBuckets, Taken
+from moorings.access.buckets import SWEPT_FROM, MemoryBuckets, Taken
 
 
 class Clock:
