@@ -13,6 +13,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from moorings.db.sqlite import connection
 from moorings.errors import OperatorError
 from moorings.settings.database import Address, PostgresAddress, SqliteAddress
 
@@ -86,12 +87,13 @@ def _sqlite(path: Path) -> AsyncEngine:
     A deferred transaction that reads first and writes later fails at once when another one wrote in between, however
     long busy_timeout is: so every writing transaction begins with BEGIN IMMEDIATE.
     """
-    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)))
+    url = URL.create("sqlite+aiosqlite", database=str(path))  # of a file: one in memory has another kind of pool
+    engine = create_async_engine(url, async_creator=functools.partial(connection, path))
 
     @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by itself
-        cursor = connection.cursor()
+    def configure(opened: Any, _: object) -> None:
+        opened.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = opened.cursor()
         for pragma in (
             "journal_mode=WAL",
             "foreign_keys=ON",
@@ -103,8 +105,8 @@ def _sqlite(path: Path) -> AsyncEngine:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("moorings_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def begin(begun: Any) -> None:
+        writes = begun.get_execution_options().get("moorings_writes", False)
+        begun.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -6,6 +6,7 @@ secrets. The fields and their order are those of the published API; the ones tha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
@@ -42,6 +43,7 @@ WIRE_NAMES = {"password": "passwordUnencrypted", "oauth_client_secret": "oauthCl
 """Fields whose name on the wire is more than their name in camelCase."""
 
 
+@functools.cache  # each request asks for all of them, and a regular expression makes each
 def _on_the_wire(field: str) -> str:
     return WIRE_NAMES.get(field) or to_camel(field)
 
