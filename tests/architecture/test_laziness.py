@@ -58,6 +58,14 @@ class TestTheCommandLineStartsQuickly:
         assert "alembic" not in loaded_by("import moorings.app")
 
 
+class TestTheClient:
+    def test_loads_nothing_of_the_service_and_no_pyarrow(self):
+        loaded = loaded_by("import moorings.client")
+        rooms = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("moorings.")}
+        assert rooms == {"moorings.client"}
+        assert not loaded & {"pyarrow", "numpy", "pandas", "polars", "typer", "rich", "pydantic", "msgspec", *DRIVERS}
+
+
 WITHOUT_DRIVERS = """
 import json, sys
 from moorings import dialects

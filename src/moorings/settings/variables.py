@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 
 PREFIX = "MOORINGS_"
 OF_TESTS = "MOORINGS_TEST_"
+OF_CLIENTS = frozenset({"MOORINGS_URL", "MOORINGS_KEY", "MOORINGS_PROFILE"})
+"""What `moorings.client` reads: a shell may have them where the service starts too."""
 
 OF_A_SERVICE = re.compile(
     r"MOORINGS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -32,7 +34,7 @@ def unknown(names: Iterable[str], fields: Iterable[str]) -> list[str]:
     """A sentence for each `MOORINGS_…` name that is no setting."""
     known = [f"{PREFIX}{field.upper()}" for field in fields]
     ours = (name for name in names if name.upper().startswith(PREFIX) and not name.upper().startswith(OF_TESTS))
-    return [_sentence(name, known, 0.6) for name in ours if name.upper() not in known]
+    return [_sentence(name, known, 0.6) for name in ours if name.upper() not in {*known, *OF_CLIENTS}]
 
 
 def misspelled(entries: Mapping[str, str | None], fields: Iterable[str]) -> list[str]:

@@ -66,7 +66,9 @@ class TestNames:
         with pytest.raises(OperatorError, match=r"MORINGS_PORT: .* Did you mean MOORINGS_PORT"):
             settings.load()
 
-    def test_what_kubernetes_and_tests_set_is_ignored(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_what_kubernetes_tests_and_clients_set_is_ignored(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         for name, value in {
             "MOORINGS_SERVICE_HOST": "10.0.0.1",
@@ -80,6 +82,9 @@ class TestNames:
             "MOORINGS_FLIGHT_SERVICE_HOST": "10.0.0.2",
             "MOORINGS_FLIGHT_PORT": "tcp://10.0.0.2:8815",
             "MOORINGS_TEST_ANYTHING": "1",
+            "MOORINGS_URL": "https://moorings.example.org",
+            "MOORINGS_KEY": "moo_osk_key-of-a-client",
+            "MOORINGS_PROFILE": "prod",
         }.items():
             monkeypatch.setenv(name, value)
         assert settings.load().port == 8000

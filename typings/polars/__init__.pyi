@@ -1,0 +1,9 @@
+# What we use of polars, which is an optional part of the client.
+from typing import Any
+
+class DataFrame:
+    def __getattr__(self, name: str) -> Any: ...
+
+class Series: ...
+
+def from_arrow(data: Any) -> DataFrame | Series: ...
