@@ -1,4 +1,4 @@
-"""The service as an ASGI app: what is made, and how it is wired together."""
+"""The service as an ASGI app: creates the parts and connects them."""
 
 from __future__ import annotations
 
@@ -101,13 +101,13 @@ ROUTES = (*API, *scim_routes.ROUTES)
 """Every operation."""
 
 TIDY_SECONDS = 3600.0
-"""How often a worker forgets what is older than the settings let it be."""
+"""How often a worker deletes rows that are older than the settings allow."""
 
 
 def prepare(settings: Settings, keep: Callable[[str], None] = lambda token: None) -> str | None:
-    """Bring the data directory and the database to where the app can start; safe to repeat, and from several replicas.
+    """Prepare the data directory and the database for the app; safe to repeat, and from several replicas.
 
-    Returns the token of the first key if it was made just now; `keep` has been given it before it counts. Raises
+    Returns the token of the first key if this call created it; `keep` gets the token before the key is stored. Raises
     OperatorError.
     """
 
@@ -122,12 +122,12 @@ def prepare(settings: Settings, keep: Callable[[str], None] = lambda token: None
 
 
 def prepare_worker(settings: Settings) -> None:
-    """The same for what runs jobs without the API: it makes no key, since nobody would see it. Raises OperatorError."""
+    """The same for workers without the API. It creates no key, since nobody would see it. Raises OperatorError."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.duckdb_temp_directory.mkdir(mode=0o700, exist_ok=True)
-        if settings.database_file is not None:  # SQLite would make it for everybody to read
+        if settings.database_file is not None:  # SQLite would create it readable for everybody
             settings.database_file.touch(mode=0o600)
     except OSError as refused:
         raise OperatorError(f"cannot make {refused.filename}: {refused.strerror}") from None
@@ -221,7 +221,7 @@ async def work(settings: Settings, stopped: asyncio.Event) -> None:
 
 
 def _described(settings: Settings) -> dict[str, Any]:
-    """What a log line says of what runs here."""
+    """The fields of the log line about this process."""
     return {"version": __version__, "pid": os.getpid(), "database": str(parsed(settings.database))}
 
 
@@ -239,7 +239,7 @@ def _worker(settings: Settings, database: Database, engine: Engine, keyset: Keys
 def _periodic_tasks(
     settings: Settings, database: Database, engine: Engine, keyset: Keyset, wake: asyncio.Event
 ) -> Iterable[PeriodicTask]:
-    """What a worker does beside jobs."""
+    """The chores of a worker, beside jobs."""
 
     async def tidy() -> None:
         now = clock.now()
@@ -283,7 +283,7 @@ def _pages(services: Services) -> list[StarletteRoute]:
 
 
 def from_environment() -> ASGIApp:
-    """The app for the settings of the environment: what a server's worker process loads."""
+    """The app for the settings of the environment; the server's worker processes load it."""
     settings = environment.load()
     environment.leave_environment(settings)
     return create_app(settings)

@@ -19,7 +19,7 @@ def monotonic() -> float:
 
 
 def offset(zone: str) -> str:
-    """What a zone (an IANA name) is ahead of UTC now, such as `+01:00`."""
+    """The current UTC offset of a zone (an IANA name), such as `+01:00`."""
     ahead = datetime.now(ZoneInfo(zone)).strftime("%z")
     return f"{ahead[:3]}:{ahead[3:5]}"
 

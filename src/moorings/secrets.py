@@ -1,4 +1,4 @@
-"""Sealing: authenticated encryption of what must never be on disk in the clear.
+"""Sealing: authenticated encryption of values that must never be on disk in the clear.
 
 A ciphertext is bound to its place (table, column, row id) as associated data, so that one copied to another row does
 not open. The master keyset is Tink's (AES-256-GCM), a JSON file of mode 0600.
@@ -20,7 +20,7 @@ aead.register()
 
 
 class Sealed:
-    """A ciphertext. Its repr is `***`: neither it nor what it holds reaches a log by accident."""
+    """A ciphertext. Its repr is `***`, so that neither it nor its plaintext reaches a log by accident."""
 
     __slots__ = ("ciphertext",)
 
@@ -66,10 +66,10 @@ class Keyset:
 
     @classmethod
     def make(cls, path: Path) -> Self:
-        """Make a new keyset and its file (mode 0600), whole or not at all; keeps one that appeared meanwhile."""
+        """Create a new keyset and its file (mode 0600) atomically; a file that appeared meanwhile is kept."""
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         text = tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
-        # A name that no earlier draft has: process ids come again, and in a container each start has the same one.
+        # A unique name: process ids are reused, and in a container each start has the same one.
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

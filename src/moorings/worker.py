@@ -1,7 +1,7 @@
-"""The worker: leases due jobs, runs them, and does what else is due from time to time.
+"""The worker: leases due jobs, runs them, and runs periodic chores.
 
-It lives in the event loop of its process, inside `serve` or alone in `moorings worker`; any number of them may look at
-one database, since leases decide who runs what.
+It runs in the event loop of its process, inside `serve` or alone in `moorings worker`. Any number of workers can share
+one database: leases decide which of them runs a job.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from moorings.telemetry import metrics
 log = structlog.get_logger(__name__)
 
 HEARTBEATS = 3
-"""How many times a lease is extended before it would expire: so many may fail but one."""
+"""How many times a lease is extended within its duration: all but one of these attempts may fail."""
 
 LEAST_CLOSE_SECONDS = 1.0
-"""What the metadata database gets at least to hear that jobs are given up."""
+"""The least time for storing in the metadata database that jobs are released."""
 
 AWAY = (SQLAlchemyError, OSError, MooringsError)
-"""What a metadata database raises that is away; it is looked for again."""
+"""The errors of a metadata database that does not answer; the worker tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """Something that every worker does from time to time, beside jobs; whatever it raises is logged."""
+    """A chore that every worker runs from time to time, beside jobs; its errors are logged."""
 
     name: str
     every_seconds: float
@@ -73,20 +73,21 @@ class Worker:
         self._jobs: dict[asyncio.Task[None], Leased] = {}
 
     def start(self) -> None:
-        """Look for jobs from now on."""
+        """Start to look for jobs."""
         self._loops.append(asyncio.create_task(self._poll()))
         self._loops += [asyncio.create_task(self._repeat(periodic_task)) for periodic_task in self._periodic_tasks]
 
     async def close(self) -> None:
-        """Stop: what runs is stopped in its warehouse, and given up for another worker to take over at once.
+        """Stop the worker.
 
-        Nothing is cancelled while it talks to the metadata database, unless that does not answer in time.
+        Running jobs are stopped in their warehouses and released, so that another worker can take them over at once.
+        Nothing is cancelled while it talks to the metadata database, unless the database does not answer in time.
         """
         self._stopping.set()
         self._wake.set()
         try:
             async with asyncio.timeout(max(self._settings.shutdown_seconds, LEAST_CLOSE_SECONDS)):
-                for tasks in (self._loops, self._jobs):  # a loop may still begin a job
+                for tasks in (self._loops, self._jobs):  # the loop may still begin a job
                     for leased in self._jobs.values():
                         leased.stopped.set()
                     await _ended(tasks)
@@ -103,7 +104,7 @@ class Worker:
             await _set_within(self._wake, self._settings.worker_poll_seconds)
 
     async def _fill(self) -> None:
-        """Begin jobs as long as there are due ones, and places."""
+        """Begin jobs while some are due and places are free."""
         lease, attempts = self._settings.job_lease_seconds, self._settings.job_attempts
         while len(self._jobs) < self._settings.worker_jobs and not self._stopping.is_set():
             leased = await leases.take(self._db, self._owner, lease, attempts, webhook=self._webhook)
@@ -118,7 +119,7 @@ class Worker:
         self._wake.set()
 
     async def _run(self, leased: Leased) -> None:
-        """One attempt, with the lease held all the while."""
+        """One attempt; its lease is extended meanwhile."""
         began, outcome = clock.monotonic(), "lost"
         over = asyncio.Event()
         holding = asyncio.create_task(self._hold(leased, over))
@@ -128,7 +129,7 @@ class Worker:
             )
         except LeaseLost:
             pass
-        except Exception:  # not even the failure could be stored: the lease expires, and then somebody tries again
+        except Exception:  # not even the failure could be stored: the lease expires, and another worker tries again
             log.exception("job_not_settled", job=leased.id)
         finally:
             over.set()
@@ -138,7 +139,7 @@ class Worker:
         log.info("job", job=leased.id, connection=leased.connection_id, attempt=leased.attempt, outcome=outcome)
 
     async def _hold(self, leased: Leased, over: asyncio.Event) -> None:
-        """Extend the lease again and again until the attempt is over; one that is lost is stopped."""
+        """Extend the lease repeatedly until the attempt is over; if the lease is lost, stop the attempt."""
         lease = self._settings.job_lease_seconds
         while not await _set_within(over, lease / HEARTBEATS):
             try:
@@ -148,7 +149,7 @@ class Worker:
                 return
             except AWAY as refused:
                 log.warning("lease_not_extended", job=leased.id, reason=type(refused).__name__)
-            except Exception:  # the border of a loop that must not end before its job
+            except Exception:  # the loop must not end before its job, whatever the error
                 log.exception("lease_not_extended", job=leased.id)
 
     async def _repeat(self, periodic_task: PeriodicTask) -> None:
@@ -162,7 +163,7 @@ class Worker:
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether an event comes within so many seconds."""
+    """Whether an event is set within so many seconds."""
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:
@@ -171,7 +172,7 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def _ended(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Wait until tasks have ended, however they do."""
+    """Wait until tasks have ended, with or without an error."""
     if tasks:
         await asyncio.wait(set(tasks))
 

@@ -9,7 +9,7 @@ from moorings import clock
 from moorings.errors import OperatorError
 
 SWEPT_FROM = 1000
-"""The number of keys that are kept before those with full buckets are deleted."""
+"""The number of keys above which those with full buckets are deleted."""
 TIMEOUT_SECONDS = 2.0
 """How long a request waits for Valkey or Redis before it passes uncounted."""
 
@@ -48,7 +48,7 @@ class MemoryBuckets:
         self._sweep_at = SWEPT_FROM
 
     async def take(self, key: str, amount: int, seconds: int) -> Taken:
-        """Take one request from a bucket of so many, which is refilled in so many seconds."""
+        """Take one request from a bucket of this size, which refills within this many seconds."""
         now, interval = self._now(), seconds / amount
         full = max(self._full.get(key, now), now)
         wait = full + interval - now - seconds
@@ -88,7 +88,7 @@ class SharedBuckets:
         self._take = self._client.register_script(TAKE)
 
     async def take(self, key: str, amount: int, seconds: int) -> Taken:
-        """Take one request from a bucket of so many, which is refilled in so many seconds."""
+        """Take one request from a bucket of this size, which refills within this many seconds."""
         period = seconds * 1_000_000
         remaining, wait, full = await self._take(keys=[f"moorings/limit/{key}"], args=[period, period / amount])
         return Taken(int(remaining), int(wait) / 1_000_000, int(full) / 1_000_000)

@@ -1,7 +1,7 @@
 """Rate limits by GCRA: requests of a key, and failed keys of an address, are refilled steadily up to a burst.
 
-A fixed window would refuse a client that makes its requests in one burst across the window's start, as `terraform plan`
-does; a steady refill gives each next request its own moment.
+A fixed window refuses clients that send a burst of requests, as `terraform plan` does, until the next window begins. A
+steady refill allows the next request after a short wait.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 CHECK_SECONDS = 5.0
 
 SETTINGS = {"request": "MOORINGS_RATE_LIMIT", "failure": "MOORINGS_FAILED_KEY_LIMIT"}
-"""The setting of each kind of limit."""
+"""The setting that defines each kind of limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in so many seconds: the burst, and the time in which an empty bucket is full again."""
+    """A number of requests (the burst), and the seconds in which an empty bucket is full again."""
 
     amount: int
     seconds: int
@@ -58,7 +58,7 @@ class Buckets(Protocol):
     UNAVAILABLE: tuple[type[Exception], ...]
 
     async def take(self, key: str, amount: int, seconds: int) -> Taken:
-        """Take one request from a bucket of so many, which is refilled in so many seconds."""
+        """Take one request from a bucket of this size, which refills within this many seconds."""
         ...
 
     async def close(self) -> None:
@@ -104,7 +104,7 @@ class RateLimits:
 
 
 async def reachable(settings: Settings) -> bool:
-    """Whether the store of the limits answers."""
+    """Whether the store of the rate limits answers."""
     buckets = _buckets(settings)
     try:
         async with asyncio.timeout(CHECK_SECONDS):

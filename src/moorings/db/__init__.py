@@ -1,6 +1,6 @@
-"""Storage: the engine, the column types, units of work, and what a process may keep in memory.
+"""Storage: the engine, the column types, units of work, and the cache of stored facts.
 
-SQLite (WAL) is embedded, PostgreSQL serves several replicas; one schema for both, made by Alembic alone.
+SQLite (WAL) is embedded, PostgreSQL serves several replicas; Alembic creates one schema for both.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 Ordered = tuple[InstrumentedAttribute[Any], bool]
-"""A column that rows are ordered by, and whether the greatest comes first."""
+"""A column to order by, and whether the order is descending."""
 
 CACHE_BYTES = 32 * 1024 * 1024
-"""How much a process keeps at most; the least recently used go first."""
+"""The size limit of the cache; the least recently used entries are dropped first."""
 
 
 ONE_AT_A_TIME = 0x6D6F6F72
-"""The advisory lock of PostgreSQL ("moor") that all replicas ask for, to migrate or to make what exists once."""
+"""PostgreSQL's advisory lock ("moor") that replicas take for migrations, and to create things that exist once."""
 
 
 class Base(DeclarativeBase):
@@ -70,10 +70,10 @@ class Base(DeclarativeBase):
 
 
 STRICT = {"sqlite_strict": True}
-"""The last element of each `__table_args__`: SQLite then refuses values of another type than the column's."""
+"""The last element of each `__table_args__`: with it, SQLite refuses values of another type than the column's."""
 
 Long = BigInteger().with_variant(Integer(), "sqlite")
-"""An integer of 64 bits; a STRICT table of SQLite knows INTEGER only."""
+"""An integer of 64 bits; a STRICT table of SQLite has INTEGER only."""
 
 Milliseconds = Long
 """UTC epoch milliseconds."""
@@ -97,7 +97,7 @@ class Json(TypeDecorator[Any]):
 
 
 class SealedBytes(TypeDecorator[Sealed]):
-    """A sealed value; assigning anything else raises TypeError before it could reach the database."""
+    """A sealed value; assigning anything else raises TypeError before it can reach the database."""
 
     impl = LargeBinary
     cache_ok = True
@@ -112,22 +112,22 @@ class SealedBytes(TypeDecorator[Sealed]):
 
 
 class Versions(NamedTuple):
-    """What the database counts of its changes: two equal values mean that no table of theirs changed between them."""
+    """Change counters of the database: if two values are equal, no table that they cover changed in between."""
 
     access: int
-    """Of who may do what with which connection, of the connections themselves and their secrets."""
+    """Counts changes of users, roles and keys, of connections and of their secrets."""
     shown: int
-    """Of what is shown of connections besides: their health and their catalogs."""
+    """Counts changes of connections' health and catalogs."""
 
 
 UNREAD = Versions(-1, -1)
-"""What no database counts: before its versions were read."""
+"""The versions before the first read; no database has them."""
 
 READ_VERSIONS = "SELECT changed_by, health_changed_by FROM freshness"
 
 
 class Version(Protocol):
-    """Tells whether what processes keep in memory has changed in the database."""
+    """Reads the database's versions, which show whether cached facts have changed."""
 
     async def read(self) -> Versions:
         """The database's versions now."""
@@ -135,18 +135,18 @@ class Version(Protocol):
 
     @property
     def commits(self) -> int | None:
-        """What every commit had changed at the last `read`; None where only the counted tables are known."""
+        """The number that every commit changes, as of the last `read`; None if the database has only the counters."""
         ...
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
 class SqliteVersion:
-    """`PRAGMA data_version` of a connection that never writes changes with every commit of any other one.
+    """`PRAGMA data_version` of a connection that never writes changes with every commit of any other connection.
 
-    Only then the counters are read that triggers keep.
+    Only after such a change are the counters read, which triggers maintain.
     """
 
     def __init__(self, path: str) -> None:
@@ -160,7 +160,7 @@ class SqliteVersion:
             commits = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if commits != self.commits:
                 self._found = Versions._make(self._connection.execute(READ_VERSIONS).fetchone())
-                self.commits = commits  # asked before the counters: what was committed in between is found next time
+                self.commits = commits  # read before the counters: a commit in between is found next time
         except sqlite3.Error as refused:
             raise DatabaseAway(f"the metadata database does not answer: {refused}") from None
         return self._found
@@ -171,10 +171,10 @@ class SqliteVersion:
 
 
 class PostgresVersion:
-    """The row in which deferred triggers write the id of each transaction that changed something.
+    """Reads the row in which deferred triggers write the id of each transaction that changed something.
 
-    Callers that arrive while a round trip is under way share the next one: it starts after they asked, so what it
-    answers is never older than their question.
+    Callers that arrive during a round trip share the next one: it starts after their call, so its answer is never older
+    than the call.
     """
 
     commits = None
@@ -188,7 +188,7 @@ class PostgresVersion:
         self._next: asyncio.Task[Versions] | None = None
 
     async def read(self) -> Versions:
-        """One round trip at most two callers deep."""
+        """One round trip; later callers wait for the next one."""
         if self._next is None:
             self._next = asyncio.create_task(self._read_after(self._current))
         return await asyncio.shield(self._next)
@@ -199,7 +199,7 @@ class PostgresVersion:
         self._current, self._next = self._next, None
         import asyncpg
 
-        # The second is what it says when the server's goodbye comes between its own steps.
+        # asyncpg raises the second one if the server closes the connection between two of its own steps.
         confused = (asyncpg.InterfaceError, asyncpg.InternalClientError)
         try:
             try:
@@ -250,7 +250,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncGenerator[AsyncSession]:
-        """A unit of work that never runs beside another one of this kind, in whichever process."""
+        """A unit of work that never runs at the same time as another one of this kind, in any process."""
         async with self.unit_of_work() as session:  # SQLite has one writer anyway
             if not self.embedded:
                 await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
@@ -263,12 +263,12 @@ class Database:
             yield session
 
     async def finds(self, rows: Select[*tuple[Any, ...]]) -> bool:
-        """Whether a query finds anything. Who writes only then leaves alone what processes keep."""
+        """Whether a query finds anything. Callers that write only then do not invalidate caches needlessly."""
         async with self.reading() as session:
             return (await session.execute(rows.limit(1))).first() is not None
 
     async def delete_older(self, instants: InstrumentedAttribute[Any], before: int) -> None:
-        """Delete the rows whose instant, in this column, is before another one; writes nothing when there are none."""
+        """Delete the rows whose time in this column is before another one; writes nothing if there are none."""
         old = instants < before
         if await self.finds(select(instants).where(old)):
             async with self.unit_of_work() as session:
@@ -282,15 +282,16 @@ class Database:
         return await self._version.read()
 
     async def commits(self) -> int | None:
-        """A number that differs after each commit of SQLite; None on PostgreSQL, which does not tell."""
+        """A number that differs after each commit of SQLite; None on PostgreSQL, which has no such number."""
         await self.version()
         return self._version.commits if self._version is not None else None
 
     async def cached(self, key: Hashable, version: Hashable, load: Callable[[], Awaitable[T]]) -> T:
-        """What `load` answered at this version, from memory or fresh.
+        """The result of `load` at this version, from the cache or fresh.
 
-        The only place where stored facts outlive a request, and never past a change: `version` is read for each
-        request before anything else, so a value loaded later is at least as new as the version it is kept under.
+        Only this cache keeps stored facts longer than a request, and never past a change: `version` is read for each
+        request before anything else, so a value that is loaded later is at least as new as the version that it is
+        cached under.
         """
         entry = self._cache.get(key)
         if entry is not None and entry[0] == version:
@@ -318,7 +319,7 @@ class Database:
 async def page(
     session: AsyncSession, rows: Select[M], order: Sequence[Ordered], after: Sequence[Any] | None, number: int
 ) -> tuple[list[M], int]:
-    """So many rows of a query, from behind the place (its values of `order`) of one; and how many rows it has in all.
+    """A page of a query's rows, after the place of one (its values of `order`); and the number of all its rows.
 
     No two rows may have the same place.
     """
@@ -335,7 +336,7 @@ def _behind(place: Sequence[tuple[Ordered, Any]]) -> ColumnElement[bool]:
 
 
 def _weight(key: Hashable, value: object) -> int:
-    """Roughly what a kept value costs: what it is made of, its key (callers choose it), and a kilobyte around both."""
+    """The approximate memory of a cached value: content, key (callers choose it), and a kilobyte of overhead."""
     parts = (*_parts(key), *_parts(value))
     own = int(getattr(value, "cached_bytes", 0))
     return 1024 + own + sum(len(part) for part in parts if isinstance(part, bytes))

@@ -1,4 +1,4 @@
-"""How the metadata database is reached: the SQLAlchemy engine, and connections to PostgreSQL."""
+"""Connects to the metadata database: the SQLAlchemy engine, and connections to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class DatabaseAway(OperatorError):
 
 
 FAULTS = (OSError, ValueError, LookupError)
-"""What the driver raises of an address, its certificates, and a user that this machine does not know."""
+"""The driver's errors for an address, its certificates, and a user that this machine does not know."""
 
 AWAY = (DatabaseAway, SQLAlchemyError, OSError)
-"""What is raised where the metadata database does not answer, or refuses."""
+"""The errors raised when the metadata database does not answer, or refuses."""
 
 
 def reason(refused: Exception) -> str:
-    """Why, in one line."""
+    """The reason, in one line."""
     said = str(getattr(refused, "orig", None) or refused).strip().splitlines() or [type(refused).__name__]
     return re.sub(r"^<class '[\w.]+'>: ", "", said[0])
 
@@ -45,7 +45,7 @@ def engine(address: Address) -> AsyncEngine:
     """The SQLAlchemy engine for an address."""
     if isinstance(address, SqliteAddress):
         return _sqlite(address.path)
-    # Behind a pooler in transaction mode the next statement may meet another session: no prepared one outlives its use.
+    # A pooler in transaction mode may run the next statement in another session, so no prepared statement is reused.
     prepared: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _new_name}
     return create_async_engine(
         "postgresql+asyncpg://",
@@ -75,14 +75,14 @@ async def connected(address: PostgresAddress, **_: object) -> asyncpg.Connection
 
 
 def _one_line(refused: Exception) -> str:
-    """A driver's words for why there is no connection, with what helps."""
+    """A driver's message about a failed connection, with a remedy."""
     if isinstance(refused, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({refused.verify_message}): set sslrootcert"
     return reason(refused)
 
 
 def _sqlite(path: Path) -> AsyncEngine:
-    """An engine whose transactions say themselves whether they write.
+    """An engine whose transactions declare whether they write.
 
     A deferred transaction that reads first and writes later fails at once when another one wrote in between, however
     long busy_timeout is: so every writing transaction begins with BEGIN IMMEDIATE.

@@ -1,4 +1,4 @@
-"""Names as they are compared."""
+"""The form in which names are compared."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import unicodedata
 
 
 def folded(name: str) -> str:
-    """A name without case and without spellings: NFKC, case-folded, NFKC again. Accents count.
+    """A name without differences of case and of Unicode spelling:
 
-    The dot above (U+0307) that folding leaves behind the i of `İ` is dropped, so that `istanbul` finds `İstanbul`.
+    NFKC, case-folded, NFKC again. Accents matter. The dot above (U+0307) that folding leaves after the i of `İ` is
+    dropped, so that `istanbul` finds `İstanbul`.
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return text.replace("i\u0307", "i")

@@ -1,4 +1,4 @@
-"""The environments of a dbt project: where it is built, and with which variables."""
+"""The environments of a dbt project: the schemas to build in, and their variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from moorings.secrets import Keyset
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as it should be. With an id it is one that exists; a name or value that is None stays as it is."""
+    """A variable of a request. With an id, it exists already; a name or value of None stays as it is."""
 
     id: str | None
     name: str | None
@@ -31,7 +31,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentInput:
-    """What an environment should be: all its columns, and all its variables."""
+    """The requested environment: all its columns and all its variables."""
 
     columns: Mapping[str, str | int | None]
     variables: Sequence[Variable] = ()
@@ -40,7 +40,7 @@ class EnvironmentInput:
 async def by_name(
     session: AsyncSession, connection: Connection, after: tuple[Any, ...] | None, number: int, *, descending: bool
 ) -> tuple[list[DbtEnvironment], int]:
-    """Environments by name, from behind the name and id of one; and how many there are in all."""
+    """Environments by name, after the name and id of one; and the number of all of them."""
     own = select(DbtEnvironment).where(DbtEnvironment.connection_id == connection.id)
     return await db.page(session, own, [(DbtEnvironment.name, descending), (DbtEnvironment.id, False)], after, number)
 
@@ -56,7 +56,7 @@ async def find(
 
 
 async def default(session: AsyncSession, connection: Connection) -> DbtEnvironment | None:
-    """The environment that counts when none is named: the oldest one."""
+    """The default environment: the oldest one."""
     own = select(DbtEnvironment).where(DbtEnvironment.connection_id == connection.id)
     return await session.scalar(own.order_by(DbtEnvironment.created_at, DbtEnvironment.id).limit(1))
 
@@ -83,7 +83,7 @@ async def owners(session: AsyncSession, environments: Sequence[DbtEnvironment]) 
 async def create(
     session: AsyncSession, keyset: Keyset, connection: Connection, requested: EnvironmentInput
 ) -> DbtEnvironment:
-    """Add an environment; raises DbtNotSupported, or InvalidInput for an owner or variables that cannot be."""
+    """Add an environment; raises DbtNotSupported, or InvalidInput for an invalid owner or variable."""
     if not supported(connection):
         raise DbtNotSupported
     await hold(session, connection)
@@ -109,7 +109,7 @@ async def change(
     environment: DbtEnvironment,
     requested: EnvironmentInput,
 ) -> Sequence[str]:
-    """Let an environment be as requested; returns the names of the secrets that this removed.
+    """Replace an environment; returns the names of the secrets that this removed.
 
     Raises what `create` does.
     """
@@ -149,7 +149,7 @@ async def _set_variables(
         _row(keyset, environment, position, variable, known.get(variable.id or ""))
         for position, variable in enumerate(requested)
     ]
-    # All go before any comes: two of them may have changed names with each other.
+    # All rows are deleted before any is added: two of them may have swapped their names.
     await session.execute(delete(DbtVariable).where(DbtVariable.environment_id == environment.id))
     session.add_all(rows)
     await session.flush()
@@ -158,7 +158,7 @@ async def _set_variables(
 
 
 def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> None:
-    """Raise InvalidInput for ids that are not this environment's, ids and names that come twice, and lacking values."""
+    """Raise InvalidInput for ids of other environments, duplicate ids and names, and missing values."""
     faults: list[Fault] = []
     ids, names = set[str](), set[str]()
     for place, variable in enumerate(requested):
@@ -184,7 +184,7 @@ def _check(requested: Sequence[Variable], known: Mapping[str, DbtVariable]) -> N
 def _row(
     keyset: Keyset, environment: DbtEnvironment, position: int, variable: Variable, before: DbtVariable | None
 ) -> DbtVariable:
-    """The row of a variable; one that exists keeps its id, and so the place that its secret is sealed for."""
+    """The row of a variable; an existing one keeps its id, because its secret is encrypted for this id."""
     row = variable.id or str(uuid.uuid4())
     sealed = before.sealed if before is not None else None
     value = variable.value

@@ -1,4 +1,4 @@
-"""Stored: a connection's dbt repository with its deploy key, the environments of its project, and their variables."""
+"""Tables of dbt repositories with their deploy keys, of environments, and of their variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.secrets import Sealed
 
 
 class DbtRepository(Base):
-    """Where the dbt project of a connection is; the deploy key is gone once the connection was archived."""
+    """The repository of a connection's dbt project; archiving the connection erases the deploy key."""
 
     __tablename__ = "dbt_repositories"
     __table_args__ = (
@@ -37,7 +37,10 @@ class DbtRepository(Base):
 
 
 class DbtEnvironment(Base):
-    """Where a dbt project is built: the schema, and what differs from the connection (None: nothing)."""
+    """An environment of a dbt project: the schema to build in, and values that replace the connection's.
+
+    None keeps the connection's.
+    """
 
     __tablename__ = "dbt_environments"
     __table_args__ = (STRICT,)
@@ -57,7 +60,7 @@ class DbtEnvironment(Base):
 
 
 class DbtVariable(Base):
-    """A variable of an environment: in the clear, or sealed. A sealed one is gone once the connection was archived."""
+    """A variable of an environment: in the clear, or sealed. Archiving the connection erases sealed values."""
 
     __tablename__ = "dbt_variables"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What git takes as addresses of repositories, branches and paths."""
+"""Checks addresses of repositories, names of branches, and paths, as git allows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SSH = re.compile(rf"ssh://(?:[\w.-]+@)?{HOST}(?::(?P<port>[0-9]+))?/[^\s-]\S*", 
 SCP = re.compile(rf"(?:[A-Za-z0-9_][\w.-]*@)?{HOST}:(?!//)[^\s:-]\S*", re.ASCII)
 """`git@host:path`; the user, or an alias of the host, may come from the configuration of ssh."""
 BRANCH = re.compile(r"(?!-|@$|HEAD$)(?!.*(?:\.\.|@\{|\.$))[^\s~^:?*\[\\\x00-\x20\x7f]+")
-"""What no branch's name has. Source: https://git-scm.com/docs/git-check-ref-format."""
+"""Texts that no branch name may contain. Source: https://git-scm.com/docs/git-check-ref-format."""
 PATH_PATTERN = r"^(?!/)(?!.*\.\.)[^\x00-\x1f\x7f\\:*?\"<>|]+$"
 """A path below the root of a repository, in any script."""
 
@@ -34,7 +34,7 @@ def _is_host(host: str) -> bool:
 
 
 def is_branch(text: str) -> bool:
-    """Whether git takes a text as a branch's name, and not as an option."""
+    """Whether git accepts a text as a branch name, not as an option."""
     parts = text.split("/")
     return BRANCH.fullmatch(text) is not None and all(
         part and not part.startswith(".") and not part.endswith(".lock") for part in parts

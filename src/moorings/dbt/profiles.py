@@ -1,6 +1,7 @@
-"""A profiles.yml for dbt, from what a connection and an environment hold.
+"""Makes a profiles.yml for dbt from a connection and an environment.
 
-dbt renders each text of a profile as a Jinja template, so what looks like one is written as a template that gives it.
+In it, dbt renders each text of a profile as a Jinja template, so a text that looks like one is written as a template
+that renders to it.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from moorings.errors import DbtNotSupported, NoDbtSchema
 from moorings.secrets import Keyset
 
 PROFILE = "moorings"
-"""What a dbt_project.yml names as its `profile`."""
+"""The name that a dbt_project.yml has as its `profile`."""
 TARGET = "default"
 """The target of environments that name none."""
 THREADS = 4
 PREFIX = "DBT_ENV_SECRET_"
-"""Variables of which dbt shows nothing begin with this."""
+"""The prefix of variables whose values dbt never shows."""
 MAX_SIMPLE_KEY_LENGTH = 1024
 """Characters that YAML lets a key have on one line with its value; a longer one is written with `?`."""
 OURS = (0, 1, 3)
-"""How deep names stand that are dbt's or ours; those of targets, and within parts of them, are other people's."""
+"""The nesting levels whose names are dbt's or ours; deeper names come from users."""
 LIKE_JINJA = re.compile(r"\{(?=[{%#])|\n\Z")
-"""What begins a template, and the last line break, which Jinja leaves out."""
+"""The starts of a Jinja template, and the final line break, which Jinja drops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ async def profile(
     *,
     with_secrets: bool,
 ) -> str:
-    """The profile of a connection for an environment; secrets are asked of dbt's own environment unless wanted.
+    """The profile of a connection for an environment.
+
+    It reads secrets from dbt's environment variables, unless `with_secrets` is true.
 
     Raises DbtNotSupported, or NoDbtSchema when neither names a schema.
     """
@@ -84,7 +87,7 @@ def _place(config: ConnectionConfig, environment: DbtEnvironment | None) -> DbtP
 
 
 def _written(secret: DbtSecret, known: Mapping[str, str], variables: list[str]) -> str | Raw:
-    """A secret where it is known, else what asks for it, under a name that is added to those asked for."""
+    """The value of a secret, or an `env_var` template whose name is added to the required variables."""
     if secret.field in known:
         value = known[secret.field]
         return value if secret.member is None else str(json.loads(value)[secret.member])
@@ -94,7 +97,7 @@ def _written(secret: DbtSecret, known: Mapping[str, str], variables: list[str]) 
 
 
 def _resolved(output: Mapping[str, Any], written: Callable[[DbtSecret], str | Raw]) -> dict[str, Any]:
-    """The output without what is absent, and with something in the place of each secret."""
+    """The output without absent values, and with a text in the place of each secret."""
     found: dict[str, Any] = {}
     for key, value in output.items():
         if isinstance(value, Mapping):
@@ -117,7 +120,7 @@ def _comments(connection: Connection, variables: Sequence[str], exports: Sequenc
 
 
 def _exports(keyset: Keyset, found: Sequence[DbtVariable], *, with_secrets: bool) -> list[str]:
-    """A line of shell for each variable; without a value for secrets that are not wanted, or were erased."""
+    """A line of shell for each variable; secrets that are not included, or were erased, have no value."""
     lines: list[str] = []
     for variable in found:
         value = environments.opened(keyset, variable) if with_secrets or not variable.is_secret else None
@@ -130,7 +133,7 @@ def _exports(keyset: Keyset, found: Sequence[DbtVariable], *, with_secrets: bool
 
 
 def _lines(mapping: Mapping[str, Any], depth: int) -> Iterator[str]:
-    """A mapping in YAML's block style; texts and names that are not ours are quoted, lest they mean something else."""
+    """A mapping in YAML's block style; texts and names from users are quoted, so that YAML takes them literally."""
     for key, value in mapping.items():
         name, indent = key if depth in OURS else _quoted(key), "  " * depth
         start = f"{indent}{name}:"
@@ -153,6 +156,6 @@ def _scalar(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    r"""A double-quoted scalar, in ASCII: YAML takes JSON's, but for pairs of surrogates, which it has `\U` for."""
+    r"""A double-quoted scalar, in ASCII: JSON's form is valid YAML, except for surrogate pairs, which become `\U`."""
     quoted = json.dumps(text, ensure_ascii=False)
     return re.sub(r"[^ -~]", lambda found: f"\\U{ord(found[0]):08x}", quoted)

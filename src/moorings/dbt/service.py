@@ -16,12 +16,12 @@ from moorings.errors import DbtNotConfigured, DbtNotSupported
 from moorings.secrets import Keyset
 
 VERSIONS = ("Auto", "1.10", "1.11")
-"""Versions of dbt that a project may ask for."""
+"""The versions of dbt that a project may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Where a dbt project is, and how it is read. Flags are 0 or 1."""
+    """The repository of a dbt project, and the options for reading it. Flags are 0 or 1."""
 
     ssh_url: str
     branch: str
@@ -47,13 +47,13 @@ async def repository(session: AsyncSession, connection: Connection) -> DbtReposi
 async def configure(
     session: AsyncSession, keyset: Keyset, connection: Connection, project: Project, *, rotate: bool
 ) -> None:
-    """Link a repository, or change it; a deploy key is made where there is none, or when it is to be rotated.
+    """Link a repository, or change the link; a deploy key is created if there is none, or on rotation.
 
     Raises DbtNotSupported.
     """
     if not supported(connection):
         raise DbtNotSupported
-    await hold(session, connection)  # of two that come at once the second one finds what the first one made
+    await hold(session, connection)  # the second of two concurrent requests finds the key of the first one
     now = clock.now()
     found = await repository(session, connection)
     if found is None:
@@ -90,7 +90,7 @@ def _make_key(keyset: Keyset, repository: DbtRepository) -> None:
 
 
 async def unlink(session: AsyncSession, connection: Connection) -> None:
-    """Forget a repository and its deploy key; environments stay. Raises DbtNotConfigured."""
+    """Remove the link to a repository and its deploy key; environments stay. Raises DbtNotConfigured."""
     await hold(session, connection)
     found = await repository(session, connection)
     if found is None:

@@ -161,7 +161,7 @@ class EgressRules:
         )
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
-        """Why this address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        """Why this address may not be dialled: the rest of a sentence that begins with the address. None if it may."""
         if (itself := self.own.refusal(host, address, port)) is not None:
             return itself
         if any(pattern.matches(host, address, port) for pattern in self.deny):
@@ -175,7 +175,7 @@ class EgressRules:
         return None
 
     def name_refusal(self, host: str, port: int) -> str | None:
-        """Why a name that only a proxy resolves may not be dialled; None when it may."""
+        """The reason why a name that only a proxy resolves may not be dialled; None if it may."""
         denied = any(pattern.names(host, port) for pattern in self.deny)
         return "is denied by MOORINGS_EGRESS_DENY." if denied else None
 

@@ -35,7 +35,7 @@ GROWTH_PAGES = 1024
 TCP_INFO_BYTES = 256
 RECEIVED = struct.Struct("=Q")
 RECEIVED_AT = 128
-"""Where `tcpi_bytes_received` is. Source: include/uapi/linux/tcp.h of Linux."""
+"""The offset of `tcpi_bytes_received` in TCP_INFO. Source: include/uapi/linux/tcp.h of Linux."""
 
 
 OWNED: WeakValueDictionary[int, Meter] = WeakValueDictionary()
@@ -105,7 +105,7 @@ class Meter:
             self._found(os.fstat(wire.fileno()).st_ino, descriptor)
 
     def _open(self) -> bool:
-        """Whether a connection is known that is still open; forgets the others."""
+        """Whether a known connection is still open; forgets the closed ones."""
         with self._lock:
             for inode, descriptor in list(self._wires.items()):
                 try:
@@ -218,7 +218,7 @@ class Watch:
                 with contextlib.suppress(Exception):
                     meter.look()
         self._called.clear()
-        if self._running:  # since the last look
+        if self._running:  # since the last check
             self._called.set()
 
 

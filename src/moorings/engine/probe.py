@@ -19,11 +19,11 @@ Status = Literal["passed", "failed", "skipped"]
 
 STEPS = ("resolve", "connect", "tls", "authenticate", "database", "schemas", "query")
 DRIVER = "driver"
-"""A step that is there only when it failed."""
+"""A step that is listed only if it failed."""
 FIRST_WORDS_SECONDS = 0.05
-"""How long we listen to a server before we send anything: another service may send a greeting."""
+"""How long the test waits for a greeting before it sends anything: another service may greet first."""
 GREETING_SECONDS = 0.2
-"""How long we listen again to a server whose answer we cannot parse."""
+"""How long the test waits for a greeting after an answer that it cannot parse."""
 PLAIN = "The connection is not encrypted."
 PASSED_BY = {
     "resolve": "The host name is known.",
@@ -78,7 +78,7 @@ async def _bare_connection(address: str, port: int) -> AsyncGenerator[socket.soc
     """A TCP connection that sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as wire:
-        wire.setblocking(False)  # its only parameter, and it takes no name
+        wire.setblocking(False)  # its only parameter, which cannot be named
         await asyncio.get_running_loop().sock_connect(wire, (address, port))
         yield wire
 
@@ -204,7 +204,10 @@ class Probe:
         return errors.WarehouseSlow(*fault.fields) if wakes and self._open else fault
 
     async def _require_silence(self, wire: socket.socket, seconds: float) -> None:
-        """Raise AnotherService where a server greets: those of the dialects that are dialled bare wait to be asked."""
+        """Raise AnotherService if a server sends a greeting.
+
+        Servers of dialects that are dialled bare send nothing first.
+        """
         greeting = b""
         with contextlib.suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(seconds):

@@ -29,8 +29,8 @@ MAX_DESCRIPTORS = 1024
 def sever(thread: threading.Thread) -> bool:
     """Shut down the network connections that a thread waits for; returns whether there were any.
 
-    Safe from every thread, and never waits. The descriptor is held by a copy before the thread is looked at a second
-    time: if it still waits in the same call, the copy is of what it waits for, not of a file that was opened since.
+    Safe from every thread, and never waits. The descriptor is copied before the thread is checked a second time. If the
+    thread still waits in the same call, the copy is the connection that it waits for, not a file that was opened since.
     """
     found = False
     for _, wire in awaited_sockets(thread):
@@ -140,8 +140,11 @@ CALLS: Mapping[str, Mapping[int, Callable[[Words], Iterator[int]]]] = {
         direct=(63, 64, 65, 66, 203, 206, 207, 211, 212, 243, 269), poll=(73,), select=(72,), epoll=(22, 441)
     ),
 }
-"""Machine → number of a system call that may wait (read, write, connect, send, recv and their kin) → what it waits for.
-Source: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h of Linux."""
+"""System calls that may wait (read, write, connect, send, recv and the like), for each machine.
+
+They are grouped by the descriptors that they wait for. Source: arch/x86/entry/syscalls/syscall_64.tbl and
+include/uapi/asm-generic/unistd.h of Linux.
+"""
 
 
 class Abandoned:

@@ -31,7 +31,7 @@ START_SECONDS = 20.0
 RETRY_SECONDS = 0.1
 """The pause between two attempts to sever: a thread may have dialled again."""
 ABANDONED_SECONDS = 1.0
-"""The same for threads that were abandoned."""
+"""The same for abandoned threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Slot:
 
     @property
     def is_reused(self) -> bool:
-        """Whether the session was used before, and can be replaced from its own thread."""
+        """Whether the session was used before and can be replaced from its own thread."""
         return self.idle_since != self.born and not self.target.dialect.abilities.own_process
 
     @property

@@ -66,7 +66,7 @@ class SessionThread:
         self.thread.start()
 
     def run(self, work: Callable[[], T]) -> Job[T]:
-        """Queue work behind what is already there."""
+        """Queue work after the jobs that already wait."""
         job = Job(work)
         self._jobs.put(job)
         return job

@@ -1,4 +1,4 @@
-"""Everything that Moorings refuses or fails at, as one tree.
+"""All errors of Moorings, as one tree.
 
     MooringsError
     ├── InvalidInput              faults of fields, all of them

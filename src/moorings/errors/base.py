@@ -1,4 +1,4 @@
-"""The root of all errors, and the one that is for the operator."""
+"""The root of all errors, and the error for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests are refused for."""
+"""The errors of requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class InvalidInput(MooringsError):
 
 
 class UnknownKeys(MooringsError):
-    """The input has keys that are not known."""
+    """The input has unknown keys."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class NotAnObject(MooringsError):
 
 
 class EmptyBody(MooringsError):
-    """The body asks for nothing."""
+    """The body is empty, or an empty object."""
 
 
 class InvalidId(MooringsError):
@@ -92,14 +92,14 @@ class AttributeInUse(MooringsError):
 
 
 class AttributeHasDependents(MooringsError):
-    """Environments are chosen by this user attribute, or users have values of it."""
+    """A connection chooses environments by this user attribute, or users have values of it."""
 
     def __init__(self, name: str, dependents: str, act: str) -> None:
         super().__init__(f'User attribute "{name}" is in use: {dependents}. Send force=true to {act} it anyway')
 
 
 class NameTaken(MooringsError):
-    """Something else has this name."""
+    """Another resource of the same kind has this name."""
 
 
 class EmailInUse(NameTaken):
@@ -119,7 +119,7 @@ class NotEnvironments(MooringsError):
 
 
 class NotUsers(MooringsError):
-    """Some ids are not those of users."""
+    """Some ids are not ids of users."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__(f"The following user IDs are not valid for this group: {', '.join(ids)}")
@@ -187,12 +187,12 @@ class RateLimited(MooringsError):
         super().__init__()
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
-        """When the next request is let through."""
+        """Seconds until the next request is allowed."""
         self.full_seconds = full_seconds or retry_after_seconds
-        """When all requests of the limit are there again."""
+        """Seconds until all requests of the limit are available again."""
         self.window_seconds = window_seconds
         self.setting = setting
-        """The operator's setting that says how many."""
+        """The setting that defines the limit."""
 
 
 class NotFound(MooringsError):
@@ -318,7 +318,7 @@ class Saturated(MooringsError):
 
 
 class ConnectionTestFailed(MooringsError):
-    """A connection was to be created only if its test passes."""
+    """The test of a connection failed, and the request stores it only if the test passes."""
 
     def __init__(self, step: str, message: str) -> None:
         super().__init__(f"Connection test failed at {step}: {message}")

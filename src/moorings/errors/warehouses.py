@@ -1,4 +1,4 @@
-"""What warehouses, and the ways to them, refuse or fail at."""
+"""The errors of warehouses and of the network to them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from moorings.errors.base import MooringsError
 class WarehouseError(MooringsError):
     """The warehouse refused.
 
-    `step` is the step of a connection test that it belongs to, `fields` the names of the Config's fields to blame
-    (as in Python; the wire's spelling is the Config's alias). The message says in words what is wrong and what to do
-    next; `detail` is the driver's own text, redacted, shown beside it and never alone.
+    `step` is the step of a connection test that the error belongs to; `fields` are the Config's fields to blame (by
+    their Python names; their aliases are the API's). The message describes the fault and what to do next; `detail` is
+    the driver's own redacted text, which is shown beside the message and never alone.
     """
 
     code: ClassVar[str] = "warehouse_error"
     step: ClassVar[str] = "query"
     temporary: ClassVar[bool] = False
-    """Whether the same may work later, though nobody changes anything: what runs by itself tries again then."""
+    """Whether the same request may succeed later without any change. If so, jobs try again."""
 
     def __init__(self, *fields: str, message: str | None = None, detail: str | None = None) -> None:
         super().__init__(message)
@@ -27,11 +27,11 @@ class WarehouseError(MooringsError):
 
     @property
     def explained(self) -> str:
-        """The message, with what the driver said in brackets behind it."""
+        """The message, followed by the driver's text in brackets."""
         return f"{self.message} ({self.detail})" if self.detail else self.message
 
     def with_detail(self, detail: str) -> Self:
-        """A copy that carries the driver's own, already redacted text: FAULTS tables hold templates."""
+        """A copy with the driver's own, already redacted text: FAULTS tables contain templates."""
         return type(self)(*self.fields, message=self.message, detail=detail)
 
 

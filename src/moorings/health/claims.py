@@ -17,12 +17,15 @@ from moorings.health.service import FAILING, backoff
 BATCH = 500
 """Connections that a process claims at a time."""
 MAX_PAUSE = clock.DAY
-"""After so long a connection that is not probed is looked at again, unless it is changed before."""
+"""After this time, a connection that is not probed is checked again; a change of the connection checks it at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A connection that this process probes. `due_at` is when it should have been, `status` how it was."""
+    """A connection that this process probes.
+
+    `due_at` is the time at which the probe was due, `status` the last known health.
+    """
 
     connection_id: str
     revision: int
@@ -31,14 +34,14 @@ class Claim:
 
     @property
     def failing(self) -> bool:
-        """Whether its last test failed: the next one may take as long as a server that does not answer."""
+        """Whether its last test failed: the next one may have to wait for a server that does not answer."""
         return self.status == FAILING
 
 
 async def claim_due(db: Database, pause: int) -> list[Claim]:
-    """Take what is due, for this process: the next one that looks finds it due a pause later, in milliseconds.
+    """Claim due connections for this process: they are due again after the pause (milliseconds).
 
-    One transaction for many connections, and none where nothing is due.
+    One transaction for many connections, and none if nothing is due.
     """
     if not await db.finds(_due(clock.now(), pause)):
         return []
@@ -62,14 +65,14 @@ async def claim_due(db: Database, pause: int) -> list[Claim]:
 
 
 def wants_probes(dialect: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a connection's health is probed: as it says itself, else as its dialect does."""
+    """Whether a connection's health is probed: by its own setting, else by its dialect's default."""
     named, setting = dialects.named(dialect), settings.get("probe_health")
     return named.abilities.connects and (named.abilities.probed if setting is None else bool(setting))
 
 
 def _due(now: int, pause: int) -> Select[*tuple[Any, ...]]:
-    """Connections whose time has come, those that are new, and those that were changed since."""
-    # Whether a connection is probed is no matter of its revision: who put it off for a day looks for any change.
+    """Connections that are due, new, or changed since the last claim."""
+    # The setting that enables probes does not change the revision, so every change of a connection counts here.
     put_off = HealthProbe.next_at - MAX_PAUSE
     reconsidered = and_(HealthProbe.refused == 0, HealthProbe.next_at > now + pause, Connection.updated_at >= put_off)
     due = or_(

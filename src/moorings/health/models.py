@@ -1,4 +1,4 @@
-"""Stored: the health of connections, its history, the next probes and the webhook deliveries to send."""
+"""Tables of the health of connections, its history, the next probes, and the webhook messages to send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ STATUSES = "status IN ('healthy', 'failing')"
 
 
 class ConnectionHealth(Base):
-    """How a connection is now. A row changes only when that does, as lists of connections show it."""
+    """The current health of a connection.
+
+    A row changes only with the health itself, because lists of connections show it.
+    """
 
     __tablename__ = "connection_health"
     __table_args__ = (
@@ -31,7 +34,7 @@ class ConnectionHealth(Base):
 
 
 class HealthChange(Base):
-    """A connection became healthy, or began to fail, or failed in another way."""
+    """A change of health: a connection became healthy, began to fail, or failed in another way."""
 
     __tablename__ = "health_changes"
     __table_args__ = (
@@ -50,7 +53,7 @@ class HealthChange(Base):
 
 
 class HealthProbe(Base):
-    """When a connection is probed next and was tested last; `revision` is the connection's when it was claimed last."""
+    """The times of a connection's next probe and last test. `revision` is the connection's at the last claim."""
 
     __tablename__ = "health_probes"
     __table_args__ = (Index("ix_health_probes_next_at", "next_at"), STRICT)
@@ -61,7 +64,7 @@ class HealthProbe(Base):
     next_at: Mapped[int] = mapped_column(Milliseconds)
     checked_at: Mapped[int | None] = mapped_column(Milliseconds)
     refused: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """How many tests in a row ended with a refused login, at this revision."""
+    """The number of consecutive refused logins at this revision."""
     announced: Mapped[str | None] = mapped_column(Text)
     """The last status that was sent to webhooks; None means healthy. A change of the connection keeps it."""
 

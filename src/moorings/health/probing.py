@@ -1,4 +1,4 @@
-"""Probing: every connection is tested from time to time, whichever process finds that it is due."""
+"""Probing: every connection is tested from time to time, by the process that first finds it due."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from moorings.secrets import Keyset
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
-"""How often a process that waits for slow probes looks for what else is due, and writes down what it found."""
+"""How often a process that waits for slow probes claims other due connections and stores results."""
 
 OPENED = 32
-"""How many connections are read and opened at a time: a third of a cold probe's cost, one by one."""
+"""How many connections are read and decrypted at a time: one by one, this would be a third of a cold probe's cost."""
 OPENED_SECONDS = 5.0
-"""What was opened longer ago is opened again: it may have changed."""
+"""Connections that were read longer ago are read again: they may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prober:
-    """What probing needs. `every_seconds` is the pause between two probes of a connection, `at_once` how many run.
+    """The resources of probing.
+
+    `every_seconds` is the pause between two probes of a connection, `at_once` how many run.
 
     `late` is called with the number of seconds by which each probe starts late.
     """
@@ -60,10 +62,10 @@ class Prober:
 
 @dataclass(slots=True)
 class _Round:
-    """What one process has claimed, and how far it is with it.
+    """The connections that one process has claimed, and the state of their probes.
 
-    Connections that failed last take half of the places at most: however many hosts are dead, and however long each of
-    them is waited for, the others have theirs.
+    Connections whose last test failed take at most half of the places, so that hosts that do not answer never delay the
+    probes of healthy connections.
     """
 
     prober: Prober
@@ -73,13 +75,16 @@ class _Round:
     found: list[Finding] = field(default_factory=list[Finding])
     looked_at: float = 0
     targets: dict[str, tuple[float, Target]] = field(default_factory=dict[str, tuple[float, Target]])
-    """Connection → when it was opened, and what it is probed with."""
+    """Connection → the time when it was read, and the settings that it is probed with."""
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     unopened: set[str] = field(default_factory=set[str])
-    """Connections whose probe runs and needs to be opened."""
+    """Connections whose running probe waits for their settings."""
 
     async def advance(self) -> bool:
-        """Claim, begin, wait for the next to end, and write from time to time; False once nothing is left."""
+        """Claim and begin probes, wait for one to end, and store results from time to time.
+
+        Returns False once nothing is left.
+        """
         if clock.monotonic() - self.looked_at >= LOOK_SECONDS or not (self.hopeful or self.running):
             await self.write()
             await self._claim()
@@ -95,7 +100,7 @@ class _Round:
             return
         under_way = {claim.connection_id for claim in (*self.failing, *self.running.values())}
         for claim in await claim_due(self.prober.db, round(1000 * self.prober.every_seconds)):
-            if claim.connection_id not in under_way:  # no probe begins while the connection's last one hangs
+            if claim.connection_id not in under_way:  # no new probe begins while the connection's last one hangs
                 (self.failing if claim.failing else self.hopeful).append(claim)
 
     def _begin(self) -> None:
@@ -113,7 +118,7 @@ class _Round:
             task.add_done_callback(self.running.pop)
 
     async def write(self) -> None:
-        """Keep what was found, all of it in one transaction."""
+        """Store the results in one transaction."""
         if self.found:
             found, self.found = self.found, []
             every = round(1000 * self.prober.every_seconds)
@@ -121,14 +126,14 @@ class _Round:
                 await service.record_all(session, found, every, webhook=self.prober.webhook)
 
     async def _guarded(self, claim: Claim) -> None:
-        """One probe; whatever it raises is logged, and none of the others ends by it."""
+        """One probe. Its errors are logged, and do not end the other probes."""
         try:
             await self._probe(claim)
         except Exception as refused:  # noqa: BLE001  # the border of a probe; its words may quote a secret
             log.warning("probe_failed", connection=claim.connection_id, reason=type(refused).__name__)
 
     async def _probe(self, claim: Claim) -> None:
-        """Test a connection, unless a session in its pool shows that it is healthy still, or its last probe hangs."""
+        """Test a connection, unless a session in its pool shows that it is still healthy, or its last probe hangs."""
         engine = self.prober.engine
         if claim.status == HEALTHY and await engine.is_known_healthy(
             claim.connection_id, claim.revision, self.prober.every_seconds
@@ -138,7 +143,7 @@ class _Round:
         if engine.hangs(claim.connection_id):
             return
         target = await self._opened(claim.connection_id)
-        if target is None:  # archived, since it was claimed
+        if target is None:  # archived after it was claimed
             return
         if target.config.lacks_credentials:
             return
@@ -149,7 +154,7 @@ class _Round:
         self.found.append(Finding(claim.connection_id, target.revision, report))
 
     async def _opened(self, connection_id: str) -> Target | None:
-        """What a connection is probed with; opens those along with it whose turn is next, and have no session."""
+        """The settings that a connection is probed with. Also reads those of the next connections without a session."""
         self.unopened.add(connection_id)
         async with self.opening:
             oldest = clock.monotonic() - OPENED_SECONDS
@@ -166,5 +171,5 @@ class _Round:
 
 
 def is_probed(connection: Connection) -> bool:
-    """Whether a connection's health is probed: as it says itself, else as its dialect does."""
+    """Whether a connection's health is probed: by its own setting, else by its dialect's default."""
     return wants_probes(connection.dialect, connection.settings)

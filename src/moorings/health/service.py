@@ -22,12 +22,12 @@ from moorings.webhooks.service import announce, written
 HEALTHY, FAILING = "healthy", "failing"
 EVENT = "connection.health"
 REFUSED_LOGINS = (LoginRefused.code, AccountLocked.code, PasswordExpired.code)
-"""What more attempts make worse: servers lock accounts."""
+"""Faults that more attempts make worse: servers lock accounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a probe found of a connection at a revision."""
+    """The result of a probe of a connection at a revision."""
 
     connection_id: str
     revision: int
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a connection is: healthy or failing, since when, and what fails (step, code, message)."""
+    """The health of a connection: healthy or failing, since when, and the fault (step, code, message)."""
 
     status: str
     since: int
@@ -44,13 +44,16 @@ class Health:
 
 
 async def of_organization(session: AsyncSession, organization_id: str) -> dict[str, Health]:
-    """Connection → how it is, of those that were tested."""
+    """Connection → its health, for connections that were tested."""
     rows = await session.scalars(select(ConnectionHealth).where(ConnectionHealth.organization_id == organization_id))
     return {row.connection_id: Health(row.status, row.since, row.error) for row in rows}
 
 
 async def live(session: AsyncSession) -> dict[str, tuple[str, bool]]:
-    """Connection → dialect and whether it is healthy, of those that were tested and are not archived, of any owner."""
+    """Connection → dialect and whether it is healthy.
+
+    Covers every owner's connections that were tested and are not archived.
+    """
     rows = await session.execute(
         select(ConnectionHealth.connection_id, Connection.dialect, ConnectionHealth.status)
         .join(Connection, Connection.id == ConnectionHealth.connection_id)
@@ -60,26 +63,26 @@ async def live(session: AsyncSession) -> dict[str, tuple[str, bool]]:
 
 
 async def of_connection(session: AsyncSession, connection_id: str) -> Health | None:
-    """How a connection is; None where it was never tested."""
+    """The health of a connection; None if it was never tested."""
     row = await session.get(ConnectionHealth, connection_id)
     return Health(row.status, row.since, row.error) if row else None
 
 
 async def probes(session: AsyncSession, connection_id: str) -> HealthProbe | None:
-    """When a connection was tested last, and is probed next; None where neither was ever said."""
+    """The times of a connection's last test and next probe; None if neither is known."""
     return await session.get(HealthProbe, connection_id)
 
 
 async def history(
     session: AsyncSession, connection_id: str, after: tuple[int, str] | None, number: int
 ) -> tuple[list[HealthChange], int]:
-    """Changes of a connection's health, newest first, from behind the instant and id of one; and how many in all."""
+    """Changes of a connection's health, newest first, after the time and id of one; and the number of all."""
     own = select(HealthChange).where(HealthChange.connection_id == connection_id)
     return await page(session, own, [(HealthChange.at, True), (HealthChange.id, False)], after, number)
 
 
 async def record_all(session: AsyncSession, findings: Sequence[Finding], pause: int, *, webhook: bool) -> None:
-    """Keep what probes found, which come every `pause` milliseconds: what is healthy as before in one statement."""
+    """Store the results of probes, which run every `pause` milliseconds; unchanged healthy ones in one statement."""
     successes = {finding.connection_id: finding for finding in findings if finding.report.success}
     rows = await session.execute(
         select(Connection.id, Connection.revision)
@@ -97,9 +100,9 @@ async def record_all(session: AsyncSession, findings: Sequence[Finding], pause: 
 
 
 def backoff(pause: int, refused: int) -> int:
-    """Milliseconds until the next probe: the pause doubles with each login that was refused in a row, up to a day.
+    """Milliseconds until the next probe: the pause doubles with each consecutive refused login, up to a day.
 
-    Servers lock users out who fail too often.
+    Servers lock users out after too many failed logins.
     """
     return max(pause, min(pause * 2 ** min(refused, 20), clock.DAY))
 
@@ -113,11 +116,11 @@ async def record(
     webhook: bool,
     pause: int | None = None,
 ) -> None:
-    """Keep what a test of a stored connection found, unless it was changed or archived meanwhile.
+    """Store the result of a test of a stored connection, unless the connection was changed or archived meanwhile.
 
     With `webhook`, a change between healthy and failing is queued for delivery. `pause` is the pause between probes.
     """
-    # No stronger lock than that: whoever claims probes meanwhile refers to the connection, and would wait for it.
+    # No stronger lock: transactions that claim probes reference the connection, and would wait for it.
     connection = await session.get(Connection, connection_id, with_for_update={"key_share": True})
     if connection is None or connection.revision != revision or connection.deleted_at is not None:
         return
@@ -149,7 +152,7 @@ async def record(
 
 
 def _count(probe: HealthProbe, code: str | None, now: int, pause: int | None) -> None:
-    """Note a test, and put off the next probe when a login was refused."""
+    """Store the time of a test, and delay the next probe after a refused login."""
     probe.checked_at = now
     if code in REFUSED_LOGINS:
         probe.refused += 1
@@ -161,7 +164,7 @@ def _count(probe: HealthProbe, code: str | None, now: int, pause: int | None) ->
 
 
 async def forget(session: AsyncSession, connection_id: str) -> None:
-    """Make how a connection is unknown again, once it became another one; what is said of its past stays."""
+    """Reset a connection's health to unknown after its settings changed; the history stays."""
     await session.execute(delete(ConnectionHealth).where(ConnectionHealth.connection_id == connection_id))
 
 
@@ -175,9 +178,9 @@ def _code(error: Mapping[str, Any] | None) -> Any:
 
 
 async def probe_of(session: AsyncSession, connection: Connection) -> HealthProbe:
-    """When a connection is probed next.
+    """The probe entry of a connection.
 
-    A connection without an entry gets one that is due; safe to call concurrently.
+    A connection without one gets an entry that is due now; safe to call concurrently.
     """
     known = await session.get(HealthProbe, connection.id)
     if known is not None:

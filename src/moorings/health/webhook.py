@@ -1,7 +1,7 @@
 """The webhook: sends a message when a connection begins to fail, and when it is healthy again.
 
-Messages are signed as the Standard Webhooks specification has it (https://www.standardwebhooks.com): HMAC-SHA256 over
-id, timestamp and body. They are kept until they arrive, and tried again for some hours.
+Messages are signed as the Standard Webhooks specification says (https://www.standardwebhooks.com): HMAC-SHA256 over id,
+timestamp and body. Each is stored until it arrives, and sent again for some hours.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ FIRST_PAUSE, MAX_PAUSE = 10_000, 4 * 3600 * 1000
 BATCH = 20
 """Messages that a process sends before it pauses."""
 CLAIMED = 60_000
-"""Milliseconds for which a message that is under way is nobody else's."""
+"""Milliseconds for which a process claims the message that it sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where messages go, and the secret that they are signed with, if any."""
+    """The address of messages, and the secret that signs them, if any."""
 
     db: Database
     url: str
     secret: str | None
     network: Network = field(default_factory=Network)
-    """The way to what the operator names."""
+    """The network for hosts that the operator's settings name."""
     answer_seconds: float = ANSWER_SECONDS
 
     async def deliver_due(self) -> None:
-        """Send what is due, and keep what did not arrive for later."""
+        """Send the messages that are due; those that do not arrive are sent again later."""
         if not await self.db.finds(select(Delivery.id).where(Delivery.next_at <= clock.now())):
             return
         for _ in range(BATCH):
@@ -51,7 +51,7 @@ class Webhook:
             await self._settle(delivery, await self.send(delivery))
 
     async def _claim(self) -> Delivery | None:
-        """One message at a time, so that no claim lapses while others are sent."""
+        """One message at a time, so that no claim expires while other messages are sent."""
         async with self.db.alone() as session:
             now = clock.now()
             due = select(Delivery).where(Delivery.next_at <= now).order_by(Delivery.created_at, Delivery.id).limit(1)
@@ -61,7 +61,10 @@ class Webhook:
         return delivery
 
     async def send(self, delivery: Delivery) -> str | None:
-        """Send one message; returns why it did not arrive, in a word, or None. The address may hold secrets itself."""
+        """Send one message; returns None, or one word for the reason why it did not arrive.
+
+        The address itself may contain secrets.
+        """
         answer = await post(self.network, self.url, self.secret, delivery.id, delivery.body, self.answer_seconds)
         return None if arrived(answer) else answer
 

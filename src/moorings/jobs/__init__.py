@@ -1,1 +1,1 @@
-"""Jobs: work that outlives a request, done once by whichever worker leases it first."""
+"""Jobs: work that outlives a request. The worker that leases a job first runs it."""

@@ -17,7 +17,7 @@ JOB_FAILED, SCHEDULE_FAILED = "job.failed", "schedule.failed"
 
 
 async def failed(session: AsyncSession, job_id: str, error: Mapping[str, Any], *, webhook: bool) -> None:
-    """Queue a message: `schedule.failed` for a job that a schedule asked for, else `job.failed`.
+    """Queue a message: `schedule.failed` for a job that a schedule requested, else `job.failed`.
 
     `webhook` says whether MOORINGS_WEBHOOK_URL is set: it gets every event.
     """

@@ -1,8 +1,7 @@
-"""Leases: a worker takes the next due job, keeps it while it works, and gives it up with what became of it.
+"""Leases: a worker takes the next due job, extends its lease while it works, and releases it with the result.
 
-The database decides alone: a worker that lost a lease, because it expired and another worker took the job over, can
-write
-nothing more.
+The database alone decides: if a lease expired and another worker took the job over, the first worker can write nothing
+more.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from moorings.jobs.models import Job
 from moorings.queries import owners
 
 Line = tuple[int, str]
-"""A line of a job's log: instant and sentence."""
+"""A line of a job's log: time and sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A job under lease: who holds it, by which attempt, and its log so far, to which the holder adds."""
+    """A leased job: its owner, the attempt, and the log so far, to which the owner adds lines."""
 
     id: str
     connection_id: str
@@ -37,19 +36,19 @@ class Leased:
     hard: bool
     log: list[Line] = field(repr=False)
     stopped: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set when the holder is to give the job up, or has lost it."""
+    """Set when the owner must release the job, or has lost it."""
 
     def say(self, sentence: str) -> None:
-        """Add to the log what happened now; stored when the lease is given up."""
+        """Add a line to the log; it is stored when the lease ends."""
         self.log.append((clock.now(), sentence))
 
 
 async def take(
     db: Database, owner: str, lease_seconds: float, attempts: int, *, webhook: bool = False
 ) -> Leased | None:
-    """The next due job, leased; None when there is none, and then nothing was written.
+    """Lease the next due job; None, without a write, if there is none.
 
-    A job whose lease has expired is due as well. One that was lost with its last attempt has failed by this.
+    A job whose lease has expired is due too. If that was its last attempt, this marks it as failed.
     """
     while await db.finds(select(Job.id).where(_due(clock.now()))):
         async with db.unit_of_work() as session:
@@ -73,7 +72,7 @@ def _leased(job: Job, owner: str) -> Leased:
 
 
 def _due(now: int) -> ColumnElement[bool]:
-    """Begun jobs whose lease was given up or has expired; others where no job of this kind is begun."""
+    """Started jobs whose lease ended or expired, and waiting jobs of connections without a started job of this kind."""
     other = aliased(Job)
     begun = exists().where(other.connection_id == Job.connection_id, other.kind == Job.kind, other.status == "running")
     free = and_(Job.status == "running", or_(Job.lease_expires_at.is_(None), Job.lease_expires_at < now))
@@ -85,7 +84,7 @@ async def _lease(session: AsyncSession, owner: str, until: int) -> Job | None:
     next_due = select(Job.id).where(_due(now)).order_by(Job.run_after, Job.id).limit(1)
     leased = (
         update(Job)
-        # PostgreSQL: whoever comes at the same moment gets the next one. SQLite has one writer.
+        # PostgreSQL: a concurrent worker skips this row and gets the next one. SQLite has one writer.
         .where(Job.id == next_due.with_for_update(skip_locked=True).scalar_subquery())
         .values(
             status="running",
@@ -101,13 +100,13 @@ async def _lease(session: AsyncSession, owner: str, until: int) -> Job | None:
 
 
 async def extend(db: Database, leased: Leased, lease_seconds: float) -> None:
-    """Hold the lease for so long from now; raises LeaseLost."""
+    """Extend the lease to this time from now; raises LeaseLost."""
     async with db.unit_of_work() as session:
         await _write(session, leased, lease_expires_at=clock.now() + _milliseconds(lease_seconds))
 
 
 async def complete(session: AsyncSession, leased: Leased, result: dict[str, int]) -> None:
-    """End the job with its result; raises LeaseLost, and then nothing of the transaction may stay."""
+    """End the job with its result; raises LeaseLost, after which the caller must roll back its transaction."""
     await _write(session, leased, **_free(leased), status="completed", result=result, error=None, **_finished())
 
 
@@ -118,17 +117,17 @@ async def fail(session: AsyncSession, leased: Leased, error: dict[str, Any], *, 
 
 
 async def retry(session: AsyncSession, leased: Leased, error: dict[str, Any], after: int) -> None:
-    """Give the job up until an instant, for whichever worker comes then; raises LeaseLost."""
+    """Release the job until a time, after which any worker can take it; raises LeaseLost."""
     await _write(session, leased, **_free(leased), error=error, run_after=after)
 
 
 async def release(session: AsyncSession, leased: Leased) -> None:
-    """Give the job up for another worker to take over at once; this attempt does not count. Raises LeaseLost."""
+    """Release the job, so that another worker can take it at once; this attempt does not count. Raises LeaseLost."""
     await _write(session, leased, **_free(leased), attempt=leased.attempt - 1)
 
 
 async def release_dead_leases(db: Database) -> None:
-    """Let the leases of processes end that have ended on this machine: nobody has to wait until they expire."""
+    """End the leases of processes that have ended on this machine, so that their jobs need not wait for the expiry."""
     conditions = select(Job.lease_owner).where(Job.lease_owner.is_not(None))
     async with db.reading() as session:
         dead = [owner for owner in await session.scalars(conditions) if owner is not None and owners.is_dead(owner)]

@@ -1,4 +1,4 @@
-"""Stored: jobs, while they wait, while they run, and what became of them."""
+"""The table of jobs: waiting, running and finished."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LIVE = text("status IN ('waiting', 'running')")
 class Job(Base):
     """One piece of work on one connection.
 
-    `running` means begun: a worker holds its lease, or the next attempt waits for `run_after`. On each connection, one
-    job of a kind is begun at most and one more waits: requests neither get lost nor pile up. `attempt` counts the
-    leases; what a worker writes counts only while owner and attempt are still its own.
+    `running` means started: a worker has its lease, or the next attempt waits for `run_after`. Each connection has at
+    most one started job of a kind and one that waits: requests are neither lost nor piled up. `attempt` counts the
+    leases. A worker can write only while owner and attempt are still its own.
     """
 
     __tablename__ = "jobs"
@@ -57,7 +57,10 @@ class Job(Base):
     kind: Mapped[str] = mapped_column(Text)
     hard: Mapped[int] = mapped_column(Integer)
     schedule_id: Mapped[str | None] = mapped_column(Text)
-    """The schedule that asked for it; it may be gone by now, as may be the key and the user who did."""
+    """The schedule that requested it.
+
+    The schedule may be deleted by now, like the key and the user that requested a job.
+    """
     key_id: Mapped[str | None] = mapped_column(Text)
     user_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
@@ -67,10 +70,10 @@ class Job(Base):
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_expires_at: Mapped[int | None] = mapped_column(Milliseconds)
     log: Mapped[list[tuple[int, str]]] = mapped_column(Json)
-    """What happened, in words: instant and sentence."""
+    """The log: lines of time and sentence."""
     result: Mapped[dict[str, int] | None] = mapped_column(Json)
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    """The last attempt's: code, message and step."""
+    """The error of the last attempt: code, message and step."""
     created_at: Mapped[int] = mapped_column(Milliseconds)
     started_at: Mapped[int | None] = mapped_column(Milliseconds)
     finished_at: Mapped[int | None] = mapped_column(Milliseconds)

@@ -1,6 +1,6 @@
 """Refresh a connection's catalog, as one attempt of a leased job.
 
-No transaction is open while the warehouse is asked; one stores all that it answered, together with the job's end.
+No transaction is open while the warehouse is queried. One transaction stores the whole answer and the end of the job.
 """
 
 from __future__ import annotations
@@ -44,20 +44,23 @@ MAX_PAUSE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a job is tried, and how long the first pause between two attempts is at most."""
+    """The number of attempts, and the longest first pause between two attempts."""
 
     attempts: int
     pause_seconds: float
 
     def pause(self, attempt: int, chance: float) -> float:
-        """Seconds until the attempt after this one: twice as long each time, and by `chance` (0 to 1) half of it."""
+        """Seconds until the attempt after this one.
+
+        The pause doubles each time; `chance` (0 to 1) chooses its random half.
+        """
         longest = min(self.pause_seconds * 2 ** (attempt - 1), MAX_PAUSE_SECONDS)
         return longest * (0.5 + chance / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed, and whether another one may succeed with nothing changed."""
+    """The reason why an attempt failed, and whether another attempt may succeed without any change."""
 
     code: str
     message: str
@@ -65,23 +68,23 @@ class Failure:
     temporary: bool
 
     def stored(self) -> dict[str, Any]:
-        """What is stored of it."""
+        """The stored form of the error."""
         return {"code": self.code, "message": self.message, "step": self.step}
 
 
 async def attempt(
     db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy, *, webhook: bool = False
 ) -> str:
-    """Run the job once; returns what became of it: `completed`, `failed`, or `retried` when it will be tried again.
+    """Run the job once.
 
-    `released` when it was stopped, for another worker to begin this attempt anew. Raises LeaseLost when another worker
-    has it by now: then nothing was written.
+    Returns `completed`, `failed`, `retried` (another attempt follows), or `released` (the worker was stopped; another
+    worker repeats this attempt). Raises LeaseLost if another worker has taken the job over: then nothing was written.
     """
     try:
         await _refresh(db, engine, keyset, leased)
     except LeaseLost:
         raise
-    except Exception as error:  # whatever it was, the job says so, and another attempt may follow
+    except Exception as error:  # the job stores any error, and another attempt may follow
         failure = _failure(error)
         if failure.code == "internal":
             log.exception("job_attempt_failed", job=leased.id)
@@ -103,7 +106,7 @@ async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased)
 
 
 async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """What work comes to; raises QueryCancelled, and stops it, when an event comes first."""
+    """The result of some work; if the event comes first, stops the work and raises QueryCancelled."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -117,7 +120,7 @@ async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _release(db: Database, leased: Leased) -> str:
-    leased.say("The worker was stopped, and gives the job up.")
+    leased.say("The worker was stopped, and releases the job.")
     async with db.unit_of_work() as session:
         await leases.release(session, leased)
     return "released"
@@ -143,9 +146,9 @@ async def _store(session: AsyncSession, leased: Leased, target: Target, found: l
 
 
 async def _require_unchanged(session: AsyncSession, connection: Connection, target: Target) -> None:
-    """What was read of the connection as it was then is not stored for what it is now.
+    """Tables that were read before a change of the connection are not stored after it.
 
-    Asked for last: until the transaction ends, this keeps everybody else from the connection's row.
+    Checked last: from here to its end, the transaction locks the connection's row.
     """
     await lock(session, connection)
     if connection.deleted_at is not None:

@@ -1,4 +1,4 @@
-"""Jobs: ask for one, find it, list those of a connection."""
+"""Jobs: request one, find it, list the jobs of a connection."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ async def enqueue(
     due_at: int | None = None,
     requested_by: Actor | None = None,
 ) -> Job:
-    """See that a refresh of the connection's catalog begins after now; `hard` also removes what the database dropped.
+    """Request a refresh of the connection's catalog that begins after now.
 
-    A request joins the job that has not begun yet, or that waits for its next attempt, and makes it hard if it is so
-    itself: beside the one that a worker is at, at most one waits. `due_at` is an instant (now unless given). Holds the
-    connection's row until the transaction ends.
+    `hard` also removes tables that the database dropped. Requests are coalesced: a request joins a job that has not
+    started yet or waits for its next attempt, and makes it hard if the request is hard. So at most one job runs and one
+    waits. `due_at` is a time (default: now). Locks the connection's row until the transaction ends.
     """
     await lock(session, connection)
     now = clock.now()
@@ -73,13 +73,13 @@ def _new(connection: Connection, *, hard: bool, now: int, due: int) -> Job:
 
 
 async def queued(session: AsyncSession) -> int:
-    """How many jobs are due and have no worker, of every connection."""
+    """The number of due jobs without a worker, of all connections."""
     due = Job.status.in_(("waiting", "running")), Job.lease_owner.is_(None), Job.run_after <= clock.now()
     return await session.scalar(select(func.count()).select_from(Job).where(*due)) or 0
 
 
 async def find(session: AsyncSession, actor: Actor, job_id: str) -> Job:
-    """A job; raises JobNotFound where the actor may not read its connection."""
+    """A job; raises JobNotFound if the actor may not read its connection."""
     job = await session.get(Job, job_id)
     if job is None or job.organization_id != actor.organization_id:
         raise JobNotFound
@@ -91,6 +91,6 @@ async def find(session: AsyncSession, actor: Actor, job_id: str) -> Job:
 async def listed(
     session: AsyncSession, connection: Connection, after: tuple[int, str] | None, number: int
 ) -> tuple[list[Job], int]:
-    """Jobs of a connection, newest first, from behind the instant and id of one; and how many there are in all."""
+    """Jobs of a connection, newest first, after the time and id of one; and the number of all of them."""
     own = select(Job).where(Job.connection_id == connection.id)
     return await page(session, own, [(Job.created_at, True), (Job.id, False)], after, number)

@@ -1,1 +1,1 @@
-"""Schedules: when the catalogs of connections are refreshed by themselves."""
+"""Schedules: the times at which Moorings refreshes the catalogs of connections."""

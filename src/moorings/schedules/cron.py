@@ -1,8 +1,8 @@
-"""EventBridge's cron expressions: what one says, and the next wall time that it means. Pure; knows no zones.
+"""Parses EventBridge's cron expressions, and computes the next wall time of one. Pure; without time zones.
 
-Six fields: minute, hour, day of month, month, day of week (1 is Sunday), year; one of the two day fields is `?`.
-`L`, `W` and `#` stand alone in their field. Ranges may run over the end (`FRI-MON`), but for years.
-Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html.
+Six fields: minute, hour, day of month, month, day of week (1 is Sunday), year; one of the two day fields is `?`. `L`,
+`W` and `#` must be alone in their field. Ranges may wrap around (`FRI-MON`), except for years. Source:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ ITEM = re.compile(r"(?:\*|(?P<first>[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?)(?:/(?P<
 """One element of a comma list."""
 
 Days = Callable[[int, int], Sequence[int]]
-"""Year and month → the days that are meant there, in order."""
+"""Year and month → the matching days, in order."""
 
 
 class NotCron(ValueError):
-    """The text is no cron expression; the message names the field and says why."""
+    """The text is no cron expression; the message names the field and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One of the six fields: its name, its bounds, and the names of its values from the least on."""
+    """One of the six fields: its name, its bounds, and the names of its values, in ascending order."""
 
     name: str
     least: int
     most: int
     names: tuple[str, ...] = ()
     wraps: bool = True
-    """A range may end below where it begins, and then goes on over the field's end."""
+    """A range may end below its start: it wraps around."""
     steps: bool = True
 
     def number(self, text: str) -> int:
-        """The value that a number or a name stands for."""
+        """The value of a number or a name."""
         if text in self.names:
             return self.least + self.names.index(text)
         if re.fullmatch("[0-9]{1,4}", text) and self.least <= int(text) <= self.most:
@@ -49,7 +49,7 @@ class Field:
         raise self.refused(text)
 
     def refused(self, text: str) -> NotCron:
-        """The refusal of something that this field does not take."""
+        """The error for a value that this field does not allow."""
         named = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
         return NotCron(f"{self.name} takes {self.least}-{self.most}{named}, not '{text}'")
 
@@ -64,7 +64,7 @@ YEAR = Field("Year", 1970, 2199, wraps=False)
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """An expression that was understood: the values of each field, in order."""
+    """A parsed expression: the values of each field, in order."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -73,7 +73,7 @@ class Cron:
     years: tuple[int, ...]
 
     def next_after(self, wall: datetime) -> datetime | None:
-        """The first wall time that is meant after another one; None when none is any more."""
+        """The first matching wall time after another one; None if there is none."""
         earliest = wall.replace(second=0, microsecond=0) + timedelta(minutes=1)
         for day in self._dates(earliest.date()):
             for hour, minute in product(self.hours, self.minutes):
@@ -91,7 +91,7 @@ class Cron:
 
 
 def parse(text: str) -> Cron:
-    """Understand an expression; raises NotCron."""
+    """Parse an expression; raises NotCron."""
     if "(" in text:
         raise NotCron("Write the six fields without cron( )")
     fields = text.upper().split()
@@ -110,7 +110,7 @@ def parse(text: str) -> Cron:
 
 
 def values(text: str, field: Field) -> tuple[int, ...]:
-    """The values that a comma list stands for in a field, in order; raises NotCron."""
+    """The values of a comma list in a field, in order; raises NotCron."""
     items = text.split(",")
     if "*" in items and len(items) > 1:
         raise field.refused(text)
@@ -187,7 +187,7 @@ def _weekday(year: int, month: int, day: int) -> int:
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """The Monday to Friday that is nearest to a day, within its month."""
+    """The weekday (Monday to Friday) that is nearest to a day, within its month."""
     if _weekday(year, month, day) == 7:
         return day - 1 if day > 1 else day + 2
     if _weekday(year, month, day) == 1:

@@ -1,4 +1,4 @@
-"""Due schedules: each becomes one refresh, whichever worker looks first and however many runs were missed."""
+"""Due schedules: each becomes one refresh, even if several workers check at once or several runs were missed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from moorings.schedules.zones import next_runs
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
-"""How many schedules become refreshes in one transaction; those left over are still due afterwards."""
+"""How many schedules become refreshes in one transaction; the others stay due."""
 UNREADABLE_PAUSE = 3_600_000
-"""Milliseconds until a schedule is looked at again of which nobody can tell when it runs, such as in a zone unknown."""
+"""Milliseconds until a schedule whose next run cannot be computed is checked again, such as one in an unknown zone."""
 
 
 class Enqueue(Protocol):
-    """Asks for a refresh, in a transaction that is under way."""
+    """Requests a refresh, in the open transaction."""
 
     def __call__(
         self, session: AsyncSession, connection: Connection, *, hard: bool, schedule_id: str, due_at: int
     ) -> Awaitable[object]:
-        """`due_at` is the instant at which the refresh should have run, the first one of those missed."""
+        """`due_at` is the time at which the refresh was due; after several missed runs, the first of them."""
         ...
 
 
 async def run_due(db: Database, now: int, enqueue: Enqueue) -> int:
-    """Ask for the refreshes that are due at an instant; returns how many. Writes nothing when none is."""
+    """Request the refreshes that are due at a time; returns their number. Writes nothing if none is due."""
     if not await db.finds(_due(now)):
         return 0
     async with db.unit_of_work() as session:
@@ -42,9 +42,9 @@ async def run_due(db: Database, now: int, enqueue: Enqueue) -> int:
 
 
 async def enqueue_due(session: AsyncSession, now: int, enqueue: Enqueue) -> int:
-    """Ask for one refresh for each due schedule of a connection that is not archived, and set its next run.
+    """Request one refresh for each due schedule of connections that are not archived, and set its next run.
 
-    The rows are locked, and rows that another worker has locked are left to it; SQLite has one writer anyway.
+    The rows are locked; rows that another worker has locked are skipped. SQLite has one writer anyway.
     """
     rows = await session.execute(_due(now).limit(AT_ONCE).with_for_update(of=Schedule, skip_locked=True))
     found, started = [(schedule, connection) for schedule, connection in rows], 0
@@ -69,10 +69,13 @@ def _due(now: int) -> Select[Schedule, Connection]:
 
 
 def _advance(schedule: Schedule, now: int) -> bool:
-    """Set the next run after now; a schedule without one is disabled. False, and a pause, if it cannot be computed."""
+    """Set the next run after now; a schedule without one is disabled.
+
+    If it cannot be computed, sets a pause and returns False.
+    """
     try:
         runs = next_runs(parse(schedule.cron), schedule.timezone, now, 1)
-    except Exception:  # one row that nobody can read must not keep the others from running
+    except Exception:  # one unreadable row must not prevent the others from running
         log.exception("schedule_unreadable", schedule=schedule.id)
         schedule.next_run_at = now + UNREADABLE_PAUSE
         return False

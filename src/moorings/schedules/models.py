@@ -1,4 +1,4 @@
-"""Stored: when connections are refreshed."""
+"""The table of schedules."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from moorings.db import STRICT, Base, Milliseconds
 class Schedule(Base):
     """One schedule of one connection. It is disabled once it can never run again, and then has no next run.
 
-    `next_run_at` lies in the past while a run is due. It changes with every run, so nothing that is kept in memory may
-    depend on this table.
+    `next_run_at` is in the past while a run is due. It changes with every run, so no cache may depend on this table.
     """
 
     __tablename__ = "schedules"

@@ -1,4 +1,4 @@
-"""Schedules: when connections are refreshed, as their admins want it."""
+"""Schedules: list, create, change and delete them. Admins of the connection only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moorings.schedules.zones import next_runs
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a schedule should be: a cron expression and a time zone, both known to be good, and how to refresh."""
+    """The fields of a schedule: a valid cron expression, a valid time zone, and whether the refresh is hard."""
 
     cron: str
     timezone: str
@@ -63,7 +63,10 @@ async def create(session: AsyncSession, actor: Actor, connection: Connection, pl
 
 
 async def change(session: AsyncSession, schedule: Schedule, plan: Plan) -> None:
-    """Let a schedule be another one; raises InvalidInput for one that would never run. What is the same stays due."""
+    """Replace a schedule's fields; raises InvalidInput for one that would never run.
+
+    If nothing differs, its next run stays.
+    """
     now = clock.now()
     first = _first_run(plan, now)
     if plan == Plan(schedule.cron, schedule.timezone, bool(schedule.hard_refresh)):
@@ -74,7 +77,7 @@ async def change(session: AsyncSession, schedule: Schedule, plan: Plan) -> None:
 
 
 async def remove(session: AsyncSession, schedule: Schedule) -> None:
-    """Let a schedule not run any more."""
+    """Delete a schedule."""
     await session.delete(schedule)
     await session.flush()
 

@@ -23,7 +23,7 @@ ANY = ("*", "?")
 
 
 def six_fields(text: str) -> str:
-    """A schedule as six fields; what is no other spelling stays as it is. Raises NotCron."""
+    """A schedule as six fields; a text in no other spelling is returned unchanged. Raises NotCron."""
     word = text.strip().upper()
     if word.startswith("@"):
         if word not in WORDS:

@@ -1,7 +1,7 @@
-"""Wall times in a time zone: when they happen, where clocks jump as well.
+"""Converts wall times of a time zone to instants, also where clocks change.
 
-A wall time that happens twice, as clocks go back, runs once, the first time, as EventBridge has it. One that never
-happens, as clocks go forward, runs when they do: at the end of the gap, once for all that the gap swallows.
+A wall time that happens twice (clocks go back) runs once, the first time, as in EventBridge. One that never happens
+(clocks go forward) runs at the end of the gap, once for all times in the gap.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def next_runs(cron: Cron, zone: str, after: int, number: int) -> list[int]:
 
 
 def abbreviation(zone: str, at: int) -> str:
-    """What people call a zone at an instant, such as `EDT`; `UTC+05:30` where they call it by its offset."""
+    """The abbreviation of a zone at an instant, such as `EDT`; `UTC+05:30` for zones without one."""
     moment = _moment(at, ZoneInfo(zone))
     name = moment.tzname() or ""
     if re.search("[A-Za-z]", name):
@@ -47,9 +47,9 @@ def _instant(wall: datetime, zone: ZoneInfo) -> int:
 
 
 def _end_of_gap(wall: datetime, zone: ZoneInfo) -> int:
-    """The second in which clocks jumped over a wall time.
+    """The instant at which clocks jumped over a wall time.
 
-    Read with the offset after the jump, a time in the gap lies before it, and the other way round.
+    With the offset after the jump, a time in the gap is before that instant; with the offset before it, after.
     """
     before, after = (int(wall.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (1, 0))
     ahead = datetime.fromtimestamp(after, zone).utcoffset()

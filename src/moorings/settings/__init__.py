@@ -1,6 +1,6 @@
 """Settings: the only reader of the environment.
 
-Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the working directory. A running service has its
+Every setting is `MOORINGS_<NAME>` in the environment or in `.env` of the working directory. A running service gets its
 secret settings from neither: `cli.handover` passes them on.
 """
 

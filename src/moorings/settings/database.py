@@ -1,4 +1,4 @@
-"""The address of the metadata database, as providers hand it out and as people write it.
+"""Parses the address of the metadata database, as providers and people write it.
 
 PostgreSQL's parameters are those of libpq: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS.
 """
@@ -80,7 +80,7 @@ class PostgresAddress:
 
     @property
     def pooled(self) -> bool:
-        """Whether a pooler in transaction mode is between, which keeps no prepared statement."""
+        """Whether the address is a pooler in transaction mode, which keeps no prepared statement."""
         return self.options.get("pgbouncer") == "true"
 
     def _needs_context(self) -> bool:
@@ -109,7 +109,7 @@ Address = SqliteAddress | PostgresAddress
 
 
 def parsed(url: str) -> Address:
-    """Understand an address; raises ValueError with what is wrong, and never with a password."""
+    """Parse an address; raises ValueError with the fault, never with a password."""
     scheme, separator, rest = url.strip().partition("://")
     kind = scheme.lower().partition("+")[0]
     if not separator:
@@ -230,7 +230,7 @@ PARAMETERS: Mapping[str, Callable[[str], str | None]] = {
     "options": _anything,
     "pgbouncer": _one_of("true", "false"),
 }
-"""Each parameter that a PostgreSQL address may have, and what tells whether a value is one: None, or what is wrong."""
+"""The parameters that a PostgreSQL address may have, each with a check of its value: None, or the fault."""
 
 SPELLINGS = {
     ("ssl", "true"): ("sslmode", "require"),
@@ -238,18 +238,21 @@ SPELLINGS = {
     ("ssl", "require"): ("sslmode", "require"),
     ("sslmode", "no-verify"): ("sslmode", "require"),
 }
-"""How other drivers write the same."""
+"""Other drivers' names of the same parameters."""
 
 ADVICE = {
     "ssl": "Write sslmode=require, verify-ca or verify-full",
     **dict.fromkeys(("schema", "currentSchema", "search_path"), "Write options=-csearch_path=<schema>"),
     **dict.fromkeys(("connection_limit", "pool_timeout", "pool_size"), "Remove it: the pool has a size of its own"),
 }
-"""What to write in place of parameters of other drivers."""
+"""The replacement of other drivers' parameters."""
 
 
 def _options(query: str) -> dict[str, str]:
-    """The parameters of a query, by name. Of a repeated `host` or `port` all count, of any other the last."""
+    """The parameters of a query, by name.
+
+    All values of a repeated `host` or `port` count; of any other parameter, the last one.
+    """
     options: dict[str, str] = {}
     for name, value in (SPELLINGS.get(pair, pair) for pair in parse_qsl(query, keep_blank_values=True)):
         _check(name, value)

@@ -1,6 +1,6 @@
 """The environment of this process: read here and in the settings' model, nowhere else.
 
-A process that serves keeps neither secret settings in it nor anything of the shell that started it.
+A serving process keeps neither secret settings nor variables of the shell in it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moorings.settings.model import Settings
 from moorings.settings.variables import is_injected
 
 _received: dict[str, str] = {}
-"""Field → value of the secret settings that this process was handed by the one before it."""
+"""Field → value of the secret settings that the previous process passed to this one."""
 
 
 def secret_fields() -> frozenset[str]:
@@ -54,14 +54,14 @@ def wants_json() -> bool:
 
 
 def forget_injected() -> None:
-    """Drop what Kubernetes set for a Service of our name: its MOORINGS_PORT is no port."""
+    """Drop the variables that Kubernetes sets for a Service of our name: its MOORINGS_PORT is no port number."""
     for name, value in list(os.environ.items()):
         if is_injected(name, value):
             del os.environ[name]
 
 
 def handed(variable: str) -> str | None:
-    """Take a variable out of this process's environment, for those that it starts."""
+    """Remove a variable from this process's environment, so that child processes do not get it."""
     return os.environ.pop(variable, None)
 
 
@@ -71,7 +71,7 @@ def receive(secret: Mapping[str, str]) -> None:
 
 
 def received() -> Mapping[str, str]:
-    """The secret settings that this process was handed, by field."""
+    """The secret settings that were passed to this process, by field."""
     return _received
 
 
@@ -82,18 +82,21 @@ INHERITED = frozenset(
     }
 )
 INHERITED_PREFIXES = ("MOORINGS_", "LC_", "PYTHON", "OTEL_", "COVERAGE_")
-"""What a process keeps of its environment: nothing that names a login, a proxy or a driver's file."""
+"""The variables that a process keeps: none that names a login, a proxy or a driver's file."""
 
 
 def driver_environment() -> dict[str, str]:
-    """The environment for a process that runs nothing but a driver: without any setting, and without any login."""
+    """The environment for a process that runs only a driver: without settings and logins."""
     inherited = INHERITED | {"HOME", "SSL_CERT_FILE"}
     prefixes = ("LC_", "PYTHON", "COVERAGE_")
     return {name: value for name, value in os.environ.items() if name in inherited or name.startswith(prefixes)}
 
 
 def leave_environment(settings: Settings) -> None:
-    """Take the shell's variables and home from this process, so that no driver finds them. Its home is an empty one."""
+    """Remove the shell's variables from this process and give it an empty home directory.
+
+    So drivers find no logins or files there.
+    """
     for name in list(os.environ):
         if name not in INHERITED and not name.startswith(INHERITED_PREFIXES):
             del os.environ[name]

@@ -16,33 +16,33 @@ Rate = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*/(second|minute
 
 
 def check_token(token: SecretStr) -> SecretStr:
-    """Refuse what no bearer token can hold."""
+    """Refuse characters that a bearer token cannot contain."""
     if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
         raise ValueError("must be printable ASCII without spaces, as a bearer token is")
     return token
 
 
 def web_address(url: SecretStr) -> SecretStr:
-    """Refuse what is no http or https address."""
+    """Refuse anything but an http or https address."""
     if not re.fullmatch(r"https?://[^\s/]+\S*", url.get_secret_value()):
         raise ValueError("must be an http or https address")
     return url
 
 
 def database_address(url: SecretStr) -> SecretStr:
-    """Refuse what is no address of a metadata database."""
+    """Refuse anything but an address of a metadata database."""
     database.parsed(url.get_secret_value())
     return url
 
 
 def networks(text: str) -> str:
-    """Refuse what is no list of addresses and networks."""
+    """Refuse anything but a list of addresses and networks."""
     networks_of(text)
     return text
 
 
 def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The networks of a comma list; raises ValueError that names what is none."""
+    """The networks of a comma list; raises ValueError with the entry that is none."""
     found: list[IPv4Network | IPv6Network] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
@@ -53,21 +53,21 @@ def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def plain_web_address(url: str) -> str:
-    """Refuse what is no http or https address with a path."""
+    """Refuse anything but an http or https address with a path."""
     if not re.fullmatch(r"https?://[^\s/]+/\S*", url):
         raise ValueError("must be an http or https address with a path")
     return url
 
 
 def proxy_address(url: SecretStr) -> SecretStr:
-    """Refuse what is no address of an HTTP proxy."""
+    """Refuse anything but the address of an HTTP proxy."""
     if not re.fullmatch(r"http://([^\s/@]+@)?([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?", url.get_secret_value()):
         raise ValueError("must be http://host:port or http://user:password@host:port")
     return url
 
 
 def signing_secret(secret: SecretStr) -> SecretStr:
-    """Refuse `whsec_` before what is not base64."""
+    """Refuse `whsec_` before anything but base64."""
     coded = secret.get_secret_value()
     try:
         base64.b64decode(coded.removeprefix("whsec_") if coded.startswith("whsec_") else "", validate=True)

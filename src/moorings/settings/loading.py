@@ -16,7 +16,7 @@ from moorings.settings.model import Settings
 
 
 def load() -> Settings:
-    """Read the environment; raises OperatorError that names each setting at fault, without its value."""
+    """Read the environment; raises OperatorError that names each invalid setting, without its value."""
     _require_known()
     settings = _checked(received())
     if settings.bootstrap_token_file is None:

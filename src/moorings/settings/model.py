@@ -39,48 +39,63 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(
-        Path(".moorings"), description="Where the embedded database, the keyset and the sample live."
+        Path(".moorings"), description="The directory of the embedded database, the keyset and the sample."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs RATE_LIMIT_URL.")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs MOORINGS_RATE_LIMIT_URL.")
     database_url: Annotated[SecretStr, AfterValidator(database_address)] | None = Field(
         None,
         description="Where metadata is stored: `postgresql://user:password@host/database`, with parameters of libpq "
-        "such as `sslmode` and `sslrootcert`, or `sqlite:///path`. Absent: the file `moorings.db` in DATA_DIR.",
+        "such as `sslmode` and `sslrootcert`, or `sqlite:///path`. Default: the file `moorings.db` in "
+        "MOORINGS_DATA_DIR.",
     )
     keyset: str | None = Field(
         None,
-        description="Path of the master keyset (Tink, JSON). Absent: `keyset.json` in DATA_DIR, made when missing.",
+        description=(
+            "Path of the master keyset (Tink, JSON). Default: `keyset.json` in MOORINGS_DATA_DIR, created "
+            "if it is missing."
+        ),
     )
     allow_readable_files: bool = Field(
-        False, description="Start although users of this machine other than the owner can read the keyset or database."
+        False, description="Start even if other users of this machine can read the keyset or the database."
     )
-    core_dumps: bool = Field(False, description="Leave core dumps as the machine has them. They can hold secrets.")
+    core_dumps: bool = Field(
+        False,
+        description=(
+            "Keep the machine's setting for core dumps, which can contain secrets. Default: core dumps are disabled."
+        ),
+    )
     bootstrap_token: Annotated[SecretStr, Field(min_length=16), AfterValidator(check_token)] | None = Field(
         None,
         description="An organization key that exists from the start; 16 or more characters. Only its hash is stored.",
     )
-    bootstrap_token_file: Path | None = Field(None, description="A file that holds BOOTSTRAP_TOKEN, in its place.")
+    bootstrap_token_file: Path | None = Field(
+        None, description="A file with the value of MOORINGS_BOOTSTRAP_TOKEN. Set only one of the two."
+    )
     rate_limit: Rate = Field(
         "60/minute",
         description="Requests for each key, as `<number>/<second|minute|hour|day>`; `0` switches limits off.",
     )
     failed_key_limit: Rate = Field(
-        "20/minute", description="Failed keys for each client address; off when RATE_LIMIT is `0`."
+        "20/minute",
+        description="Requests with invalid keys, for each client address; off when MOORINGS_RATE_LIMIT is `0`.",
     )
     rate_limit_url: SecretStr | None = Field(
         None,
-        description="`valkey://` or `redis://` address where replicas share their rate limits. Absent: in memory.",
+        description=(
+            "`valkey://` or `redis://` address of the store in which replicas share their rate limits. "
+            "Default: each process counts in memory."
+        ),
     )
     pool_size: int = Field(
         5, ge=1, le=1000, description="Sessions with its warehouse that each connection may have at once."
     )
     pool_wait_seconds: float = Field(
-        5.0, ge=0, le=300, description="How long a query waits for a free session before it gets 503."
+        5.0, ge=0, le=300, description="Seconds that a query waits for a free session before it gets 503."
     )
-    pool_idle_seconds: float = Field(300.0, ge=0, description="An idle session is closed after this long.")
-    pool_lifetime_seconds: float = Field(3600.0, gt=0, description="A session is replaced once it is this old.")
+    pool_idle_seconds: float = Field(300.0, ge=0, description="Seconds after which an idle session is closed.")
+    pool_lifetime_seconds: float = Field(3600.0, gt=0, description="The age in seconds at which a session is replaced.")
     max_sessions: int = Field(
         64,
         ge=1,
@@ -92,31 +107,42 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000,
-        description="Sessions of a worker that the queries of one key may have at once; further ones wait, and get 503 "
-        "after POOL_WAIT_SECONDS. `0` is three quarters of MAX_SESSIONS.",
+        description=(
+            "Sessions of a worker that the queries of one key may have at once; further queries wait, and "
+            "get 503 after MOORINGS_POOL_WAIT_SECONDS. `0` means three quarters of MOORINGS_MAX_SESSIONS."
+        ),
     )
     max_sessions_per_user: int = Field(
         0,
         ge=0,
         le=10_000,
-        description="The same for all keys of one user together. `0` is three quarters of MAX_SESSIONS.",
+        description=(
+            "Sessions of a worker that the queries of all keys of one user may have at once. `0` means "
+            "three quarters of MOORINGS_MAX_SESSIONS."
+        ),
     )
     max_tests: int = Field(
         8,
         ge=1,
         le=1000,
-        description="Connection tests at once in a worker. Their sessions do not count as others. One connection gets "
-        "half of them at most.",
+        description=(
+            "Connection tests at once in a worker. Their sessions do not count towards "
+            "MOORINGS_MAX_SESSIONS. One connection gets "
+            "half of them at most."
+        ),
     )
     max_abandoned_threads: int = Field(
         64,
         ge=1,
         le=1000,
-        description="Threads of a worker that may hang in drivers though their connections were cut off. Beyond them "
-        "no new session is opened; a connection with a quarter of them opens none either.",
+        description=(
+            "Threads of a worker that may hang in drivers after their connections were closed. At this "
+            "number, no new session is opened. A connection that has a quarter of them opens no new "
+            "session either."
+        ),
     )
     connect_timeout_seconds: float = Field(
-        10.0, gt=0, le=300, description="How long to wait for a warehouse to answer a new connection."
+        10.0, gt=0, le=300, description="Seconds to wait for a warehouse to answer a new connection."
     )
     egress_allow: str = Field(
         "",
@@ -124,12 +150,16 @@ class Settings(BaseSettings):
         "with wildcards, addresses and networks, each with or without a port: `localhost:5432, 10.0.0.0/8, *.corp`.",
     )
     egress_deny: str = Field(
-        "", description="Addresses that no connection may reach, written like EGRESS_ALLOW. It wins over EGRESS_ALLOW."
+        "",
+        description=(
+            "Addresses that no connection may reach, written like MOORINGS_EGRESS_ALLOW. It takes "
+            "precedence over MOORINGS_EGRESS_ALLOW."
+        ),
     )
     https_proxy: Annotated[SecretStr, AfterValidator(proxy_address)] | None = Field(
         None,
         description="HTTP proxy for requests to public addresses, as `http://user:password@host:port`; private and "
-        "loopback addresses are reached without it. The shell's HTTPS_PROXY does not count.",
+        "loopback addresses are reached without it. The shell's HTTPS_PROXY is ignored.",
     )
     ca_bundle: FilePath | None = Field(
         None,
@@ -138,16 +168,17 @@ class Settings(BaseSettings):
     credential_dirs: str = Field(
         "",
         description="Directories, as a comma list of absolute paths, whose files workload identity federation may "
-        "send to Google as tokens. Absent: no file.",
+        "send to Google as tokens. Default: no file.",
     )
     aws_access_key_id: str = Field(
         "", description="The access key that assumes the role of an Athena connection that has no key of its own."
     )
-    aws_secret_access_key: SecretStr | None = Field(None, description="The secret of AWS_ACCESS_KEY_ID.")
+    aws_secret_access_key: SecretStr | None = Field(None, description="The secret of MOORINGS_AWS_ACCESS_KEY_ID.")
     google_sts_url: Annotated[str, AfterValidator(plain_web_address)] | None = Field(
         None,
-        description="For tests only: a server, as `http://host:port/v1/token`, that stands in for all of Google's "
-        "token services.",
+        description=(
+            "For tests only: a server, as `http://host:port/v1/token`, that replaces all of Google's token services."
+        ),
     )
     default_ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
         "require",
@@ -156,18 +187,25 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[str, AfterValidator(networks)] = Field(
         "",
         description="Addresses and networks of your own reverse proxies, as a comma list: `10.0.0.0/8, 192.0.2.7`. "
-        "Only from them `X-Forwarded-For` names the client, for the log and for limits of failed keys.",
+        "If a request comes from one of them, `X-Forwarded-For` names the client, for the log and for "
+        "the limit of failed keys.",
     )
     drain_seconds: float = Field(
         0.0,
         ge=0,
         le=3600,
-        description="How long after SIGTERM `/readyz` answers 503 while requests are still served, so that load "
-        "balancers stop sending them. Ctrl-C does not wait.",
+        description=(
+            "Seconds after SIGTERM in which `/readyz` answers 503 and requests are still served, so that "
+            "load balancers stop sending them. Ctrl-C does not wait."
+        ),
     )
-    log_sql: bool = Field(False, description="Add the SQL of queries to their log lines. It can hold personal data.")
-    row_limit: int = Field(100_000, ge=1, description="Rows of a JSON or XLSX result whose query names no rowLimit.")
-    row_limit_max: int | None = Field(None, ge=1, description="The most rows of any result. Absent: no cap.")
+    log_sql: bool = Field(
+        False, description="Add the SQL of queries to their log lines. SQL can contain personal data."
+    )
+    row_limit: int = Field(
+        100_000, ge=1, description="The most rows of a JSON or XLSX result if the query has no rowLimit."
+    )
+    row_limit_max: int | None = Field(None, ge=1, description="The most rows of any result. Default: no limit.")
     head_seconds: int = Field(
         30,
         ge=1,
@@ -175,13 +213,13 @@ class Settings(BaseSettings):
         description="How many seconds the head of a request may take before the connection is closed.",
     )
     body_seconds: float = Field(
-        30.0, gt=0, le=3600, description="How long the body of a request may take to arrive before it gets 408."
+        30.0, gt=0, le=3600, description="Seconds that the body of a request may take to arrive before it gets 408."
     )
     stalled_seconds: float = Field(
         300.0,
         gt=0,
         le=86_400,
-        description="How long a client may take for one piece of a result before its query is stopped.",
+        description="Seconds that a client may take for one piece of a result before its query is stopped.",
     )
     max_value_bytes: int = Field(
         8 * 1024 * 1024,
@@ -200,29 +238,34 @@ class Settings(BaseSettings):
         ge=1024 * 1024,
         le=2 * 1024**3,
         description=(
-            "The most that Moorings holds in memory as a whole: one row, one message or HTTP answer of a warehouse"
-            " (after decompression), one plan. A query that needs more fails with `result_too_large`."
+            "The largest size of data that Moorings must hold in memory as a whole: one row, one "
+            "message or HTTP answer of a warehouse (after decompression), one plan. A query that "
+            "needs more fails with `result_too_large`."
         ),
     )
     duckdb_memory_limit: Annotated[str, StringConstraints(pattern=SIZE)] = Field(
         "200MB", description="Memory of each open DuckDB file, as DuckDB writes it: `200MB`, `4GiB`."
     )
     duckdb_threads: int | None = Field(
-        None, ge=1, le=1024, description="Threads of each open DuckDB file. Absent: one for each processor, at most 4."
+        None, ge=1, le=1024, description="Threads of each open DuckDB file. Default: one for each processor, at most 4."
     )
     duckdb_temp_bytes: int = Field(
         2 * 1024**3,
         ge=0,
-        description="Disk space in DATA_DIR for each open DuckDB file whose memory is not enough.",
+        description="Disk space in MOORINGS_DATA_DIR for each open DuckDB file that needs more than its memory.",
     )
     duckdb_dir: Path | None = Field(
-        None, description="Local DuckDB files are opened below this directory only. Absent: `duckdb` in DATA_DIR."
+        None,
+        description=(
+            "The only directory whose local DuckDB files can be opened, with its subdirectories. Default: "
+            "`duckdb` in MOORINGS_DATA_DIR."
+        ),
     )
     health_probe_seconds: Annotated[float, AfterValidator(check_pause)] = Field(
         300.0,
         ge=0,
         le=86_400,
-        description="The pause between two probes of a connection's health, a second or more; `0` probes none.",
+        description="Seconds between two probes of a connection's health, 1 or more; `0` disables probes.",
     )
     health_probe_concurrency: int = Field(
         8, ge=1, le=256, description="Probes of connections' health that a worker runs at once."
@@ -230,10 +273,10 @@ class Settings(BaseSettings):
     health_history_days: int = Field(90, ge=1, le=3650, description="How many days changes of health are stored.")
     webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         None,
-        description="URL that gets a message when a connection starts to fail, or is healthy again.",
+        description="URL that gets a message when a connection starts to fail, and when it is healthy again.",
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(signing_secret)] | None = Field(
-        None, description="Signs these messages, as Standard Webhooks does; `whsec_…` or any string."
+        None, description="The secret that signs these messages, as in Standard Webhooks: `whsec_…` or any string."
     )
     worker: bool = Field(True, description="Run jobs inside `serve`. `false` leaves them to `moorings worker`.")
     worker_jobs: int = Field(2, ge=1, le=64, description="Jobs that a process runs at once; each takes one session.")
@@ -244,7 +287,7 @@ class Settings(BaseSettings):
         30.0,
         ge=1,
         le=3600,
-        description="After this long without a heartbeat, another worker takes a job over.",
+        description="Seconds without a heartbeat after which another worker takes a job over.",
     )
     job_attempts: int = Field(5, ge=1, le=100, description="How many times a job is attempted.")
     job_pause_seconds: float = Field(
@@ -256,17 +299,17 @@ class Settings(BaseSettings):
     job_history_days: int = Field(30, ge=1, le=3650, description="How many days finished jobs are stored.")
     catalog_changes_days: int = Field(90, ge=1, le=3650, description="How many days changes of catalogs are stored.")
     dbt_secrets: bool = Field(
-        False, description="Let admins of a connection fetch dbt profiles that hold the connection's secrets."
+        False, description="Allow admins of a connection to read dbt profiles that contain the connection's secrets."
     )
     sample: bool = Field(True, description="Create a small sample database and a connection to it at the first start.")
     shutdown_seconds: float = Field(
-        5.0, ge=0, le=300, description="How many seconds running queries may continue after a stop."
+        5.0, ge=0, le=300, description="Seconds that running queries may continue after a stop."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severe level that is logged."
+        "info", description="The lowest level that is logged."
     )
     log_format: Literal["console", "json"] = Field(
-        "console", description="Log lines for people, or one JSON object a line."
+        "console", description="Log lines for people (`console`), or one JSON object per line (`json`)."
     )
 
     @property
@@ -284,22 +327,22 @@ class Settings(BaseSettings):
 
     @property
     def keyset_path(self) -> Path:
-        """Where the master keyset is read from, or made."""
+        """The path of the master keyset."""
         return Path(self.keyset) if self.keyset else self.data_dir / "keyset.json"
 
     @property
     def home(self) -> Path:
-        """The home of our processes, in place of their user's: no driver finds a file there."""
+        """The home directory of our processes, instead of their user's: drivers find no files there."""
         return self.data_dir.absolute() / "home"
 
     @property
     def duckdb_thread_count(self) -> int:
-        """Threads of each open DuckDB file: each holds 2,048 rows of its own at once, so more need more memory."""
+        """Threads of each open DuckDB file: each has 2,048 rows in memory at once, so more threads need more memory."""
         return self.duckdb_threads or min(os.cpu_count() or 1, 4)
 
     @property
     def duckdb_temp_directory(self) -> Path:
-        """Where DuckDB writes what its memory does not hold."""
+        """The directory of DuckDB's temporary files."""
         return (self.data_dir / "duckdb-temp").absolute()
 
     @property
@@ -314,5 +357,5 @@ class Settings(BaseSettings):
 
     @property
     def duckdb_directory(self) -> Path:
-        """The one directory below which local DuckDB files may be opened."""
+        """The only directory whose local DuckDB files may be opened."""
         return (self.duckdb_dir or self.data_dir / "duckdb").absolute()

@@ -1,4 +1,4 @@
-"""Names of variables: which are no settings, and which Kubernetes made."""
+"""Finds variables that are no settings, and variables that Kubernetes set."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ OF_CLIENTS = frozenset({"MOORINGS_URL", "MOORINGS_KEY", "MOORINGS_PROFILE"})
 OF_A_SERVICE = re.compile(
     r"MOORINGS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
-"""What Kubernetes sets in each container for a Service called `moorings`, or `moorings-` and more."""
+"""The variables that Kubernetes sets in each container for a Service called `moorings` or `moorings-…`."""
 LINK = re.compile(r"(tcp|udp|sctp)://")
-"""What it sets `<SERVICE>_PORT` to."""
+"""The value of Kubernetes' `<SERVICE>_PORT`."""
 
 NEAR = 0.85
-"""How like a setting's name a name in a file must be to be taken for a misspelled one."""
+"""The similarity above which a name in a file counts as a misspelled setting."""
 
 
 def is_injected(name: str, value: str) -> bool:
-    """Whether Kubernetes made a variable: https://kubernetes.io/docs/concepts/services-networking/service/#discovering-services."""
+    """Whether Kubernetes set a variable.
+
+    Https://kubernetes.io/docs/concepts/services-networking/service/#discovering-services.
+    """
     upper = name.upper()
     if OF_A_SERVICE.fullmatch(upper):
         return True
@@ -38,7 +41,10 @@ def unknown(names: Iterable[str], fields: Iterable[str]) -> list[str]:
 
 
 def misspelled(entries: Mapping[str, str | None], fields: Iterable[str]) -> list[str]:
-    """The same for the entries of a file, which may have those of other programs: but for names almost like ours."""
+    """The same for the entries of a file.
+
+    It may have entries of other programs, so only names similar to ours count.
+    """
     known = [f"{PREFIX}{field.upper()}" for field in fields]
     others = (name for name in entries if not name.upper().startswith(PREFIX))
     near = [name for name in others if difflib.get_close_matches(name.upper(), known, 1, NEAR)]

@@ -1,1 +1,1 @@
-"""What operators see of a running service: metrics, traces, and the id of the request at work."""
+"""Metrics, traces, and the id of the current request."""

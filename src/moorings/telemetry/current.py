@@ -13,5 +13,5 @@ _process = secrets.token_hex(6)
 
 
 def new_request_id() -> str:
-    """An id that no other request has, of whatever process: made for each request, so it must cost nothing."""
+    """An id that no other request of any process has. It is made for each request, so it must be cheap."""
     return f"req_{_process}{next(_numbers):06x}"

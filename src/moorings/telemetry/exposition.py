@@ -1,4 +1,4 @@
-"""Metrics of one or several processes as Prometheus' text."""
+"""Renders the metrics of one or several processes in Prometheus' text format."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every metric, declared once: `docs/reference/metrics.md` is made from `DEFINED`.
 
 Names follow Prometheus' rules and, where OpenTelemetry has a convention, that one. Labels are route templates,
-dialects, ids of connections and numbers, never what a caller sent.
+dialects, ids of connections and numbers, never texts that a caller sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ registry = CollectorRegistry()
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Buckets of requests: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/."""
 LONG_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Buckets of what a warehouse does."""
+"""Buckets of logins and statements of warehouses."""
 
 Merge = Literal["sum", "max", "min"]
 
@@ -34,7 +34,7 @@ class Defined:
     labels: Sequence[str]
     text: str
     merge: Merge = "sum"
-    """What `/metrics` makes of the values of several worker processes."""
+    """How `/metrics` combines the values of several worker processes."""
 
 
 DEFINED: dict[str, Defined] = {}
@@ -77,7 +77,7 @@ class Requests:
         self._children: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Note one answered request; methods that no route has are one."""
+        """Count one answered request; all methods without a route count as one."""
         key = (method, route, status)
         observe = self._children.get(key)
         if observe is None:

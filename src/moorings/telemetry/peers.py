@@ -1,4 +1,4 @@
-"""How the worker processes of one `serve` learn of each other's metrics: by a socket each, in a folder of their own."""
+"""Shares metrics between the worker processes of one `serve`: each has a socket in a common folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Peers:
 
     @contextlib.asynccontextmanager
     async def answering(self) -> AsyncGenerator[None]:
-        """Tell the others this process's metrics while the block lasts."""
+        """Send this process's metrics to the others on request, while the block lasts."""
         if self.folder is None:
             yield
             return

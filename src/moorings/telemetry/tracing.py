@@ -1,8 +1,8 @@
 """OpenTelemetry traces: off until `start` finds that the operator's `OTEL_…` variables ask for them.
 
-The SDK is imported then, and not before. A span's parent is the request or job of the task that opens it. It is handed
-on in a variable of ours and not in OpenTelemetry's: a result that is streamed is closed in another context than it was
-opened in, where OpenTelemetry's own cannot be reset.
+The SDK is imported then, and not before. A span's parent is the request or job of the task that opens it. We pass it in
+our own context variable, not in OpenTelemetry's: a streamed result is closed in another context than the one in which
+it was opened, and OpenTelemetry's variable cannot be reset there.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 class Unusable(Exception):
-    """Traces are asked for and cannot be had; the message says why."""
+    """Tracing is enabled but cannot start; the message has the reason."""
 
 
 def wanted(environment: Mapping[str, str]) -> bool:
-    """Whether the variables ask for traces."""
+    """Whether the variables enable tracing."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").lower()
@@ -45,7 +45,7 @@ def wanted(environment: Mapping[str, str]) -> bool:
 
 
 def start(environment: Mapping[str, str], version: str) -> None:
-    """Trace from now on, if the variables ask for it; raises Unusable."""
+    """Start tracing, if the variables enable it; raises Unusable."""
     global _provider, _tracer  # noqa: PLW0603  # one for each process, as OpenTelemetry has it
     if not wanted(environment):
         return
@@ -71,7 +71,7 @@ def start(environment: Mapping[str, str], version: str) -> None:
 
 
 def stop() -> None:
-    """Send what was not sent yet, and end."""
+    """Send the remaining spans, and stop."""
     global _provider, _tracer  # noqa: PLW0603
     if _provider is not None:
         _provider.force_flush(FLUSH_MILLISECONDS)
@@ -97,7 +97,7 @@ def begin(name: str, kind: Kind = "internal", traceparent: str | None = None, **
 
 
 def root(span: Span | None) -> None:
-    """Let this span be the parent of those that the task begins."""
+    """Make this span the parent of those that the task begins."""
     if span is not None:
         _current.set(span)
 
@@ -133,7 +133,7 @@ def span(name: str, kind: Kind = "internal", **attributes: str | int) -> Generat
 
 
 def traceparent(span: Span | None) -> str:
-    """A span as the header of W3C names it; empty when off, or when the trace is not recorded."""
+    """The W3C traceparent header of a span; empty when off, or when the trace is not recorded."""
     if span is None or not (context := span.get_span_context()).trace_flags.sampled:
         return ""
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
@@ -145,7 +145,7 @@ def trace_id(span: Span | None) -> str:
 
 
 def _remote(header: str) -> Any:
-    """The context of a caller's header; None for one that is malformed, which starts a trace of its own."""
+    """The context of a caller's traceparent header; None for a malformed one, so that a new trace starts."""
     if not TRACEPARENT.fullmatch(header):
         return None
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context

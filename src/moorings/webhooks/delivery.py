@@ -1,4 +1,4 @@
-"""Delivers messages to webhooks, and tries again what did not arrive."""
+"""Delivers messages to webhooks, and retries those that did not arrive."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from moorings.webhooks.service import opened
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
-"""Messages that a process has under way, so that a webhook that does not answer holds up few others."""
+"""Messages that a process sends at the same time, so that a webhook that does not answer delays few others."""
 MAX_BATCH = 20
 """Messages that each of them sends before the process pauses."""
 CLAIMED = 60_000
-"""Milliseconds for which a message that is under way is nobody else's."""
+"""Milliseconds for which a process claims the message that it sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """What delivering needs. The network has the rules for what callers name."""
+    """The resources of deliveries. The network applies the rules for hosts that callers name."""
 
     db: Database
     keyset: Keyset
     network: Network
 
     async def deliver_due(self) -> None:
-        """Send what is due, and keep what did not arrive for later."""
+        """Send the messages that are due; those that do not arrive are sent again later."""
         if await self.db.finds(select(WebhookMessage.id).where(WebhookMessage.next_at <= clock.now())):
             await asyncio.gather(*(self._deliver() for _ in range(AT_ONCE)))
 

@@ -1,4 +1,4 @@
-"""Stored: webhooks, and every message for them."""
+"""Tables of webhooks and their messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class WebhookEndpoint(Base):
 
 
 class WebhookMessage(Base):
-    """A message for one webhook. `next_at` is when it is sent next; None once it arrived or was given up."""
+    """A message for one webhook.
+
+    `next_at` is the time of the next attempt; None once the message arrived or all attempts failed.
+    """
 
     __tablename__ = "webhook_messages"
     __table_args__ = (
@@ -56,4 +59,4 @@ class WebhookMessage(Base):
     created_at: Mapped[int] = mapped_column(Milliseconds)
     attempted_at: Mapped[int | None] = mapped_column(Milliseconds)
     answer: Mapped[str | None] = mapped_column(Text)
-    """What came of the last attempt: `status 204`, or the kind of failure."""
+    """The result of the last attempt: `status 204`, or the kind of failure."""

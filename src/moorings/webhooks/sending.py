@@ -1,4 +1,4 @@
-"""One message on its way, as Standard Webhooks has it (https://www.standardwebhooks.com): id, timestamp, signature."""
+"""Sends one message by the Standard Webhooks specification. Source: https://www.standardwebhooks.com."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
 
 
 def pause(attempts: int) -> int:
-    """Milliseconds until the attempt after so many."""
+    """Milliseconds until the next attempt, after this number of attempts."""
     return min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
 
 
@@ -33,7 +33,7 @@ def arrived(answer: str) -> bool:
 async def post(
     network: Network, url: str, secret: str | None, message_id: str, body: str, seconds: float = ANSWER_SECONDS
 ) -> str:
-    """Send a message; returns `status <number>`, or the kind of what kept it from arriving."""
+    """Send a message; returns `status <number>`, or the kind of failure."""
     headers = {"content-type": "application/json"} | signed(secret, message_id, clock.now(), body)
     parts = urlsplit(url)
     if parts.username:
@@ -48,7 +48,7 @@ async def post(
 
 
 def signed(secret: str | None, message_id: str, now: int, body: str) -> dict[str, str]:
-    """The headers of a message. A secret `whsec_…` is base64; any other is taken as it is."""
+    """The headers of a message. A secret `whsec_…` is base64; any other is used as it is."""
     seconds = str(now // 1000)
     headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
     if secret is None:

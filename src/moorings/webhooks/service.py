@@ -1,4 +1,4 @@
-"""Webhooks: add, list, change and remove them, and look at their deliveries. Organization admins only."""
+"""Webhooks: add, list, change and remove them, and list their deliveries. Organization admins only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TABLE = "webhook_endpoints"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is given of a webhook; None leaves it as it is."""
+    """The fields of a webhook in a request; None leaves a field unchanged."""
 
     url: str | None = None
     events: Sequence[str] | None = None
@@ -71,7 +71,7 @@ async def find(session: AsyncSession, actor: Actor, webhook_id: str) -> WebhookE
 async def listed(
     session: AsyncSession, actor: Actor, after: tuple[int, str] | None, number: int
 ) -> tuple[list[WebhookEndpoint], int]:
-    """Webhooks, oldest first, from behind the instant and id of one; and how many there are."""
+    """Webhooks, oldest first, after the time and id of one; and the number of all of them."""
     actor.require_admin()
     own = select(WebhookEndpoint).where(WebhookEndpoint.organization_id == actor.organization_id)
     order = [(WebhookEndpoint.created_at, False), (WebhookEndpoint.id, False)]
@@ -79,7 +79,7 @@ async def listed(
 
 
 async def change(session: AsyncSession, keyset: Keyset, webhook: WebhookEndpoint, changes: Changes) -> None:
-    """Change what is given."""
+    """Change the fields that are given."""
     if changes.url is not None:
         webhook.url = keyset.seal(changes.url, table=TABLE, column="url", row=webhook.id)
     if changes.secret is not None:
@@ -110,13 +110,13 @@ def opened(keyset: Keyset, webhook: WebhookEndpoint) -> tuple[str, str]:
 async def deliveries(
     session: AsyncSession, webhook: WebhookEndpoint, after: tuple[int, str] | None, number: int
 ) -> tuple[list[WebhookMessage], int]:
-    """Messages for a webhook, newest first, from behind the instant and id of one; and how many there are."""
+    """Messages for a webhook, newest first, after the time and id of one; and the number of all of them."""
     own = select(WebhookMessage).where(WebhookMessage.webhook_id == webhook.id)
     return await page(session, own, [(WebhookMessage.created_at, True), (WebhookMessage.id, False)], after, number)
 
 
 async def resend(session: AsyncSession, webhook: WebhookEndpoint, delivery_id: str) -> WebhookMessage:
-    """Send a message again, under its own id, whatever came of it before. Raises DeliveryNotFound."""
+    """Send a message again, with the same id and whatever its status. Raises DeliveryNotFound."""
     message = await session.get(WebhookMessage, delivery_id)
     if message is None or message.webhook_id != webhook.id:
         raise DeliveryNotFound

@@ -1,1 +1,1 @@
-"""What a running service shows in a browser: its pages, their styles, and the viewer of the API document."""
+"""The pages that a service shows in a browser, their styles, and the API console."""

@@ -1,4 +1,4 @@
-"""The files that the pages load: ours, and those of the viewer, an npm package that the installation brings."""
+"""The files that the pages load: our own, and those of the viewer, an npm package that the installation adds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 OURS = Path(__file__).with_name("files")
 VIEWER = Path(__file__).with_name("viewer")
-"""Written by `scripts/api_pages.sh`; absent where it could not run."""
+"""`scripts/api_pages.sh` writes this folder; it is missing if the script could not run."""
 
 TYPES: Mapping[str, bytes] = {
     ".css": b"text/css; charset=utf-8",
@@ -26,7 +26,7 @@ PLACES: Mapping[str, Path] = {
     "swagger-ui.css": VIEWER,
     "swagger-ui-bundle.js": VIEWER,
 }
-"""File → the folder that has it. Nothing else is served."""
+"""File → its folder. No other file is served."""
 
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -54,7 +54,7 @@ class Asset:
 
 @functools.cache
 def asset(name: str) -> Asset | None:
-    """The file of this name; None where the viewer is not installed."""
+    """The file of this name; None if the viewer is not installed."""
     try:
         content = (PLACES[name] / name).read_bytes()
     except FileNotFoundError:
@@ -63,7 +63,7 @@ def asset(name: str) -> Asset | None:
 
 
 def address(name: str) -> str:
-    """Where a page finds a file that exists."""
+    """The URL of an existing file."""
     found = asset(name)
     return f"/docs/{name}?{found.version}" if found else f"/docs/{name}"
 

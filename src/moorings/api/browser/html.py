@@ -44,7 +44,7 @@ def console() -> str:
 
 
 def plain(document: Mapping[str, Any]) -> str:
-    """Every operation with its parameters, bodies and answers, without a script."""
+    """Every operation with its parameters, bodies and answers, without scripts."""
     operations = "".join(
         _operation(method, path, operation, document)
         for path, methods in document["paths"].items()
@@ -73,7 +73,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any], document: M
 
 
 def _body(request: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
-    """Each schema that a body may have, folded away where there are several."""
+    """The schemas of a body; several are folded."""
     content = next(iter(request["content"].values()))
     choices = content["schema"].get("oneOf", [content["schema"]])
     shown: list[str] = []

@@ -25,7 +25,7 @@ def _write(text: str) -> None:
 
 
 class AccessLog:
-    """Lines like those of the service's log, in the same place, without a logger's cost."""
+    """Lines like those of the service's log, at the same place, without the cost of a logger."""
 
     def __init__(self, *, json: bool, write: Callable[[str], None] = _write) -> None:
         self._line = _json if json else _plain
@@ -46,7 +46,7 @@ class AccessLog:
 
 
 _instant = functools.lru_cache(maxsize=128)(clock.iso)
-"""Requests that end within a millisecond share the text of their instant."""
+"""Requests that end within the same millisecond share the text of their timestamp."""
 
 
 def _json(at: int, facts: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ class Done(Shape, kw_only=True):
 
 
 class Changed(Shape, kw_only=True):
-    """The change is made. `message` says what changed, `warnings` who now gets another connection."""
+    """The change is made. `message` names the change, `warnings` the users and keys that now get another connection."""
 
     success: bool = True
     message: str

@@ -13,10 +13,10 @@ NOBODY = Actor("", "", None, admin=False, roles={})
 
 
 async def identify(call: Call, headers: Headers) -> None:
-    """Set the call's actor and count the request; adds the RateLimit headers that its response carries.
+    """Set the call's actor and count the request; adds the RateLimit headers of its response.
 
-    Raises AuthenticationRequired, InvalidToken, or RateLimited: a key by its own limit, failed keys by the address
-    they come from, so that they never hold back a good key from there.
+    Raises AuthenticationRequired, InvalidToken, or RateLimited. A key has its own limit; failed keys are limited by
+    their client address, which never limits a valid key from there.
     """
     services = call.services
     token = _token(call)

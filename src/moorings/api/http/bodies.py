@@ -1,7 +1,7 @@
 """Decodes request bodies to a plain mapping, and refuses ambiguous JSON.
 
-msgspec and most parsers let duplicate keys pass, and Python's lets NaN pass: a body that two readers could understand
-differently is refused here, before anything reads it.
+Parsers differ: msgspec and most parsers accept duplicate keys, and Python's accepts NaN: a body that two parsers could
+read differently is refused here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEEPEST = 64
 
 
 async def off_loop(size: int, work: Callable[[], T]) -> T:
-    """Run work on so many bytes of a request; in a thread if it would block other requests."""
+    """Run work on this many bytes of a request; in a thread if it would block other requests."""
     return await asyncio.to_thread(work) if size > LARGE else work()
 
 

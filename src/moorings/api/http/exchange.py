@@ -1,6 +1,6 @@
 """One request from its arrival to its last byte: its id, and its entries in log, metrics and traces.
 
-The outermost app, so that every answer has the id, those to unknown paths included.
+This is the outermost app, so that every answer has the id, also answers to unknown paths.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REQUEST_ID = "Moorings-Request-Id"
 _HEADER = REQUEST_ID.lower().encode()
 KEY = "moorings.exchange"
-"""Its key in the ASGI scope."""
+"""The key of the exchange in the ASGI scope."""
 LONGEST_PATH = 200
 
 
@@ -52,7 +52,7 @@ class Exchange:
         await self._send(message)
 
     def release(self) -> None:
-        """Let go of the server's objects.
+        """Drop the references to the server's objects.
 
         The server closes a connection whose request was not received to its end once nothing refers to the
         request any more. Without this it would wait for the garbage collector, because scope and exchange refer to

@@ -1,8 +1,8 @@
 """Receives the rest of a request's body after the request was refused.
 
-A server that answers while the client is at its body closes the connection without a word: the client may never read
-the refusal, or its next request on that connection is lost. So the rest of the body is received and thrown
-away first, within bounds; beyond them the answer says that the connection ends.
+A server that answers while the client still sends its body closes the connection: the client may never read the answer,
+or loses its next request on that connection. So the rest of the body is received and discarded first, within limits;
+beyond them the answer has `Connection: close`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BYTES = 32 * 1024 * 1024
 MAX_SECONDS = 10.0
 TOO_SLOW = 408
-"""The status of a request that was waited for long enough."""
+"""The status for a request whose body took too long."""
 WITHOUT_BODY = ("GET", "HEAD")
 
 
@@ -64,7 +64,7 @@ class _Body:
         self._left = False
 
     def release(self) -> None:
-        """Let go of the server's request: an error's traceback may still refer to this body."""
+        """Drop the server's request: an error's traceback may still refer to this body."""
         self._receive = _disconnected
 
     async def receive(self) -> Message:
@@ -76,7 +76,7 @@ class _Body:
         return message
 
     async def discard(self) -> bool:
-        """Receive the rest; False for a client that sends more than `MAX_BYTES`, too slowly to wait for, or no end."""
+        """Receive the rest; False for a client that sends more than `MAX_BYTES`, sends too slowly, or never ends."""
         received = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(MAX_SECONDS):

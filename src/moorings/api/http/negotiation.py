@@ -1,7 +1,7 @@
 """Content negotiation: chooses the format of a result by `Accept`.
 
-The rules are those of RFC 9110: the most specific range that fits a format gives its quality. Of formats with equal
-quality the one that is named more exactly wins, then the one that is named first, then the one that we prefer.
+The rules are those of RFC 9110: the most specific range that fits a format gives its quality. Among formats of equal
+quality, the most exactly named one wins, then the first named one, then the one that we prefer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Choice:
 
     media_type: str
     codec: str | None = None
-    """Of Arrow: how its buffers are compressed."""
+    """For Arrow: the compression of its buffers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Range:
     position: int
 
     def exactness(self, media_type: str) -> int:
-        """2 for the type itself, 1 for its family, 0 for anything, -1 when the range does not hold it."""
+        """2 for the type itself, 1 for its family, 0 for `*/*`, -1 if the range does not contain it."""
         if self.pattern == media_type:
             return 2
         if self.pattern == media_type.partition("/")[0] + "/*":
@@ -59,7 +59,7 @@ SHOWS_TEXT = re.compile(r"curl/|Mozilla/", re.IGNORECASE)
 
 
 def choose(accept: str | None, agent: str = "") -> Choice:
-    """The format for an Accept header; raises NotAcceptable when none of ours is in it.
+    """The format for an Accept header; raises NotAcceptable if it allows none of our formats.
 
     Clients that accept anything, or send no Accept, get Arrow; clients that would display binary data get JSON.
     """
@@ -77,7 +77,7 @@ def choose(accept: str | None, agent: str = "") -> Choice:
 
 
 def _rank(ranges: Sequence[_Range], media_type: str) -> tuple[float, int, int] | None:
-    """Quality, exactness and minus the position of the range that decides about a format; None when it is refused."""
+    """Quality, exactness and negative position of the range that applies to a format; None if the format is refused."""
     fitting = [(found.exactness(media_type), -found.position, found) for found in ranges]
     exactness, position, decisive = max(fitting, key=lambda fit: fit[:2], default=(-1, 0, None))
     if decisive is None or exactness < 0 or decisive.quality == 0:

@@ -1,7 +1,7 @@
-"""Pages of a list: so many records, and a cursor for the next ones.
+"""Pages of a list: a number of records, and a cursor for the next page.
 
-A cursor is opaque to clients. It holds the place of the last record, by which its list is sorted, so that a page begins
-where the one before it ended, whatever was added or removed meanwhile.
+A cursor is opaque to clients. It contains the sort key of the last record, so that a page begins where the previous one
+ended, even if records were added or removed meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moorings.api.http.call import Parameter
 from moorings.api.http.fields import Fields, encodable
 
 PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
-MAX_CURSOR_LENGTH = 16_000  # names of tables are in some
+MAX_CURSOR_LENGTH = 16_000  # some contain names of tables
 
 PARAMETERS = (
     Parameter("cursor", {"type": "string"}, "`nextCursor` of the previous page. Leave it out for the first page."),
@@ -56,7 +56,7 @@ class PageInfo(Shape, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The requested page: the place that it follows, and the number of records."""
+    """The requested page: the place after which it begins, and the number of records."""
 
     after: tuple[Any, ...] | None
     size: int

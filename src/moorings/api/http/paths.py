@@ -1,4 +1,4 @@
-"""Paths as they were sent: an escaped slash belongs to a segment, and parts none."""
+"""Restores paths as they were sent: an escaped slash is a part of a segment, not a separator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
 class SegmentedPaths:
-    """An ASGI app whose routes see `%2F` where the client escaped a slash; a server decodes it before they look."""
+    """An ASGI app whose routes get `%2F` where the client escaped a slash; servers decode the path before routing."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""How errors look on the wire: the only renderer of error bodies."""
+"""Renders error bodies; no other module does."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
             (b"ratelimit-limit", b"%d" % error.limit),
             (b"ratelimit-remaining", b"0"),
             (b"ratelimit-reset", b"%d" % error.full_seconds),
-            # The body's words are the contract's: which limit it is, and whose setting, is said here.
+            # The contract fixes the text of the body, so the headers name the limit and its setting.
             (b"ratelimit-policy", _policy(error).encode()),
         ]
     if isinstance(error, errors.InvalidMethod) and error.allowed:

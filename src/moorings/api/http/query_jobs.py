@@ -1,7 +1,7 @@
 """Asynchronous queries: started once and polled as often as needed. Published clients call them jobs.
 
-A job belongs to its key and to this process. Its result is kept for a while after its end, within a limit of bytes;
-a request for a job that lost its result starts the query again.
+A job belongs to its key and to this process. Its result is stored for a while after its end, within a limit of bytes. A
+request for a job whose result was dropped starts the query again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from moorings import clock
 from moorings.errors import MooringsError, QueryNotFound
 
 KEPT_SECONDS = 15 * 60.0
-"""How long a job is kept after its end."""
+"""How long a job is stored after its end."""
 WAIT_SECONDS = 60.0
 """How long a request waits for its jobs."""
 MOST_JOBS = 10_000
@@ -36,7 +36,7 @@ Work = Coroutine[Any, Any, QueryResult]
 
 @dataclass(slots=True)
 class QueryJob:
-    """One query. `request` starts it again; a job without a task has lost its result."""
+    """One query. `request` starts it again; the result of a job without a task was dropped."""
 
     id: str
     key_id: str
@@ -46,7 +46,7 @@ class QueryJob:
 
     @property
     def size(self) -> int:
-        """The bytes of the result that is kept."""
+        """The bytes of the stored result."""
         task = self.task
         done = task is not None and task.done() and not task.cancelled() and task.exception() is None
         return len(task.result().content) if done and task is not None else 0

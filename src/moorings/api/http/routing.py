@@ -52,8 +52,8 @@ class Route:
     """One operation.
 
     `kind` is plain (one transaction around the handler, committed before the response is sent) or free (the handler
-    opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is asked on the connection
-    that the path's `{id}` names; `admin` asks for an organization admin. `answer` is a shape, a union of several, or
+    opens its own units of work: it talks to a warehouse, or reads from memory). `permission` is required on the
+    connection in the path's `{id}`; `admin` requires an organization admin. `answer` is a shape, a union of several, or
     None where the body is empty.
     """
 
@@ -71,7 +71,7 @@ class Route:
     body_optional: bool = False
     """An empty body is allowed: the handler gets an empty object."""
     body_asks: bool = False
-    """An empty object is refused before any field is checked, those of the query included."""
+    """An empty object is refused before any field of the body or the query is checked."""
     parameters: tuple[Parameter, ...] = ()
     errors: tuple[type[MooringsError], ...] = ()
     """The errors that the handler may raise, in addition to those of every route."""
@@ -140,7 +140,7 @@ class Endpoint:
                 log.error("request_failed", route=self._location, reason=refused.message)  # noqa: TRY400  # said in one line
             found = problems.problem(refused)
             return Rendered(_encode(found), found.status, problems.headers(refused))
-        except Exception:  # the last handler: any exception becomes an error in the contract's shape
+        except Exception:  # the last handler: every exception becomes an error body of the contract
             log.exception("request_failed", route=self._location, method=call.scope["method"])
             return Rendered(_encode(problems.INTERNAL), problems.INTERNAL.status)
 
@@ -190,14 +190,15 @@ async def received(call: Call) -> bytes:
 async def _received(call: Call) -> bytes:
     """The complete body; a body that ends early is refused, even if its first part is valid."""
     declared = call.header(b"content-length") or b"0"
-    if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:  # 64 bits have 20 digits, and Python reads few thousand
+    # 64-bit numbers have at most 20 digits, and Python parses only a few thousand
+    if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:
         raise BodyTooLarge
     raw = bytearray()
     more = True
     while more:
         message = await call.receive()
         if message["type"] == "http.disconnect":
-            raise InvalidJson  # a client that has left gets no response; one that only stopped sending does
+            raise InvalidJson  # a client that disconnected gets no response; one that only stopped sending gets one
         raw += message.get("body", b"")
         more = message.get("more_body", False)
         if len(raw) > BODY_LIMIT:

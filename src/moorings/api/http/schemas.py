@@ -28,7 +28,7 @@ VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
 
 def connection() -> dict[str, Any]:
-    """The body that creates or tests a connection: one shape a dialect, made from its Config."""
+    """The body that creates or tests a connection: one shape per dialect, from its Config."""
     return {
         "oneOf": [_of_dialect(dialects.named(name)) for name in dialects.names()],
         "discriminator": {"propertyName": "dialect"},

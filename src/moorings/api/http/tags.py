@@ -23,9 +23,9 @@ WEBHOOKS = Tag("Webhooks", "URLs that get a message about incidents and failed r
 ATTRIBUTES = Tag("User Attributes", "The attributes of users and keys, which choose environments.")
 USERS = Tag("Users", "The roles of users and groups on connections.")
 TOKENS = Tag("API Tokens", "List, disable and revoke API keys.")
-WHO = Tag("Who Am I", "Which user a key acts as, and the user's roles.")
+WHO = Tag("Who Am I", "The user of a key, and the user's roles.")
 MODELS = Tag("Models", "The status of a job.")
-SCIM = Tag("SCIM", "Users and groups, by SCIM 2.0, as identity providers manage them.")
+SCIM = Tag("SCIM", "Users and groups by SCIM 2.0, for identity providers.")
 
 TAGS: Mapping[str, Tag] = {
     "connections": CONNECTIONS,

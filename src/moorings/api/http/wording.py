@@ -1,6 +1,6 @@
-"""The sentences of errors on the wire: the only place that words faults.
+"""The sentences of errors in answers; no other module has them.
 
-The words of faults are those of zod, which clients of the published API already know.
+Faults have the words of zod, which clients of the published API already know.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def fault(fault: errors.Fault) -> str:
 
 
 def _sentence(error: errors.MooringsError) -> str:
-    """The words for the kinds of error that have a form of their own; the others bring their message."""
+    """The sentences of errors with a form of their own; other errors have their message."""
     for kind, words in WORDS.items():
         if isinstance(error, kind):
             return words(cast("Any", error))

@@ -1,1 +1,1 @@
-"""The resources: a file each, with its endpoints."""
+"""The resources: one file each, with its endpoints."""

@@ -64,7 +64,8 @@ class AttributeValuesShape(Shape):
 class AttributeRemoved(Moving, kw_only=True):
     """The attribute is deleted.
 
-    `warnings` list who now gets another connection; the counts say how many users and keys had a value.
+    `warnings` list the users and keys that now get another connection; the counts are the numbers of users and keys
+    that had a value.
     """
 
     moved: list[MoveShape] | msgspec.UnsetType = msgspec.UNSET
@@ -109,7 +110,7 @@ async def remove(call: Call) -> AttributeRemoved:
     """Delete a user attribute and all its values.
 
     It is refused with 409 while a connection chooses its environment by the attribute, or a user or key has a value of
-    it, unless `force=true`. The answer then says who gets another connection.
+    it, unless `force=true`. The answer then lists the users and keys that get another connection.
     """
     force = _forced(call)
     attribute = await attributes.find(call.session, call.actor, call.ids["id"])
@@ -155,7 +156,7 @@ def _definition(body: Mapping[str, Any]) -> Definition:
 def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[str, ...] | None:
     """An attribute's values: one, an array, or several separated by commas; None where null or nothing was sent.
 
-    What answers show of an attribute can be sent back as it is.
+    Values from an answer can be sent back unchanged.
     """
     sent = fields.raw(name)
     if sent is None:
@@ -173,7 +174,7 @@ def values_of(fields: Fields, name: str, kind: str, *, several: bool) -> tuple[s
 
 
 def _value(fields: Fields, place: str, sent: Any, kind: str) -> str:
-    """One value as text, in which environments name theirs too."""
+    """One value as text, the form in which environments store their values."""
     if kind == "Number":
         if isinstance(sent, bool) or not (isinstance(sent, int | float) or _is_number(sent)):
             fields.fault(place, "type", expected="number", received=json_type(sent))

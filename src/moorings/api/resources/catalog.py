@@ -75,7 +75,7 @@ class CatalogTables(Shape):
 
 
 class MatchShape(Shape):
-    """What contains the text: a `table` or `column` by its name, or a `comment` on the table or a column."""
+    """A match: the name of a `table` or `column`, or a `comment` on the table or a column, contains the text."""
 
     kind: str
     column: str | None
@@ -83,7 +83,7 @@ class MatchShape(Shape):
 
 
 class FoundTable(Shape, kw_only=True):
-    """A table of a connection, and what of it contains the text."""
+    """A table of a connection, and its matches."""
 
     connection_id: str
     connection_name: str
@@ -114,7 +114,7 @@ class StoredTableShape(CatalogTable, kw_only=True):
 class CatalogPage(Shape, kw_only=True):
     """Tables by catalog, schema and name; `refreshedAt` is null before the first refresh.
 
-    `tableCount` and `columnCount` are what the last refresh found, whatever the filter.
+    `tableCount` and `columnCount` are the numbers that the last refresh found, without the filter.
     """
 
     refreshed_at: str | None

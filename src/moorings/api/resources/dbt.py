@@ -170,7 +170,7 @@ def _text(fields: Fields, name: str, *, longest: int = 255) -> str | None:
 
 
 async def list_environments(call: Call) -> DbtEnvironmentPage:
-    """Where a dbt project is built: environments by name, the last one first unless the query says."""
+    """The dbt environments of a connection. Default order: by name, descending."""
     query = Fields(call.query(), ("cursor", "pageSize", "sortField", "sortDirection"))
     query.choice("sortField", SORT_FIELDS)
     descending = query.choice("sortDirection", pagination.DIRECTIONS) != "asc"
@@ -193,8 +193,8 @@ async def create_environment(call: Call) -> DbtEnvironmentShape:
 async def update_environment(call: Call) -> DbtEnvironmentShape:
     """Replace a dbt environment: fields that are left out take their defaults.
 
-    Of `variables`, one with an id is changed (it keeps the name and the value that are left out), one without is added,
-    and those that are left out are removed; `warnings` name the secrets among these.
+    In `variables`, an entry with an id changes that variable (a missing name or value stays), an entry without an id
+    adds one, and variables that are not listed are removed; `warnings` name removed secrets.
     """
     found = await _found(call)
     requested = _read_environment(call, new=False)
@@ -229,12 +229,15 @@ def _read_environment(call: Call, *, new: bool) -> EnvironmentInput:
         if new:
             columns["owner_id"] = call.actor.user_id
         elif not fields.has("ownerId"):
-            del columns["owner_id"]  # a user's key cannot give an environment to nobody by saying nothing
+            del columns["owner_id"]  # a user's key cannot remove the owner by leaving the field out
     return EnvironmentInput(columns | {"is_deferral_enabled": int(defers)}, variables)
 
 
 def _check_owner(fields: Fields, call: Call, columns: dict[str, str | None]) -> None:
-    """An owner is a user; only organization keys say whose an environment is, others make their own."""
+    """The owner is a user.
+
+    Only organization keys can set it; environments created with other keys belong to their users.
+    """
     owner = columns.get("owner_id")
     if owner:
         columns["owner_id"] = owner.lower()

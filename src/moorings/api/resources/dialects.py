@@ -66,7 +66,7 @@ async def list_dialects(call: Call) -> bytes:
 
 @functools.cache
 def _rendered() -> bytes:
-    """The same for everybody until the process ends."""
+    """The answer is the same for all callers until the process ends."""
     return msgspec.json.encode(DialectList([_shape(dialects.named(name)) for name in dialects.names()]))
 
 

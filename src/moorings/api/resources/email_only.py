@@ -1,4 +1,4 @@
-"""The published endpoints of `/users/email-only`: there are no such users here, so that lists are empty."""
+"""The published endpoints of `/users/email-only`: there are no such users here, so lists are empty."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ async def listed(call: Call) -> EnvironmentList:
 async def remove(call: Call) -> Moving:
     """Detach an environment from its base connection. Both connections stay.
 
-    `warnings` in the response list who now gets another connection.
+    `warnings` in the response list the users and keys that now get another connection.
     """
     environment, base = await service.find(call.session, call.actor, call.ids["id"])
     before = await moves.places(call.session, base)

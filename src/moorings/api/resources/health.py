@@ -1,4 +1,4 @@
-"""How connections are: in lists, and as `/connections/{id}/health` tells it in full."""
+"""The health of connections: in lists, and in full from `/connections/{id}/health`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from moorings.health.service import Health
 
 
 class HealthErrorShape(Shape):
-    """Why the connection fails: the failed step of the test and its error code.
+    """The fault of a failing connection: the failed step of the test and its error code.
 
-    `message` is there for users who may read the connection.
+    `message` is included for users who may read the connection.
     """
 
     step: str
@@ -62,7 +62,7 @@ class HealthPage(Shape, kw_only=True):
 
 
 def health_shape(found: Health | None, *, words: bool) -> HealthShape:
-    """The health of a connection; without `words`, the failure's message is left out."""
+    """The health of a connection; without `words`, the failure's message is omitted."""
     if found is None:
         return UNKNOWN
     return HealthShape(found.status, instant(found.since), error_shape(found.error, words=words))

@@ -1,4 +1,4 @@
-"""The endpoints that start a refresh, and return its state."""
+"""The endpoints that start a refresh and return its state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorings.jobs import service
 from moorings.jobs.models import Job
 
 STATUS = {"waiting": "IN_PROGRESS", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
-"""The status on the wire of each one that is stored."""
+"""Stored status → status in answers."""
 
 
 class RefreshStarted(Shape, kw_only=True):
@@ -28,14 +28,14 @@ class RefreshStarted(Shape, kw_only=True):
 
 
 class LineShape(Shape):
-    """What happened, and when."""
+    """A line of the job's log, with its time."""
 
     at: str
     message: str
 
 
 class FailureShape(Shape):
-    """Why the last attempt failed. `step` is a step of the connection test."""
+    """The error of the last attempt. `step` is a step of the connection test."""
 
     code: str
     message: str
@@ -43,7 +43,7 @@ class FailureShape(Shape):
 
 
 class RefreshShape(Shape):
-    """What a refresh found: how many tables were added, changed, removed, or are missing."""
+    """The result of a refresh: the numbers of tables that were added, changed or removed, or are missing."""
 
     tables: int
     columns: int

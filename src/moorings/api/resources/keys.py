@@ -57,7 +57,7 @@ class UserShape(Shape):
 
 
 class HeldRole(Shape):
-    """The role that counts on a connection, and what it permits there."""
+    """The effective role on a connection, and its permissions."""
 
     role_name: str
     base_role: str
@@ -66,7 +66,10 @@ class HeldRole(Shape):
 
 
 class WhoShape(Shape):
-    """Whom a key acts as. `rolesByModel` is by the ids of connections' models, which are the connections' own."""
+    """The user that a key acts as.
+
+    The keys of `rolesByModel` are the ids of connections' models, which equal the connections' ids.
+    """
 
     key_scope: str
     org_role: str
@@ -76,7 +79,10 @@ class WhoShape(Shape):
 
 
 async def list_keys(call: Call) -> KeyPage:
-    """Keys, newest first unless the query says: an organization admin sees all, a user their own. Never a token."""
+    """API keys, newest first by default.
+
+    Organization admins get all keys, users their own. Tokens are never returned.
+    """
     query = Fields(call.query(), ("cursor", "pageSize", "sortField", "sortDirection", "type"))
     by_name = query.choice("sortField", SORT_FIELDS) == "name"
     descending = query.choice("sortDirection", pagination.DIRECTIONS) != "asc"
@@ -95,7 +101,7 @@ async def get(call: Call) -> KeyShape:
 
 
 async def update(call: Call) -> KeyShape:
-    """Disable an organization key, or enable it again. Counts at once on every replica."""
+    """Disable an organization key, or enable it again. The change takes effect at once on every replica."""
     key = await service.visible_key(call.session, call.actor, call.ids["id"])
     if key.user_id is not None:
         raise PersonalKey
@@ -114,7 +120,10 @@ async def revoke(call: Call) -> Changed:
 
 
 async def who(call: Call) -> WhoShape:
-    """Whom the key acts as, and their role on each connection that they see, or on those that `modelId` names."""
+    """The user that the key acts as, and the user's role on each visible connection.
+
+    `modelId` limits the connections.
+    """
     actor = call.actor
     query = Fields(call.query(), ("modelId",))
     asked = _model_ids(query)

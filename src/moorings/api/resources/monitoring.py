@@ -23,14 +23,14 @@ PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(Shape):
-    """Whether the service can answer."""
+    """Whether the service is healthy."""
 
     status: str
     version: str
 
 
 class Readiness(Shape):
-    """Whether requests should be sent here, and what speaks against it."""
+    """Whether requests should be sent here, and the reason if not."""
 
     status: str
     checks: dict[str, str]
@@ -46,7 +46,7 @@ async def health(services: Services) -> Rendered:
 
 
 async def livez(_: Services) -> Rendered:
-    """200 as long as the process answers at all: a database that is away is no reason to restart it."""
+    """200 as long as the process answers, even without its database: a restart would not help."""
     return Rendered(msgspec.json.encode(Health("ok", __version__)))
 
 
@@ -69,7 +69,7 @@ async def _database(services: Services) -> Mapping[str, str]:
 
 
 async def prometheus(services: Services) -> Rendered:
-    """Everything that is counted, by all worker processes of this service."""
+    """The metrics of all worker processes of this service."""
     await measure(services)
     others = await services.peers.families()
     metrics.workers.set(1)
@@ -111,5 +111,5 @@ async def _stored(services: Services) -> Stored:
         health = await services.db.cached(("healthy",), await services.db.version(), load)
         async with services.db.reading() as session:
             return Stored(health, await queued(session))
-    except AWAY:  # the rest can be told without the metadata database
+    except AWAY:  # the other values do not need the metadata database
         return Stored({}, 0)

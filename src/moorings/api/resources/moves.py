@@ -14,13 +14,13 @@ from moorings.environments.moves import Move, counted
 
 
 class Moving(Done, kw_only=True):
-    """The change is made. `warnings` list who now gets another connection."""
+    """The change is made. `warnings` list the users and keys that now get another connection."""
 
     warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MoveShape(Shape):
-    """How many users and organization keys now get another connection through a base connection.
+    """The number of users and organization keys that now get another connection through a base connection.
 
     Null in `connectionIdBefore` or `connectionIdAfter` means that they get no connection (403).
     """
@@ -55,7 +55,7 @@ def _name(actor: Actor, connection: Connection) -> str:
 
 
 def shapes(moves: Iterable[Move]) -> list[MoveShape]:
-    """Moves as answers have them."""
+    """Moves as answers show them."""
     return [
         MoveShape(
             move.base.id,

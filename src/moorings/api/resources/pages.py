@@ -66,7 +66,7 @@ def pages(routes: Iterable[Route]) -> dict[str, Answer]:
 
 
 async def welcome(_: Services) -> Rendered:
-    """Where to go from here."""
+    """The first page: links to the other pages."""
     return _shown(html.welcome(__version__))
 
 
@@ -75,7 +75,7 @@ def _shown(text: str) -> Rendered:
 
 
 def _file(name: str) -> Answer:
-    """A file that the pages load; 404 where the installation does not have it."""
+    """A file that the pages load; 404 if it is not installed."""
 
     async def answer(_: Services) -> Rendered:
         found = assets.asset(name)

@@ -95,7 +95,7 @@ def _observe(call: Call, request: QueryRequest) -> None:
 
 
 OLD = ("0.9", "1.0", "1")
-"""Versions of HTTP in which a stream that breaks off looks like one that ended."""
+"""Versions of HTTP in which an interrupted stream looks like a complete one."""
 
 
 async def cancel(call: Call) -> Done:
@@ -126,7 +126,7 @@ def _read(call: Call) -> QueryRequest:
 
 
 def _chosen_id(call: Call) -> str | None:
-    """The id that the caller chose for its query, if it did."""
+    """The id that the caller chose for its query, if any."""
     sent = (call.header(QUERY_ID.lower().encode()) or b"").decode("latin-1")
     if sent and not UUID.fullmatch(sent):
         raise InvalidInput([Fault(QUERY_ID, "uuid")])

@@ -66,7 +66,7 @@ NOT_DONE = "The query is not done yet. Ask for it with GET /query/wait"
 
 
 class QueryPlan(Shape):
-    """What running a query would take."""
+    """The plan of a query."""
 
     plan: str
 
@@ -86,7 +86,7 @@ class JobLine(Shape, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The request that a body holds."""
+    """The request of a body."""
 
     model_id: str
     sql: str
@@ -100,7 +100,7 @@ class Asked:
 async def run(call: Call) -> Rendered | QueryPlan:
     """Run SQL through the connection of a model. The answer is NDJSON: a line for the job, and a last one.
 
-    A query that takes longer than a minute is answered with 408 and its job's id, to be asked for by `/query/wait`.
+    A query that takes longer than a minute is answered with 408 and its job's id; get the result with `/query/wait`.
     """
     asked = _read(call)
     target, claim = await _permitted(call, asked)
@@ -113,7 +113,7 @@ async def run(call: Call) -> Rendered | QueryPlan:
 
 
 async def wait(call: Call) -> Rendered:
-    """Wait for jobs of queries, for a minute at most. A job whose result is no longer kept runs again."""
+    """Wait for jobs of queries, for a minute at most. A job whose result is no longer stored runs again."""
     query = Fields(call.query(), ("jobIds", "job_ids"))
     jobs = call.services.query_jobs.find(call.actor.key_id, _job_ids(query))
     for job in jobs:
@@ -282,7 +282,7 @@ async def _answer(call: Call, jobs: list[QueryJob]) -> Rendered:
 
 def _line(job: QueryJob, *, alone: bool) -> dict[str, Any]:
     """The line of a job that has ended; raises the job's error if the request names no other job."""
-    assert job.task is not None, "what has ended has a task"  # noqa: S101
+    assert job.task is not None, "jobs that have ended have a task"  # noqa: S101
     try:
         result = job.task.result()
     except MooringsError as failed:

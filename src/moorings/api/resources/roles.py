@@ -26,7 +26,7 @@ CUSTOM_ROLE = 'Unknown role "{name}". Use one of {roles}. Custom roles are not s
 ANOTHER_CONNECTION = "This is the model of another connection than connectionId names"
 SOURCES = {"user": "User Role", "group": "User Group Role", "base": "Connection Base Role"}
 DEPTHS = {"user": 0, "group": 1, "base": 2}
-"""How far a role's source is from the user: their own, that of a group of theirs, everybody's."""
+"""The distance of a role's source from the user: own role, role of a group, base role."""
 PRIORITIES = {
     Role.NO_ACCESS: 0,
     Role.VIEWER: 50,
@@ -44,7 +44,7 @@ PARAMETERS = (
 
 
 class RoleSource(Shape, omit_defaults=True):
-    """Where a role comes from: `User Role`, `User Group Role` (with the group), or `Connection Base Role`."""
+    """The source of a role: `User Role`, `User Group Role` (with the group), or `Connection Base Role`."""
 
     type: str
     depth: int
@@ -55,7 +55,7 @@ class RoleSource(Shape, omit_defaults=True):
 class RoleShape(Shape, kw_only=True):
     """A role on a connection. If a user has several, the one with the highest priority applies: it is `resolved`.
 
-    `modelId` is the id of the connection's model, which is the connection's own.
+    `modelId` is the id of the connection's model, which equals the connection's id.
     """
 
     role_name: str
@@ -98,9 +98,9 @@ class GroupAssigned(AssignedShape, kw_only=True):
 
 
 async def of_user(call: Call) -> ModelRoles:
-    """The roles that a user has on connections: their own, those of their groups, and everybody's.
+    """The roles of a user on connections: own roles, roles of groups, and base roles.
 
-    Organization admins ask about everybody, admins of a connection about that one, and users about themselves.
+    Organization admins can read the roles of every user, admins of a connection the roles on it, and users their own.
     """
     user = await service.user(call.session, call.actor, call.ids["id"])
     shown = await _asked(call, own=user.id == call.actor.user_id)
@@ -117,7 +117,7 @@ async def of_group(call: Call) -> ModelRoles:
 
 
 async def assign_user(call: Call) -> UserAssigned:
-    """Give a user a role on a connection, in place of the one of their own that they had there."""
+    """Set a user's own role on a connection. It replaces the previous one."""
     user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
     connection, name = await _wanted(call)
     await service.assign_role(call.session, user, connection.id, role_named(name), alias_of(name))
@@ -127,7 +127,7 @@ async def assign_user(call: Call) -> UserAssigned:
 
 
 async def assign_group(call: Call) -> GroupAssigned:
-    """Give a group a role on a connection, in place of the one it had there; every member has at least this role."""
+    """Set a group's role on a connection. It replaces the previous one; every member has at least this role."""
     group = await _group(call, lock=True)
     connection, name = await _wanted(call)
     await groups.assign_role(call.session, group, connection.id, role_named(name), alias_of(name))
@@ -139,7 +139,7 @@ async def _group(call: Call, *, lock: bool = False) -> UserGroup:
 
 
 async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
-    """The connections that a query asks about; raises InvalidInput, ConnectionNotFound, PermissionDenied."""
+    """The connections that a query names; raises InvalidInput, ConnectionNotFound, PermissionDenied."""
     query = Fields(call.query(), ("connectionId", "modelId"))
     connection_id = _connection_id(query)
     query.done()

@@ -45,9 +45,9 @@ class RouteShape(Shape, kw_only=True):
 
 
 async def explain(call: Call) -> bytes:
-    """Which connection a user gets through this base connection, and why. Default: the caller.
+    """The connection that a user gets through this base connection, and the reason.
 
-    Only admins of the connection may ask for other users.
+    Default: the caller. Only admins of the connection can name another user.
     """
     query = Fields(call.query(), ("userId",))
     user_id = query.string("userId", shortest=0) or None

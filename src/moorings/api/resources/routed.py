@@ -1,4 +1,4 @@
-"""Which connection a request for one really goes to, and how its answer says so."""
+"""Routes a request for a connection to the connection that the caller gets, and names it in a response header."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class WebhookShape(Shape):
 
 
 class NewWebhookShape(WebhookShape):
-    """A new webhook, with its secret, which is shown this once."""
+    """A new webhook with its secret, which is shown only once."""
 
     secret: str
 
@@ -50,7 +50,7 @@ class WebhookPage(Shape):
 
 
 class DeliveryShape(Shape, kw_only=True):
-    """A message for a webhook: `pending`, `delivered` or `failed`, and what came of the last attempt."""
+    """A message for a webhook: `pending`, `delivered` or `failed`, and the result of the last attempt."""
 
     id: str
     event: str
@@ -71,7 +71,7 @@ class DeliveryPage(Shape):
 
 
 async def list_webhooks(call: Call) -> WebhookPage:
-    """Webhooks, oldest first. The one of MOORINGS_WEBHOOK_URL is not among them."""
+    """Webhooks, oldest first, without the one of MOORINGS_WEBHOOK_URL."""
     query = Fields(call.query(), ("cursor", "pageSize"))
     page = pagination.page_request(query)
     query.done()
@@ -81,7 +81,7 @@ async def list_webhooks(call: Call) -> WebhookPage:
 
 
 async def create_webhook(call: Call) -> NewWebhookShape:
-    """Add a webhook. Without `events` it gets all of them; without `secret` one is made."""
+    """Add a webhook. Without `events` it gets all events; without `secret` one is generated."""
     fields = Fields(call.body, ("url", "events", "secret"))
     url = _url(fields, required=True)
     events, secret = _events(fields), _secret(fields)
@@ -118,7 +118,7 @@ async def delete_webhook(call: Call) -> Done:
 
 
 async def list_deliveries(call: Call) -> DeliveryPage:
-    """What a webhook was sent, newest first, and what came of it."""
+    """The messages sent to a webhook, newest first, with their results."""
     webhook = await _found(call)
     query = Fields(call.query(), ("cursor", "pageSize"))
     page = pagination.page_request(query)
@@ -129,7 +129,7 @@ async def list_deliveries(call: Call) -> DeliveryPage:
 
 
 async def resend_delivery(call: Call) -> DeliveryShape:
-    """Send a message again, under the same id, whatever came of it before."""
+    """Send a message again with the same id, whatever its status."""
     webhook = await service.find(call.session, call.actor, call.ids["webhookId"])
     return _delivery(await service.resend(call.session, webhook, call.ids["id"]))
 
@@ -257,7 +257,7 @@ ROUTES = (
         path="/webhooks/{id}/deliveries",
         handler=list_deliveries,
         admin=True,
-        summary="List what a webhook was sent",
+        summary="List the messages of a webhook",
         answer=DeliveryPage,
         parameters=pagination.PARAMETERS,
         errors=(WebhookNotFound,),

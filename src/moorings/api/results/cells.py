@@ -1,11 +1,9 @@
-"""Arrow columns → text, by Arrow's kernels: what JSON, NDJSON and CSV are made of.
+"""Converts Arrow columns to text by Arrow's kernels, for JSON, NDJSON and CSV.
 
-Loop-free but for the types that Arrow has no kernel for (binary, intervals, unions). This module imports pyarrow, so it
-is itself imported only once there is a result to encode.
-
-Of every type: decimals and 64-bit integers beyond 2^53 are strings, each value by itself; instants are ISO 8601 in UTC,
-times without a zone ISO 8601 without one; durations and intervals ISO 8601; binary base64; NaN, infinity and dates
-beyond Arrow's calendar (PostgreSQL's `infinity` among them) null.
+Only types without a kernel (binary, intervals, unions) need loops. This module imports pyarrow, so it is itself
+imported only once there is a result to encode. In every format: decimals, and each 64-bit integer beyond 2^53, are
+strings; instants are ISO 8601 in UTC; times without a zone are ISO 8601 without one; durations and intervals ISO 8601;
+binary base64; NaN, infinity and dates beyond Arrow's calendar (PostgreSQL's `infinity` among them) null.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ def join(*parts: Any) -> pa.Array:
 
 
 def content(texts: pa.Array, skipped: int = 0) -> bytes:
-    """All texts of an array, one after the other, as the bytes that its buffer holds anyway; without the first few."""
+    """All texts of an array as one run of bytes, taken from its buffer; without the first few bytes."""
     if len(texts) == 0:
         return b""
     offsets, data = texts.buffers()[1:]
@@ -56,7 +54,7 @@ def content(texts: pa.Array, skipped: int = 0) -> bytes:
 
 
 def repeated(text: str, times: int) -> pa.Array:
-    """The same text, so many times."""
+    """The same text, repeated."""
     return pa.repeat(pa.scalar(text, TEXT), times)
 
 
@@ -94,12 +92,12 @@ def _integers(column: pa.Array) -> pa.Array:
 
 
 def to_escape(text: bytes) -> list[int]:
-    """The bytes of a text that JSON escapes; the backslash first, because the other escapes bring new ones."""
+    """The bytes that JSON escapes; the backslash first, because the other escapes add backslashes."""
     return sorted(set(text.translate(None, _HARMLESS)), key=lambda byte: byte != ord("\\"))
 
 
 def _escaped(column: pa.Array) -> pa.Array:
-    """Texts with JSON's escapes; only the characters that occur at all cost a pass."""
+    """Texts with JSON's escapes; only characters that occur need a pass."""
     for byte in to_escape(content(column)):
         column = pc.replace_substring(column, pattern=chr(byte), replacement=ESCAPES[byte])
     return column
@@ -109,7 +107,10 @@ def _escaped(column: pa.Array) -> pa.Array:
 
 
 def csv_fields(column: pa.Array) -> pa.Array:
-    """Each cell as a CSV field: text and nested values in quotes, null as nothing at all, so that "" is another one."""
+    """Each cell as a CSV field.
+
+    Text and nested values in quotes, null as an empty field, so that "" differs from it.
+    """
     column = plain(column)
     fields = texts(column)
     if types.is_large_string(column.type) or types.is_nested(column.type):
@@ -120,13 +121,13 @@ def csv_fields(column: pa.Array) -> pa.Array:
 
 
 def is_binary(kind: pa.DataType) -> bool:
-    """Whether a type is of bytes, whatever its layout."""
+    """Whether a type is binary, in any layout."""
     checks = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
     return any(check(kind) for check in checks)
 
 
 def fill_empty(fields: pa.Array, instead: str) -> pa.Array:
-    """The fields, with another text where there is none."""
+    """The fields, with a default for nulls."""
     return pc.if_else(pc.equal(fields, _EMPTY), pa.scalar(instead, TEXT), fields)
 
 
@@ -141,7 +142,7 @@ def quoted(fields: pa.Array) -> pa.Array:
 
 
 def plain(column: pa.Array) -> pa.Array:
-    """The same values without what is only a matter of layout: extensions, dictionaries, views, run ends."""
+    """The same values in plain layouts, without extensions, dictionaries, views and run ends."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         if kind.extension_name == "arrow.uuid":
@@ -158,7 +159,7 @@ def plain(column: pa.Array) -> pa.Array:
 
 
 def _valid_unicode(column: pa.Array) -> pa.Array:
-    """Large strings, with what is not UTF-8 replaced: databases that declare no encoding send anything."""
+    """Large strings, with invalid UTF-8 replaced: databases without a declared encoding send any bytes."""
     try:
         column.validate(full=True)
         return column.cast(TEXT)
@@ -192,7 +193,7 @@ def _decimals(column: pa.Array) -> pa.Array:
     rendered = column.cast(TEXT)
     if b"E" not in content(rendered):
         return rendered
-    # Arrow writes small numbers as 1.00E-8, which databases and people do not.
+    # Arrow writes small numbers as 1.00E-8; databases do not.
     return pa.array([_digits(value) for value in rendered.to_pylist()], TEXT)
 
 
@@ -201,7 +202,7 @@ def _digits(value: str | None) -> str | None:
 
 
 def _timestamps(column: pa.Array) -> pa.Array:
-    # Without its zone an instant is UTC; with it, Arrow writes wrong years beyond 32767 instead of saying so.
+    # Without its zone an instant is UTC; with it, Arrow writes wrong years beyond 32767, without an error.
     instant = pa.timestamp(column.type.unit)
     rendered = _in_calendar(column.cast(instant).cast(TEXT))
     rendered = pc.replace_substring(rendered, pattern=" ", replacement="T", max_replacements=1)
@@ -222,7 +223,7 @@ def _times(column: pa.Array) -> pa.Array:
     rendered = column.cast(TEXT)
     if b"<" not in content(rendered):
         return rendered
-    # PostgreSQL and ISO 8601 know an end of the day that is not the next one's beginning.
+    # PostgreSQL and ISO 8601 have 24:00:00, the end of a day, which differs from the start of the next day.
     ticks = column.cast(pa.int32() if types.is_time32(column.type) else pa.int64())
     midnight = pc.equal(ticks.cast(pa.int64()), 86_400 * PER_SECOND[column.type.unit])
     return pc.if_else(midnight, pa.scalar("24:00:00", TEXT), _in_calendar(rendered))
@@ -247,7 +248,7 @@ def _durations(column: pa.Array) -> pa.Array:
 
 
 def _intervals(column: pa.Array) -> pa.Array:
-    """ISO 8601: `P14M3DT4.5S`; its parts do not convert into each other, so each keeps its own sign."""
+    """ISO 8601: `P14M3DT4.5S`; its parts do not convert into each other, so each has its own sign."""
     return pa.array([None if value is None else _interval(*value) for value in column.to_pylist()], TEXT)
 
 
@@ -281,7 +282,7 @@ def _uuids(storage: pa.Array) -> pa.Array:
 
 
 def _lists(column: pa.Array) -> pa.Array:
-    """A JSON array. Lengths, not offsets, say what belongs together: views may have their elements in any order."""
+    """A JSON array, built by lengths rather than offsets: views may have their elements in any order."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).cast(pa.int64())
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
     joined = _joined(offsets, json_values(pc.list_flatten(column)))
@@ -326,7 +327,7 @@ def json_objects(names: Sequence[str], values: Sequence[pa.Array], rows: int, en
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """The names, with `_2`, `_3` … after those that came before: members of a JSON object must differ."""
+    """The names, with `_2`, `_3` … after repeated ones: members of a JSON object must differ."""
     taken, found = set(names), list[str]()
     seen: set[str] = set()
     for name in names:
@@ -339,7 +340,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def _by_hand(column: pa.Array) -> pa.Array:
-    """Unions: each value in Python, for want of a kernel."""
+    """Unions: each value in Python, since there is no kernel."""
     return pa.array([None if cell.as_py() is None else _alone(cell.value) for cell in column], TEXT)
 
 
@@ -361,14 +362,14 @@ RENDERERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.Ar
     (types.is_nested, _lists),
     (is_binary, _binaries),
 )
-"""How types become text that Arrow's cast does not write as we want; the first that fits counts."""
+"""Converters for types whose text by Arrow's cast differs from ours; the first match applies."""
 
 
 # ---- names of types ---------------------------------------------------------------------------------------------
 
 
 def type_name(kind: pa.DataType) -> str:
-    """A type's name for clients: Arrow's, without what is only a matter of layout."""
+    """A type's name for clients: Arrow's name of the plain layout."""
     if isinstance(kind, pa.OpaqueType):
         return kind.type_name
     if isinstance(kind, pa.BaseExtensionType):

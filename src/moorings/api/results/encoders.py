@@ -1,7 +1,7 @@
-"""Results on the wire: record batches → bytes, in each format that a caller may ask for.
+"""Encoders of results: record batches → bytes, one class per format.
 
-An encoder is used in the session's thread, one call after the other. It imports pyarrow only there, where the driver
-has loaded it already.
+The session's thread calls an encoder, one call after the other. It imports pyarrow only there, where the driver has
+already loaded it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,29 @@ if TYPE_CHECKING:
     from moorings.dialects.arrow.beyond import Notation
 
 SLICE_ROWS = 16_384
-"""Text is made of so many rows at a time: the columns' texts stay in the processor's cache, and memory flat."""
+"""The rows that are converted to text at once: the texts then fit into the processor's cache, and memory stays flat."""
 
 ROW_COUNT, TRUNCATED = "moorings.rowCount", "moorings.truncated"
 """Keys of the metadata of an Arrow stream's last record batch, which has no rows."""
 
 
 class Encoder(ABC):
-    """One format. `start`, then `batch` for each, then `end`; what they return, in this order, is the whole body."""
+    """One format.
+
+    Callers call `start`, `batch` for each batch, and `end`; the returned bytes, in this order, are the whole body.
+    """
 
     media_type: str
     extension: str = ""
-    """How the name of a file of this format ends; empty where nobody saves one."""
+    """The file name extension of this format; empty for formats that are not saved as files."""
     limited: bool = False
-    """Whether the operator's limit of rows cuts a result for which the caller named none."""
+    """Whether the operator's row limit applies to a result if the caller names no limit."""
     exact: bool = False
-    """Whether it writes values that readers of Arrow cannot hold."""
+    """Whether the format can write values that Arrow readers cannot represent."""
 
     @abstractmethod
     def start(self, schema: pa.Schema) -> bytes:
-        """What comes before the first row."""
+        """The bytes before the first row."""
 
     @abstractmethod
     def batch(self, batch: pa.RecordBatch) -> bytes:
@@ -46,7 +49,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """What comes after the last row; `truncated` when the row limit cut the result."""
+        """The bytes after the last row; `truncated` if the row limit cut the result."""
 
     @property
     def pending(self) -> bool:
@@ -54,11 +57,11 @@ class Encoder(ABC):
         return False
 
     def more(self) -> bytes:
-        """The next piece of that."""
+        """The next piece of the rest."""
         return b""
 
     def close(self) -> None:  # noqa: B027  # most have nothing to let go of
-        """Let go of what it holds, whether or not the result was sent to its end."""
+        """Release its resources, also for a result that was not sent to its end."""
 
 
 class ArrowEncoder(Encoder):
@@ -81,7 +84,7 @@ class ArrowEncoder(Encoder):
         return self._taken()
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
-        """A record batch's message, after those of dictionaries that changed."""
+        """A record batch's message, preceded by the dictionaries that changed."""
         self._writer.write_batch(batch)
         return self._taken()
 
@@ -99,7 +102,7 @@ class ArrowEncoder(Encoder):
 
 
 class Collector:
-    """The file that Arrow's writers believe to write to."""
+    """The file object that Arrow's writers write to."""
 
     closed = False
 
@@ -107,16 +110,16 @@ class Collector:
         self._written = written
 
     def write(self, data: bytes) -> int:
-        """Note what is written."""
+        """Collect the written bytes."""
         self._written.append(data)
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits anywhere."""
+        """Nothing is buffered."""
 
 
 class TextEncoder(Encoder):
-    """What the textual formats share: they make text of a few thousand rows at a time."""
+    """The base of textual formats: it converts a few thousand rows to text at a time."""
 
     exact = True
 
@@ -124,7 +127,7 @@ class TextEncoder(Encoder):
         self._notations: Mapping[int, Notation] = {}
 
     def start(self, schema: pa.Schema) -> bytes:
-        """What comes before the first row."""
+        """The bytes before the first row."""
         from moorings.dialects.arrow.beyond import notations
 
         self._notations = notations(schema)
@@ -182,7 +185,7 @@ class JsonEncoder(TextEncoder):
         return cells.content(texts, skipped=int(first))
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """The close of the rows, and what is to be known about them."""
+        """The end of the rows, their number, and whether they were cut."""
         return f'],"rowCount":{row_count},"truncated":{_json(truncated)}}}\n'.encode()
 
 
@@ -223,7 +226,10 @@ class CsvEncoder(TextEncoder):
     extension = "csv"
 
     def __init__(self, *, bom: bool = False, escape_formulas: bool = False) -> None:
-        """Make CSV, on request with a byte order mark, and with an apostrophe before what spreadsheets would run."""
+        """Make CSV.
+
+        On request with a byte order mark, and with an apostrophe before texts that spreadsheets would run.
+        """
         super().__init__()
         self._bom = bom
         self._escape_formulas = escape_formulas
@@ -235,7 +241,7 @@ class CsvEncoder(TextEncoder):
         return (mark + ",".join(names) + "\r\n").encode()
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
-        """`1,"a"` and both line ends."""
+        """`1,"a"` and CR LF."""
         from moorings.api.results import cells
 
         if not columns:
@@ -245,7 +251,7 @@ class CsvEncoder(TextEncoder):
 
             columns = [without_formulas(column) for column in columns]
         fields = [cells.csv_fields(column) for column in columns]
-        if len(fields) == 1:  # readers skip empty lines: a row that is one null must not be one
+        if len(fields) == 1:  # readers skip empty lines, so a row with one null must not be empty
             fields = [cells.fill_empty(fields[0], '""')]
         parts = [part for column in fields for part in (",", column)]
         return cells.content(cells.join(*parts[1:], "\r\n"))

@@ -1,4 +1,4 @@
-"""Results as files: Parquet, whose footer comes last and is streamed all the same, and XLSX, which is a ZIP archive."""
+"""Results as files: Parquet, which is streamed although its footer comes last, and XLSX, which is a ZIP archive."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP_BYTES = 16 * 1024 * 1024
-"""Rows are gathered to groups of this size, because a group has an entry for each column in the footer."""
+"""The size of row groups: each group adds an entry for each column to the footer."""
 
 
 class ParquetEncoder(Encoder):
-    """Parquet; its footer says `moorings.rowCount` and `moorings.truncated`. Columns of one name are numbered."""
+    """Parquet; its footer has `moorings.rowCount` and `moorings.truncated`. Columns of one name are numbered."""
 
     media_type = PARQUET
     extension = "parquet"
@@ -80,10 +80,10 @@ MAX_SHEET_ROWS = 1_048_576
 MAX_CELL_CHARACTERS = 32_767
 """Excel's own limits."""
 MAX_FILE_BYTES = 1024 * 1024 * 1024
-"""The largest file that is made on disk."""
+"""The largest file on disk."""
 PIECE_BYTES = 1024 * 1024
 FIRST_DAY = datetime.date(1900, 3, 1)
-"""Excel believes that 1900 was a leap year: its numbers of days are right from here on."""
+"""Excel treats 1900 as a leap year: its day numbers are correct from here on."""
 DAY_ZERO = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  # a day of Excel's calendar
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -151,7 +151,7 @@ class XlsxEncoder(TextEncoder):
         return b""
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
-        """Nothing to send yet; raises ResultTooLarge for more than Excel or the disk takes."""
+        """Nothing to send yet; raises ResultTooLarge beyond Excel's limits or the largest file."""
         from moorings.api.results.sheets import sheet_values
 
         cells = [sheet_values(column) for column in columns]
@@ -170,7 +170,7 @@ class XlsxEncoder(TextEncoder):
             raise ResultTooLarge.of("The workbook", MAX_FILE_BYTES)
 
     def end(self, *, truncated: bool, row_count: int) -> bytes:
-        """Nothing: the file is whole now, and sent by `more`."""
+        """Nothing: the file is complete now, and `more` returns it."""
         self._sheet.write(SHEET_END.encode())
         self._sheet.close()
         about = [("rows", row_count), ("truncated", truncated)]
@@ -199,7 +199,7 @@ class XlsxEncoder(TextEncoder):
         if self._file is None:
             return
         if not self._done:
-            with contextlib.suppress(Exception):  # half a workbook
+            with contextlib.suppress(Exception):  # an unfinished workbook
                 self._sheet.close()
                 self._archive.close()
         self._file.close()
@@ -248,4 +248,4 @@ CELLS: Mapping[type, Callable[[Any], str]] = {
     datetime.date: _date,
     str: _text,
 }
-"""How values of Python are written as cells; the first kind that fits counts."""
+"""How Python values become cells; the first match applies."""

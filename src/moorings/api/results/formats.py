@@ -1,4 +1,4 @@
-"""Formats of results: which encoder makes what was negotiated."""
+"""Formats of results: the encoder of each negotiated media type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENCODERS: Mapping[str, Callable[[Choice], Encoder]] = {
 
 
 def encoder(choice: Choice, *, bom: bool = False, escape_formulas: bool = False) -> Encoder:
-    """A new encoder for what was negotiated; `bom` and `escape_formulas` are for CSV alone."""
+    """A new encoder for the negotiated format; `bom` and `escape_formulas` apply to CSV only."""
     if choice.media_type == CSV:
         return CsvEncoder(bom=bom, escape_formulas=escape_formulas)
     return ENCODERS[choice.media_type](choice)

@@ -1,4 +1,7 @@
-"""Values for spreadsheets: what their cells hold exactly, and text that they do not run. Imports pyarrow."""
+"""Values for spreadsheets: numbers and dates that cells store exactly, and text that they do not run.
+
+Imports pyarrow.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from pyarrow import types
 from moorings.api.results import cells
 
 FORMULA = r"^[=+\-@\t\r]"
-"""How a text begins that spreadsheets take for a formula."""
+"""The first characters of texts that spreadsheets treat as formulas."""
 
 
 def without_formulas(column: pa.Array) -> pa.Array:
-    """A column of text with an apostrophe before what a spreadsheet would run; others as they are."""
+    """A column of text with an apostrophe before formulas; other columns unchanged."""
     column = cells.plain(column)
     if not types.is_large_string(column.type):
         return column
@@ -24,7 +27,7 @@ def without_formulas(column: pa.Array) -> pa.Array:
 
 
 def sheet_values(column: pa.Array) -> list[Any]:
-    """Values for the cells of a spreadsheet: numbers and dates that it holds exactly, and text of all others."""
+    """Values for the cells of a spreadsheet: numbers and dates that it stores exactly, and text for all others."""
     column = cells.plain(column)
     kind = column.type
     if types.is_boolean(kind) or types.is_decimal(kind):

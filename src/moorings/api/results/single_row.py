@@ -1,4 +1,4 @@
-"""One row as JSON, put together from bytes: for a very long value, Arrow's kernels need several times its size."""
+"""One row as JSON, built from bytes: for a very long value, Arrow's kernels would need several times its size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def json_array(columns: Sequence[pa.Array], opening: bytes) -> bytes:
-    """The row as an array, such as `[1,"a"]`; `opening` is what comes before the first value."""
+    """The row as an array, such as `[1,"a"]`; `opening` is the text before the first value."""
     parts = [part for column in columns for part in (b",", *_value(column))]
     return b"".join([opening, *parts[1:], b"]"])
 

@@ -1,4 +1,4 @@
-"""Results in types that Parquet has, under names that differ. Imports pyarrow."""
+"""Converts results to types that Parquet has, with unique names. Imports pyarrow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.arrow.leaves import leaf_types
 
 
 class Storable:
-    """Makes of a result's batches what Parquet can store: intervals and unions become text."""
+    """Converts batches to types that Parquet can store: intervals and unions become text."""
 
     def __init__(self, schema: pa.Schema) -> None:
         names = cells.distinct(schema.names)
@@ -31,5 +31,5 @@ class Storable:
 
 
 def _lacks(kind: pa.DataType) -> bool:
-    """Whether Parquet lacks a type, or one inside of it."""
+    """Whether Parquet lacks a type, or a type nested in it."""
     return types.is_union(kind) or any(types.is_interval(leaf) or types.is_null(leaf) for leaf in leaf_types(kind))

@@ -1,4 +1,4 @@
-"""A query's result on its way to the client.
+"""Streams a query's result to the client.
 
 The next chunk is read while one is sent: warehouse and socket work at the same time, and memory holds two chunks.
 """
@@ -29,25 +29,25 @@ QUERY_ID = "Moorings-Query-Id"
 TIMEOUT = "Moorings-Timeout-Seconds"
 ROW_LIMIT = "Moorings-Row-Limit"
 PIECE_BYTES = 8 * 1024 * 1024
-"""Of one message to the server that sends."""
+"""The size of one message to the server."""
 
 
 class ClientLeft(QueryCancelled):
-    """The client went away."""
+    """The client disconnected."""
 
 
 class Stalled(QueryCancelled):
-    """The client took nothing of the result for too long."""
+    """The client read nothing of the result for too long."""
 
 
 class Client:
-    """The client of one call, watched: only a `receive` that waits learns that it has gone, `send` never does."""
+    """Watches the client of one call: only a waiting `receive` notices a disconnect; `send` never does."""
 
     def __init__(self, call: Call) -> None:
         self._leaving = asyncio.create_task(_leaving(call))
 
     async def unless_disconnected(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
-        """Await something; when the client leaves first, or the query is stopped, cancel it and raise why."""
+        """Await something; if the client disconnects first, or the query is stopped, cancel it and raise the reason."""
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait({task, self._leaving, *stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,7 +77,10 @@ async def _ended(task: asyncio.Future[T]) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Stream:
-    """The reply of a query whose first rows are here. `resources` closes client, query and session, in this order."""
+    """The reply of a query whose first rows have arrived.
+
+    `resources` closes client, query and session, in this order.
+    """
 
     encoder: Encoder
     client: Client
@@ -90,8 +93,8 @@ class Stream:
     async def send(self, call: Call, headers: Headers) -> None:
         """Send all rows.
 
-        A failure is raised: the server then breaks the transfer off without its last chunk, so that no client takes a
-        part for the whole.
+        A failure is raised: the server then ends the transfer without its last chunk, so that no client accepts an
+        incomplete result.
         """
         async with self.resources:
             try:
@@ -112,10 +115,10 @@ class Stream:
         await call.send({"type": "http.response.body", "body": b""})
 
     async def _sent(self, sending: Awaitable[None]) -> bytes | None:
-        """Send a chunk and read the next one meanwhile; returns that."""
+        """Send a chunk and read the next one meanwhile; returns the next one."""
         ahead = asyncio.ensure_future(self.query.next(self.encoder))
         try:
-            # A client that reads nothing must not keep what was stopped meanwhile.
+            # A client that reads nothing must not delay the end of a query that was stopped.
             async with asyncio.timeout(self.stalled_seconds):
                 await self.client.unless_disconnected(sending, self.query.stopped)
         except TimeoutError:
@@ -136,14 +139,14 @@ async def _written(call: Call, chunk: bytes) -> None:
 
 @dataclass(slots=True)
 class Whole:
-    """The reply of a query whose rows are all here: its session is free again."""
+    """The reply of a query whose rows have all arrived: its session is free again."""
 
     body: bytes
     own: Headers
     status: int = 200
 
     async def send(self, call: Call, headers: Headers) -> None:
-        """Send the rows, and how long they are."""
+        """Send the rows, with their length."""
         length = (b"content-length", b"%d" % len(self.body))
         start = {"type": "http.response.start", "status": self.status, "headers": [*self.own, length, *headers]}
         await call.send(start)
@@ -165,9 +168,9 @@ def _own_headers(encoder: Encoder, query: Query) -> Headers:
 
 
 async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim, encoder: Encoder) -> Stream | Whole:
-    """Run a query as far as its first rows; raises what fails until then, for an ordinary error response.
+    """Run a query up to its first rows; errors until then are raised, for an ordinary error response.
 
-    A small result that is there at once needs nobody to watch whether the client stays.
+    For a small result that arrives at once, the client is not watched.
     """
     queries = call.services.queries
     running = queries.running(call.actor, target, request, claim, call.version.access)

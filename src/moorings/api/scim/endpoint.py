@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 THREADS = 4
-"""How many requests are computed at once; each waits there for the database too."""
+"""How many requests run at once, including their time in the database."""
 
 EMBED = "/embed/Users"
-"""Where users of embedding are published. There are none here: the list is empty."""
+"""The published path of embed users. There are none here: the list is empty."""
 
 NAMES = {
     name.lower(): name
@@ -54,7 +54,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def before(default: ASGIApp, services: Services) -> ASGIApp:
-    """Serve every path below the prefix, in which anything may be written, and leave the others to `default`."""
+    """Serve every path below the prefix, in any spelling; `default` serves the others."""
     endpoint = Endpoint(services)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +90,7 @@ class Endpoint:
             if status == 500:
                 log.error("request_failed", route=label, reason=refused.message)  # noqa: TRY400  # said in one line
             return _problem(status, detail, scim_type, problems_of.headers(refused))
-        except Exception:  # the last border: whatever it was, the caller gets the standard's shape
+        except Exception:  # the last handler: every exception becomes an error body of the standard
             log.exception("request_failed", route=label, method=call.scope["method"])
             return _problem(500, problems_of.INTERNAL.detail)
 
@@ -121,9 +121,9 @@ class Endpoint:
 
 
 def _path(scope: Scope) -> tuple[str, str]:
-    """The path below the prefix, its first part as the standard writes it; and the one of `METHODS` that it is.
+    """The path below the prefix, its first part as the standard writes it, and the matching key of `METHODS`.
 
-    A path where nothing is served is the prefix to metrics and log, whatever a caller sent.
+    For unknown paths, metrics and log show only the prefix.
     """
     path: str = scope["path"].removeprefix(PREFIX)
     parts = path.removeprefix("/").split("/")
@@ -156,7 +156,7 @@ def _rendered(answer: ScimResponse) -> Rendered:
 
 
 class _Empty(Rendered):
-    """An answer that has no body: 204 and 304."""
+    """An answer without a body: 204 and 304."""
 
     async def send(self, call: Call, headers: Headers) -> None:
         """Send status and headers."""

@@ -46,7 +46,7 @@ from moorings.api.scim.vocabulary import GROUP, USER
 from moorings.db.folding import folded
 
 MAX_VALUES = 5000
-"""How many different values one comparison may match where they are compared here rather than by the database."""
+"""The most different values of a comparison that is made here rather than in the database."""
 
 Column = SQLColumnExpression[Any]
 Condition = ColumnElement[bool]
@@ -55,9 +55,10 @@ Test = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A column that an attribute is compared by. `kind` says how: as folded or exact text, a boolean or an instant.
+    """A column that an attribute is compared by.
 
-    `loose` text is stored as it was written only, so its different values are compared here.
+    `kind` is the comparison: as folded or exact text, a boolean or an instant. `loose` text is stored only as written,
+    so its different values are compared here.
     """
 
     column: Column
@@ -77,7 +78,7 @@ class Several:
 
     parts: Mapping[str, Stored | Constant]
     rows: Callable[[Condition], Condition]
-    """The condition that some row meets another one."""
+    """The condition that some row meets a condition."""
 
 
 Place = Stored | Constant
@@ -129,7 +130,7 @@ PLACES: Mapping[tuple[str, str], Place] = {
     ("Group", "meta.created"): Stored(UserGroup.created_at, "instant"),
     ("Group", "meta.last_modified"): Stored(func.coalesce(UserGroup.updated_at, UserGroup.created_at), "instant"),
 }
-"""Kind of resource and attribute → what it is compared by."""
+"""Kind of resource and attribute → the column that it is compared by."""
 
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     **{name: getattr(operator, name) for name in ("eq", "ne", "gt", "ge", "lt", "le")},
@@ -157,7 +158,7 @@ def _sql(column: Column, compared: CompareOperator, operand: Any) -> Condition:
 
 
 def text_of(value: Any) -> str:
-    """A text to compare with; raises InvalidFilterException for one that nothing stored can have."""
+    """A text to compare with; raises InvalidFilterException for characters that no stored text has."""
     text = str(value)
     if "\0" in text or not encodable(text):
         raise InvalidFilterException(detail="No stored text has this character")
@@ -180,16 +181,16 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         self._outer: AttrPath | None = None
 
     async def visit_not(self, node: Not) -> Condition:
-        """Everything else; conditions are never NULL."""
+        """The negation; conditions are never NULL."""
         return not_(await self.visit(node.expr))
 
     async def visit_logical_expr(self, node: LogicalExpr) -> Condition:
-        """All of them, or any."""
+        """All conditions, or any."""
         terms = [await self.visit(term) for term in node.terms]
         return and_(*terms) if node.op == LogicalOperator.and_ else or_(*terms)
 
     async def visit_value_path(self, node: ValuePath) -> Condition:
-        """One value fits the whole filter in the brackets."""
+        """One value matches the whole filter in the brackets."""
         binding = self._filter.resolve(node.attr_path, strict=False)
         if binding is None:
             return false()
@@ -202,7 +203,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         return several.rows(inner) if several else and_(inner, self._exists(binding))
 
     async def visit_present(self, node: Present) -> Condition:
-        """Whether there is a value."""
+        """Whether the attribute has a value."""
         path = self._whole(node.attr_path)
         binding = self._filter.resolve(path, strict=False)
         if binding is None:
@@ -221,7 +222,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         return and_(found, self._exists(binding))
 
     async def visit_comparison(self, node: Comparison) -> Condition:
-        """An attribute beside a value."""
+        """A comparison of an attribute with a value."""
         path = self._whole(node.attr_path)
         binding = self._filter.resolve_comparison(path, strict=False)
         if binding is None:
@@ -236,7 +237,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         several = SEVERAL.get((self._kind, binding.field_name)) if self._outer is None else None
         if several is None:
             return _guarded(await self._compared(place, node.op, operand), self._exists(binding), node.op)
-        if node.op is CompareOperator.ne:  # of all values together
+        if node.op is CompareOperator.ne:  # for all values together
             return not_(several.rows(await self._compared(place, CompareOperator.eq, operand)))
         return several.rows(await self._compared(place, node.op, operand))
 
@@ -245,7 +246,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         return path if self._outer is None else AttrPath(self._outer.attr, path.attr, self._outer.uri)
 
     def _exists(self, binding: AttributeBinding) -> Condition:
-        """Whether a resource has the attribute at all, where one column says so for its parts."""
+        """Whether a resource has the attribute, if one column decides that for its parts."""
         return _HAS_EMAIL if (self._kind, binding.field_name) == ("User", "emails") else true()
 
     def _place(self, binding: AttributeBinding) -> Place:
@@ -290,7 +291,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         return await self._among_attributes(binding, fits)
 
     async def _among_attributes(self, binding: AttributeBinding, fits: Test) -> Condition:
-        """Users whose values of one attribute fit."""
+        """Users whose values of one attribute match."""
         mine = UserAttributeValue.attribute_id == self._attribute(binding).id
         stored = select(UserAttributeValue.values).where(mine, UserAttributeValue.user_id.is_not(None)).distinct()
         chosen = await self._among(stored, UserAttributeValue.values, fits)
@@ -300,7 +301,7 @@ class Conditions(FilterVisitor[Awaitable[Condition]]):
         return self._known[binding.model.model_fields[binding.field_name].serialization_alias or ""]
 
     async def _among(self, stored: Any, column: Column, fits: Test) -> Condition:
-        """The column has one of the values that fit, of all those that there are."""
+        """The column has one of the matching values, which are chosen among all stored values."""
         chosen: list[Any] = []
         others: list[Any] = []
         for value in await self._session.scalars(stored):
@@ -321,7 +322,7 @@ def _is_extension(binding: AttributeBinding) -> bool:
 
 
 def _fits(stored: Any, compared: CompareOperator, operand: Any) -> bool:
-    """Whether one value fits; values of different kinds never do."""
+    """Whether one value matches; values of different kinds never match."""
     if isinstance(stored, str) and isinstance(operand, str):
         return COMPARE[compared.value](folded(stored), folded(operand))
     if isinstance(stored, str) or isinstance(operand, str) or compared in STRING_OPERATORS:
@@ -340,7 +341,7 @@ def _milliseconds(moment: datetime) -> int:
 def sorted_by(
     kind: str, binding: AttributeBinding, known: Mapping[str, UserAttribute], *, descending: bool
 ) -> list[Column]:
-    """The order by an attribute; what has no value comes last, or first when descending (RFC 7644, 3.4.2.3)."""
+    """The order by an attribute; resources without a value come last, or first when descending (RFC 7644, 3.4.2.3)."""
     column = _sort_column(kind, binding, known)
     if column is None:
         return []

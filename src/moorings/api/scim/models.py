@@ -1,4 +1,4 @@
-"""The resources as SCIM sees them, their schemas, and what this service provider supports."""
+"""SCIM's models of the resources, their schemas, and the features of this service provider."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ ATTRIBUTE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9$_-]*")
 """The names that SCIM can address (RFC 7643, 2.1)."""
 
 ALWAYS_THERE = ("displayName", "active", "roles")
-"""Attributes that every user has, by a default where a request leaves them out: they never become unassigned."""
+"""Attributes that every user has; a default replaces a missing value, so they are never unassigned."""
 
 _ReadOnly = Mutability.read_only
 
@@ -122,16 +122,17 @@ class Group(Resource[Any]):
     Members: ClassVar[type[ComplexAttribute]] = Member
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy that shares the members: the library copies thousands of them to undo a PATCH that fails.
+        """A copy that shares the members.
 
-        Here such a PATCH ends its transaction, and what was changed in memory is dropped.
+        The library copies thousands of them to undo a PATCH that fails; here a failed PATCH rolls its transaction back,
+        and the changed objects are dropped.
         """
         return super().model_copy(update=update)
 
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """What SCIM must know of a user attribute."""
+    """The facts of a user attribute that SCIM needs."""
 
     name: str
     number: bool
@@ -150,7 +151,7 @@ def addressable(known: Iterable[UserAttribute]) -> tuple[Defined, ...]:
 
 
 def _listed(value: Any) -> Any:
-    """Several values as a list; clients also send one, or a text with commas."""
+    """Several values as a list; clients also send a single value, or a text with commas."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")] if value else []
     return cast("Any", value) if value is None or isinstance(value, list) else [value]
@@ -168,7 +169,7 @@ def _extension(defined: Iterable[Defined]) -> type[Extension]:
 
 
 class Provider(ScimProvider):
-    """What this service serves, with the user attributes that an organization has defined, if any."""
+    """The service provider of an organization, with the user attributes that it has defined, if any."""
 
     def __init__(self, defined: tuple[Defined, ...]) -> None:
         extensions = [_extension(defined)] if defined else []
@@ -187,7 +188,7 @@ class Provider(ScimProvider):
 
     @cached_property
     def schemas(self) -> tuple[Schema, ...]:
-        """The schemas, where the models cannot say everything: defaults, and the types of user attributes."""
+        """The schemas, with facts that the models lack: defaults, and the types of user attributes."""
         user, group, *extensions = super().schemas
         for attribute in user.attributes or []:
             if attribute.name in ALWAYS_THERE:

@@ -1,4 +1,4 @@
-"""Errors as SCIM has them (RFC 7644, 3.12), without the library: a request may be refused before it is loaded."""
+"""Errors in SCIM's form (RFC 7644, 3.12), without the library: a request may be refused before it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users and groups as answers show them: plain dictionaries, and how much of each a request asked for."""
+"""Users and groups as answers show them: plain dictionaries, with the attributes that a request selected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shown(dict[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Which attributes an answer has: names and `name.part`, in lower case. The id and the schemas it always has."""
+    """The attributes of an answer: names and `name.part`, in lower case. Id and schemas are always shown."""
 
     included: frozenset[str]
     meta: bool
@@ -39,7 +39,7 @@ class Projection:
         return name.lower() in self.included
 
     def apply(self, shown: Mapping[str, Any]) -> dict[str, Any]:
-        """What is left of a resource."""
+        """The selected attributes of a resource."""
         found: dict[str, Any] = {}
         for name, value in shown.items():
             if name in ("schemas", "id") or (name == "meta" and self.meta):
@@ -62,7 +62,7 @@ class Projection:
 
 
 def projection(model: type[Resource[Any]], projection: ResponseParameters[Any] | None) -> Projection | None:
-    """What a request asks for of one kind of resource; None for everything."""
+    """The attributes of one kind of resource that a request selects; None for all."""
     if projection is None or not (projection.attributes or projection.excluded_attributes):
         return None
     only, without = projection.attributes or [], projection.excluded_attributes or []
@@ -77,7 +77,7 @@ def projection(model: type[Resource[Any]], projection: ResponseParameters[Any] |
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read of resources of one kind. What costs a query of its own is None where it is not asked for."""
+    """The data read for resources of one kind. Data that needs its own query is None if it is not selected."""
 
     kind: str
     rows: Sequence[Any]
@@ -88,7 +88,7 @@ class Read:
     members: Mapping[str, Sequence[groups.Member]] | None = None
 
     def shown(self) -> list[Shown]:
-        """The resources; they have a version if everything was read."""
+        """The resources; they have a version if all data was read."""
         return [self._user(row) if self.kind == "User" else self._group(row) for row in self.rows]
 
     def _user(self, user: User) -> Shown:
@@ -115,7 +115,7 @@ async def read(
     known: Mapping[str, UserAttribute],
     projection: Projection | None,
 ) -> Read:
-    """Read what belongs to users or groups."""
+    """Read the data of users or groups."""
 
     def wants(name: str) -> bool:
         return projection is None or projection.wants(name)
@@ -134,18 +134,18 @@ async def read(
 
 
 def of_user(known: Mapping[str, UserAttribute], values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What a user has of the attributes that SCIM can name."""
+    """A user's values of the attributes that SCIM can name."""
     return {name: value(known[name], values[name]) for name in values if name in known}
 
 
 def value(attribute: UserAttribute, values: Sequence[str]) -> Any:
-    """What somebody has of an attribute: an array where there may be several, else the one value."""
+    """A user's value of an attribute: an array if there may be several, else one value."""
     read = [_number(each) for each in values] if attribute.type == "Number" else list(values)
     return read[0] if len(read) == 1 and not attribute.multiple_values else read
 
 
 def _number(text: str) -> int | float | str:
-    """A value of a Number; one from when the attribute was a String may be none."""
+    """A value of a Number attribute; a value from a time when it was a String may be no number."""
     try:
         return float(text) if "." in text or "e" in text.lower() else int(text)
     except ValueError:
@@ -191,7 +191,7 @@ def _group(group: UserGroup, members: Sequence[groups.Member], *, with_members: 
 
 
 def location(kind: str, resource_id: str) -> str:
-    """Where a resource is, on this service."""
+    """The URL of a resource."""
     return f"{PREFIX}/{kind}s/{resource_id}"
 
 
@@ -206,7 +206,7 @@ def _meta(kind: str, row: User | UserGroup) -> dict[str, Any]:
 
 
 def _versioned(shown: dict[str, Any], *, whole: bool) -> Shown:
-    """The resource with its version, which changes with anything that is shown of it."""
+    """The resource with its version, which changes with every shown value."""
     if whole:
         digest = hashlib.sha256(msgspec.json.encode(shown)).hexdigest()
         shown["meta"]["version"] = f'W/"{digest[:24]}"'

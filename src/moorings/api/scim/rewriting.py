@@ -1,7 +1,7 @@
-"""What clients send, rewritten as the standard says it: the one place for their habits.
+"""Rewrites clients' requests to the standard's form; no other module handles their habits.
 
 Identity providers send attributes that are not stored here, words for booleans, single values in arrays, and paths of
-their own. What is neither the standard's nor one of these habits stays as it is, and the library refuses it.
+their own. Anything else that the standard does not allow stays unchanged, and the library refuses it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from moorings.errors import Fault, InvalidInput, UnknownKeys
 SCHEMAS = {"User": USER, "Group": GROUP}
 READ_ONLY = ("schemas", "id", "meta")
 MAX_OPERATIONS, MAX_KEYS, MAX_PATH_LENGTH = 1000, 250, 2000
-"""How much one PATCH may ask for; every operation and every key is parsed as a path."""
+"""The most operations and keys of one PATCH; each is parsed as a path."""
 
 EXTENSION = re.compile(r"(?:urn:omni:params:1\.0:)?UserAttribute(?:[:.](?P<name>.+))?", re.IGNORECASE | re.DOTALL)
 HEAD = re.compile(r"(?P<name>[^\[.]*)(?:\[.*\])?(?:\.(?P<part>.*))?", re.DOTALL)
 ENTRY = {"members": ("value",), "roles": ("value", "primary")}
-"""Attributes with several values, and what of each value is stored."""
+"""Attributes with several values, and the stored parts of each value."""
 
 FILLED_IN = ("display", "type", "$ref", "primary")
-"""What the service says of each value by itself."""
+"""Parts of a value that the service sets itself."""
 
 NOTHING: dict[str, Any] = {"op": "add", "value": {}}
 
@@ -64,13 +64,16 @@ def _attributes(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             raise UnknownKeys([key])
         seen.add(name.lower())
         if name == ATTRIBUTES and value == {}:
-            continue  # there is no such schema where no user attribute is defined
+            continue  # without defined user attributes, there is no such schema
         if name.lower() not in READ_ONLY and not _is_elsewhere(kind, name):
             yield name, _value(kind, name, value)
 
 
 def _is_elsewhere(kind: str, path: str) -> bool:
-    """Whether a path names what the standard defines and others keep; `groups` of users change with the groups."""
+    """Whether a path names an attribute that the standard defines and that is not stored here.
+
+    `groups` of users change with the groups.
+    """
     if kind != "User":
         return False
     if path.lower().startswith(ENTERPRISE.lower()):
@@ -96,7 +99,7 @@ def _value(kind: str, name: str, value: Any) -> Any:
 
 
 def _entry(name: str, value: Any) -> Any:
-    """One of several values: its text alone stands for it too. Ids of members come in any case."""
+    """One of several values; a plain text is accepted too. Ids of members may be in any case."""
     if isinstance(value, str):
         value = {"value": value}
     if not isinstance(value, dict):
@@ -128,7 +131,7 @@ def _single(name: str, value: Any) -> Any:
 
 
 def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """A PATCH whose operations are those on what is stored; raises UnknownKeys, InvalidInput."""
+    """A PATCH with only the operations on stored attributes; raises UnknownKeys, InvalidInput."""
     unknown = [key for key in body if key.lower() not in {"schemas", "operations"}]
     if unknown:
         raise UnknownKeys(unknown)
@@ -143,7 +146,7 @@ def patch(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _operation(kind: str, operation: Any) -> Iterator[Any]:
-    """The operation as the standard has it, or none where it changes nothing that is stored."""
+    """The operation in the standard's form, or none if it changes no stored attribute."""
     if not isinstance(operation, dict):
         yield operation
         return

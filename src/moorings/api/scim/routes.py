@@ -99,7 +99,7 @@ class GroupResource(Shape, omit_defaults=True, kw_only=True):
 
 
 class Listed(Shape, kw_only=True):
-    """One page, and how many resources there are in all."""
+    """One page, and the number of all resources."""
 
     schemas: list[str]
     total_results: int
@@ -145,7 +145,7 @@ _VALUES: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "object"
 
 
 def user_body() -> dict[str, Any]:
-    """A user, as it is sent. Attributes of RFC 7643 that are not stored here may be sent too."""
+    """A user in a request. Attributes of RFC 7643 that are not stored here are allowed too."""
     names = {"type": ["object", "null"], "properties": {"givenName": _TEXT, "familyName": _TEXT, "formatted": _TEXT}}
     properties = {
         "userName": {"type": "string", "minLength": 1, "maxLength": 254},
@@ -161,7 +161,7 @@ def user_body() -> dict[str, Any]:
 
 
 def group_body() -> dict[str, Any]:
-    """A group, as it is sent."""
+    """A group in a request."""
     properties = {
         "displayName": {"type": "string", "minLength": 1, "maxLength": 255},
         "externalId": _TEXT,
@@ -200,7 +200,7 @@ def bulk_body() -> dict[str, Any]:
 
 
 def search_body() -> dict[str, Any]:
-    """What a list takes in its query, as a body."""
+    """The query parameters of a list, as a body."""
     properties = {each.name: dict(each.schema) for each in SEVERAL}
     return {"type": "object", "properties": properties, "examples": [{"filter": 'displayName sw "A"', "count": 10}]}
 
@@ -227,7 +227,7 @@ SEVERAL = (
 
 
 async def served(call: Call) -> Any:
-    """Never called: `endpoint` serves these operations, and has no handler for each."""
+    """Never called: `endpoint` serves these operations itself."""
     raise NotImplementedError
 
 
@@ -330,7 +330,7 @@ def _embed(method: Method, path: str, act: str, summary: str, **rest: Any) -> Ro
         path=f"/embed/Users{path}",
         operation_id=f"scimEmbedUsers{act}",
         summary=summary,
-        description="There are no users of embedding here: the list is empty, and every id is unknown.",
+        description="There are no embed users here: the list is empty, and every id is unknown.",
         errors=(EmbedUserNotFound,),
         **rest,
     )

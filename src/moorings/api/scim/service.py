@@ -1,4 +1,4 @@
-"""The protocol's steps, where this service does them in its own way; the rest are the library's."""
+"""The protocol's steps that differ from the library's."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ log = structlog.get_logger(__name__)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 CACHED_PROVIDERS = 16
-"""How many sets of user attributes a process keeps models for; one set takes some 20 ms to build."""
+"""How many sets of user attributes a process caches models for; one set takes about 20 ms to build."""
 
 MAX_SENTENCES = 10
-"""How many faults of a body an answer names."""
+"""The most faults of a body that an answer names."""
 
 PRESERVED_BY_PUT = ("roles", "members", "UserAttribute")
-"""What decides on access stays where a PUT leaves it out (RFC 7644, 3.5.1 allows either)."""
+"""Attributes that decide on access keep their values if a PUT leaves them out (RFC 7644, 3.5.1 allows both)."""
 
 WHOLE = ("count", "startindex")
 
@@ -58,7 +58,7 @@ Rewriting = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 
 class Service(ScimService):
-    """The protocol over resources as they are shown. `provider` has the organization's user attributes."""
+    """The protocol, over resources as answers show them. `provider` has the organization's user attributes."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
@@ -67,7 +67,7 @@ class Service(ScimService):
     # ---- requests ---------------------------------------------------------------------------------------------------
 
     def me_target(self, request: ScimRequest) -> tuple[ResourceType, str]:
-        """The user whose key it is. An organization key is nobody."""
+        """The user of the key; none for an organization key."""
         actor: Actor = request.subject
         if request.method == "DELETE":
             raise NotImplementedException(detail="DELETE /Me is not supported. Delete the user by their id.")
@@ -91,7 +91,7 @@ class Service(ScimService):
             raise _refusal(refused) from refused
 
     def decode_body(self, body: bytes, content_type: str | None) -> Any:
-        """The JSON object of a body, which has no key twice and no text that cannot be stored."""
+        """The JSON object of a body, without duplicate keys and without text that cannot be stored."""
         self.ensure_json(content_type)
         return rewriting.checked(decode(body))
 
@@ -102,7 +102,7 @@ class Service(ScimService):
         return self._read(str(resource_type.name), model, rewriting.resource, body, content_type, context)
 
     def read_replacement(self, resource_type: ResourceType, body: bytes, content_type: str | None) -> Resource[Any]:
-        """A resource to put in place of another."""
+        """A resource that replaces another."""
         context = Context.RESOURCE_REPLACEMENT_REQUEST
         model = self.get_model(resource_type)
         return self._read(str(resource_type.name), model, rewriting.resource, body, content_type, context)
@@ -114,11 +114,11 @@ class Service(ScimService):
         return self._read(str(resource_type.name), model, rewriting.patch, body, content_type, context)
 
     def read_body(self, model: type[ModelT], body: bytes, content_type: str | None, scim_ctx: Context) -> ModelT:
-        """A bulk request; every other body has a step of its own."""
+        """A bulk request; other bodies have their own steps."""
         return self._read("", model, lambda _, sent: rewriting.bulk(sent), body, content_type, scim_ctx)
 
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
-        """A search; what is empty is as if absent, and a page has `PAGE_SIZE` resources unless the request says."""
+        """A search; empty parameters count as absent. Default page size: `PAGE_SIZE`."""
         present = {
             key: _whole(value) if key.casefold() in WHOLE else value
             for key, value in payload.items()
@@ -134,7 +134,7 @@ class Service(ScimService):
     def read_response_parameters(
         self, resource_type: ResourceType, query: Mapping[str, str]
     ) -> ResponseParameters[Any]:
-        """Which attributes an answer has."""
+        """The attributes that an answer shows."""
         for key in ("attributes", "excludedAttributes"):
             if len(query.get(key, "")) > MAX_FILTER_LENGTH:
                 raise InvalidInput([Fault(key, "too_long", {"limit": MAX_FILTER_LENGTH})])
@@ -145,7 +145,7 @@ class Service(ScimService):
     def apply_replacement(
         self, current: Resource[Any], replacement: Resource[Any], conditions: Conditions
     ) -> Resource[Any]:
-        """The replacement, with what it leaves out and a PUT does not take away."""
+        """The replacement, with the values that a PUT keeps if it leaves them out."""
         self.check_preconditions(current, "PUT", conditions)
         for name in PRESERVED_BY_PUT:
             if name in type(replacement).model_fields and name not in replacement.model_fields_set:
@@ -172,7 +172,7 @@ class Service(ScimService):
         parameters: ResponseParameters[Any] | None = None,
         status: HTTPStatus = HTTPStatus.OK,
     ) -> ScimResponse:
-        """A resource as the storage shows it, and its location and version in headers too."""
+        """A resource as the storage returns it, with its location and version in headers too."""
         meta: dict[str, Any] = shown["meta"]
         headers = {"Content-Location": meta["location"]}
         if "version" in meta:
@@ -181,7 +181,7 @@ class Service(ScimService):
         return ScimResponse(status, shape.apply(shown) if shape else shown, headers)
 
     def creation_response(self, base_url: str, created: Any) -> ScimResponse:
-        """The resource that was created, with its place."""
+        """The created resource, with its location."""
         answer = self._answer(created, status=HTTPStatus.CREATED)
         answer.headers["Location"] = created["meta"]["location"]
         return answer
@@ -219,25 +219,25 @@ class Service(ScimService):
     def patch_response(
         self, base_url: str, resource: Any, response_parameters: ResponseParameters[Any]
     ) -> ScimResponse:
-        """The resource after a PATCH; clients expect it, where the library answers 204."""
+        """The resource after a PATCH: clients expect it, although the library would answer 204."""
         return self._answer(resource, response_parameters)
 
     def bulk_success(self, base_url: str, operation: Any, outcome: dict[str, Any], resource: Any) -> dict[str, Any]:
-        """What became of one operation of a bulk request."""
+        """The result of one operation of a bulk request."""
         found = super().bulk_success(base_url, operation, outcome, None)
         if resource is not None:
             found |= {"location": resource["meta"]["location"], "version": resource["meta"]["version"]}
         return found
 
     def bulk_failure(self, outcome: dict[str, Any], exception: Exception) -> dict[str, Any]:
-        """What became of one operation that failed; a fault of ours is logged here, as nobody else sees it."""
+        """The result of a failed operation; internal errors are logged here, since nothing else sees them."""
         if not isinstance(exception, MooringsError | SCIMException):
             log.error("scim_bulk_operation_failed", exc_info=exception)
         return super().bulk_failure(outcome, exception)
 
     @staticmethod
     def error_of(exception: Exception) -> Error:
-        """An error of ours, or of the library's; a 500 says nothing."""
+        """An error of ours, or of the library; a 500 has no details."""
         if isinstance(exception, MooringsError):
             status, scim_type, detail = problems.parts(exception)
             return Error(status=status, scim_type=scim_type, detail=detail)
@@ -247,12 +247,12 @@ class Service(ScimService):
 
 
 def _whole(value: Any) -> Any:
-    """A whole number as such, where generated clients write it as `20.0`."""
+    """A whole number, also when written as `20.0`, as generated clients do."""
     return str(value).partition(".")[0] if re.fullmatch(r"[0-9]{1,15}\.0+", str(value)) else value
 
 
 def _refusal(refused: ValidationError) -> SCIMException:
-    """The first fault, with the sentences of the others."""
+    """The first fault, with the sentences of the others added."""
     found = Error.from_validation_errors(refused)
     sentences = dict.fromkeys(str(each.detail) for each in found[:MAX_SENTENCES])
     return SCIMException.from_error(found[0].model_copy(update={"detail": "; ".join(sentences)}))

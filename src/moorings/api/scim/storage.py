@@ -1,7 +1,7 @@
 """The storage that the library reads and writes: users and groups of one organization, by `access`.
 
-The library runs in a thread, as it computes for long on large groups. Everything here that awaits runs in the event
-loop, where the database is.
+The library runs in a thread, since large groups take it long. The coroutines here run in the event loop, like all
+database access.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from moorings.errors import GroupNotFound, UserNotFound
 T = TypeVar("T")
 
 MAX_START_INDEX = 2**31
-"""Behind this place there is nothing; databases bound their offsets."""
+"""The largest offset of a list: databases limit offsets."""
 
 UNKNOWN = {"User": UserNotFound, "Group": GroupNotFound}
 
 
 class Storage(ScimStorage):
-    """One request's way to the database. What it returns is `Shown`, but for a resource that is to be changed."""
+    """One request's access to the database. It returns `Shown`, or a model for a resource that will be changed."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Storage(ScimStorage):
 
     @contextlib.contextmanager
     def operation(self) -> Generator[None]:
-        """One transaction: what is read in it, changed and stored again, nobody else changes meanwhile."""
+        """One transaction: no other transaction changes the resources that are read in it to be changed."""
         unit = self._db.unit_of_work() if self._writes else self._db.reading()
         self._open = self._run(_awaited(unit.__aenter__()))
         try:
@@ -94,7 +94,7 @@ class Storage(ScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Any:
-        """A resource as it is shown; without parameters, locked and as a model, to be changed."""
+        """A resource as answers show it; without parameters, locked and as a model, for a change."""
         model = cast("type[Resource[Any]]", self._provider.model_for(resource_type))
         projected = projection(model, response_parameters)
         (shown,) = self._run(self._get(str(resource_type.name), resource_id, projected)).shown()
@@ -183,7 +183,7 @@ class Storage(ScimStorage):
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Any:
-        """Let a resource be as it is given; the operation holds it since it was read. Raises what `create` does."""
+        """Replace a resource, which the transaction has locked since it was read. Raises the errors of `create`."""
         (shown,) = self._run(self._update(str(resource_type.name), resource)).shown()
         return shown
 
@@ -198,7 +198,7 @@ class Storage(ScimStorage):
         return await self._read(kind, [row], None)
 
     async def _give(self, user: User, current: Mapping[str, Any], resource: Any) -> None:
-        """Set the attributes that differ: one that nobody changes may hold what its definition no longer allows."""
+        """Set the attributes that differ; unchanged ones may have values that their definition no longer allows."""
         extension = getattr(resource, "UserAttribute", None)
         sent: dict[str, Any] = {} if extension is None else extension.model_dump(exclude={"schemas"}, exclude_none=True)
         changed = {name: sent.get(name) for name in (*current, *sent) if current.get(name) != sent.get(name)}
@@ -211,7 +211,7 @@ class Storage(ScimStorage):
         await attributes.assign(self._session, user, search, list(self._known.values()))
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
-        """Delete a resource; the operation holds it since it was read."""
+        """Delete a resource, which the transaction has locked since it was read."""
         self._run(self._delete(str(resource_type.name), resource_id))
 
     async def _delete(self, kind: str, resource_id: str) -> None:
@@ -227,7 +227,10 @@ async def _awaited(awaitable: Any) -> Any:
 
 
 def _profile(resource: Any, before: Profile | None) -> Profile:
-    """What is kept of a user. A formatted name is the display name, unless that changes too; raises InvalidInput."""
+    """The stored fields of a user.
+
+    A formatted name becomes the display name, unless that changes too; raises InvalidInput.
+    """
     name = resource.name
     sent = {
         "userName": resource.user_name,

@@ -33,7 +33,7 @@ DIE_WITH_PARENT = 1
 
 @dataclass(frozen=True, slots=True)
 class RemoteNetwork(Network):
-    """The way out, as the service sees it: each host is resolved and checked there."""
+    """The network of the service: the service resolves and checks each host."""
 
     questions: ServiceClient = field(kw_only=True)
 
@@ -42,7 +42,7 @@ class RemoteNetwork(Network):
         return self.questions.ask("addresses", host, port, *fields)
 
     def check(self, host: str, port: int, database: str | None, *fields: str) -> Sequence[str]:
-        """The same, for a login to a database."""
+        """The checked addresses for a login to a database."""
         return self.questions.ask("check", host, port, database, *fields)
 
     def route(self, host: str, port: int, *fields: str) -> Sequence[str] | None:
@@ -129,7 +129,7 @@ class Host:
         return _stream(batch.schema, batch)
 
     def _reset(self) -> bool:
-        """Drop the open result, and reset the session."""
+        """Close the open result, and reset the session."""
         self._reader = None
         return self._opened.reset()
 

@@ -1,7 +1,8 @@
 """The protocol between a session's process and the service, over a pair of sockets.
 
-A message is its kind, the length of its body, and the body. The service sends pickled objects. From the process, which
-holds native code that talks to strangers, only data is taken: an unpickler that knows four classes, and Arrow.
+A message is its kind, the length of its body, and the body. The service sends pickled objects. The process contains
+native code that talks to strange servers, so the service accepts only data from it: four classes of `introspection` by
+a restricted unpickler, and Arrow.
 """
 
 from __future__ import annotations

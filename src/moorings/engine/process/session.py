@@ -119,23 +119,23 @@ class ProcessSession(Session):
         return self._wire
 
     def ping(self) -> None:
-        """As the driver does."""
+        """See `Session`."""
         self._call("ping")
 
     def check_schemas(self) -> str:
-        """As the driver does."""
+        """See `Session`."""
         return self._call("check_schemas")
 
     def try_query(self) -> str:
-        """As the driver does."""
+        """See `Session`."""
         return self._call("try_query")
 
     def tables(self, scope: Scope) -> Sequence[Table]:
-        """As the driver does."""
+        """See `Session`."""
         return self._call("tables", scope)
 
     def plan(self, statement: Statement) -> Plan:
-        """As the driver does."""
+        """See `Session`."""
         return self._call("plan", statement)
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
@@ -152,7 +152,7 @@ class ProcessSession(Session):
             yield pa.ipc.open_stream(pa.py_buffer(body)).read_next_batch()
 
     def reset(self) -> bool:
-        """As the driver does."""
+        """See `Session`."""
         return self._call("reset")
 
     # ---- the end ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""DELETE /connections/{id}, its restore, and its dependents."""
+"""DELETE /connections/{id}, restore, and dependents."""
 
 from __future__ import annotations
 

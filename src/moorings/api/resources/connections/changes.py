@@ -53,7 +53,7 @@ async def read(call: Call) -> Changes:
     environment = _environment(fields, call.connection.environment_attribute)
     fields.done()
     sent = {field for field in config.model_fields if config.wire_name(field) in own}
-    if changed is not None:  # what a new destination takes away is replaced by nothing
+    if changed is not None:  # a new destination removes these fields, and no new value replaces them
         sent |= target.config.secrets().keys() - changed.secrets().keys()
     return Changes(
         base_role=role,
@@ -87,7 +87,7 @@ def _config(fields: Fields, engine: Engine, target: Target, own: Mapping[str, An
         own = {key: value for key, value in own.items() if key != "dialect"}
     try:
         changed = target.config.changed(own, engine.default_ssl_mode)
-        if _login(changed) != _login(target.config):  # what is stored already is checked when it is used
+        if _login(changed) != _login(target.config):  # stored values are checked when they are used
             engine.require_allowed(changed)
     except InvalidInput as refused:
         fields.add(refused.faults)
@@ -102,7 +102,7 @@ def _login(config: ConnectionConfig) -> tuple[str | None, Mapping[str, str]]:
 def _environment(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None] | None:
     if fields.has(OLD_NAME) or fields.has(OLD_VALUES):
         if fields.has("environmentUserAttribute"):
-            fields.fault("environmentUserAttribute", "invalid")  # said twice, in two spellings
+            fields.fault("environmentUserAttribute", "invalid")  # sent twice, in two spellings
         return _environment_in_old_spelling(fields, attribute_now)
     if not fields.has("environmentUserAttribute"):
         return None
@@ -121,7 +121,7 @@ def _environment(fields: Fields, attribute_now: str | None) -> tuple[Environment
 
 
 def _environment_in_old_spelling(fields: Fields, attribute_now: str | None) -> tuple[EnvironmentAttribute | None]:
-    """The seed's guide spells the attribute as two flat fields; the one that is not sent stays as it is."""
+    """The published guide sends the attribute as two flat fields; a field that is not sent stays as it is."""
     name = attribute_now
     if fields.has(OLD_NAME):
         name = None if fields.raw(OLD_NAME) is None else fields.string(OLD_NAME)

@@ -8,7 +8,7 @@ from moorings.environments import service as environments
 
 
 def drop_sessions(call: Call) -> None:
-    """Once the change is committed, let no session go on that was opened before it."""
+    """After the commit of the change, close sessions that were opened before it."""
     connection_id = call.connection.id
     call.after_commit.append(lambda: call.services.engine.drop(connection_id))
 

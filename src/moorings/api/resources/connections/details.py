@@ -59,9 +59,9 @@ async def details(call: Call, session: AsyncSession) -> ConnectionDetails:
 
 
 async def require_match(call: Call) -> None:
-    """Raise PreconditionFailed unless If-Match, if it was sent, names the connection as it is now.
+    """Raise PreconditionFailed if If-Match was sent and is not the connection's current etag.
 
-    Locks it, so that it stays so until the transaction ends.
+    Locks the connection until the transaction ends.
     """
     if call.header(b"if-match") is None:
         return
@@ -87,7 +87,8 @@ async def _details(call: Call, session: AsyncSession, connection: Connection) ->
         etag="",
     )
     shown.etag = f'"{hashlib.sha256(_encode(shown)).hexdigest()[:32]}"'
-    if not call.actor.may(Permission.CHANGE, connection):  # who may set secrets elsewhere could guess by comparing
+    # users who can set secrets on other connections could guess by comparing
+    if not call.actor.may(Permission.CHANGE, connection):
         for credential in credentials.values():
             credential.fingerprint = None
     shown.health = health_shape(await health.of_connection(session, connection.id), words=True)  # no change of theirs
