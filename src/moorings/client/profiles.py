@@ -11,11 +11,11 @@ import importlib
 import json
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from moorings.client.environment import variables
 from moorings.client.errors import NotConfigured
 
 KEYRING_SERVICE = "moorings"
@@ -50,10 +50,9 @@ class Resolved:
     connection: str | None = None
 
 
-def directory(environment: Mapping[str, str] | None = None) -> Path:
+def directory() -> Path:
     """The folder of the client's files."""
-    variables = os.environ if environment is None else environment
-    base = variables.get("XDG_CONFIG_HOME")
+    base = variables().get("XDG_CONFIG_HOME")
     return (Path(base) if base else Path.home() / ".config") / "moorings"
 
 
@@ -101,7 +100,7 @@ def keyring_key(name: str) -> str | None:
 
 def resolve(url: str | None, key: str | None, profile: str | None) -> Resolved:
     """The address and the key to use. A named profile is used before the environment; arguments win over both."""
-    environment = os.environ
+    environment = variables()
     chosen = profile or environment.get("MOORINGS_PROFILE") or None
     found = None
     if profile or not (url and key):

@@ -72,7 +72,7 @@ class Facts:
     row_limit: int | None
     timeout_seconds: int | None
     media_type: str
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.perf_counter)
 
 
 def has_pyarrow() -> bool:

@@ -47,7 +47,7 @@ class Reading:
         for chunk in self.decoder.finish() or []:
             self._take(chunk)
         self.ended = True
-        self.seconds = time.monotonic() - self.facts.started
+        self.seconds = time.perf_counter() - self.facts.started
 
     def _take(self, chunk: Any) -> None:
         self.chunks.append(chunk)
@@ -94,7 +94,7 @@ class Reading:
         more = "" if self.ended else "more than "
         rows = f"{more}{self.row_count:,} row{'' if self.row_count == 1 else 's'}"
         cut = ", cut by the row limit" if self.decoder.truncated else ""
-        seconds = self.seconds if self.seconds is not None else time.monotonic() - self.facts.started
+        seconds = self.seconds if self.seconds is not None else time.perf_counter() - self.facts.started
         return f"{rows}{cut} · {seconds:.2f} s · {self.facts.connection}"
 
 
