@@ -25,6 +25,24 @@ def https_faults(*fields: str) -> dict[str, errors.WarehouseError]:
     }
 
 
+OUT_OF_DATE = {
+    "certificate has expired": "The server's certificate has expired. Renew it on the server.",
+    "certificate is not yet valid": (
+        "The server's certificate is not valid yet. Check the clocks of this machine and of the server."
+    ),
+}
+"""What OpenSSL says of a certificate's dates → our message."""
+
+
+def dated(fault: errors.WarehouseError, error: BaseException) -> errors.WarehouseError:
+    """The fault with the reason if it is a certificate that was refused for its dates: no other setting helps."""
+    if not isinstance(fault, errors.CertificateRefused):
+        return fault
+    text = " ".join(str(each) for each in causes(error))
+    message = next((message for words, message in OUT_OF_DATE.items() if words in text), None)
+    return fault if message is None else errors.CertificateRefused("host", message=message)
+
+
 OF_PYTHON = frozenset({"builtins", "socket", "ssl"})
 """Modules whose exceptions describe the transport, in texts of this machine."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from moorings import errors
-from moorings.dialects.https_faults import causes
+from moorings.dialects.https_faults import causes, dated
 from moorings.dialects.spellings import View, views
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def translated(dialect: Dialect, error: BaseException, secrets: Sequence[str]) -
         return ours
     key = dialect.fault_key(error)
     template = dialect.FAULTS.get(key) if key is not None else None
-    return (template or errors.UnknownFault()).with_detail(detail(dialect.error_text(error), secrets))
+    return dated(template or errors.UnknownFault(), error).with_detail(detail(dialect.error_text(error), secrets))
 
 
 def _ours(error: BaseException) -> errors.WarehouseError | None:

@@ -15,8 +15,16 @@ TRUST, CLEARTEXT, MD5 = 0, 3, 5
 class AskingPostgres(Hostile):
     """Refuses every login, after it asked for the password by `asks`; `tls` is `offered`, `refused` or `dropped`."""
 
-    def __init__(self, asks: int = CLEARTEXT, *, tls: str = "refused", certificate: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        asks: int = CLEARTEXT,
+        *,
+        tls: str = "refused",
+        certificate: Certificate | None = None,
+        says: str = "password authentication failed",
+    ) -> None:
         super().__init__(certificate)
+        self._says = says.encode()
         self._asks = asks
         self._tls = tls
         self.ssl_requests = 0
@@ -52,5 +60,5 @@ class AskingPostgres(Hostile):
             answer = exactly(wire, length - 4)
             if kind == b"p":
                 self.passwords.append(answer.rstrip(b"\0"))
-        fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed\0\0"
+        fields = b"SFATAL\0VFATAL\0C28P01\0M" + self._says + b"\0\0"
         wire.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)

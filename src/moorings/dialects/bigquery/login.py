@@ -42,9 +42,12 @@ def credentials(config: Config, context: SessionContext) -> Credentials:
         message = f"The token_uri in the service account's key must be {TOKEN_URIS[0]}."
         raise errors.LoginRefused("password", message=message)
     try:
-        return service_account.Credentials.from_service_account_info(given | {"token_uri": uri}, scopes=SCOPES)
+        made = service_account.Credentials.from_service_account_info(given | {"token_uri": uri}, scopes=SCOPES)
+        made.sign_bytes(b"")  # a key of another kind than RSA is read, and fails here
     except (ValueError, TypeError):  # their texts may quote the key
-        message = "The private key in the service account's key cannot be read. Paste the file as it was downloaded."
+        message = "The private key in the service account's key cannot be used. Paste the file as it was downloaded."
+    else:
+        return made
     raise errors.LoginRefused("password", message=message)
 
 

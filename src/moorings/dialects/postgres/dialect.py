@@ -11,8 +11,9 @@ from moorings.dialects.config.tls import TlsConfig, failure
 from moorings.dialects.dbt import DbtPlace, DbtSecret
 from moorings.dialects.postgres.config import Config
 from moorings.dialects.postgres.faults import CURSOR, FAULTS, key_of
-from moorings.dialects.postgres.login import login
+from moorings.dialects.postgres.login import login, refused_certificate
 
+UNVERIFIED = "certificate verify failed"
 FAILED = "connection failed"
 """How psycopg begins what keeps it from logging in."""
 
@@ -64,7 +65,12 @@ class Postgres(Dialect):
         """Log in."""
         opened = self._driver(context)
         with login(config, context) as way:
-            session = opened(way.conninfo, config, context.application_name)
+            try:
+                session = opened(way.conninfo, config, context.application_name)
+            except Exception as error:
+                if UNVERIFIED in str(error) and (reason := refused_certificate(config, context)):
+                    raise reason from None
+                raise
         session.encrypted, session.transport = way.encrypted, way.transport
         return session
 

@@ -17,6 +17,15 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
             "The server does not accept this user from this address, or requires TLS. Add a line to its pg_hba.conf."
         ),
     ),
+    "no plain entry": errors.LoginRefused(
+        "ssl_mode",
+        "username",
+        "host",
+        message=(
+            "The server does not accept this user from this address without TLS. Set sslMode to require, or add a "
+            "line to its pg_hba.conf."
+        ),
+    ),
     "3D000": errors.DatabaseNotFound("database"),
     "database forbidden": errors.DatabaseForbidden("database"),
     "3F000": errors.StatementRefused(),
@@ -90,7 +99,9 @@ MESSAGE_PATTERNS = (
     ("password authentication failed", "28P01"),
     ("no password supplied", "28P01"),
     ("is not permitted to log in", "28P01"),
+    (", no encryption", "no plain entry"),
     ("no pg_hba.conf entry", "no entry"),
+    ("pg_hba.conf rejects connection", "no entry"),
     ("permission denied for database", "database forbidden"),
     ("too many connections", "53300"),
     ("too many clients", "53300"),

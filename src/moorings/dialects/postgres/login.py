@@ -21,7 +21,7 @@ from moorings import errors
 from moorings.dialects.base import SessionContext
 from moorings.dialects.config.certificates import in_file
 from moorings.dialects.config.fields import SslMode
-from moorings.dialects.config.tls import TlsConfig
+from moorings.dialects.config.tls import TlsConfig, tls_context
 from moorings.dialects.network import dialing
 from moorings.dialects.ssl_modes import may_send_password, mode_for, transport, verifies
 
@@ -79,6 +79,22 @@ def speaks_tls(wire: socket.socket) -> bool:
     if answer in (b"S", b"N"):
         return answer == b"S"
     raise errors.AnotherService("host", "port") if answer else errors.SessionLost()
+
+
+def refused_certificate(config: TlsConfig, context: SessionContext) -> ssl.SSLCertVerificationError | None:
+    """Why the server's certificate is refused, which libpq does not tell: asks for it once more, without a login."""
+    host, port = config.host or "", config.port or 0
+    addresses = context.network.check(host, port, config.database, "host", "port")
+    tls = tls_context(config, context.network, mode_for(config, addresses, context.default_ssl_mode))
+    try:
+        with dialing.dial(addresses, port, context.connect_timeout_seconds) as wire:
+            if tls is not None and speaks_tls(wire):
+                tls.wrap_socket(wire, server_hostname=host).close()
+    except ssl.SSLCertVerificationError as error:
+        return error
+    except (OSError, errors.WarehouseError):  # it answers otherwise now: what libpq said remains
+        return None
+    return None
 
 
 def _route(config: TlsConfig, context: SessionContext) -> Route:

@@ -15,6 +15,12 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         "host",
         message="Redshift does not accept this user from this address, or requires TLS. Check its connection rules.",
     ),
+    "no plain entry": errors.LoginRefused(
+        "ssl_mode",
+        "username",
+        "host",
+        message="Redshift does not accept this user from this address without TLS. Set sslMode to require.",
+    ),
     "timed out": errors.ConnectTimeout(
         "host",
         "port",
