@@ -63,7 +63,7 @@ class TestTheClient:
         loaded = loaded_by("import moorings.client")
         rooms = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("moorings.")}
         assert rooms == {"moorings.client"}
-        assert not loaded & {"pyarrow", "numpy", "pandas", "polars", "typer", "rich", "pydantic", "msgspec", *DRIVERS}
+        assert not loaded & {"pyarrow", "numpy", "pandas", "polars", "typer", "pydantic", "msgspec", *DRIVERS}
 
 
 WITHOUT_DRIVERS = """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from datetime import time as time_of_day
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
@@ -145,7 +144,7 @@ def _only_connection() -> Steps[str]:
 
 def parameter(value: Any) -> Any:
     """A parameter as the API takes it: text for what JSON does not have."""
-    if isinstance(value, datetime | date | time_of_day):
+    if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | uuid.UUID) else value
 

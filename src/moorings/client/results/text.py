@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import datetime as dt
 import json
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
@@ -17,8 +17,8 @@ from moorings.client.errors import StreamBroken
 Row = tuple[Any, ...]
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(_microseconds(text))
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(_microseconds(text))
 
 
 def _microseconds(text: str) -> str:
@@ -32,8 +32,8 @@ READ: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("int", int),
     ("uint", int),
     ("timestamp", _instant),
-    ("date", date.fromisoformat),
-    ("time", lambda text: time.fromisoformat(_microseconds(text))),
+    ("date", dt.date.fromisoformat),
+    ("time", lambda text: dt.time.fromisoformat(_microseconds(text))),
     ("binary", base64.b64decode),
 )
 """How a type's name begins → how its values are read."""
