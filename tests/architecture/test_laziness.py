@@ -59,11 +59,22 @@ class TestTheCommandLineStartsQuickly:
 
 
 class TestTheClient:
+    HEAVY = {"pyarrow", "numpy", "pandas", "polars", "pydantic", "msgspec", "prompt_toolkit", "keyring", *DRIVERS}
+
     def test_loads_nothing_of_the_service_and_no_pyarrow(self):
-        loaded = loaded_by("import moorings.client")
+        # httpx brings its own command line, and rich with it, where that is installed.
+        loaded = loaded_by("from moorings.client import AsyncClient, Client")
         rooms = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("moorings.")}
         assert rooms == {"moorings.client"}
-        assert not loaded & {"pyarrow", "numpy", "pandas", "polars", "typer", "pydantic", "msgspec", *DRIVERS}
+        assert not loaded & (self.HEAVY | {"typer"})
+
+    def test_is_not_loaded_before_a_name_of_it_is_used(self):
+        assert not loaded_by("import moorings.client") & {"httpx", "rich", *self.HEAVY}
+
+    def test_has_every_name_that_it_lists(self):
+        import moorings.client as client
+
+        assert [name for name in client.__all__ if not hasattr(client, name)] == []
 
 
 WITHOUT_DRIVERS = """
