@@ -30,7 +30,8 @@ TESTS = {
     " tests/http/test_keys.py tests/http/test_roles.py tests/http/scim/test_scim.py",
     "connections": "tests/http/test_patch.py tests/http/test_list.py tests/conformance/test_create.py",
     "engine": "tests/unit/engine src/moorings/testing/suite/test_pool.py tests/warehouses/test_unread.py",
-    "environments": "tests/unit/environments tests/conformance/test_environments.py tests/http/test_environments.py",
+    "environments": "tests/unit/environments tests/conformance/test_environments.py tests/http/test_environments.py"
+    " tests/http/test_routes.py tests/conformance/test_attributes.py",
     "jobs": "tests/unit/jobs tests/http/test_jobs.py",
     "queries": "tests/http/test_queries.py",
     "schedules": "tests/unit/schedules tests/conformance/test_schedules.py tests/http/test_schedules.py",
