@@ -7,18 +7,20 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from moorings import errors
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.duckdb import files as duckdb_files
-from moorings.dialects.duckdb import introspection, types
+from moorings.dialects.duckdb import introspection
 from moorings.dialects.duckdb.statements import check_attached, check_files
 from moorings.dialects.introspection import Plan, Scope, Table, joined
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MEMORY = ":memory:"
 
@@ -122,6 +124,8 @@ class DuckSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement; a read-only one in a transaction that refuses writes, besides a read-only file."""
+        from moorings.dialects.duckdb import types  # with Arrow, which takes 50 MB: tests and probes do without it
+
         connection = self._connection
         self._require_one(statement.sql, read_only=statement.read_only)
         if statement.read_only:
