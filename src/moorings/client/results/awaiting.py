@@ -9,7 +9,7 @@ import httpx
 
 from moorings.client.errors import StreamBroken
 from moorings.client.queries import Facts
-from moorings.client.results.reading import Reading, require_pyarrow
+from moorings.client.results.reading import Reading
 from moorings.client.results.rows import distinct, for_polars, with_decimals
 from moorings.client.results.text import Row
 
@@ -121,7 +121,7 @@ class AsyncResult:
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """The rows as Arrow's record batches, with the types of the database."""
-        require_pyarrow()
+        self._reading.require_arrow()
         async for batch in self._chunks():
             yield batch
 
@@ -177,7 +177,7 @@ class AsyncResult:
     async def _table(self) -> pa.Table:
         if self._reading.table is not None:
             return self._reading.table
-        require_pyarrow()
+        self._reading.require_arrow()
         return self._reading.keep([batch async for batch in self._chunks()])
 
     async def _chunks(self) -> AsyncIterator[Any]:

@@ -9,7 +9,7 @@ import httpx
 
 from moorings.client.errors import StreamBroken
 from moorings.client.queries import Facts
-from moorings.client.results.reading import PREVIEW_ROWS, Reading, require_pyarrow
+from moorings.client.results.reading import PREVIEW_ROWS, Reading
 from moorings.client.results.rows import distinct, for_polars, with_decimals
 from moorings.client.results.text import Row
 
@@ -89,7 +89,7 @@ class Result:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow's record batches, with the types of the database."""
-        require_pyarrow()
+        self._reading.require_arrow()
         return iter(self._reading.table.to_batches()) if self._reading.table is not None else self._chunks()
 
     @overload
@@ -145,7 +145,7 @@ class Result:
     def _table(self) -> pa.Table:
         if self._reading.table is not None:
             return self._reading.table
-        require_pyarrow()
+        self._reading.require_arrow()
         return self._reading.keep(list(self._chunks()))
 
     def _chunks(self) -> Iterator[Any]:

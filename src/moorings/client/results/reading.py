@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from moorings.client.errors import ClientError
-from moorings.client.queries import Facts, decoder, has_pyarrow
+from moorings.client.queries import Facts, decoder
 from moorings.client.results.arrow import ArrowDecoder
 from moorings.client.results.rows import tuples, with_decimals
 from moorings.client.results.text import Row
@@ -53,6 +53,13 @@ class Reading:
         self.chunks.append(chunk)
         self.row_count += len(chunk)
 
+    def require_arrow(self) -> None:
+        """Raise ClientError where pyarrow is not installed: the answer is JSON then."""
+        if not isinstance(self.decoder, ArrowDecoder):
+            raise ClientError(
+                "Tables and record batches need pyarrow", "Install it: pip install pyarrow. rows() works."
+            )
+
     def begin(self) -> None:
         """Raise ClientError if the rows were taken already."""
         if self._begun:
@@ -96,12 +103,6 @@ class Reading:
         cut = ", cut by the row limit" if self.decoder.truncated else ""
         seconds = self.seconds if self.seconds is not None else time.perf_counter() - self.facts.started
         return f"{rows}{cut} · {seconds:.2f} s · {self.facts.connection}"
-
-
-def require_pyarrow() -> None:
-    """Raise ClientError where pyarrow is not installed."""
-    if not has_pyarrow():
-        raise ClientError("Tables and record batches need pyarrow", "Install it: pip install pyarrow. rows() works.")
 
 
 def _cell(value: object) -> str:
