@@ -22,6 +22,9 @@ from moorings.migrations import freshness
 HEAD = "0017"
 """The revision this code is written for."""
 
+UNFINISHED = "copying"
+"""How the version of a database begins that `moorings db copy` has not finished."""
+
 
 def migrate(url: str, *, new: bool = True) -> None:
     """Bring the database at `url` to HEAD; safe to call from several processes at once.
@@ -73,8 +76,11 @@ def _file_lock(path: Path) -> Generator[None]:
 
 
 def _upgrade(connection: Connection) -> None:
-    if _revision(connection) == HEAD:
+    revision = _revision(connection)
+    if revision == HEAD:
         return  # the usual start: Alembic is not even imported
+    if revision is not None and revision.startswith(UNFINISHED):
+        raise OperatorError("the database holds a part of a copy: run `moorings db copy` again to finish it")
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -10,7 +10,7 @@ from moorings.cli.directory import LOCK
 from moorings.cli.doctor.findings import Check, Noted
 from moorings.cli.doctor.stored import stored
 from moorings.errors import OperatorError
-from moorings.migrations import HEAD
+from moorings.migrations import HEAD, UNFINISHED
 from moorings.secrets import Keyset
 from moorings.settings import Settings
 from moorings.settings.database import parsed
@@ -34,6 +34,8 @@ def database(settings: Settings) -> str:
     where = parsed(settings.database)
     if found is None:
         return f"{where} will be made at the first start"
+    if found.schema.startswith(UNFINISHED):
+        raise OperatorError(f"{where} holds a part of a copy: run moorings db copy again to finish it")
     if found.schema > HEAD:
         raise OperatorError(f"the schema is {found.schema}, newer than this version knows ({HEAD}): upgrade Moorings")
     upgrade = "" if found.schema == HEAD else f"; the next start upgrades it to {HEAD}"
