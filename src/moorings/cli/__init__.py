@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from moorings.errors import MooringsError
+from moorings.cli.database.commands import backup, db_app, restore
+from moorings.cli.options import DataDir, Host, Json, Port, group
 
-
-class ErrorReportingGroup(TyperGroup):
-    """Prints an error of Moorings as one line on stderr, with exit code 1 and without a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except MooringsError as refused:
-            from moorings.cli.refusals import say
-
-            say(refused.message)
-            raise typer.Exit(1) from None
-
-
-def _group(explanation: str) -> typer.Typer:
-    return typer.Typer(
-        cls=ErrorReportingGroup,
-        help=explanation,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-
-
-app = _group("Moorings: stores connections to your warehouses and runs SQL through them.")
-token_app = _group("Manage API keys: organization keys and personal access tokens.")
-user_app = _group("Manage users, which personal access tokens act as.")
-group_app = _group("Manage groups of users, which share roles on connections.")
+app = group("Moorings: stores connections to your warehouses and runs SQL through them.")
+token_app = group("Manage API keys: organization keys and personal access tokens.")
+user_app = group("Manage users, which personal access tokens act as.")
+group_app = group("Manage groups of users, which share roles on connections.")
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(group_app, name="group")
+app.add_typer(db_app, name="db")
 
 
-def _use_data_dir(path: Path | None) -> Path | None:
-    if path is not None:
-        from moorings import settings
-
-        settings.receive({"data_dir": str(path)})
-    return path
-
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", metavar="PATH", callback=_use_data_dir, help="The data directory, in place of MOORINGS_DATA_DIR."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
 UserNames = Annotated[list[str], typer.Argument(metavar="USER…", help="Emails or ids of users.")]
 GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="Name or id of a group.")]
@@ -72,7 +31,10 @@ RoleName = Annotated[
 
 @app.command()
 def serve(
-    take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False, data_dir: DataDir = None
+    take_terminal: Annotated[bool, typer.Option("--take-terminal", hidden=True)] = False,
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
 ) -> None:
     """Start the service. The first start creates the data directory, the keyset and an API key."""
     from moorings.cli.handover import without_secrets_in_environment
@@ -120,6 +82,8 @@ def doctor(
     ] = False,
     json: Json = False,
     data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
 ) -> None:
     """Check everything the service depends on, and list the egress rules.
 
@@ -131,6 +95,10 @@ def doctor(
 
     if not (examine_upgrade() if upgrade else examine(as_json=json)):
         raise typer.Exit(1)
+
+
+app.command()(backup)
+app.command()(restore)
 
 
 @token_app.command("create")
@@ -246,7 +214,7 @@ def give_role(user: UserName, connection_id: ConnectionId, role: RoleName, data_
 
 
 @group_app.command("create")
-def create_group(
+def creategroup(
     name: Annotated[str, typer.Argument(help="The group's name. Unique, whatever the case.")], data_dir: DataDir = None
 ) -> None:
     """Create a group and print its id."""
@@ -301,7 +269,7 @@ def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleNam
 
 
 @group_app.command("delete")
-def delete_group(group: GroupName, data_dir: DataDir = None) -> None:
+def deletegroup(group: GroupName, data_dir: DataDir = None) -> None:
     """Delete a group and its roles. Its members stay."""
     from moorings.cli.groups import delete
 

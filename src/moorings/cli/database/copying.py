@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -66,20 +67,23 @@ async def _opened(*urls: str) -> AsyncGenerator[Sequence[Database]]:
 
 async def _begun(source_url: str, target_url: str) -> bool:
     """Whether the target holds an unfinished copy of this source; raises OperatorError when it holds anything else."""
-    async with _opened(source_url, target_url) as (source, target):
-        async with source.engine.connect() as reading, target.engine.connect() as looking:
-            version = await _version(reading)
-            if version != HEAD:
-                raise OperatorError(f"{source.address} has schema {version or 'none'}, not {HEAD}: run moorings migrate")
-            version = await _version(looking)
-            if version is None or not version.startswith(UNFINISHED):
-                await _require_empty(looking, target)
-                return False
-            if version != MARK or not await _continues(reading, looking):
-                raise OperatorError(
-                    f"{target.address} holds an unfinished copy of another database or version: use an empty database"
-                )
-            return True
+    async with (
+        _opened(source_url, target_url) as (source, target),
+        source.engine.connect() as reading,
+        target.engine.connect() as looking,
+    ):
+        version = await _version(reading)
+        if version != HEAD:
+            raise OperatorError(f"{source.address} has schema {version or 'none'}, not {HEAD}: run moorings migrate")
+        version = await _version(looking)
+        if version is None or not version.startswith(UNFINISHED):
+            await _require_empty(looking, target)
+            return False
+        if version != MARK or not await _continues(reading, looking):
+            raise OperatorError(
+                f"{target.address} holds an unfinished copy of another database or version: use an empty database"
+            )
+        return True
 
 
 async def _version(connection: AsyncConnection) -> str | None:
@@ -149,31 +153,30 @@ async def _copy_table(reading: AsyncConnection, target: Database, table: Table) 
     """Write the rows behind the last one that is there, each batch in a transaction of its own."""
     async with target.engine.connect() as looking:
         last = await rows.last_key(looking, table)
-    async for batch in rows.read(reading, table, last):
+    while batch := await rows.read(reading, table, last):
         async with target.unit_of_work() as session:
             await rows.write(await session.connection(), table, batch)
+        last = rows.key_of(table, batch[-1])
     async with target.unit_of_work() as session:
         await rows.continue_numbering(await session.connection(), table)
 
 
 async def _verified(reading: AsyncConnection, written: AsyncConnection, table: Table) -> int:
     """How many rows a table has; raises OperatorError unless both sides have the same."""
-    number, copies = 0, rows.read(written, table)
-    async for batch in rows.read(reading, table):
-        copied = await anext(copies, ())
-        for place, row in enumerate(batch):
-            if place >= len(copied) or copied[place] != row:
-                raise _differs(table, row)
-        if len(copied) > len(batch):
-            raise _differs(table, copied[len(batch)])
-        number += len(batch)
-    for row in await anext(copies, ()):
-        raise _differs(table, row)
-    return number
+    number, last = 0, None
+    while True:
+        batch = await rows.read(reading, table, last)
+        copied = await rows.read(written, table, last)
+        for row, copy in itertools.zip_longest(batch, copied):
+            if row != copy:
+                raise _differs(table, row or copy)
+        if not batch:
+            return number
+        number, last = number + len(batch), rows.key_of(table, batch[-1])
 
 
 def _differs(table: Table, row: rows.Row) -> OperatorError:
-    key = ", ".join(map(str, rows.keys_of(table, row)))
+    key = ", ".join(map(str, rows.key_of(table, row)))
     return OperatorError(
         f"row {key} of {table.name} is not the same in both databases: the source was changed after the copy began. "
         "Start again with an empty database"

@@ -5,14 +5,14 @@ A JSON text stays the text that it is, and a sealed value its bytes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import importlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, collate, column, func, insert, select, table, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import String, TypeDecorator, TypeEngine
 
-import moorings.app  # noqa: F401  # every model of the service
 from moorings.db import Base
 
 BATCH = 200
@@ -23,34 +23,31 @@ Row = tuple[Any, ...]
 
 def tables() -> list[Table]:
     """Every table, those that others refer to first."""
+    importlib.import_module("moorings.app")  # with every model of the service
     return list(Base.metadata.sorted_tables)
 
 
-def keys_of(of: Table, row: Row) -> Row:
+def key_of(of: Table, row: Row) -> Row:
     """The primary key of a row."""
     return tuple(value for each, value in zip(of.columns, row, strict=True) if each.primary_key)
 
 
-async def read(connection: AsyncConnection, of: Table, after: Row | None = None) -> AsyncGenerator[Sequence[Row]]:
-    """The rows of a table behind a primary key, in the order of its bytes, in batches."""
+async def read(connection: AsyncConnection, of: Table, after: Row | None) -> Sequence[Row]:
+    """The next rows of a table behind a primary key, or the first ones, in the order of the key's bytes."""
     stored = _stored(of)
     order = list(_order(of, connection.dialect.name))
-    while True:
-        rows = select(*stored.columns).order_by(*order).limit(BATCH)
-        if after is not None:
-            rows = rows.where(tuple_(*order) > tuple_(*after))
-        batch = [tuple(row) for row in await connection.execute(rows)]
-        if not batch:
-            return
-        yield batch
-        after = keys_of(of, batch[-1])
+    rows = select(*stored.columns).order_by(*order).limit(BATCH)
+    if after is not None:
+        rows = rows.where(tuple_(*order) > tuple_(*after))
+    return [tuple(row) for row in await connection.execute(rows)]
 
 
 async def last_key(connection: AsyncConnection, of: Table) -> Row | None:
     """The greatest primary key of a table; None when it is empty."""
     order = list(_order(of, connection.dialect.name))
-    greatest = select(*(column(each.name) for each in of.primary_key)).select_from(_stored(of))
-    row = (await connection.execute(greatest.order_by(*(each.desc() for each in order)).limit(1))).first()
+    keys: list[ColumnElement[Any]] = [column(each.name, _stored_type(each)) for each in of.primary_key]
+    greatest = select(*keys).select_from(_stored(of)).order_by(*(each.desc() for each in order)).limit(1)
+    row = (await connection.execute(greatest)).first()
     return None if row is None else tuple(row)
 
 
@@ -69,7 +66,9 @@ async def continue_numbering(connection: AsyncConnection, of: Table) -> None:
     """Let PostgreSQL number new rows from behind the greatest number that was written."""
     numbered = of.autoincrement_column
     if numbered is not None and connection.dialect.name == "postgresql":
-        quoted = f'SELECT setval(s, max("{numbered.name}")) FROM "{of.name}", pg_get_serial_sequence(:t, :c) s GROUP BY s'  # noqa: S608  # our own names
+        quoted = (
+            f'SELECT setval(s, max("{numbered.name}")) FROM "{of.name}", pg_get_serial_sequence(:t, :c) s GROUP BY s'  # noqa: S608  # our own names
+        )
         await connection.execute(text(quoted), {"t": of.name, "c": numbered.name})
 
 

@@ -1,0 +1,1 @@
+"""Commands for the metadata database as a whole: copy, back up, restore."""
