@@ -62,8 +62,8 @@ def made(terminal_in: Callable[[Path], Terminal], tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def restored(
-    made: Made, terminal_in: Callable[[Path], Terminal], tmp_path_factory: Any
-) -> Iterator[tuple[Terminal, str]]:
+    made: Made, terminal_in: Callable[[Path], Terminal], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Terminal, str]:
     """The backup with its keyset in an empty directory, and what the command printed."""
     terminal = terminal_in(tmp_path_factory.mktemp("restored"))
     done = terminal.run("restore", str(made.file), "--passphrase-file", str(made.passphrase))
