@@ -27,7 +27,7 @@ SOURCE = Path("src/moorings")
 TESTS = {
     "access": "tests/http/test_sources_of_rights.py tests/conformance/test_model_roles.py"
     " tests/conformance/test_keys.py tests/conformance/test_attributes.py tests/http/test_repeats.py"
-    " tests/http/test_keys.py tests/http/test_roles.py tests/http/scim/test_scim.py",
+    " tests/http/keys/test_keys.py tests/http/test_roles.py tests/http/scim/test_scim.py",
     "connections": "tests/http/test_patch.py tests/http/test_list.py tests/conformance/test_create.py",
     "engine": "tests/unit/engine src/moorings/testing/suite/test_pool.py tests/warehouses/test_unread.py",
     "environments": "tests/unit/environments tests/conformance/test_environments.py tests/http/test_environments.py"

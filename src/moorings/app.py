@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from moorings import __version__, clock
 from moorings import settings as environment
 from moorings.access import installation
+from moorings.access.key_uses import KeyUses
 from moorings.access.limits import RateLimits
 from moorings.api.http import routing
 from moorings.api.http.access_log import AccessLog
@@ -44,6 +45,7 @@ from moorings.api.resources import (
     route,
     schedules,
     webhooks,
+    whoami,
 )
 from moorings.api.resources.connections import routes as connections
 from moorings.api.scim import endpoint as scim
@@ -58,6 +60,7 @@ from moorings.errors import OperatorError
 from moorings.health.models import HealthChange
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
+from moorings.jobs import events
 from moorings.jobs import service as jobs_of
 from moorings.jobs.models import Job
 from moorings.migrations import migrate
@@ -80,6 +83,7 @@ API = (
     *connections.ROUTES,
     *dialects.ROUTES,
     *keys.ROUTES,
+    *whoami.ROUTES,
     *attributes.ROUTES,
     *route.ROUTES,
     *roles.ROUTES,
@@ -161,6 +165,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         keyset=(keyset := Keyset.read(settings.keyset_path)),
         engine=(engine := Engine(settings)),
         limits=RateLimits(settings),
+        key_uses=(key_uses := KeyUses(database)),
         query_jobs=QueryJobs(settings.max_buffer_bytes),
         queries=(running := Queries(database, engine, settings)),
         job_asked=(wake := asyncio.Event()),
@@ -177,6 +182,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
     async def lifespan(_: object) -> AsyncGenerator[None]:
         await running.start()
         revisions.start()
+        key_uses.start()
         if settings.worker:
             worker.start()
         async with peers.answering():
@@ -187,6 +193,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         await services.query_jobs.close()
         await running.close()
         await services.limits.close()
+        await key_uses.close()
         await engine.close()
         await database.close()
         if access_log is not None:
@@ -252,7 +259,11 @@ def _periodic_tasks(
         if await due.run_due(database, clock.now(), jobs_of.enqueue):
             wake.set()
 
+    async def announce_expiring_keys() -> None:
+        await events.announce_expiring_keys(database, webhook=settings.webhook_url is not None)
+
     yield PeriodicTask("tidy", TIDY_SECONDS, tidy)
+    yield PeriodicTask("expiring keys", settings.worker_poll_seconds, announce_expiring_keys)
     url, secret, often = settings.webhook_url, settings.webhook_secret, settings.worker_poll_seconds
     yield PeriodicTask("schedules", often, enqueue_due_refreshes)
     deliverer = Deliverer(database, keyset, egress.for_callers(settings))

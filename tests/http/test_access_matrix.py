@@ -18,17 +18,19 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.access import groups
+from moorings.access import groups, keys
 from moorings.access import service as access
 from moorings.access.models import ApiKey, User
-from moorings.access.policy import Role
+from moorings.access.policy import ON_CONNECTIONS, Role, Scope
 from moorings.app import ROUTES
 from moorings.connections.models import Connection
 from moorings.jobs import service as jobs
 from moorings.queries.models import RunningQuery
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "permissions.md").read_text()
-TABLE = dict(re.findall(r"^\| `([A-Z]+ /\S+)` \| (.+?) \|$", PAGE, re.MULTILINE))
+ROWS = re.findall(r"^\| `([A-Z]+ /\S+)` \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
+TABLE = {operation: who for operation, who, _ in ROWS}
+SCOPES = {operation: set() if scopes == "none" else set(scopes.split(", ")) for operation, _, scopes in ROWS}
 
 ANYBODY, ADMIN, OWNER = "any key", "organization admin", "who it belongs to"
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
@@ -45,6 +47,9 @@ class Caller:
     role: Role = Role.NO_ACCESS
     admin: bool = False
     owner: bool = False
+    organization: bool = False
+    scopes: frozenset[str] | None = None
+    """The scopes that the key is limited to; a limited key is no organization admin."""
     dead: tuple[int, str] | None = None
     """What every request is answered."""
 
@@ -90,8 +95,28 @@ class Scene:
         _, key = await self._user(session, admin=True)
         callers.append(Caller("organization admin", key, here, admin=True))
         key = await access.create_key(session, self.organization, "k")
-        callers.append(Caller("organization key", key, here, admin=True))
+        callers.append(Caller("organization key", key, here, admin=True, organization=True))
+        callers += await self._limited(session)
         return callers + await self._dead(session)
+
+    async def _limited(self, session: AsyncSession) -> list[Caller]:
+        """Keys of the organization and of an admin with each scope alone; and keys that are limited to a connection."""
+        admin, _ = await self._user(session, admin=True)
+        callers: list[Caller] = []
+
+        async def add(name: str, role: Role, held: frozenset[str], **limits: Any) -> None:
+            for user_id in (None, admin.id):
+                _, key = await keys.create(session, self.organization, keys.NewKey("k", **limits), user_id=user_id)
+                described = f"{name} of {'an admin' if user_id else 'the organization'}"
+                organization = user_id is None
+                callers.append(Caller(described, key, self.connection, role, organization=organization, scopes=held))
+
+        for scope in Scope:
+            await add(f"{scope} key", Role.CONNECTION_ADMIN, frozenset({scope}), scopes=[scope])
+        everything = frozenset(ON_CONNECTIONS)
+        await add("key for this connection", Role.CONNECTION_ADMIN, everything, connection_ids=[self.connection])
+        await add("key for another connection", Role.NO_ACCESS, everything, connection_ids=[self.other])
+        return callers
 
     async def _dead(self, session: AsyncSession) -> list[Caller]:
         """Keys of organization admins that ended in each way, and none."""
@@ -103,6 +128,7 @@ class Scene:
         endings = {
             "disabled key": lambda user: update(ApiKey).where(ApiKey.user_id == user.id).values(disabled_at=1),
             "revoked key": lambda user: update(ApiKey).where(ApiKey.user_id == user.id).values(revoked_at=1),
+            "expired key": lambda user: update(ApiKey).where(ApiKey.user_id == user.id).values(expires_at=1),
             "disabled user": lambda user: update(User).where(User.id == user.id).values(disabled_at=1),
         }
         for name, ending in endings.items():
@@ -176,6 +202,7 @@ USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 REQUESTS: dict[str, Callable[[Scene, Caller], Request]] = {
     "GET /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", None),
     "PUT /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", {"enabled": True}),
+    "POST /api/v1/api-keys/{id}/rotate": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}/rotate", {}),
     "DELETE /api/v1/api-keys/{id}": lambda scene, caller: (f"/api/v1/api-keys/{scene.new_key()}", None),
     "DELETE /api/v1/queries/{queryId}": lambda scene, caller: (
         f"/api/v1/queries/{scene.new_query(caller.connection)}",
@@ -254,9 +281,11 @@ def ask(scene: Scene, route: Any, caller: Caller) -> tuple[int, str]:
     return answer.status_code, "" if answer.is_success else answer.json()["detail"]
 
 
-def permitted(who: str, caller: Caller) -> bool:
-    """What a cell of the table says of a caller."""
+def permitted(route: Any, who: str, caller: Caller) -> bool:
+    """What a row of the table says of a caller."""
     words = who.split(", ")
+    if caller.scopes is not None and SCOPES[operation(route)] == {"scim"}:
+        return "scim" in caller.scopes
     lowest = [Role[word] for word in words if word in Role.__members__]
     return (
         caller.admin
@@ -268,8 +297,10 @@ def permitted(who: str, caller: Caller) -> bool:
 
 def expected(route: Any, who: str, caller: Caller) -> set[int]:
     """The statuses that refuse a caller; empty for who may pass."""
-    if permitted(who, caller):
-        return set()
+    if caller.scopes is not None and not caller.scopes & SCOPES[operation(route)]:
+        return {403}
+    if permitted(route, who, caller):
+        return {403} if route.path.endswith("/rotate") and caller.admin else set()
     if decides_itself(route):
         return {403, 404}  # what is not theirs to see does not exist
     return {404} if who in Role.__members__ and caller.role is Role.NO_ACCESS else {403}
@@ -285,6 +316,9 @@ class TestTable:
         assert sorted(TABLE) == sorted(map(operation, ROUTES)), (
             "docs/reference/permissions.md lists every operation once"
         )
+
+    def test_has_the_scopes_of_each_operation(self):
+        assert {operation(route): set(route.scopes) for route in ROUTES} == SCOPES
 
     def test_says_who_in_words_that_are_known(self):
         known = {ANYBODY, ADMIN, OWNER, *Role.__members__}
@@ -303,12 +337,10 @@ def test_everybody_is_answered_as_the_table_says(scene: Scene, route: Any):
         status, detail = ask(scene, route, caller)
         if caller.dead:
             right = (status, detail) == caller.dead
-        elif route.path == "/Me" and caller.name == "organization key":
-            right = status == 404  # it is nobody's
-        elif route.path == "/embed/Users/{id}" and caller.admin:
-            right = status == 404  # there are none
         elif refused := expected(route, who, caller):
             right = status in refused and (status == 404 or detail == "Permission denied")
+        elif (route.path == "/Me" and caller.organization) or route.path == "/embed/Users/{id}":
+            right = status == 404  # it is nobody's, and there are none
         else:
             right = status not in {401, 403, 404} and status < 500
         if not right:

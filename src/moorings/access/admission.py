@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from moorings import clock
+from moorings.access.key_uses import KeyUses
 from moorings.access.limits import RateLimits
 from moorings.access.service import Actor, authenticate, token_hash
 from moorings.db import Database, Versions
@@ -19,8 +21,10 @@ class Admitted:
     """The database's versions when the request arrived, for caches."""
 
 
-async def authenticated(db: Database, limits: RateLimits, token: str, address: str) -> Admitted:
-    """The actor of a key, from the cache if nothing has changed.
+async def authenticated(db: Database, limits: RateLimits, uses: KeyUses, token: str, address: str) -> Admitted:
+    """The actor of a key, from the cache if nothing has changed. The use of the key is noted.
+
+    The caller counts the request, and calls the actor's `require_scope` with the scopes of the operation.
 
     Raises InvalidToken, or RateLimited: failed keys are limited by the address they come from, so that they never hold
     back a good key from there.
@@ -33,7 +37,10 @@ async def authenticated(db: Database, limits: RateLimits, token: str, address: s
             return await authenticate(session, hashed)
 
     try:
-        return Admitted(await db.cached(hashed, version.access, load), version)
+        actor = await db.cached(hashed, version.access, load)
+        actor.require_unexpired(now := clock.now())
     except InvalidToken:
         await limits.count_failure(address)
         raise
+    uses.note(actor, now)
+    return Admitted(actor, version)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings import clock
 from moorings.access import groups
 from moorings.access.models import ApiKey, User, UserAttribute, UserAttributeValue, UserGroup
-from moorings.access.service import Actor
+from moorings.access.service import Actor, limits_of
 from moorings.errors import AttributeInUse, AttributeNotFound
 
 Values = tuple[str, ...]
@@ -204,7 +204,8 @@ async def values_of_owners(session: AsyncSession, organization_id: str, name: st
         groups_of = await groups.of_users(session, [user.id for user in everybody])
         facts = {user.id: _facts(user, groups_of.get(user.id, ())) for user in everybody}
         of_users = {user_id: AttributeValues(found.get(name), ()) for user_id, found in facts.items()}
-        return OwnerValues(of_users, {key_id: AttributeValues(_KEY_FACTS.get(name), ()) for key_id in key_ids})
+        live = await session.scalars(select(ApiKey).where(*keys))
+        return OwnerValues(of_users, {key.id: AttributeValues(_key_facts(key).get(name), ()) for key in live})
     user_ids = await session.scalars(select(User.id).where(*users))
     attribute = await _named(session, organization_id, name) if name else None
     default = tuple(attribute.default_values) if attribute else ()
@@ -226,11 +227,12 @@ async def _named(session: AsyncSession, organization_id: str, name: str) -> User
 async def _system(session: AsyncSession, owner: User | ApiKey) -> Mapping[str, Values]:
     """The system attributes of a user or key. An organization key has only `omni_is_org_admin`."""
     if isinstance(owner, ApiKey):
-        return _KEY_FACTS
+        return _key_facts(owner)
     return _facts(owner, (await groups.of_users(session, [owner.id])).get(owner.id, ()))
 
 
-_KEY_FACTS: Mapping[str, Values] = {"omni_is_org_admin": ("true",)}
+def _key_facts(key: ApiKey) -> Mapping[str, Values]:
+    return {"omni_is_org_admin": ("false" if limits_of(key).limited else "true",)}
 
 
 def _facts(user: User, user_groups: Sequence[UserGroup]) -> dict[str, Values]:

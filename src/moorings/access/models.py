@@ -107,6 +107,8 @@ class ApiKey(Base):
             sqlite_where=_BOOTSTRAP,
             postgresql_where=_BOOTSTRAP,
         ),
+        Index("ix_api_keys_previous_token_hash", "previous_token_hash"),
+        Index("ix_api_keys_expiry_notice_at", "expiry_notice_at"),
         STRICT,
     )
 
@@ -119,6 +121,30 @@ class ApiKey(Base):
     created_at: Mapped[int] = mapped_column(Milliseconds)
     disabled_at: Mapped[int | None] = mapped_column(Milliseconds)
     revoked_at: Mapped[int | None] = mapped_column(Milliseconds)
+    created_by: Mapped[str | None] = mapped_column(Text)
+    """The user who created an organization key over the API."""
+    scopes: Mapped[list[str] | None] = mapped_column(Json)
+    """None: not limited to scopes."""
+    connection_ids: Mapped[list[str] | None] = mapped_column(Json)
+    """None: not limited to connections."""
+    expires_at: Mapped[int | None] = mapped_column(Milliseconds)
+    expiry_notice_at: Mapped[int | None] = mapped_column(Milliseconds)
+    """When webhooks are notified of the expiry; None once they were, and for a key that does not expire."""
+    rotated_at: Mapped[int | None] = mapped_column(Milliseconds)
+    previous_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The hash of the token before the last rotation, which is valid until `previous_expires_at`."""
+    previous_expires_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class ApiKeyUse(Base):
+    """The last use of a key. A table of its own: a use must not change the version of access."""
+
+    __tablename__ = "api_key_uses"
+    __table_args__ = (STRICT,)
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    used_at: Mapped[int] = mapped_column(Milliseconds)
 
 
 class ConnectionRole(Base):

@@ -6,74 +6,29 @@ import hashlib
 import hmac
 import secrets as random_secrets
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import false, func, select, union_all
+from sqlalchemy import ColumnElement, false, func, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
+from moorings.access.actor import Actor, Guarded
 from moorings.access.models import ApiKey, ConnectionRole, GroupMember, GroupRole, Organization, User
-from moorings.access.policy import LOWEST_ROLE, Permission, Role
+from moorings.access.policy import Limits, Role, Scope
 from moorings.db import page
 from moorings.db.folding import folded
-from moorings.errors import EmailInUse, InvalidToken, KeyNotFound, NotFound, PermissionDenied, UserNotFound
+from moorings.errors import (
+    EmailInUse,
+    InvalidToken,
+    KeyNotFound,
+    NotFound,
+    UserNotFound,
+)
 
 ORGANIZATION_PREFIX = "moo_osk_"
 PERSONAL_PREFIX = "moo_pat_"
-
-
-class Guarded(Protocol):
-    """A connection that roles apply to, as stored or as listed."""
-
-    @property
-    def id(self) -> Any:
-        """Its id."""
-        ...
-
-    @property
-    def base_role(self) -> Any:
-        """The lowest role of every user in the organization."""
-        ...
-
-    @property
-    def base_role_name(self) -> str:
-        """The same role, in the caller's spelling."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """The identity of a request: an organization key (admin, no user) or a user."""
-
-    organization_id: str
-    key_id: str
-    user_id: str | None
-    admin: bool
-    roles: Mapping[str, Role]
-    """The highest of the user's own roles and those of their groups, by connection id."""
-
-    def role_on(self, connection: Guarded) -> Role:
-        """The highest of base role, own role and groups' roles; an organization admin is admin of every connection."""
-        if self.admin:
-            return Role.CONNECTION_ADMIN
-        return max(Role(connection.base_role), self.roles.get(connection.id, Role.NO_ACCESS))
-
-    def may(self, permission: Permission, connection: Guarded) -> bool:
-        """Whether the role on this connection permits the act."""
-        return self.role_on(connection) >= LOWEST_ROLE[permission]
-
-    def require(self, permission: Permission, connection: Guarded) -> None:
-        """Raise PermissionDenied unless the role on this connection permits the act."""
-        if not self.may(permission, connection):
-            raise PermissionDenied
-
-    def require_admin(self) -> None:
-        """Raise PermissionDenied unless this is an organization admin."""
-        if not self.admin:
-            raise PermissionDenied
 
 
 def token_hash(token: str) -> bytes:
@@ -82,11 +37,19 @@ def token_hash(token: str) -> bytes:
 
 
 async def authenticate(session: AsyncSession, hashed: bytes) -> Actor:
-    """The actor of a token's hash; raises InvalidToken for an unknown, disabled or revoked key or user."""
-    key = (await session.execute(select(ApiKey).where(ApiKey.token_hash == hashed))).scalar_one_or_none()
-    if key is None or not hmac.compare_digest(key.token_hash, hashed) or key.disabled_at or key.revoked_at:
+    """The actor of a token's hash; raises InvalidToken for an unknown, disabled or revoked key or user.
+
+    The token before a rotation is valid until its own expiry.
+    """
+    tokens = (ApiKey.token_hash == hashed) | (ApiKey.previous_token_hash == hashed)
+    key = (await session.execute(select(ApiKey).where(tokens))).scalar_one_or_none()
+    if key is None or key.disabled_at or key.revoked_at:
         raise InvalidToken
-    return await _actor(session, key)
+    found = await _actor(session, key)
+    if hmac.compare_digest(key.token_hash, hashed):
+        return found
+    expiries = [instant for instant in (key.previous_expires_at or 0, key.expires_at) if instant is not None]
+    return replace(found, expires_at=min(expiries))
 
 
 async def actor(session: AsyncSession, key_id: str) -> Actor:
@@ -94,17 +57,36 @@ async def actor(session: AsyncSession, key_id: str) -> Actor:
     key = await session.get(ApiKey, key_id)
     if key is None or key.disabled_at or key.revoked_at:
         raise InvalidToken
-    return await _actor(session, key)
+    found = await _actor(session, key)
+    found.require_unexpired(clock.now())
+    return found
 
 
 async def _actor(session: AsyncSession, key: ApiKey) -> Actor:
-    if key.user_id is None:
-        return Actor(key.organization_id, key.id, None, admin=True, roles={})
-    user = await session.get_one(User, key.user_id)
-    if user.disabled_at:
-        raise InvalidToken
+    owner_admin, roles = True, dict[str, Role]()
+    if key.user_id is not None:
+        user = await session.get_one(User, key.user_id)
+        if user.disabled_at:
+            raise InvalidToken
+        owner_admin, roles = user.organization_role == "ORG_ADMIN", await _roles(session, user.id)
+    limits = limits_of(key)
     return Actor(
-        key.organization_id, key.id, user.id, user.organization_role == "ORG_ADMIN", await _roles(session, user.id)
+        organization_id=key.organization_id,
+        key_id=key.id,
+        user_id=key.user_id,
+        admin=owner_admin and not limits.limited,
+        roles=roles,
+        owner_admin=owner_admin,
+        limits=limits,
+        expires_at=key.expires_at,
+    )
+
+
+def limits_of(key: ApiKey) -> Limits:
+    """The limits of a key."""
+    return Limits(
+        None if key.scopes is None else frozenset(map(Scope, key.scopes)),
+        None if key.connection_ids is None else frozenset(key.connection_ids),
     )
 
 
@@ -122,12 +104,13 @@ async def _roles(session: AsyncSession, user_id: str) -> dict[str, Role]:
 
 
 async def acting_as(session: AsyncSession, actor: Actor, user_id: str) -> Actor:
-    """An organization key acting as a user, with the user's rights only. Raises UserNotFound."""
+    """An organization key acting as a user, with the user's rights within the key's limits. Raises UserNotFound."""
     found = await user(session, actor, user_id)
     if found.disabled_at:
         raise UserNotFound
-    admin = found.organization_role == "ORG_ADMIN"
-    return replace(actor, user_id=found.id, admin=admin, roles=await _roles(session, found.id))
+    owner_admin = found.organization_role == "ORG_ADMIN"
+    admin = owner_admin and not actor.limits.limited
+    return replace(actor, user_id=found.id, admin=admin, owner_admin=owner_admin, roles=await _roles(session, found.id))
 
 
 async def the_organization(session: AsyncSession) -> str:
@@ -143,10 +126,15 @@ async def the_organization(session: AsyncSession) -> str:
 
 async def create_key(session: AsyncSession, organization_id: str, name: str, user_id: str | None = None) -> str:
     """Make a key and return its token, which is shown once and stored only as a hash."""
-    token = (PERSONAL_PREFIX if user_id else ORGANIZATION_PREFIX) + random_secrets.token_urlsafe(32)
-    session.add(_key(organization_id, name, token, user_id=user_id))
+    token = new_token(personal=user_id is not None)
+    session.add(new_key(organization_id, name, token, user_id=user_id))
     await session.flush()
     return token
+
+
+def new_token(*, personal: bool) -> str:
+    """A new token of 256 random bits."""
+    return (PERSONAL_PREFIX if personal else ORGANIZATION_PREFIX) + random_secrets.token_urlsafe(32)
 
 
 async def set_bootstrap_key(session: AsyncSession, organization_id: str, token: str) -> None:
@@ -158,11 +146,14 @@ async def set_bootstrap_key(session: AsyncSession, organization_id: str, token: 
     if known is not None:
         known.origin, known.revoked_at = "created", clock.now()
         await session.flush()
-    session.add(_key(organization_id, "Bootstrap", token, origin="bootstrap"))
+    session.add(new_key(organization_id, "Bootstrap", token, origin="bootstrap"))
     await session.flush()
 
 
-def _key(organization_id: str, name: str, token: str, *, user_id: str | None = None, origin: str = "created") -> ApiKey:
+def new_key(
+    organization_id: str, name: str, token: str, *, user_id: str | None = None, origin: str = "created"
+) -> ApiKey:
+    """A key to store, without limits."""
     return ApiKey(
         id=str(uuid.uuid4()),
         organization_id=organization_id,
@@ -196,11 +187,11 @@ async def visible_keys(
 ) -> tuple[list[ApiKey], int]:
     """A page of the keys that the actor may see, after a cursor (instant or name, and id); and their total.
 
-    Organization admins see every key that was not revoked, users their own.
+    Organization admins see every key that was not revoked, users their own, a limited organization key itself.
     """
     conditions = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
     if not actor.admin:
-        conditions.append(ApiKey.user_id == actor.user_id)
+        conditions.append(_own(actor))
     if wanted.kind is not None:
         kinds = {"organization": ApiKey.user_id.is_(None), "personal": ApiKey.user_id.is_not(None)}
         conditions.append(kinds.get(wanted.kind, false()))
@@ -215,9 +206,14 @@ async def visible_key(session: AsyncSession, actor: Actor, key_id: str) -> ApiKe
     key = await session.get(ApiKey, key_id)
     if key is None or key.organization_id != actor.organization_id or key.revoked_at is not None:
         raise KeyNotFound
-    if not actor.admin and key.user_id != actor.user_id:
+    if not actor.admin and key.id != actor.key_id and (key.user_id is None or key.user_id != actor.user_id):
         raise KeyNotFound
     return key
+
+
+def _own(actor: Actor) -> ColumnElement[bool]:
+    """The keys of a user; an organization key that is no admin has itself only."""
+    return ApiKey.id == actor.key_id if actor.user_id is None else ApiKey.user_id == actor.user_id
 
 
 async def enable_key(session: AsyncSession, actor: Actor, key: ApiKey, *, enabled: bool) -> None:
@@ -308,9 +304,10 @@ async def organization_key(session: AsyncSession, actor: Actor, key_id: str, *, 
 
 async def role_of(session: AsyncSession, owner: User | ApiKey, connection: Guarded) -> Role:
     """The role of a user, or of an organization key, on a connection."""
-    admin = isinstance(owner, ApiKey) or owner.organization_role == "ORG_ADMIN"
-    roles = {} if isinstance(owner, ApiKey) else await _roles(session, owner.id)
-    return Actor(owner.organization_id, "", owner.id, admin, roles).role_on(connection)
+    if isinstance(owner, ApiKey):
+        return (await _actor(session, owner)).role_on(connection)
+    admin = owner.organization_role == "ORG_ADMIN"
+    return Actor(owner.organization_id, "", owner.id, admin, await _roles(session, owner.id)).role_on(connection)
 
 
 async def roles_on(session: AsyncSession, connection_id: str) -> tuple[int, int]:

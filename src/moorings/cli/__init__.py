@@ -105,12 +105,40 @@ app.command()(restore)
 def create_token(
     name: Annotated[str, typer.Option(help="A name for the key.")] = "Made on the command line",
     personal: Annotated[str | None, typer.Option(metavar="USER", help="Act as this user (email or id).")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="Limit the key to a scope: read, query, manage, scim or mcp. Repeat it for several."),
+    ] = None,
+    connection: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONNECTION", help="Limit the key to a connection (id or name). Repeat it for several."),
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="The expiry: 90d, 12h, or a time such as 2027-01-31T00:00:00Z.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Create a key and print it once. Without --personal it is an organization key."""
+    """Create a key and print it once. Without --personal it is an organization key.
+
+    A key with --scope or --connection is never an organization admin.
+    """
     from moorings.cli.keys import create
 
-    typer.echo(create(name, personal))
+    typer.echo(create(name, personal, scope, connection, expires))
+
+
+@token_app.command("rotate")
+def rotate_token(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")],
+    overlap: Annotated[str, typer.Option(metavar="TIME", help="How long the old token stays valid: 0, 12h, 30d.")] = (
+        "1d"
+    ),
+    data_dir: DataDir = None,
+) -> None:
+    """Give a key a new token and print it once. A key that expires gets a new period of the same length."""
+    from moorings.cli.keys import rotate
+
+    typer.echo(rotate(key_id, overlap))
 
 
 @token_app.command("list")

@@ -200,6 +200,8 @@ async def permitted(
     routed = await route(session, await access.owner(session, actor), base, explicit)
     if routed.connection is None:
         raise NoEnvironment(routed.base.attribute)
+    if explicit is not None and routed.connection.id != base.id and not actor.limits.include(routed.connection.id):
+        raise PermissionDenied
     if explicit is not None and not actor.may(Permission.CHANGE, base):
         if routed.connection.id != base.id:
             actor.require(permission, routed.connection)
@@ -289,7 +291,7 @@ async def listed(session: AsyncSession, actor: Actor) -> list[tuple[ConnectionEn
     return [
         (found, values.get(found.id, ()))
         for found, base, connection in rows
-        if actor.may(Permission.CHANGE, base)
+        if (actor.may(Permission.CHANGE, base) and actor.limits.include(connection.id))
         or (actor.may(Permission.SEE, base) and actor.may(Permission.SEE, connection))
     ]
 

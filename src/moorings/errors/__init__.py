@@ -5,11 +5,11 @@
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
-    ├── PersonalKey
+    ├── PersonalKey · BootstrapKey
     ├── AttributeHasDependents    environments, users or keys depend on the attribute
     ├── NameTaken
     │   └── EmailInUse · GroupInUse
-    ├── AuthenticationRequired · InvalidToken · PermissionDenied
+    ├── AuthenticationRequired · InvalidToken · PermissionDenied (ScopeMissing)
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
     │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound · ScheduleNotFound
@@ -62,6 +62,7 @@ from moorings.errors.requests import (
     BaseConnectionNotFound,
     BodyTooLarge,
     BodyTooSlow,
+    BootstrapKey,
     ConnectionChanged,
     ConnectionNotFound,
     ConnectionTestFailed,
@@ -106,6 +107,7 @@ from moorings.errors.requests import (
     RepeatDiffers,
     Saturated,
     ScheduleNotFound,
+    ScopeMissing,
     UnknownDialect,
     UnknownDialects,
     UnknownKeys,
@@ -166,6 +168,7 @@ __all__ = [
     "BaseConnectionNotFound",
     "BodyTooLarge",
     "BodyTooSlow",
+    "BootstrapKey",
     "CertificateRefused",
     "CleartextPasswordRefused",
     "ConnectTimeout",
@@ -235,6 +238,7 @@ __all__ = [
     "ScheduleNotFound",
     "SchemaForbidden",
     "SchemaNotFound",
+    "ScopeMissing",
     "SessionLost",
     "StatementForbidden",
     "StatementRefused",

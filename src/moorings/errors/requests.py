@@ -169,6 +169,18 @@ class PermissionDenied(MooringsError):
     """Permission denied"""
 
 
+class ScopeMissing(PermissionDenied):
+    """Permission denied"""
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        super().__init__()
+        self.scopes = tuple(scopes)
+
+
+class BootstrapKey(MooringsError):
+    """This key is set by MOORINGS_BOOTSTRAP_TOKEN. Change the setting to replace it"""
+
+
 class NoEnvironment(PermissionDenied):
     """The base connection is for those only whose values mean one of its environments."""
 

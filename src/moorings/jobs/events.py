@@ -1,19 +1,23 @@
-"""Sends refreshes that failed after all attempts to webhooks."""
+"""Events for webhooks: refreshes that failed after all attempts, and keys that expire soon."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
+from moorings.access.keys import expiring
+from moorings.access.models import ApiKey
 from moorings.connections.models import Connection
+from moorings.db import Database
 from moorings.health.service import for_operator
 from moorings.jobs.models import Job
 from moorings.webhooks.service import announce, written
 
-JOB_FAILED, SCHEDULE_FAILED = "job.failed", "schedule.failed"
+JOB_FAILED, SCHEDULE_FAILED, KEY_EXPIRING = "job.failed", "schedule.failed", "key.expiring"
 
 
 async def failed(session: AsyncSession, job_id: str, error: Mapping[str, Any], *, webhook: bool) -> None:
@@ -39,3 +43,23 @@ async def failed(session: AsyncSession, job_id: str, error: Mapping[str, Any], *
     if webhook:
         session.add(for_operator(connection.organization_id, body, now))
     await announce(session, connection.organization_id, event, body, now)
+
+
+async def announce_expiring_keys(db: Database, *, webhook: bool) -> None:
+    """Queue a message for each key that expires soon, once for each expiry."""
+    if not await db.finds(select(ApiKey.id).where(ApiKey.expiry_notice_at <= clock.now())):
+        return
+    async with db.unit_of_work() as session:
+        now = clock.now()
+        for key in await expiring(session, now):
+            data = {
+                "keyId": key.id,
+                "name": key.name,
+                "type": "personal" if key.user_id else "organization",
+                "membershipId": key.user_id,
+                "expiresAt": clock.iso(key.expires_at or now),
+            }
+            body = written(KEY_EXPIRING, now, data)
+            if webhook:
+                session.add(for_operator(key.organization_id, body, now))
+            await announce(session, key.organization_id, KEY_EXPIRING, body, now)

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from moorings.db import STRICT, Base, Json, Milliseconds, SealedBytes
 from moorings.secrets import Sealed
 
-EVENTS = ("connection.health", "job.failed", "schedule.failed")
-"""The events: a connection fails or is healthy again, a requested refresh failed, a scheduled refresh failed."""
+EVENTS = ("connection.health", "job.failed", "schedule.failed", "key.expiring")
+"""The events: a connection fails or is healthy again, a requested refresh failed, a scheduled one failed, a key expires
+soon."""
 
 
 class WebhookEndpoint(Base):

@@ -185,7 +185,7 @@ class TestDeliveries:
 class TestManagement:
     def test_the_secret_is_shown_once_and_stored_sealed(self, service: Any) -> None:
         webhook = add(service, "https://hooks.example.com/services/T0/token")
-        assert webhook["events"] == ["connection.health", "job.failed", "schedule.failed"]
+        assert webhook["events"] == ["connection.health", "job.failed", "schedule.failed", "key.expiring"]
         shown = service.request("GET", f"/webhooks/{webhook['id']}").json()
         assert "secret" not in shown
         assert shown["url"] == webhook["url"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from moorings.access import admission
+from moorings.access.policy import Scope
 from moorings.access.service import Actor
 from moorings.api.http.call import Call, Headers
 from moorings.api.http.client_address import client_address
@@ -12,19 +15,21 @@ NOBODY = Actor("", "", None, admin=False, roles={})
 """The actor of a request until its key is known."""
 
 
-async def identify(call: Call, headers: Headers) -> None:
+async def identify(call: Call, headers: Headers, scopes: Collection[Scope]) -> None:
     """Set the call's actor and count the request; adds the RateLimit headers of its response.
 
     Raises AuthenticationRequired, InvalidToken, or RateLimited. A key has its own limit; failed keys are limited by
-    their client address, which never limits a valid key from there.
+    their client address, which never limits a valid key from there. Raises ScopeMissing unless the key can call an
+    operation that needs one of the scopes. Every operation gets its actor here, so none can forget its scopes.
     """
     services = call.services
     token = _token(call)
-    admitted = await admission.authenticated(services.db, services.limits, token, _address(call))
+    admitted = await admission.authenticated(services.db, services.limits, services.key_uses, token, _address(call))
     call.actor, call.version = admitted.actor, admitted.version
     window = await services.limits.count_request(call.actor.key_id)
     if window is not None:
         headers += window.headers()
+    call.actor.require_scope(scopes)
 
 
 def _token(call: Call) -> str:

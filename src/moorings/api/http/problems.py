@@ -78,4 +78,7 @@ def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
         return [(b"retry-after", b"%d" % error.retry_after_seconds)]
     if isinstance(error, errors.AuthenticationRequired):
         return [(b"www-authenticate", b"Bearer")]
+    if isinstance(error, errors.ScopeMissing):  # RFC 6750, section 3: the body's words are the contract's
+        scope = f', scope="{" ".join(error.scopes)}"' if error.scopes else ""
+        return [(b"www-authenticate", f'Bearer error="insufficient_scope"{scope}'.encode())]
     return []

@@ -20,6 +20,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from moorings.access.policy import Permission
+from moorings.access.policy import Scope as KeyScope
 from moorings.api.http import auth, exchange, problems
 from moorings.api.http.bodies import decode, off_loop
 from moorings.api.http.call import JSON, UUID, Call, Headers, Parameter, Rendered, Reply
@@ -62,6 +63,8 @@ class Route:
     handler: Callable[[Call], Awaitable[Any]]
     summary: str
     answer: Any
+    scopes: tuple[KeyScope, ...]
+    """The scopes of which a limited key needs one. Without any, a limited key cannot call the operation."""
     status: int = 200
     kind: Literal["plain", "free"] = "plain"
     permission: Permission | None = None
@@ -148,7 +151,7 @@ class Endpoint:
         route = self._routes.get(call.scope["method"])
         if route is None:
             raise InvalidMethod(self._routes)
-        await auth.identify(call, headers)
+        await auth.identify(call, headers, route.scopes)
         if route.body is not None:
             call.body = await _body(call, route)
         call.ids = _ids(call.scope.get("path_params", {}), route)

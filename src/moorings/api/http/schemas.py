@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorings import dialects
-from moorings.access.policy import ROLE_NAMES
+from moorings.access.keys import DEFAULT_OVERLAP, LONGEST_OVERLAP
+from moorings.access.policy import ROLE_NAMES, Scope
 from moorings.dbt.names import PATH_PATTERN
 from moorings.dialects.base import Dialect
 from moorings.dialects.config.examples import example
@@ -23,6 +24,12 @@ DIALECT_LIST: dict[str, Any] = {
 }
 FLAG: dict[str, Any] = {"enum": ["true", "false", "True", "False", "1", "0"]}
 """A boolean of a query, in each spelling that clients send."""
+EXPIRY: dict[str, Any] = {
+    "type": ["string", "null"],
+    "format": "date-time",
+    "description": "When the token stops working: a time in the future.",
+}
+MOST_CONNECTIONS_OF_KEY = 100
 EXAMPLE_ID, OTHER_ID = "4b3c1a52-6a0e-4a86-9d6c-6f2b1c9c1a11", "7d1f0e3c-2b5a-4c8d-8f6e-1a2b3c4d5e6f"
 VALUES: dict[str, Any] = {"type": "array", "items": VALUE, "uniqueItems": True}
 
@@ -144,9 +151,46 @@ def refresh() -> dict[str, Any]:
     return _object({"hardRefresh": flag}) | {"examples": [{"hardRefresh": False}]}
 
 
+def new_key() -> dict[str, Any]:
+    """The body that creates a key."""
+    properties = {
+        "name": {"type": "string", "minLength": 1, "maxLength": 255},
+        "type": {"enum": ["organization", "personal"], "description": "Default: that of the key that creates it."},
+        **_limits_of_key(),
+    }
+    example = {"name": "Dashboard", "type": "organization", "scopes": ["read", "query"]}
+    return _object(properties) | {"required": ["name"], "examples": [example]}
+
+
 def key_changes() -> dict[str, Any]:
-    """The body that enables or disables a key."""
-    return _object({"enabled": {"type": "boolean"}}) | {"required": ["enabled"], "examples": [{"enabled": False}]}
+    """The body that changes a key. It has at least one field; null removes a limit."""
+    properties = {"enabled": {"type": "boolean"}, **_limits_of_key()}
+    return _object(properties) | {"minProperties": 1, "examples": [{"enabled": False}]}
+
+
+def key_rotation() -> dict[str, Any]:
+    """The body that rotates a key; zero bytes for the defaults."""
+    properties = {
+        "overlapSeconds": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": LONGEST_OVERLAP // 1000,
+            "default": DEFAULT_OVERLAP // 1000,
+            "description": "How long the token before the rotation stays valid.",
+        },
+        "expiresAt": EXPIRY,
+    }
+    return _object(properties) | {"examples": [{"overlapSeconds": 3600}]}
+
+
+def _limits_of_key() -> dict[str, Any]:
+    scopes = {"type": ["array", "null"], "items": {"enum": list(Scope)}, "minItems": 1}
+    ids = {"type": ["array", "null"], "items": UUID, "minItems": 1, "maxItems": MOST_CONNECTIONS_OF_KEY}
+    return {
+        "scopes": scopes | {"description": "The operations that the key can call; without it, all."},
+        "connectionIds": ids | {"description": "The connections that the key can use; without it, all of its owner."},
+        "expiresAt": EXPIRY,
+    }
 
 
 def user_attribute() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from moorings.access.key_uses import KeyUses
 from moorings.access.limits import RateLimits
 from moorings.api.http.query_jobs import QueryJobs
 from moorings.connections.service import Eraser
@@ -26,6 +27,7 @@ class Services:
     keyset: Keyset
     engine: Engine
     limits: RateLimits
+    key_uses: KeyUses
     queries: Queries
     erasers: Sequence[Eraser]
     """Functions that erase other rooms' secrets of a connection when it is archived."""

@@ -12,6 +12,7 @@ import msgspec
 from moorings.access import attributes, service
 from moorings.access.attributes import Definition
 from moorings.access.models import ApiKey, User, UserAttribute
+from moorings.access.policy import Scope
 from moorings.api.http import idempotency, schemas
 from moorings.api.http.answers import Done, Shape
 from moorings.api.http.call import Call, Parameter
@@ -257,6 +258,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/user-attributes",
+        scopes=(Scope.READ,),
         operation_id="userAttributesList",
         handler=list_attributes,
         summary="List user attributes",
@@ -265,6 +267,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/user-attributes",
+        scopes=(Scope.MANAGE,),
         handler=idempotency.once(define),
         admin=True,
         summary="Define a user attribute",
@@ -278,6 +281,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/user-attributes/{id}",
+        scopes=(Scope.MANAGE,),
         handler=redefine,
         admin=True,
         summary="Change a user attribute",
@@ -289,6 +293,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/user-attributes/{id}",
+        scopes=(Scope.MANAGE,),
         handler=remove,
         admin=True,
         summary="Remove a user attribute",
@@ -299,6 +304,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/users/{id}/attributes",
+        scopes=(Scope.READ,),
         handler=of_user,
         admin=True,
         summary="Get a user's attributes",
@@ -308,6 +314,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/users/{id}/attributes",
+        scopes=(Scope.MANAGE,),
         handler=give_user,
         admin=True,
         summary="Set a user's attributes",
@@ -318,6 +325,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/api-keys/{id}/attributes",
+        scopes=(Scope.READ,),
         handler=of_key,
         admin=True,
         summary="Get an organization key's attributes",
@@ -327,6 +335,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/api-keys/{id}/attributes",
+        scopes=(Scope.MANAGE,),
         handler=give_key,
         admin=True,
         summary="Set an organization key's attributes",

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import pagination
 from moorings.api.http.answers import Shape, instant
 from moorings.api.http.call import Call, Parameter
@@ -317,6 +317,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/catalog",
+        scopes=(Scope.READ,),
         handler=search_catalogs,
         summary="Search the catalogs of all connections",
         answer=FoundPage,
@@ -333,6 +334,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/tables",
+        scopes=(Scope.READ,),
         handler=tables,
         kind="free",
         permission=Permission.QUERY,
@@ -349,6 +351,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/catalog",
+        scopes=(Scope.READ,),
         handler=catalog,
         kind="free",
         permission=Permission.READ,
@@ -371,6 +374,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/catalog/changes",
+        scopes=(Scope.READ,),
         handler=changes,
         permission=Permission.READ,
         summary="List the changes of a catalog",

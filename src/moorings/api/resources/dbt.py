@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import idempotency, pagination, schemas
 from moorings.api.http.answers import Changed, Shape
 from moorings.api.http.call import UUID, Call, Parameter
@@ -309,6 +309,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dbt",
+        scopes=(Scope.READ,),
         operation_id="connectionsDbtGet",
         handler=get,
         permission=Permission.OVERSEE,
@@ -318,6 +319,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/dbt",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsDbtUpdate",
         handler=configure,
         permission=Permission.CHANGE,
@@ -329,6 +331,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/dbt",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsDbtDelete",
         handler=unlink,
         permission=Permission.CHANGE,
@@ -339,6 +342,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dbt/environments",
+        scopes=(Scope.READ,),
         operation_id="connectionsDbtEnvironmentsList",
         handler=list_environments,
         permission=Permission.OVERSEE,
@@ -353,6 +357,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/dbt/environments",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsDbtEnvironmentsCreate",
         handler=idempotency.once(create_environment),
         permission=Permission.CHANGE,
@@ -367,6 +372,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/dbt/environments/{environmentId}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsDbtEnvironmentsUpdate",
         handler=update_environment,
         permission=Permission.CHANGE,
@@ -378,6 +384,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/dbt/environments/{environmentId}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsDbtEnvironmentsDelete",
         handler=remove_environment,
         permission=Permission.CHANGE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import schemas
 from moorings.api.http.call import UUID, Call, Parameter, Rendered
 from moorings.api.http.fields import Fields
@@ -67,6 +67,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dbt/profile",
+        scopes=(Scope.READ,),
         handler=without_secrets,
         permission=Permission.READ,
         summary="Get a profiles.yml for dbt",
@@ -78,6 +79,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/dbt/profile",
+        scopes=(Scope.MANAGE,),
         handler=with_secrets,
         permission=Permission.CHANGE,
         summary="Get a profiles.yml for dbt with secrets",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from moorings import dialects
+from moorings.access.policy import Scope
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call
 from moorings.api.http.routing import Route
@@ -111,6 +112,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/dialects",
+        scopes=(Scope.READ,),
         handler=list_dialects,
         kind="free",
         summary="List dialects",

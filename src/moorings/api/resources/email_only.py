@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from moorings.access.policy import Scope
 from moorings.api.http import pagination
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Parameter
@@ -57,6 +58,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/users/email-only",
+        scopes=(Scope.READ,),
         operation_id="usersListEmailOnly",
         handler=listed,
         admin=True,
@@ -71,6 +73,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/users/email-only",
+        scopes=(Scope.MANAGE,),
         operation_id="usersCreateEmailOnly",
         handler=create,
         admin=True,
@@ -82,6 +85,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/users/email-only/bulk",
+        scopes=(Scope.MANAGE,),
         operation_id="usersCreateEmailOnlyBulk",
         handler=create,
         admin=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from moorings.access.policy import Scope
 from moorings.api.http import idempotency, schemas
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import UUID, Call
@@ -132,6 +133,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connection-environments",
+        scopes=(Scope.READ,),
         operation_id="connectionEnvironmentsList",
         handler=listed,
         summary="List connection environments",
@@ -140,6 +142,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connection-environments",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionEnvironmentsCreate",
         handler=idempotency.once(create),
         summary="Create connection environments",
@@ -153,6 +156,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connection-environments/{id}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionEnvironmentsUpdate",
         handler=update,
         summary="Update a connection environment",
@@ -163,6 +167,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connection-environments/{id}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionEnvironmentsDelete",
         handler=remove,
         summary="Remove a connection environment",

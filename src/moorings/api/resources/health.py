@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import pagination
 from moorings.api.http.answers import Shape, instant
 from moorings.api.http.call import Call
@@ -128,6 +128,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/health",
+        scopes=(Scope.READ,),
         handler=show,
         permission=Permission.READ,
         summary="Get a connection's health",

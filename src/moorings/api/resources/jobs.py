@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import idempotency, pagination, schemas
 from moorings.api.http.answers import Shape, instant
 from moorings.api.http.call import Call
@@ -137,6 +137,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/refresh",
+        scopes=(Scope.MANAGE,),
         handler=idempotency.once(refresh),
         permission=Permission.CHANGE,
         summary="Refresh the catalog of a connection",
@@ -151,6 +152,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/jobs",
+        scopes=(Scope.READ,),
         handler=listed,
         permission=Permission.READ,
         summary="List the jobs of a connection",
@@ -160,6 +162,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/jobs/{id}/status",
+        scopes=(Scope.READ,),
         operation_id="jobsGetStatus",
         handler=status,
         summary="Get the status of a job",

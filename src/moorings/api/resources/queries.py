@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import exchange, schemas
 from moorings.api.http.answers import Done, Shape
 from moorings.api.http.bodies import LARGE, off_loop
@@ -146,6 +146,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/query",
+        scopes=(Scope.QUERY,),
         handler=query,
         kind="free",
         permission=Permission.QUERY,
@@ -186,6 +187,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/queries/{queryId}",
+        scopes=(Scope.QUERY,),
         handler=cancel,
         kind="free",
         summary="Cancel a query",

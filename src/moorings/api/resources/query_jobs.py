@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from moorings.access import service as access
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.access.service import Actor
 from moorings.api.http import schemas
 from moorings.api.http.answers import Shape
@@ -310,6 +310,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/query/run",
+        scopes=(Scope.QUERY,),
         operation_id="queryRun",
         handler=run,
         kind="free",
@@ -333,6 +334,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/query/wait",
+        scopes=(Scope.QUERY,),
         operation_id="queryWait",
         handler=wait,
         kind="free",

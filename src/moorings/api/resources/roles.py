@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from moorings.access import groups, roles, service
 from moorings.access.models import UserGroup
-from moorings.access.policy import ROLE_NAMES, Permission, Role, alias_of, role_named
+from moorings.access.policy import ROLE_NAMES, Permission, Role, Scope, alias_of, role_named
 from moorings.access.roles import Assignment
 from moorings.access.service import Guarded
 from moorings.api.http import schemas
@@ -215,6 +215,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/users/{id}/model-roles",
+        scopes=(Scope.READ,),
         operation_id="usersGetModelRoles",
         handler=of_user,
         summary="List a user's roles",
@@ -225,6 +226,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/users/{id}/model-roles",
+        scopes=(Scope.MANAGE,),
         operation_id="usersAssignModelRole",
         handler=assign_user,
         summary="Give a user a role",
@@ -235,6 +237,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/user-groups/{id}/model-roles",
+        scopes=(Scope.READ,),
         operation_id="userGroupsGetModelRoles",
         handler=of_group,
         summary="List a group's roles",
@@ -245,6 +248,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/user-groups/{id}/model-roles",
+        scopes=(Scope.MANAGE,),
         operation_id="userGroupsAssignModelRole",
         handler=assign_group,
         summary="Give a group a role",

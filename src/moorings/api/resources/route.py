@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from moorings.access import service
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import schemas
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import UUID, Call, Parameter
@@ -92,6 +92,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/route",
+        scopes=(Scope.READ,),
         handler=explain,
         operation_id="connectionsExplainRoute",
         kind="free",

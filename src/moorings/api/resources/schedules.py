@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moorings import clock
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import idempotency, schemas
 from moorings.api.http.answers import Done, Shape, instant
 from moorings.api.http.call import Call
@@ -152,6 +152,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/schedules",
+        scopes=(Scope.READ,),
         operation_id="connectionsSchedulesList",
         handler=listed,
         permission=Permission.OVERSEE,
@@ -161,6 +162,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/schedules",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsSchedulesCreate",
         handler=idempotency.once(create),
         permission=Permission.CHANGE,
@@ -175,6 +177,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/schedules/{scheduleId}",
+        scopes=(Scope.READ,),
         operation_id="connectionsSchedulesGet",
         handler=get,
         permission=Permission.OVERSEE,
@@ -185,6 +188,7 @@ ROUTES = (
     Route(
         method="PUT",
         path="/connections/{id}/schedules/{scheduleId}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsSchedulesUpdate",
         handler=update,
         permission=Permission.CHANGE,
@@ -196,6 +200,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}/schedules/{scheduleId}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsSchedulesDelete",
         handler=remove,
         permission=Permission.CHANGE,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from moorings.access.policy import Scope
 from moorings.api.http import pagination, schemas
 from moorings.api.http.answers import Done, Shape, instant
 from moorings.api.http.call import Call
@@ -208,6 +209,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/webhooks",
+        scopes=(Scope.READ,),
         handler=list_webhooks,
         admin=True,
         summary="List webhooks",
@@ -217,6 +219,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/webhooks",
+        scopes=(Scope.MANAGE,),
         handler=create_webhook,
         admin=True,
         summary="Add a webhook",
@@ -227,6 +230,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/webhooks/{id}",
+        scopes=(Scope.READ,),
         handler=get_webhook,
         admin=True,
         summary="Get a webhook",
@@ -236,6 +240,7 @@ ROUTES = (
     Route(
         method="PATCH",
         path="/webhooks/{id}",
+        scopes=(Scope.MANAGE,),
         handler=update_webhook,
         admin=True,
         summary="Update a webhook",
@@ -246,6 +251,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/webhooks/{id}",
+        scopes=(Scope.MANAGE,),
         handler=delete_webhook,
         admin=True,
         summary="Remove a webhook",
@@ -255,6 +261,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/webhooks/{id}/deliveries",
+        scopes=(Scope.READ,),
         handler=list_deliveries,
         admin=True,
         summary="List the messages of a webhook",
@@ -265,6 +272,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/webhooks/{webhookId}/deliveries/{id}/resend",
+        scopes=(Scope.MANAGE,),
         handler=resend_delivery,
         admin=True,
         summary="Send a message to a webhook again",

@@ -20,7 +20,7 @@ from moorings.api.http.call import UUID, Call, Headers, Rendered
 from moorings.api.http.routing import received
 from moorings.api.http.state import Services
 from moorings.api.scim import problems
-from moorings.api.scim.routes import PREFIX, ROUTES
+from moorings.api.scim.routes import PREFIX, ROUTES, SCOPES
 from moorings.api.scim.vocabulary import LIST, MEDIA_TYPE
 from moorings.db import UNREAD
 from moorings.errors import EmbedUserNotFound, MooringsError, NotFound
@@ -102,9 +102,9 @@ class Endpoint:
         if method not in served:
             allowed = [(b"allow", ", ".join(served).encode())]
             return _problem(405, "The endpoint does not support this method", None, allowed)
-        await auth.identify(call, headers)
+        await auth.identify(call, headers, SCOPES)
         body = b"" if method == "GET" else await received(call)
-        call.actor.require_admin()
+        call.actor.require_directory()
         if label == EMBED:
             return Rendered(_encode(NO_EMBED_USERS), media_type=MEDIA_TYPE.encode())
         if label.startswith(EMBED):

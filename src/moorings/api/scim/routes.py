@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from moorings.access.policy import Scope
 from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Parameter
 from moorings.api.http.routing import JSON_TYPES, Route
@@ -23,6 +24,7 @@ from moorings.errors import (
 )
 
 PREFIX = "/api/scim/v2"
+SCOPES = (Scope.SCIM,)
 PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
 MAX_FILTER_LENGTH = 4000
 BULK_OPERATIONS, BULK_BYTES = 100, 1024 * 1024
@@ -234,6 +236,7 @@ async def served(call: Call) -> Any:
 _route = functools.partial(
     Route,
     prefix=PREFIX,
+    scopes=SCOPES,
     admin=True,
     handler=served,
     kind="free",

@@ -31,7 +31,6 @@ _encode = msgspec.json.Encoder().encode
 
 async def list_connections(call: Call) -> bytes:
     """The connections that the key may see. The list has no pages."""
-    viewer = None if call.actor.admin else call.actor.user_id
 
     async def render() -> bytes:
         criteria = _filter(call.query())
@@ -39,7 +38,9 @@ async def list_connections(call: Call) -> bytes:
         known = await health.of_organization(call)
         return _encode(ConnectionList([_listed(call, connection, known) for connection in found]))
 
-    return await call.services.db.cached((call.actor.organization_id, viewer, call.query_string), call.version, render)
+    return await call.services.db.cached(
+        ("list", call.actor.organization_id, call.actor.view, call.query_string), call.version, render
+    )
 
 
 def _listed(call: Call, connection: Listed, known: Mapping[str, Health]) -> ConnectionShape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.api.http import idempotency, schemas
 from moorings.api.http.answers import Changed
 from moorings.api.http.call import Parameter
@@ -38,6 +38,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections",
+        scopes=(Scope.READ,),
         operation_id="connectionsList",
         handler=listing.list_connections,
         kind="free",
@@ -56,6 +57,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsCreate",
         handler=create.create,
         kind="free",
@@ -74,6 +76,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}",
+        scopes=(Scope.READ,),
         handler=details.get,
         kind="free",
         permission=Permission.READ,
@@ -84,6 +87,7 @@ ROUTES = (
     Route(
         method="PATCH",
         path="/connections/{id}",
+        scopes=(Scope.MANAGE,),
         operation_id="connectionsUpdate",
         handler=update.update,
         kind="free",
@@ -99,6 +103,7 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/connections/{id}",
+        scopes=(Scope.MANAGE,),
         handler=archive.archive,
         permission=Permission.ARCHIVE,
         summary="Archive a connection",
@@ -109,6 +114,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/restore",
+        scopes=(Scope.MANAGE,),
         handler=idempotency.once(archive.restore),
         permission=Permission.RESTORE,
         summary="Restore an archived connection",
@@ -122,6 +128,7 @@ ROUTES = (
     Route(
         method="GET",
         path="/connections/{id}/dependents",
+        scopes=(Scope.READ,),
         handler=archive.dependents,
         permission=Permission.OVERSEE,
         summary="List the dependents of a connection",
@@ -130,6 +137,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/test",
+        scopes=(Scope.MANAGE,),
         handler=test.test_unsaved,
         kind="free",
         admin=True,
@@ -141,6 +149,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/connections/{id}/test",
+        scopes=(Scope.QUERY,),
         handler=test.test_saved,
         kind="free",
         permission=Permission.TEST,
