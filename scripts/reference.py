@@ -149,7 +149,8 @@ Invalid JSON`.
 
 `POST /connections/{{id}}/test` and `POST /connections/test` run the steps of a test in order. The step that fails has
 a code, the fields to check, and a message that says what to do next. A failed test answers 200 with `"success":
-false`. If a query fails for the same reason, the message is its `detail`.
+false`. If a query fails for the same reason, the message is its `detail`, and the header `Moorings-Error-Code` has
+the code.
 
 {table(["Code", "Step", "Status of a query", "Message"], found)}
 

@@ -59,7 +59,7 @@ class TestTheCommandLineStartsQuickly:
 
 
 class TestTheClient:
-    HEAVY = {"pyarrow", "numpy", "pandas", "polars", "pydantic", "msgspec", "prompt_toolkit", "keyring", *DRIVERS}
+    HEAVY = frozenset({"pyarrow", "pandas", "polars", "pydantic", "msgspec", "prompt_toolkit", "keyring", *DRIVERS})
 
     def test_loads_nothing_of_the_service_and_no_pyarrow(self):
         # httpx brings its own command line, and rich with it, where that is installed.

@@ -202,8 +202,9 @@ class TestResults:
         wait_until_none_runs(replica)
 
     def test_refused_statement(self, client):
-        with pytest.raises(ApiError, match="nothing_here"):
+        with pytest.raises(ApiError, match="nothing_here") as refused:
             client.query("SELECT * FROM nothing_here", "Sample")
+        assert refused.value.code == "statement_refused"
 
     def test_other_formats_and_plan(self, client):
         with client.download("SELECT 1 AS a", "Sample", format="csv") as download:

@@ -130,6 +130,12 @@ class TestExactNumbers:
         )
         assert tuples(batch) == [(Decimal("1.50"), "1.50"), (None, "x")]
 
+    def test_lists_of_them_are_lists_of_decimals(self):
+        field = pa.field("n", pa.list_(pa.string()), metadata=NUMERIC)
+        batch = pa.RecordBatch.from_arrays([pa.array([["1.5", None]])], schema=pa.schema([field]))
+        assert tuples(batch) == [([Decimal("1.5"), None],)]
+        assert with_decimals(pa.Table.from_batches([batch])).schema.field("n").type == pa.list_(pa.string())
+
     def test_nanoseconds_are_cut_to_what_python_has(self):
         batch = pa.RecordBatch.from_arrays([pa.array([1_000_000_001], pa.timestamp("ns"))], ["t"])
         assert tuples(batch)[0][0].isoformat() == "1970-01-01T00:00:01"

@@ -44,6 +44,10 @@ INTERNAL = Problem("Internal server error", 500)
 """The response to an internal error; the log has the details."""
 
 
+ERROR_CODE = b"moorings-error-code"
+"""The header with the code of what a database refused: the one that connection tests and the page of errors have."""
+
+
 def status(kind: type[errors.MooringsError]) -> int:
     """The HTTP status of a class of errors."""
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
@@ -74,6 +78,8 @@ def headers(error: errors.MooringsError) -> list[tuple[bytes, bytes]]:
         ]
     if isinstance(error, errors.InvalidMethod) and error.allowed:
         return [(b"allow", ", ".join(error.allowed).encode())]
+    if isinstance(error, errors.WarehouseError):
+        return [(ERROR_CODE, error.code.encode())]
     if isinstance(error, errors.Saturated):
         return [(b"retry-after", b"%d" % error.retry_after_seconds)]
     if isinstance(error, errors.AuthenticationRequired):

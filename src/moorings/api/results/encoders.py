@@ -165,9 +165,7 @@ class JsonEncoder(TextEncoder):
 
     def head(self, schema: pa.Schema) -> bytes:
         """The columns, and the opening of the rows."""
-        from moorings.api.results.cells import type_name
-
-        columns = [{"name": field.name, "type": type_name(field.type)} for field in schema]
+        columns = [{"name": field.name, "type": _type_name(field)} for field in schema]
         return f'{{"columns":{_json(columns)},"rows":['.encode()
 
     def rows(self, columns: Sequence[pa.Array], count: int) -> bytes:
@@ -259,6 +257,15 @@ class CsvEncoder(TextEncoder):
     def end(self, *, truncated: bool, row_count: int) -> bytes:
         """Nothing: only the number of rows shows that a result was cut."""
         return b""
+
+
+def _type_name(field: pa.Field) -> str:
+    """A column's type for clients; text that is a number without a declared precision is `numeric`."""
+    from moorings.api.results.cells import type_name
+    from moorings.dialects.arrow.numerics import is_marked
+
+    name = type_name(field.type)
+    return "numeric" if name == "string" and is_marked(field) else name
 
 
 def _json(value: object) -> str:

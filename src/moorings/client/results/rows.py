@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +18,13 @@ SMALL, LARGE = 38, 76
 def is_numeric(field: pa.Field) -> bool:
     """Whether a column of text has exact numbers."""
     return (field.metadata or {}).get(TYPE) == NUMERIC
+
+
+def is_text(field: pa.Field) -> bool:
+    """Whether a column is of text, not of lists of it."""
+    from pyarrow import types
+
+    return types.is_string(field.type) or types.is_large_string(field.type) or types.is_string_view(field.type)
 
 
 def tuples(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
@@ -35,7 +42,7 @@ def _values(field: pa.Field, column: pa.Array) -> list[Any]:
     if nanoseconds and kind.unit == "ns":  # Python's times have microseconds
         column = column.cast(_with_microseconds(kind), safe=False)
     values = column.to_pylist()
-    return [_decimal(value) for value in values] if is_numeric(field) else values
+    return _decimal(values) if is_numeric(field) else values
 
 
 def _with_microseconds(kind: pa.DataType) -> pa.DataType:
@@ -46,18 +53,20 @@ def _with_microseconds(kind: pa.DataType) -> pa.DataType:
     return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
 
 
-def _decimal(text: str | None) -> Decimal | None:
-    """An exact number; NaN and infinities are decimals too."""
+def _decimal(value: Any) -> Any:
+    """An exact number, or a list of them. NaN and infinities are decimals too; other text stays text."""
+    if isinstance(value, list):
+        return [_decimal(each) for each in cast("list[Any]", value)]
     try:
-        return None if text is None else Decimal(text)
+        return Decimal(value) if isinstance(value, str) else value
     except InvalidOperation:
-        return None
+        return value
 
 
 def with_decimals(table: pa.Table, most: int = LARGE) -> pa.Table:
     """The table with each column of exact numbers as decimals, if all of them fit `most` digits; else it stays text."""
     for at, field in enumerate(table.schema):
-        if is_numeric(field) and (kind := _fitting(table.columns[at], most)) is not None:
+        if is_text(field) and is_numeric(field) and (kind := _fitting(table.columns[at], most)) is not None:
             table = table.set_column(at, field.with_type(kind), table.columns[at].cast(kind))
     return table
 

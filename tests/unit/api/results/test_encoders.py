@@ -271,6 +271,12 @@ class TestJson:
         assert [column["name"] for column in twice["columns"]] == ["a", "a"]
         assert twice["rows"] == [[1, 2]]
 
+    def test_text_that_is_a_number_without_a_declared_precision_is_numeric(self):
+        fields = [pa.field(name, pa.string(), metadata={"moorings.type": "numeric"}) for name in ("a", "b")]
+        fields[1] = fields[1].with_type(pa.list_(pa.string()))
+        columns = json.loads(body([pa.RecordBatch.from_pylist([{"a": "1.5", "b": ["2"]}], pa.schema(fields))], JSON))
+        assert [column["type"] for column in columns["columns"]] == ["numeric", "list<string>"]
+
 
 class TestNdjson:
     def test_exact_bytes(self):
