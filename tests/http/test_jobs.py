@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
@@ -289,6 +290,8 @@ def asks(connection: Any) -> bool:
 
 
 class TestLeases:
+    fail = staticmethod(functools.partial(leases.fail, webhook=False))
+
     """What workers do with the database, on a service that has none."""
 
     @pytest.fixture
@@ -298,7 +301,7 @@ class TestLeases:
         return idle
 
     def take(self, service: Any, owner: str = "a", seconds: float = 30, attempts: int = 5) -> Leased | None:
-        return service.run(leases.take(service.database, owner, seconds, attempts))
+        return service.run(leases.take(service.database, owner, seconds, attempts, webhook=False))
 
     def write(self, service: Any, act: Callable[..., Coroutine[Any, Any, None]], *given: Any) -> None:
         service.change(lambda session: act(session, *given))
@@ -307,7 +310,7 @@ class TestLeases:
         jobs = {ask(lone, lone.create()) for _ in range(12)}
 
         async def together() -> list[Leased | None]:
-            asking = (leases.take(lone.database, f"w{number}", 30, 5) for number in range(20))
+            asking = (leases.take(lone.database, f"w{number}", 30, 5, webhook=False) for number in range(20))
             return await asyncio.gather(*asking)
 
         taken: list[str] = []
@@ -344,7 +347,7 @@ class TestLeases:
         failure = {"code": "c", "message": "m", "step": None}
         for act, given in (
             (leases.complete, [{"tables": 1}]),
-            (leases.fail, [failure]),
+            (self.fail, [failure]),
             (leases.retry, [failure, 0]),
             (leases.release, []),
         ):
@@ -356,7 +359,7 @@ class TestLeases:
         self.write(lone, leases.complete, second, counts)
         assert (status(lone, job_id)["status"], status(lone, job_id)["result"]) == ("COMPLETED", counts)
         with pytest.raises(LeaseLost):
-            self.write(lone, leases.fail, second, failure)
+            self.write(lone, self.fail, second, failure)
 
     def test_a_lease_that_is_extended_is_not_taken_over(self, lone: Any):
         ask(lone, lone.create())
@@ -393,7 +396,7 @@ class TestLeases:
         assert leased is not None
         assert second != first
         assert self.take(lone) is None
-        self.write(lone, leases.fail, leased, {"code": "c", "message": "m", "step": None})
+        self.write(lone, self.fail, leased, {"code": "c", "message": "m", "step": None})
         following = self.take(lone)
         assert following is not None
         assert following.id == second
@@ -439,7 +442,7 @@ class TestLeases:
             ask(lone, connection_id)
             leased = self.take(lone)
             assert leased is not None
-            self.write(lone, leases.fail, leased, {"code": "c", "message": "m", "step": None})
+            self.write(lone, self.fail, leased, {"code": "c", "message": "m", "step": None})
         ask(lone, unfinished)
 
         async def aging(session: AsyncSession) -> None:

@@ -43,9 +43,7 @@ class Leased:
         self.log.append((clock.now(), sentence))
 
 
-async def take(
-    db: Database, owner: str, lease_seconds: float, attempts: int, *, webhook: bool = False
-) -> Leased | None:
+async def take(db: Database, owner: str, lease_seconds: float, attempts: int, *, webhook: bool) -> Leased | None:
     """Lease the next due job; None, without a write, if there is none.
 
     A job whose lease has expired is due too. If that was its last attempt, this marks it as failed.
@@ -110,7 +108,7 @@ async def complete(session: AsyncSession, leased: Leased, result: dict[str, int]
     await _write(session, leased, **_free(leased), status="completed", result=result, error=None, **_finished())
 
 
-async def fail(session: AsyncSession, leased: Leased, error: dict[str, Any], *, webhook: bool = False) -> None:
+async def fail(session: AsyncSession, leased: Leased, error: dict[str, Any], *, webhook: bool) -> None:
     """End the job with the reason why it failed (code, message, step); raises LeaseLost."""
     await _write(session, leased, **_free(leased), status="failed", error=error, **_finished())
     await events.failed(session, leased.id, error, webhook=webhook)

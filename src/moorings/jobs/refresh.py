@@ -73,7 +73,7 @@ class Failure:
 
 
 async def attempt(
-    db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy, *, webhook: bool = False
+    db: Database, engine: Engine, keyset: Keyset, leased: Leased, policy: RetryPolicy, *, webhook: bool
 ) -> str:
     """Run the job once.
 
@@ -85,7 +85,7 @@ async def attempt(
     except LeaseLost:
         raise
     except Exception as error:  # the job stores any error, and another attempt may follow
-        failure = _failure(error)
+        failure = failure_of(error)
         if failure.code == "internal":
             log.exception("job_attempt_failed", job=leased.id)
     else:
@@ -170,7 +170,8 @@ async def _settle(
     return "retried"
 
 
-def _failure(error: Exception) -> Failure:
+def failure_of(error: Exception) -> Failure:
+    """What a job stores of an error that ended an attempt."""
     match error:
         case WarehouseError():
             return Failure(error.code, error.explained, error.step, error.temporary)

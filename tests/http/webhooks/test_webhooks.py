@@ -115,9 +115,9 @@ class TestFailedJobs:
 
 async def _attempt(service: Any) -> None:
     engine, keyset = Engine(service.settings), Keyset.read(service.settings.keyset_path)
-    leased = await leases.take(service.database, "tests", 60, 1)
+    leased = await leases.take(service.database, "tests", 60, 1, webhook=False)
     assert leased is not None
-    assert await refresh.attempt(service.database, engine, keyset, leased, RetryPolicy(1, 1)) == "failed"
+    assert await refresh.attempt(service.database, engine, keyset, leased, RetryPolicy(1, 1), webhook=False) == "failed"
     await engine.close()
 
 
