@@ -6,7 +6,7 @@ import contextlib
 import html
 import json
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def reload(server: Server, *statements: str) -> None:
 
 
 @contextlib.contextmanager
-def rules(server: Server, first: str) -> Iterator[None]:
+def rules(server: Server, first: str) -> Generator[None]:
     """PostgreSQL with other rules of access before its own for the block."""
     path = server.folder / "data" / "pg_hba.conf"
     before = path.read_text()

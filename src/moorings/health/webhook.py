@@ -65,7 +65,8 @@ class Webhook:
 
         The address itself may contain secrets.
         """
-        answer = await post(self.network, self.url, self.secret, delivery.id, delivery.body, self.answer_seconds)
+        secrets = [self.secret] if self.secret is not None else []
+        answer = await post(self.network, self.url, secrets, delivery.id, delivery.body, self.answer_seconds)
         return None if arrived(answer) else answer
 
     async def _settle(self, delivery: Delivery, refused: str | None) -> None:

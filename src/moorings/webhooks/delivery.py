@@ -14,8 +14,8 @@ from moorings.dialects.network.dialing import Network
 from moorings.secrets import Keyset
 from moorings.telemetry import metrics
 from moorings.webhooks.models import WebhookEndpoint, WebhookMessage
-from moorings.webhooks.sending import MAX_ATTEMPTS, arrived, pause, post
-from moorings.webhooks.service import opened
+from moorings.webhooks.sending import GONE, MAX_ATTEMPTS, arrived, pause, post
+from moorings.webhooks.service import disable_gone, opened
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +45,8 @@ class Deliverer:
             if (claimed := await self._claim()) is None:
                 return
             message, webhook = claimed
-            url, secret = opened(self.keyset, webhook)
-            await self._settle(message, await post(self.network, url, secret, message.id, message.body))
+            url, secrets = opened(self.keyset, webhook)
+            await self._settle(message, await post(self.network, url, secrets, message.id, message.body))
 
     async def _claim(self) -> tuple[WebhookMessage, WebhookEndpoint] | None:
         async with self.db.alone() as session:
@@ -66,14 +66,18 @@ class Deliverer:
 
     async def _settle(self, message: WebhookMessage, answer: str) -> None:
         attempts, now = message.attempts + 1, clock.now()
-        given_up = not arrived(answer) and attempts >= MAX_ATTEMPTS
+        given_up = not arrived(answer) and (answer == GONE or attempts >= MAX_ATTEMPTS)
         status = "delivered" if arrived(answer) else "failed" if given_up else "pending"
         next_at = now + pause(attempts) if status == "pending" else None
         values = {"attempts": attempts, "attempted_at": now, "answer": answer, "status": status, "next_at": next_at}
         async with self.db.unit_of_work() as session:
             await session.execute(update(WebhookMessage).where(WebhookMessage.id == message.id).values(values))
+            if answer == GONE:
+                await disable_gone(session, message.webhook_id, now)
         metrics.webhook_attempts.labels("given_up" if given_up else "failed" if status == "pending" else status).inc()
-        if not arrived(answer):
+        if answer == GONE:
+            log.warning("webhook_disabled", webhook=message.webhook_id, delivery=message.id, reason=answer)
+        elif not arrived(answer):
             log.warning(
                 "webhook_not_delivered", delivery=message.id, attempt=attempts, reason=answer, given_up=given_up
             )

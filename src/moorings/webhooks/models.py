@@ -27,8 +27,13 @@ class WebhookEndpoint(Base):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     url: Mapped[Sealed] = mapped_column(SealedBytes)
     secret: Mapped[Sealed] = mapped_column(SealedBytes)
+    previous_secret: Mapped[Sealed | None] = mapped_column(SealedBytes)
+    """The secret before the last change: it signs too until `previous_secret_until`."""
+    previous_secret_until: Mapped[int | None] = mapped_column(Milliseconds)
     events: Mapped[list[str]] = mapped_column(Json)
     enabled: Mapped[int] = mapped_column(Integer)
+    gone_at: Mapped[int | None] = mapped_column(Milliseconds)
+    """When the URL answered 410, which disabled the webhook; None once it was enabled again."""
     created_at: Mapped[int] = mapped_column(Milliseconds)
     updated_at: Mapped[int] = mapped_column(Milliseconds)
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import functools
 import hmac
+from collections.abc import Sequence
 from http.client import HTTPException
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
 """Milliseconds between attempts: the pause doubles each time."""
 
 
+GONE = "status 410"
+"""What `post` returns for a URL that takes no messages any more. Standard Webhooks: the endpoint is to be disabled."""
+
+
 def pause(attempts: int) -> int:
     """Milliseconds until the next attempt, after this number of attempts."""
     return min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
@@ -31,10 +36,10 @@ def arrived(answer: str) -> bool:
 
 
 async def post(
-    network: Network, url: str, secret: str | None, message_id: str, body: str, seconds: float = ANSWER_SECONDS
+    network: Network, url: str, secrets: Sequence[str], message_id: str, body: str, seconds: float = ANSWER_SECONDS
 ) -> str:
     """Send a message; returns `status <number>`, or the kind of failure."""
-    headers = {"content-type": "application/json"} | signed(secret, message_id, clock.now(), body)
+    headers = {"content-type": "application/json"} | signed(secrets, message_id, clock.now(), body)
     parts = urlsplit(url)
     if parts.username:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -47,12 +52,15 @@ async def post(
         return type(refused).__name__
 
 
-def signed(secret: str | None, message_id: str, now: int, body: str) -> dict[str, str]:
-    """The headers of a message. A secret `whsec_…` is base64; any other is used as it is."""
+def signed(secrets: Sequence[str], message_id: str, now: int, body: str) -> dict[str, str]:
+    """The headers of a message, with a signature by each secret. A receiver accepts the message if one of them fits."""
     seconds = str(now // 1000)
     headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
-    if secret is None:
-        return headers
+    signatures = [_signature(secret, f"{message_id}.{seconds}.{body}") for secret in secrets]
+    return headers | ({"webhook-signature": " ".join(signatures)} if signatures else {})
+
+
+def _signature(secret: str, text: str) -> str:
+    """A signature. A secret `whsec_…` is base64; any other is used as it is."""
     key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
-    digest = hmac.digest(key, f"{message_id}.{seconds}.{body}".encode(), "sha256")
-    return headers | {"webhook-signature": "v1," + base64.b64encode(digest).decode()}
+    return "v1," + base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()

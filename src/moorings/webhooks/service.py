@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import clock
@@ -19,8 +19,10 @@ from moorings.db import page
 from moorings.errors import DeliveryNotFound, WebhookNotFound
 from moorings.secrets import Keyset
 from moorings.webhooks.models import EVENTS, WebhookEndpoint, WebhookMessage
+from moorings.webhooks.sending import GONE
 
 TABLE = "webhook_endpoints"
+OVERLAP_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Changes:
     url: str | None = None
     events: Sequence[str] | None = None
     secret: str | None = None
+    overlap_seconds: int = OVERLAP_SECONDS
+    """How long the previous secret signs messages too, once `secret` replaces it."""
     enabled: bool | None = None
 
 
@@ -83,13 +87,23 @@ async def change(session: AsyncSession, keyset: Keyset, webhook: WebhookEndpoint
     if changes.url is not None:
         webhook.url = keyset.seal(changes.url, table=TABLE, column="url", row=webhook.id)
     if changes.secret is not None:
-        webhook.secret = keyset.seal(changes.secret, table=TABLE, column="secret", row=webhook.id)
+        _rotate(keyset, webhook, changes.secret, changes.overlap_seconds)
     if changes.events is not None:
         webhook.events = list(changes.events or EVENTS)
     if changes.enabled is not None:
         webhook.enabled = int(changes.enabled)
+        webhook.gone_at = None if changes.enabled else webhook.gone_at
     webhook.updated_at = clock.now()
     await session.flush()
+
+
+def _rotate(keyset: Keyset, webhook: WebhookEndpoint, secret: str, overlap_seconds: int) -> None:
+    previous = keyset.open(webhook.secret, table=TABLE, column="secret", row=webhook.id)
+    if previous == secret:
+        return
+    webhook.previous_secret = keyset.seal(previous, table=TABLE, column="previous_secret", row=webhook.id)
+    webhook.previous_secret_until = clock.now() + 1000 * overlap_seconds
+    webhook.secret = keyset.seal(secret, table=TABLE, column="secret", row=webhook.id)
 
 
 async def remove(session: AsyncSession, webhook: WebhookEndpoint) -> None:
@@ -99,12 +113,21 @@ async def remove(session: AsyncSession, webhook: WebhookEndpoint) -> None:
     await session.flush()
 
 
-def opened(keyset: Keyset, webhook: WebhookEndpoint) -> tuple[str, str]:
-    """The address and the secret."""
-    return (
-        keyset.open(webhook.url, table=TABLE, column="url", row=webhook.id),
-        keyset.open(webhook.secret, table=TABLE, column="secret", row=webhook.id),
-    )
+def opened(keyset: Keyset, webhook: WebhookEndpoint) -> tuple[str, list[str]]:
+    """The address, and the secrets that sign messages now, the current one first."""
+    secrets = [keyset.open(webhook.secret, table=TABLE, column="secret", row=webhook.id)]
+    if webhook.previous_secret is not None and (webhook.previous_secret_until or 0) > clock.now():
+        secrets.append(keyset.open(webhook.previous_secret, table=TABLE, column="previous_secret", row=webhook.id))
+    return keyset.open(webhook.url, table=TABLE, column="url", row=webhook.id), secrets
+
+
+async def disable_gone(session: AsyncSession, webhook_id: str, now: int) -> None:
+    """Disable a webhook whose URL answered 410: it is gone for good, and its other messages fail too."""
+    disabled = update(WebhookEndpoint).where(WebhookEndpoint.id == webhook_id).values(enabled=0, gone_at=now)
+    await session.execute(disabled)
+    waiting = (WebhookMessage.webhook_id == webhook_id, WebhookMessage.status == "pending")
+    failed = {"status": "failed", "next_at": None, "answer": GONE}
+    await session.execute(update(WebhookMessage).where(*waiting).values(failed))
 
 
 async def deliveries(

@@ -178,9 +178,29 @@ class TestReportsOfBugs:
             body = {"schemas": schemas, "Operations": [{"op": "replace", "path": "displayName", "value": "New"}]}
             assert send(service, "PATCH", f"/Users/{made['id']}", body).json()["displayName"] == "New"
 
-    def test_no_operations_change_nothing(self, service: Any):
+    @pytest.mark.parametrize("operations", [{"Operations": []}, {"Operations": None}, {"operations": []}, {}])
+    def test_no_operations_change_nothing(self, service: Any, operations: Any):
+        for kind, made in (("Users", new_user(service)), ("Groups", new_group(service))):
+            answer = send(service, "PATCH", f"/{kind}/{made['id']}", {"schemas": [PATCH], **operations})
+            assert (answer.status_code, answer.json()) == (200, made)
+
+    @pytest.mark.parametrize("operations", [{}, "x", 5, True])
+    def test_what_is_no_list_of_operations_is_refused(self, service: Any, operations: Any):
         made = new_user(service)
-        assert send(service, "PATCH", f"/Users/{made['id']}", {"schemas": [PATCH], "Operations": []}).json() == made
+        body = {"schemas": [PATCH], "Operations": operations}
+        assert send(service, "PATCH", f"/Users/{made['id']}", body).status_code == 400
+
+    @pytest.mark.parametrize("unknown", ["unknown-id", "1", "Ann", "%20", "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"])
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    def test_an_unknown_id_of_any_form_is_not_found(self, service: Any, unknown: str, method: str):
+        for kind in ("Users", "Groups"):
+            assert send(service, method, f"/{kind}/{unknown}").status_code == 404
+
+    def test_each_schema_and_resource_type_is_found_by_its_id(self, service: Any):
+        for path in ("/Schemas", "/ResourceTypes"):
+            for each in send(service, "GET", path).json()["Resources"]:
+                answer = send(service, "GET", f"{path}/{each['id']}")
+                assert (answer.status_code, answer.json()["id"]) == (200, each["id"])
 
     def test_two_spellings_of_one_character_are_one_name(self, service: Any):
         name = f"Équipe {uuid.uuid4()}"

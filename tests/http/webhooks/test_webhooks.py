@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from moorings import clock
+from moorings.access import service as access
 from moorings.engine import egress
 from moorings.engine.service import Engine
 from moorings.jobs import leases, refresh
 from moorings.jobs.models import Job
 from moorings.jobs.refresh import RetryPolicy
 from moorings.secrets import Keyset
+from moorings.webhooks import service as webhooks
 from moorings.webhooks.delivery import Deliverer
 from moorings.webhooks.models import WebhookEndpoint, WebhookMessage
 from tests.http.test_health import Receiver, make_due, probe, well
@@ -52,6 +55,14 @@ def execute(service: Any, statement: Any) -> None:
         await session.execute(statement)
 
     service.change(executing)
+
+
+def announce(service: Any) -> None:
+    async def announcing(session: Any) -> None:
+        organization = await access.the_organization(session)
+        await webhooks.announce(session, organization, "job.failed", '{"type":"job.failed"}', clock.now())
+
+    service.change(announcing)
 
 
 def due(service: Any) -> None:
@@ -225,3 +236,63 @@ class TestManagement:
         path = f"/webhooks/{webhook['id']}/deliveries/{webhook['id']}/resend"
         answer = service.request("POST", path)
         assert (answer.status_code, answer.json()["detail"]) == (404, "Delivery not found")
+
+
+class TestRotation:
+    NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
+
+    def signatures(self, receiver: Receiver, secret: str) -> tuple[str, list[str]]:
+        """What the secret makes of the last message, and the signatures that came with it."""
+        headers, body = receiver.received[-1]
+        text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        digest = hmac.digest(base64.b64decode(secret.removeprefix("whsec_")), text, "sha256")
+        return "v1," + base64.b64encode(digest).decode(), headers["webhook-signature"].split(" ")
+
+    def resent(self, service: Any, webhook: dict[str, Any]) -> None:
+        (delivery,) = deliveries(service, webhook)
+        service.request("POST", f"/webhooks/{webhook['id']}/deliveries/{delivery['id']}/resend")
+        deliver(service)
+
+    def test_both_secrets_sign_for_a_while(self, service: Any, receiver: Receiver) -> None:
+        webhook = add(service, receiver.url)
+        announce(service)
+        changed = service.request("PATCH", f"/webhooks/{webhook['id']}", json={"secret": self.NEW}).json()
+        assert changed["previousSecretExpiresAt"] > changed["updatedAt"]
+        deliver(service)
+        new, sent = self.signatures(receiver, self.NEW)
+        assert sent == [new, self.signatures(receiver, webhook["secret"])[0]]
+        execute(service, update(WebhookEndpoint).values(previous_secret_until=1))
+        self.resent(service, webhook)
+        new, sent = self.signatures(receiver, self.NEW)
+        assert sent == [new]
+        assert service.request("GET", f"/webhooks/{webhook['id']}").json()["previousSecretExpiresAt"] is None
+        service.request("DELETE", f"/webhooks/{webhook['id']}")
+
+    def test_without_an_overlap_the_previous_secret_ends_at_once(self, service: Any, receiver: Receiver) -> None:
+        webhook = add(service, receiver.url)
+        announce(service)
+        body = {"secret": self.NEW, "secretOverlapSeconds": 0}
+        assert service.request("PATCH", f"/webhooks/{webhook['id']}", json=body).status_code == 200
+        deliver(service)
+        new, sent = self.signatures(receiver, self.NEW)
+        assert sent == [new]
+        service.request("DELETE", f"/webhooks/{webhook['id']}")
+
+
+def test_a_url_that_is_gone_disables_its_webhook(service: Any, receiver: Receiver) -> None:
+    webhook = add(service, receiver.url)
+    for _ in range(2):
+        announce(service)
+    receiver.statuses = [410, 410]
+    deliver(service)
+    assert {(each["status"], each["answer"]) for each in deliveries(service, webhook)} == {("failed", "status 410")}
+    shown = service.request("GET", f"/webhooks/{webhook['id']}").json()
+    assert (shown["enabled"], shown["disabledReason"]) == (False, "The URL answered 410")
+    announce(service)
+    assert len(deliveries(service, webhook)) == 2
+    enabled = service.request("PATCH", f"/webhooks/{webhook['id']}", json={"enabled": True}).json()
+    assert (enabled["enabled"], enabled["disabledReason"]) == (True, None)
+    announce(service)
+    deliver(service)
+    assert deliveries(service, webhook)[0]["status"] == "delivered"
+    service.request("DELETE", f"/webhooks/{webhook['id']}")

@@ -328,5 +328,12 @@ def new_webhook() -> dict[str, Any]:
 
 def webhook_changes() -> dict[str, Any]:
     """The body of PATCH /webhooks/{id}."""
-    properties = new_webhook()["properties"] | {"enabled": {"type": "boolean"}}
+    overlap = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 604_800,
+        "default": 86_400,
+        "description": "Seconds for which the previous secret signs messages too, once `secret` has replaced it.",
+    }
+    properties = new_webhook()["properties"] | {"secretOverlapSeconds": overlap, "enabled": {"type": "boolean"}}
     return _object(properties) | {"examples": [{"enabled": False}]}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from moorings import clock
 from moorings.access.policy import Scope
 from moorings.api.http import pagination, schemas
 from moorings.api.http.answers import Done, Shape, instant
@@ -23,6 +24,8 @@ from moorings.webhooks.service import Changes
 
 MAX_URL_LENGTH = 2000
 PREFIX = "whsec_"
+MAX_OVERLAP_SECONDS = 7 * 24 * 3600
+GONE = "The URL answered 410"
 MALFORMED = "Must be whsec_ and the base64 of 24 to 64 bytes"
 
 
@@ -33,6 +36,8 @@ class WebhookShape(Shape):
     url: str
     events: list[str]
     enabled: bool
+    disabled_reason: str | None
+    previous_secret_expires_at: str | None
     created_at: str
     updated_at: str
 
@@ -98,13 +103,19 @@ async def get_webhook(call: Call) -> WebhookShape:
 
 
 async def update_webhook(call: Call) -> WebhookShape:
-    """Change the address, events or secret of a webhook, or disable it."""
+    """Change the address, events or secret of a webhook, or disable it.
+
+    After a change of the secret, messages have two signatures for a day, or for `secretOverlapSeconds`: one by the
+    new secret and one by the previous one.
+    """
     found = await _found(call)
-    fields = Fields(call.body, ("url", "events", "secret", "enabled"))
+    fields = Fields(call.body, ("url", "events", "secret", "secretOverlapSeconds", "enabled"))
+    overlap = fields.integer("secretOverlapSeconds", least=0, most=MAX_OVERLAP_SECONDS)
     changes = Changes(
         url=_url(fields, required=False),
         events=_events(fields),
         secret=_secret(fields),
+        overlap_seconds=service.OVERLAP_SECONDS if overlap is None else overlap,
         enabled=fields.boolean("enabled") if fields.has("enabled") else None,
     )
     fields.done()
@@ -181,11 +192,14 @@ def _shape(call: Call, webhook: WebhookEndpoint) -> WebhookShape:
 
 def _facts(call: Call, webhook: WebhookEndpoint) -> tuple[Any, ...]:
     url, _ = service.opened(call.services.keyset, webhook)
+    previous = webhook.previous_secret_until
     return (
         webhook.id,
         url,
         list(webhook.events),
         bool(webhook.enabled),
+        GONE if webhook.gone_at is not None else None,
+        instant(previous) if previous is not None and previous > clock.now() else None,
         instant(webhook.created_at),
         instant(webhook.updated_at),
     )
