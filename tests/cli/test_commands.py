@@ -242,6 +242,23 @@ class TestDoctor:
         assert found["workers"][0] == "note"
         assert "s3cret" not in looked.stdout
 
+    def test_of_stored_webhooks(self, terminal):
+        with socket.create_server(("127.0.0.1", 0)) as listening, terminal.serving() as serving:
+            key = terminal.run("token", "create").stdout.strip()
+            port, closed = listening.getsockname()[1], free_port()
+            for place in (port, closed):
+                url = f"http://127.0.0.1:{place}/hook?token=s3cret"
+                headers = {"Authorization": f"Bearer {key}"}
+                made = httpx.post(f"{serving.url}/api/v1/webhooks", json={"url": url}, headers=headers, trust_env=False)
+                assert made.status_code == 201, made.text
+            looked = terminal.run("doctor", "--json", PORT=free_port())
+        report = json.loads(looked.stdout)
+        found = {each["check"]: (each["state"], each["message"]) for each in report["checks"]}
+        state, message = found["stored webhooks"]
+        assert state == "note"
+        assert message.startswith("1 of 2 addresses cannot be reached: webhook ")
+        assert "s3cret" not in looked.stdout
+
     def test_what_does_not_answer_is_named(self, terminal):
         closed_port = free_port()
         looked = terminal.run(

@@ -1,21 +1,19 @@
-"""Checks of other machines: TLS and clock of the database, the rate limits' store, the webhook, the proxy."""
+"""Checks of other machines: TLS and clock of the database, the rate limits' store, webhooks, the proxy."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from urllib.parse import urlsplit
 
 from moorings.access.limits import reachable
+from moorings.cli.doctor import webhooks
 from moorings.cli.doctor.findings import Check, Noted
 from moorings.cli.doctor.stored import Stored, stored
 from moorings.dialects.network.dialing import dial
-from moorings.engine import egress
 from moorings.errors import MooringsError, OperatorError
 from moorings.settings import Settings
 from moorings.settings.database import PostgresAddress, parsed
 
-REACH_SECONDS = 5.0
 NOTED_SECONDS = 1.0
 """A clock that differs from the database's by more seconds gets a note."""
 
@@ -60,31 +58,13 @@ def rate_limits(settings: Settings) -> str:
     return f"the store on {host} answers"
 
 
-def webhooks(settings: Settings) -> str | None:
-    """Whether the webhook's address can be reached; no message is sent."""
-    if settings.webhook_url is None:
-        return None
-    parts = urlsplit(settings.webhook_url.get_secret_value())
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    network = egress.for_operator(settings)
-    try:
-        with network.connect_http(host, parts.port or (443 if secure else 80), REACH_SECONDS) as wire:
-            if secure:
-                context = ssl.create_default_context(cafile=network.ca_bundle)
-                context.wrap_socket(wire, server_hostname=host).close()
-    except (OSError, ValueError, MooringsError) as refused:
-        said = refused.message if isinstance(refused, MooringsError) else str(refused)
-        raise OperatorError(f"cannot reach the address of MOORINGS_WEBHOOK_URL on {host}: {said}") from None
-    return f"the address on {host} can be reached"
-
-
 def proxy(settings: Settings) -> str | None:
     """Whether the proxy accepts connections."""
     if settings.https_proxy is None:
         return None
     parts = urlsplit(settings.https_proxy.get_secret_value())
     try:
-        dial([parts.hostname or ""], parts.port or 80, REACH_SECONDS).close()
+        dial([parts.hostname or ""], parts.port or 80, webhooks.REACH_SECONDS).close()
     except (OSError, MooringsError):
         raise OperatorError(f"the proxy {parts.hostname} does not answer: check MOORINGS_HTTPS_PROXY") from None
     return f"the proxy {parts.hostname} answers"
@@ -101,6 +81,7 @@ CHECKS: dict[str, Check] = {
     "database TLS": database_tls,
     "clock": clock,
     "rate limits": rate_limits,
-    "webhooks": webhooks,
+    "webhooks": webhooks.of_settings,
+    "stored webhooks": webhooks.stored,
     "proxy": proxy,
 }
