@@ -216,14 +216,17 @@ class Dialect(ABC):
     abilities: ClassVar[Abilities] = Abilities()
     Config: ClassVar[type[ConnectionConfig]]
     dials: ClassVar[bool] = True
-    """A test may open a bare TCP connection first. False where servers hold that against us: MySQL blocks a host after
-    `max_connect_errors` of them, so there only the driver's own attempt tells what the `connect` step found."""
+    """A test may open a bare TCP connection first.
+
+    False for servers that penalize this: MySQL blocks a host after `max_connect_errors` of them, so there only the
+    driver's own attempt decides the `connect` step.
+    """
     over_http: ClassVar[bool] = False
     """Whether all traffic uses HTTP, and so the operator's proxy, if there is one."""
     stateless: ClassVar[bool] = False
     """Whether each statement is a request of its own: the server has no session that it could close meanwhile."""
     probes_cheaply: ClassVar[bool] = False
-    """`connect` has a cheaper login for `SessionContext.light`, whose faults alone show the results of dialling."""
+    """`connect` has a cheaper login for `SessionContext.light`, whose faults alone show whether dialling worked."""
     ADDRESS_FIELDS: ClassVar[tuple[str, ...]] = ("host", "port")
     """The Config fields that hold `address`, to blame if the server does not answer; the host's field first."""
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = {}
@@ -250,7 +253,7 @@ class Dialect(ABC):
         return ()
 
     def dbt_output(self, config: Any, place: DbtPlace) -> Mapping[str, Any]:
-        """One output of dbt's profiles.yml, in the words of dbt's adapter for this dialect, that builds in a place.
+        """One output of dbt's profiles.yml, with the fields of dbt's adapter for this dialect, for a place to build in.
 
         Values are texts, numbers, booleans, DbtSecrets, None (left out) or such mappings. Raises DbtNotSupported.
         """

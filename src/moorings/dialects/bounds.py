@@ -21,8 +21,10 @@ MAX_DEPTH = 500
 MAX_TABLES = 200
 """Tables of one FROM, with its joins."""
 MAX_UNFOLDED = 500
-"""How many parts a WITH may come to when each that is NOT MATERIALIZED is put in the place of its name: DuckDB plans
-1,024 for seconds and 4,096 for minutes. Other parts it computes once."""
+"""The most parts of a WITH after each NOT MATERIALIZED part replaces its name:
+
+DuckDB plans 1,024 for seconds and 4,096 for minutes. It computes other parts once.
+"""
 
 TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\r\n]*)
@@ -39,7 +41,7 @@ TOKEN = re.compile(
     |(?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
-"""The next token, as PostgreSQL and DuckDB have it. Each alternative takes time in proportion to what it matches."""
+"""The next token of PostgreSQL's and DuckDB's SQL. Each alternative takes time in proportion to what it matches."""
 UNFOLDS = re.compile(r"\bmaterialized\b", re.IGNORECASE)
 COMMENT = re.compile(r"/\*|\*/")
 ENDS_FROM = frozenset({"WHERE", "SELECT", "GROUP", "ORDER", "HAVING", "UNION", "EXCEPT", "INTERSECT", "SET", "VALUES"})

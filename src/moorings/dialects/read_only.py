@@ -20,10 +20,13 @@ BACKSLASHES = r"""'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|"(?:[^"\\]|\\.|"")*+(?:"|\\?\Z
 """The same, where a backslash escapes what follows it, and names are in backticks."""
 COMMENTS = r"--[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
 UNCLEAR = re.compile(r"#|/\*M?!")
-"""Marks that start a comment for some servers of a kind only: the text after them can be code."""
+"""Marks that start a comment only for some servers: for others the text after them can be code."""
 DISPUTED = re.compile(r"--.*(?:\r(?!\Z)|\\\r?\Z)|/\*.*/\*", re.DOTALL)
-"""Comments whose end servers see in different places: a lone carriage return, a backslash before the end of the line,
-and one comment inside of another. Text after them that looks like a literal to us could be code to the server."""
+"""Comments whose end differs between servers.
+
+A lone carriage return, a backslash before the end of the line, and one comment inside of another. Text after them that
+looks like a literal to us could be code to the server.
+"""
 
 MISSPELLED = "A connection that only reads takes SELECT and the like. Check the spelling."
 READS = frozenset({"SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "DESCRIBE", "DESC"})
@@ -74,7 +77,7 @@ ACTS = WRITES | frozenset(
 
 
 def refusal(word: str) -> errors.WarehouseError:
-    """The error for a statement that begins with a word, in capitals, that a fence does not let through."""
+    """The error for a statement whose first word (in capitals) is not allowed."""
     if word in ACTS:
         return errors.ReadOnly()
     return errors.StatementRefused(message=MISSPELLED)
@@ -134,7 +137,7 @@ EDGES = re.compile(r"/\*|\*/")
 
 
 def leading_word(sql: str, *, nested: bool = False) -> str:
-    """The first word behind comments and opening parentheses, in capitals; empty when there is none.
+    """The first word after comments and opening parentheses, in capitals; empty when there is none.
 
     `nested` says that the server's comments nest. Raises StatementRefused for nested ones where it does not.
     """

@@ -1,1 +1,1 @@
-"""Columns of Arrow, made of what drivers answer."""
+"""Builds Arrow columns from drivers' results."""

@@ -1,9 +1,9 @@
-"""Values that an Arrow column carries, and that its readers cannot hold. Imports pyarrow.
+"""Values that fit into Arrow's buffers but that Arrow readers cannot represent.
 
-Infinite dates, years outside of 1 to 9999, the hour 24 and integers of 39 digits have a place in Arrow's buffers, but
-neither `validate(full=True)` nor Python takes them. A session passes them on as they are; its field may name the
-`Notation` in which its engine writes them. `Sound` makes null of them, and marks the field with `LOSSY`; formats of
-text ask `worded` for what the engine would write.
+Imports pyarrow. Infinite dates, years outside 1 to 9999, the hour 24 and integers of 39 digits fit into the buffers,
+but `validate(full=True)` and Python refuse them. A session passes them on as they are; its field may name the
+`Notation` in which its engine writes them. `Sound` replaces them by null, and marks the field with `LOSSY`; text
+formats get the engine's spelling from `worded`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from moorings.dialects.arrow.leaves import leaf_types, leaves, replaced
 NOTATION = b"moorings.notation"
 """Key of a field's metadata, inside of the service only: one of NOTATIONS."""
 LOSSY = b"moorings.lossy"
-"""Key of a field's metadata: what is null because Arrow's readers cannot hold it."""
+"""Key of a field's metadata: values that are null because Arrow readers cannot represent them."""
 WHAT = b"infinite dates, years outside 1 to 9999, 24:00 and numbers of more than 38 digits are null"
 
 DAYS_OF_400_YEARS = 146_097
@@ -32,17 +32,17 @@ DAYS_OF_400_YEARS = 146_097
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How an engine writes a date or time, and where its count begins."""
+    """How an engine writes a date or time, and its day 0."""
 
     before_date: str = ""
     """The suffix of a date in a year before 1."""
     before_end: str = ""
     """The suffix of the whole value."""
     epoch_days: int = 0
-    """The engine's own day 0. The driver added as much, which may have overflown."""
+    """The engine's own day 0. The driver added this number, which may have overflowed."""
 
     def text(self, ticks: int, kind: pa.DataType) -> str:
-        """A value that Arrow's readers cannot hold, as the engine writes it."""
+        """A value that Arrow readers cannot represent, as the engine writes it."""
         bits = kind.bit_width
         a_day = 1 if types.is_date(kind) else SECONDS_A_DAY * TICKS[kind.unit]
         own = (ticks - self.epoch_days * a_day + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
@@ -73,7 +73,7 @@ NOTATIONS: Mapping[bytes, Notation] = {
 
 
 def noted(field: pa.Field, notation: bytes) -> pa.Field:
-    """A field that names its notation, if its type has values beyond what Arrow's readers hold."""
+    """A field that names its notation, if its type has values that Arrow readers cannot represent."""
     return field.with_metadata({**(field.metadata or {}), NOTATION: notation}) if _is_limited(field) else field
 
 
@@ -82,7 +82,7 @@ def _is_limited(field: pa.Field) -> bool:
 
 
 def sound_schema(schema: pa.Schema) -> pa.Schema:
-    """A schema for readers of Arrow: notations go, and `LOSSY` comes."""
+    """A schema for Arrow readers: `LOSSY` replaces the notations."""
     return pa.schema([_marked(field) for field in schema])
 
 
@@ -92,20 +92,20 @@ def _marked(field: pa.Field) -> pa.Field:
 
 
 def notations(schema: pa.Schema) -> dict[int, Notation]:
-    """The places of columns that name a notation, and it."""
+    """The positions of columns that name a notation, with that notation."""
     named = ((place, (field.metadata or {}).get(NOTATION)) for place, field in enumerate(schema))
     return {place: NOTATIONS[name] for place, name in named if name is not None}
 
 
 class Sound:
-    """Makes what readers of Arrow can hold of a result's batches."""
+    """Converts a result's batches to values that Arrow readers can represent."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = sound_schema(schema)
         self._places = [place for place, field in enumerate(schema) if _is_limited(field)]
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """A batch with null for what they cannot."""
+        """A batch with null in place of other values."""
         beyond = [place for place in self._places if _goes_beyond(batch.column(place))]
         if not beyond:
             return batch
@@ -116,7 +116,10 @@ class Sound:
 
 
 def worded(columns: Sequence[pa.Array], places: Mapping[int, Notation], write: Any) -> list[pa.Array]:
-    """Columns with text in place of what Arrow's readers cannot hold; `write` makes text of a leaf without such."""
+    """Columns with text in place of values that Arrow readers cannot represent.
+
+    `write` converts all other values to text.
+    """
     written = list(columns)
     for place, notation in places.items():
         if _goes_beyond(written[place]):
@@ -129,12 +132,12 @@ def _goes_beyond(column: pa.Array) -> bool:
 
 
 def _limits(kind: pa.DataType) -> tuple[Any, Any] | None:
-    """The least and the most that readers hold, in ticks; None for types that hold no more."""
+    """The smallest and the largest value for readers, in ticks; None for types without values beyond them."""
     if types.is_date32(kind):
         return FIRST_DAY, LAST_DAY
     if types.is_timestamp(kind):
         ticks = SECONDS_A_DAY * TICKS[kind.unit]
-        if kind.unit == "ns":  # all of its years are within
+        if kind.unit == "ns":  # all years of its range are allowed
             return 1 - 2**63 + 1, 2**63 - 2
         return FIRST_DAY * ticks, (LAST_DAY + 1) * ticks - 1
     if types.is_time64(kind):

@@ -1,6 +1,7 @@
-"""Arrow as we promise it: no extension types, decimals where a precision is declared, none of the drivers' metadata.
+"""Converts Arrow data to the promised types.
 
-Also columns out of rows, for drivers that have no Arrow of their own.
+No extension types, decimals where a precision is declared, no metadata of drivers. Also builds columns from rows, for
+drivers without Arrow.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TYPE, NUMERIC = b"moorings.type", b"numeric"
-"""Key and value of a field's metadata: its text, or the text in its lists, is of numbers."""
+"""Key and value of a field's metadata: its text, or the text in its lists, contains numbers."""
 MAX_PRECISION_128, MAX_PRECISION_256 = 38, 76
 UUID_PARTS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
-"""0001-01-01 and 9999-12-31 in days since 1970: what Python, JSON and most readers of Arrow can say."""
+"""0001-01-01 and 9999-12-31 in days since 1970: the range of Python, JSON and most Arrow readers."""
 SECONDS_A_DAY = 86_400
 NOT_FINITE = (("(?i)^nan$", "NaN"), ("(?i)^(-?)inf(inity)?$", r"\1Infinity"))
 NO_DECIMAL = "A number of the result is NaN or infinite. Arrow's decimals cannot hold it: cast it to double or text."
@@ -27,14 +28,14 @@ TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """A schema in types that every Arrow reader knows."""
+    """A schema in types that every Arrow reader supports."""
     import pyarrow as pa
 
     return pa.schema([pa.field(field.name, _plain_type(field), True, _plain_metadata(field)) for field in schema])
 
 
 def _plain_metadata(field: pa.Field) -> dict[bytes, bytes] | None:
-    """Whether a field's text is of numbers."""
+    """Whether a field's text contains numbers."""
     import pyarrow as pa
 
     kind = field.type.value_type if pa.types.is_list(field.type) else field.type
@@ -132,7 +133,7 @@ def number_texts(column: pa.Array) -> pa.Array:
 
 
 def numbers(column: pa.Array, target: pa.DataType) -> pa.Array:
-    """Text of exact numbers as decimals; raises StatementRefused for NaN and infinity, which decimals cannot be."""
+    """Text of exact numbers as decimals; raises StatementRefused for NaN and infinity, which decimals lack."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -194,7 +195,7 @@ def rows_batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBat
 
 
 def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Values as drivers give them, as one column; raises ArrowInvalid for one that the type cannot hold exactly."""
+    """A driver's values as one column; raises ArrowInvalid for one that the type cannot hold exactly."""
     import pyarrow as pa
 
     try:
@@ -228,7 +229,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _exact(value: Any) -> decimal.Decimal:
-    """A number as a decimal; raises StatementRefused for NaN and infinity, which Arrow's decimals cannot be."""
+    """A number as a decimal; raises StatementRefused for NaN and infinity, which Arrow's decimals lack."""
     number = value if isinstance(value, decimal.Decimal) else decimal.Decimal(str(value))
     if not number.is_finite():
         raise errors.StatementRefused(message=NO_DECIMAL)

@@ -1,4 +1,4 @@
-"""Arrow columns as trees: the arrays that hold values, inside of lists, structs, maps and unions. Imports pyarrow."""
+"""Arrow columns as trees: the arrays of values inside lists, structs, maps and unions. Imports pyarrow."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def replaced(column: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Arr
     if not types.is_nested(kind):
         return change(column)
     if column.offset:
-        column = pa.concat_arrays([column])  # a mask and offsets that begin at 0, as the constructors want them
+        column = pa.concat_arrays([column])  # a mask and offsets that begin at 0, as the constructors require
     mask = column.is_null() if column.null_count else None
     if types.is_map(kind):
         keys, items = replaced(column.keys, change), replaced(column.items, change)

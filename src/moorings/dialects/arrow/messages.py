@@ -1,7 +1,7 @@
-"""Messages of Arrow's IPC format, before they are decompressed: what they say they grow to. Imports pyarrow.
+"""Reads the declared sizes in messages of Arrow's IPC format before they are decompressed.
 
-A batch may be compressed buffer by buffer, thousands of times, and pyarrow makes room for what a buffer says of itself.
-Source: https://arrow.apache.org/docs/format/Columnar.html#compression, format/Message.fbs of Arrow.
+Imports pyarrow. Each buffer of a batch may be compressed a thousandfold, and pyarrow allocates the size that the buffer
+declares. Source: https://arrow.apache.org/docs/format/Columnar.html#compression, format/Message.fbs of Arrow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNCOMPRESSED = -1
 
 
 def read_batch(message: pa.ipc.Message, schema: pa.Schema, max_bytes: int) -> pa.RecordBatch:
-    """The record batch of a message; raises ResultTooLarge, and ArrowInvalid for one that is not as it should be."""
+    """The record batch of a message; raises ResultTooLarge, and ArrowInvalid for an invalid one."""
     try:
         size = uncompressed_size(message.metadata.to_pybytes(), memoryview(message.body or b""))
     except (struct.error, ValueError) as error:
@@ -29,7 +29,7 @@ def read_batch(message: pa.ipc.Message, schema: pa.Schema, max_bytes: int) -> pa
 
 
 def uncompressed_size(metadata: bytes, body: memoryview) -> int:
-    """How many bytes the buffers of a message take once they are decompressed."""
+    """The bytes of a message's buffers after decompression."""
     message = _root(metadata)
     kind = metadata[place] if (place := _field(metadata, message, 1)) else 0
     batch = _table(metadata, message, 2)

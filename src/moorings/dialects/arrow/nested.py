@@ -1,4 +1,4 @@
-"""Types that are written with brackets, such as `Map(String, Array(Int8))`, taken apart."""
+"""Parses types that are written with brackets, such as `Map(String, Array(Int8))`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FIELD = re.compile(r"(`(?:[^`\\]|\\.)*`|\"(?:[^\"]|\"\")*\"|\w+)\s+(\S.*)", re.D
 
 
 def parse_nested(native: str) -> tuple[str, list[str]]:
-    """The name of a type, and what stands in its brackets, apart at the commas between them."""
+    """The name of a type, and the parts in its brackets, split at commas."""
     name, bracket, rest = native.strip().partition("(")
     return name.strip(), arguments(rest[: rest.rindex(")")]) if bracket else []
 
@@ -27,6 +27,6 @@ def arguments(text: str) -> list[str]:
 
 
 def field(argument: str) -> tuple[str | None, str]:
-    """Name and type of a struct's field: the name as it is quoted, None where there is only a type."""
+    """Name and type of a struct's field: the name with its quotes, None if there is only a type."""
     named = FIELD.fullmatch(argument)
     return (named[1], named[2]) if named else (None, argument)

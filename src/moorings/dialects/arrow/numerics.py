@@ -18,17 +18,17 @@ DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 
 def marked(field: pa.Field) -> pa.Field:
-    """A field that says that its text is of numbers."""
+    """A field whose metadata marks its text as numbers."""
     return field.with_metadata({**(field.metadata or {}), TYPE: NUMERIC})
 
 
 def is_marked(field: pa.Field) -> bool:
-    """Whether a field says so."""
+    """Whether a field's metadata marks its text as numbers."""
     return (field.metadata or {}).get(TYPE) == NUMERIC
 
 
 class As:
-    """Makes of numeric texts what a caller wants: `double`, or `decimal(p,s)`."""
+    """Converts numeric texts to the requested type: `double`, or `decimal(p,s)`."""
 
     def __init__(self, schema: pa.Schema, wanted: str) -> None:
         self._kind = _kind(wanted)

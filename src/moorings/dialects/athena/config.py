@@ -14,10 +14,10 @@ from moorings.dialects.config.needs import Login, Need, always
 from moorings.dialects.config.places import Line, Region
 
 SERVICES = ATHENA, S3, STS = ("athena", "s3", "sts")
-"""The services that hostOverride may name; a URL alone stands for all."""
+"""The services that hostOverride may name; a single URL applies to all."""
 ACCESS_KEY, ROLE = "aws-access-key", "aws-cross-account-role"
 CATALOG, WORKGROUP = "AwsDataCatalog", "primary"
-"""What every account has."""
+"""The data catalog that every account has."""
 
 
 class Config(ConnectionConfig, frozen=True):
@@ -47,5 +47,5 @@ class Config(ConnectionConfig, frozen=True):
 
 
 def endpoint(config: Config, service: str) -> str | None:
-    """The URL of a service where hostOverride says it; None for AWS's own."""
+    """The URL of a service in hostOverride; None for AWS's own."""
     return endpoints.overridden(config.host_override, SERVICES, SERVICES).get(service)

@@ -49,7 +49,7 @@ class Athena(Dialect):
         return failure(error) or _of_botocore(kinds)
 
     def error_text(self, error: BaseException) -> str:
-        """AWS's words, where an answer has the shape of AWS's errors; of any other, the status alone."""
+        """AWS's message if the answer has the form of AWS's errors; else only the status."""
         if isinstance(error, ExecutionError):
             return str(error)
         response: Mapping[str, Any] = getattr(error, "response", None) or {}
@@ -84,7 +84,10 @@ class Athena(Dialect):
 
 
 def _is_awss(response: Mapping[str, Any]) -> bool:
-    """Whether an error has a name of AWS's; botocore makes a number or nothing of other answers, and quotes them."""
+    """Whether an error has one of AWS's names.
+
+    For other answers, botocore sets a number or nothing, and quotes them.
+    """
     return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9.]+", str(response.get("Error", {}).get("Code", ""))))
 
 
@@ -97,14 +100,14 @@ def _matching(patterns: Iterable[tuple[str, str]], text: str) -> str | None:
 
 
 def _of_code(code: str, message: str, operation: str) -> str:
-    """The key for AWS's code; a call that runs no statement tells of the login's own settings."""
+    """The key of FAULTS for AWS's code; a call that runs no statement shows faults of the login's settings."""
     statement = operation in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "GetObject")
     key = _matching(STATEMENTS if statement else MESSAGE_PATTERNS, message)
     return key or (code if code in FAULTS else "InvalidRequestException")
 
 
 def _of_botocore(kinds: set[str]) -> str | None:
-    """A failed connection, which botocore tells without its cause."""
+    """A failed connection, which botocore reports without its cause."""
     words = {"ConnectTimeoutError": "timed out", "ReadTimeoutError": "timed out", "SSLError": "no tls"}
     words |= {
         "ResponseParserError": "ResponseParserError",

@@ -68,7 +68,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
         message="The result has a value that Moorings cannot read. Cast it to varchar."
     ),
 }
-"""The code of an error of AWS's, the state of a statement, or a word of TELLTALES or of `failure`."""
+"""The code of an AWS error, the state of a statement, or a word of TELLTALES or of `failure`."""
 
 MESSAGE_PATTERNS = (
     ("on resource: arn:aws:iam", "role"),

@@ -13,7 +13,7 @@ from moorings.dialects.introspection import Assembly, Column, Scope, Table
 
 
 class Pages(Protocol):
-    """Calls an operation of Athena's until its last page; returns what the pages hold under a key."""
+    """Calls an operation of Athena's until its last page; returns the pages' values of a key."""
 
     def __call__(self, operation: str, key: str, **arguments: Any) -> Iterable[Mapping[str, Any]]:
         """Call it."""

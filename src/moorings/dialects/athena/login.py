@@ -1,8 +1,8 @@
 """Clients of AWS's services for a connection. Imports the driver: only the session imports this.
 
 The machine's own files, variables and metadata service are never asked. Where a connection has a role but no access
-key, the operator's key of MOORINGS_AWS_ACCESS_KEY_ID assumes it. It serves every connection then; what keeps one's role
-from the next is the external id in the role's trust policy.
+key, the operator's key of MOORINGS_AWS_ACCESS_KEY_ID assumes it. That key can assume the roles of all connections, so
+each role's trust policy must require its own external id.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_FILES = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Settings of botocore's that would have it read files: name in the file, variables, default, conversion."""
+"""botocore's settings that would make it read files: name in the file, variables, default, conversion."""
 READ_SECONDS = 60
 NO_OWN_KEY = (
     "Neither the connection nor the service has an access key to assume the role with. Give username and"
@@ -40,7 +40,7 @@ MODELS = create_loader()
 
 
 class Clients:
-    """Makes the clients of one login."""
+    """Creates the clients of one login."""
 
     def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config

@@ -2,9 +2,9 @@
 
 Athena's grammar lets no INSERT, DDL or UNLOAD follow WITH, SELECT, VALUES, TABLE or an opening parenthesis, and nothing
 that writes begin with SHOW or DESCRIBE; it takes one statement at a time. So a text that begins with one of these words
-reads, whatever comes behind. EXPLAIN ANALYZE runs what it explains, and is left out. Comments are taken off the front
-rather than read past: what Athena gets begins with the word that was seen here.
-Source: https://docs.aws.amazon.com/athena/latest/ug/select.html.
+only reads. EXPLAIN ANALYZE runs the explained statement, and is refused. Leading comments are removed rather than
+skipped, so that Athena's text begins with the word that was checked here. Source:
+https://docs.aws.amazon.com/athena/latest/ug/select.html.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WRITES = re.compile(
 def reading(sql: str, *, explained: bool = False) -> str:
     """The statement without the comments before it; raises ReadOnly or StatementRefused for one that could write.
 
-    One to be `explained` may be any that EXPLAIN itself is not.
+    `explained`: any statement except EXPLAIN itself is allowed.
     """
     bare = without_comments_before(sql, "--")
     if explained and WRITES.match(bare) and bare[:7].upper() != "EXPLAIN":

@@ -1,4 +1,7 @@
-"""A session with Athena, which itself knows none: a login, and statements. Imports the driver: only `connect` does."""
+"""A session with Athena, which has no sessions itself: a login, and statements.
+
+Imports the driver: only `connect` does.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ from moorings.dialects.statements import without_end
 PAGE = 1000
 """Rows that come with one call; a larger result is read from S3."""
 BLOCK_BYTES = 1 << 20
-"""How much of a result's file is read at once."""
+"""The bytes of a result's file that are read at once."""
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.05, 1.0
-"""Seconds between looks at a statement that runs."""
+"""Seconds between two polls of a running statement."""
 
 
 class AthenaSession(Session):
@@ -55,7 +58,7 @@ class AthenaSession(Session):
             raise
 
     def _look_around(self) -> None:
-        """See that the workgroup and the catalog are there, and that results have a place."""
+        """Check that the workgroup and the catalog exist, and that results have a location."""
         group = self._athena.get_work_group(WorkGroup=self._workgroup)["WorkGroup"]
         if group.get("State") == "DISABLED":
             raise errors.DatabaseForbidden(
@@ -77,7 +80,7 @@ class AthenaSession(Session):
         self._athena.get_work_group(WorkGroup=self._workgroup)
 
     def try_query(self) -> str:
-        """See that a statement runs and its result can be read."""
+        """Check that a statement runs and that its result can be read."""
         self.query(Statement("SELECT 1 AS one")).read_all()
         self.reset()
         return "A query ran, and its result was read."
@@ -141,7 +144,7 @@ class AthenaSession(Session):
         return started
 
     def _wait(self, started: str) -> Mapping[str, Any]:
-        """The execution, once it succeeded; raises ExecutionError when it did not."""
+        """Wait for the execution and return it; raises ExecutionError if it did not succeed."""
         pause = FIRST_WAIT_SECONDS
         while True:
             execution = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
@@ -167,7 +170,7 @@ class AthenaSession(Session):
                 yield each.slice(start, max_rows)
 
     def _file(self, place: str) -> Any:
-        """The result's file in S3, opened; None where the login may not read it: then pages come from Athena."""
+        """The opened result file in S3; None if the login may not read it: then Athena sends the rows in pages."""
         parts = urlsplit(place)
         if self._s3 is None:
             self._s3 = self._clients.client(S3)
@@ -183,7 +186,7 @@ class AthenaSession(Session):
     ) -> Iterator[pa.RecordBatch]:
         rows = page["ResultSet"].get("Rows", [])
         if rows and execution.get("StatementType") == "DML" and _texts_of(rows[0]) == schema.names:
-            rows = rows[1:]  # the first row of a SELECT's result is its head
+            rows = rows[1:]  # the first row of a SELECT's result is its header
         while True:
             if rows:
                 texts = zip(*map(_texts_of, rows), strict=True)
@@ -204,7 +207,7 @@ class AthenaSession(Session):
             self._cancelled.set()
 
     def reset(self) -> bool:
-        """Stop reading; there is no session that could remember anything."""
+        """Stop reading; there is no session state to reset."""
         self._execution = None
         if self._rows is not None:
             self._rows.close()
@@ -221,7 +224,7 @@ class AthenaSession(Session):
 
 
 def _of_file(file: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The rows of a result's file, block by block; what is empty without quotes is null."""
+    """The rows of a result's file, block by block; an empty field without quotes is null."""
     names = [str(place) for place in range(len(schema))]  # names may repeat
     with contextlib.closing(file):
         reader = csv.open_csv(
@@ -244,7 +247,7 @@ def _texts_of(row: Mapping[str, Any]) -> list[str | None]:
 
 
 def literal(value: Any) -> str:
-    """A parameter as a literal of SQL, which is what Athena takes; raises ParametersRefused for what has none."""
+    """A parameter as an SQL literal, the form that Athena accepts; raises ParametersRefused for values without one."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):

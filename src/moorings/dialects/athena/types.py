@@ -28,10 +28,10 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 }
 """A type, by the results' name and the catalog's → the function of pyarrow that makes Arrow's, and its arguments.
 
-The rest is text: char, varchar, string, json, uuid, intervals, and what holds others: array, map, row, struct.
+All others are text: char, varchar, string, json, uuid, intervals, array, map, row, struct.
 """
 MICROSECONDS = r"^(?P<moment>\S+ [^ .]+(?:\.\d{1,6})?)\d*(?: (?P<zone>.+))?$"
-"""A moment to the microsecond, which is as fine as we promise, and its zone."""
+"""A timestamp to the microsecond, the promised precision, and its zone."""
 
 
 def column_type(about: Mapping[str, Any]) -> pa.DataType:
@@ -78,7 +78,7 @@ def column(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _moments(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Timestamps; those with a zone, which each value names for itself, as instants."""
+    """Timestamps; those with a zone, which each value has itself, as instants."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -97,7 +97,7 @@ class Config(ConnectionConfig, frozen=True):
             yield "password", reason
 
     def implied(self) -> dict[str, Any]:
-        """The project and the e-mail address of the service account, where no others are given."""
+        """The project and the e-mail address of the service account, if none are given."""
         account = decoded(self.password.get_secret_value() if self.password else "") or {}
         pairs = (("database", "project_id"), ("username", "client_email"))
         return {
@@ -117,7 +117,7 @@ def _bare(key: str) -> str:
 
 
 def decoded(key: str) -> dict[str, Any] | None:
-    """The object that a key or an external account configuration is; None when it is none."""
+    """The JSON object of a key or an external account configuration; None if it is none."""
     try:
         decoded = json.loads(key)
     except (ValueError, RecursionError):
@@ -146,7 +146,7 @@ def endpoint(config: Config) -> str:
 
 
 def storage_endpoint(config: Config) -> str | None:
-    """The URL of the Storage API; None where hostOverride names the API alone: then rows come by the API too."""
+    """The URL of the Storage API; None if hostOverride names only the API: then the API also sends the rows."""
     usual = None if config.host_override else "https://bigquerystorage.googleapis.com"
     return _overridden(config).get(STORAGE, usual)
 

@@ -62,9 +62,9 @@ class BigQuery(Dialect):
         return reason if reason in FAULTS else {401: "authError", 403: "accessDenied"}.get(code, "statement")
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, without the request that the driver puts before them and the job's id behind.
+        """The server's message, without the driver's request before it and the job's id after it.
 
-        Nothing of an answer that a token server gave, or of one without the shape of Google's errors: only the status.
+        Answers of token servers, and answers without the form of Google's errors, are reduced to their status.
         """
         if _of_login(error):
             return of_transport(error)
@@ -76,7 +76,7 @@ class BigQuery(Dialect):
         return re.sub(r"^(GET|POST) \S+: |; reason: .*|(?<!\s)\s*+Location: .*", "", text, flags=re.DOTALL)
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
-        """For dbt-bigquery; other logins than a key are those of the machine where dbt runs."""
+        """For dbt-bigquery; other logins than a key use the credentials of the machine where dbt runs."""
         return {
             "type": "bigquery",
             **(_key_login(config) if config.authentication_type == SERVICE_ACCOUNT else {"method": "oauth"}),
@@ -88,7 +88,7 @@ class BigQuery(Dialect):
         }
 
     def connect(self, config: Config, context: SessionContext) -> Session:
-        """Log in, and see that queries may run in the project."""
+        """Log in, and check that queries may run in the project."""
         if config.authentication_type not in (SERVICE_ACCOUNT, FEDERATION):
             raise errors.LoginRefused(
                 "authentication_type",
@@ -113,7 +113,7 @@ def _of_login(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str | None:
-    """BigQuery's own word for what is wrong; errors of the Storage API have none."""
+    """BigQuery's own name of the error; errors of the Storage API have none."""
     matched = [cast("dict[str, Any]", each) for each in getattr(error, "errors", ()) if isinstance(each, dict)]
     return matched[0].get("reason") if matched else None
 

@@ -69,4 +69,4 @@ MESSAGE_PATTERNS = (
     ("prepared statement parameters", "parameters"),
     ("Parameter argument/count mismatch", "parameters"),
 )
-"""BigQuery's message → the key of FAULTS that is more exact than its reason."""
+"""Parts of BigQuery's messages → keys of FAULTS that are more exact than the reason."""

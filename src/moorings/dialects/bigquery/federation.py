@@ -1,7 +1,7 @@
 """Workload identity federation for BigQuery: the allowed token servers and sources of the subject token.
 
-What was read for a caller is sent to Google alone. Programs, environments of AWS and metadata servers are no sources.
-Source: https://google.aip.dev/auth/4117.
+Tokens that were read for a caller are sent only to Google. Programs, AWS environments and metadata servers are not
+allowed as sources. Source: https://google.aip.dev/auth/4117.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _are_headers(given: object) -> bool:
 
 
 def stand_in(context: SessionContext) -> str | None:
-    """The origin of what stands in for Google's token services, in tests."""
+    """The origin of the test server that replaces Google's token services."""
     if context.google_sts_url is None:
         return None
     parts = urlsplit(context.google_sts_url)
@@ -139,7 +139,7 @@ def impersonation_url(given: Mapping[str, Any], email: str | None, context: Sess
 
 
 def is_googles(url: str, context: SessionContext) -> bool:
-    """Whether only Google answers at the URL of an API; with a stand-in, what is on loopback too."""
+    """Whether an API's URL belongs to Google; with a test server, loopback URLs are allowed too."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     local = context.google_sts_url is not None and host in ("localhost", "127.0.0.1", "::1")

@@ -1,7 +1,7 @@
 """Reads the structure of BigQuery's projects: six statements per hundred datasets, for any number of tables.
 
-INFORMATION_SCHEMA is asked dataset by dataset, not for a region at once: that takes grants on the datasets alone, and
-only there it tells of keys. Source: https://cloud.google.com/bigquery/docs/information-schema-intro.
+INFORMATION_SCHEMA is queried per dataset, not per region: that needs grants only on the datasets, and only a dataset's
+INFORMATION_SCHEMA has keys. Source: https://cloud.google.com/bigquery/docs/information-schema-intro.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Ask(Protocol):
-    """Runs a statement; returns its rows, or none where it is refused and was not `needed`."""
+    """Runs a statement; returns its rows, or none if it is refused and not `needed`."""
 
     def __call__(self, sql: str, *, needed: bool = False) -> Rows:
         """Run it."""
@@ -77,7 +77,7 @@ def _gather(assembly: Assembly, ask: Ask, datasets: Sequence[tuple[str, str]]) -
 
 
 def _of(datasets: Sequence[tuple[str, str]], select: str) -> str:
-    """A statement for every dataset at once."""
+    """One statement for all datasets."""
     return "\nUNION ALL\n".join(select.format(dataset=f"`{project}`.`{name}`") for project, name in datasets)
 
 

@@ -1,6 +1,6 @@
 """Google's credentials for a connection. Imports the driver: only the session imports this.
 
-Nothing comes from the machine but what `bigquery_federation` allows an external account configuration to name.
+It reads nothing from the machine except the sources that `federation` allows in an external account configuration.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ def _federated(config: Config, context: SessionContext) -> Credentials:
 
 
 class _Supplier(identity_pool.SubjectTokenSupplier):
-    """Supplies the subject token each time that one is needed."""
+    """Supplies the subject token whenever one is needed."""
 
     def __init__(self, source: Mapping[str, Any], context: SessionContext) -> None:
         self._source = source
         self._context = context
 
     def get_subject_token(self, context: object, request: object) -> str:
-        """The token; raises LoginRefused, which quotes nothing that was read."""
+        """The token; raises LoginRefused, which quotes no part of the read data."""
         data = self._of_file() if "file" in self._source else self._of_url()
         try:
             return self._token(data.decode())

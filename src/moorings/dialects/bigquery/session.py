@@ -1,4 +1,7 @@
-"""A session with BigQuery, which itself knows none: credentials, and jobs. Imports the driver: only `connect` does."""
+"""A session with BigQuery, which has no sessions itself: credentials, and jobs.
+
+Imports the driver: only `connect` does.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,9 @@ from moorings.dialects.introspection import Plan, Scope, Table
 
 ONE = Statement("SELECT 1 AS one")
 FIRST_PAGE = 1000
-"""Rows that come with the answer that a job is done; a result with no more needs no further request."""
+"""Rows in the answer that a job is done; a result with no more rows needs no further request."""
 PAGE = 20_000
-"""Rows of a page where they come by the API, as JSON."""
+"""Rows of a page, if the API sends them as JSON."""
 NO_STORAGE = (Forbidden, ServiceUnavailable, MethodNotImplemented)
 """Errors that rule out the Storage API for rows: no grant, not reachable, not found."""
 WORDS: dict[type[Any], str] = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING", type(None): "STRING"}
@@ -71,11 +74,11 @@ class BigQuerySession(Session):
         return Wire(self._config, self._credentials, self._context)
 
     def ping(self) -> None:
-        """Have BigQuery look at a statement; running one would take a second."""
+        """Validate a statement by a dry run; running one would take a second."""
         self._dry_run(ONE, self._seconds)
 
     def try_query(self) -> str:
-        """Run a statement, and tell what a dry run of it estimates."""
+        """Run a statement, and report the estimate of a dry run."""
         self._client.query(ONE.sql, self._settings(ONE), retry=None, job_retry=None, timeout=self._seconds).result()
         estimate = self._dry_run(ONE, self._seconds).total_bytes_processed or 0
         return f"A query ran; a dry run estimates {estimate} bytes."
@@ -136,7 +139,7 @@ class BigQuerySession(Session):
     # ---- statements -------------------------------------------------------------------------------------------
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
-        """Run one statement as a job; its rows come by the Storage API, or by the API where that cannot be."""
+        """Run one statement as a job; its rows come from the Storage API, or from the API if that is not possible."""
         if statement.read_only:
             self._see_that_it_reads(statement)
         job = self._start(statement)
@@ -146,12 +149,12 @@ class BigQuerySession(Session):
         return pa.RecordBatchReader.from_batches(schema, self._pieces)
 
     def _start(self, statement: Statement) -> bigquery.QueryJob:
-        """Send the job, under an id that a cancel knows before BigQuery has answered."""
+        """Send the job with an id of ours, so that it can be cancelled before BigQuery has answered."""
         self._job_id = job_id = f"moorings_{uuid.uuid4().hex}"
         return self._client.query(statement.sql, self._settings(statement), job_id=job_id, retry=None, job_retry=None)
 
     def _see_that_it_reads(self, statement: Statement) -> None:
-        """Raise for whatever BigQuery itself does not call a SELECT."""
+        """Raise for statements whose type BigQuery does not report as SELECT."""
         kind = self._dry_run(statement).statement_type
         if kind in (None, "SCRIPT"):
             raise errors.StatementRefused(message="A read-only connection allows exactly one SELECT, and no script.")
@@ -198,14 +201,14 @@ class BigQuerySession(Session):
                 yield _in(schema, batch.slice(start, max_rows))
 
     def _arriving(self, job: bigquery.QueryJob, rows: Any, page_size: int) -> Iterator[pa.RecordBatch]:
-        """The rows as they come: all with the first page, or by the Storage API, or page by page."""
+        """The rows: all in the first page, or from the Storage API, or page by page."""
         if rows.total_rows <= FIRST_PAGE:
             return rows.to_arrow_iterable()
         streamed = self._by_storage(job)
         return job.result(page_size=page_size, job_retry=None).to_arrow_iterable() if streamed is None else streamed
 
     def _by_storage(self, job: bigquery.QueryJob) -> Iterator[pa.RecordBatch] | None:
-        """The rows in one stream, in their order; None where the Storage API is out of reach."""
+        """The rows in one ordered stream; None if the Storage API cannot be reached."""
         if self._channel is None and self._storage_url is not None:
             network = self._context.network
             self._channel = storage_channel(
@@ -217,13 +220,13 @@ class BigQuerySession(Session):
             grpc.channel_ready_future(self._channel).result(timeout=self._seconds)
             return read(self._channel, job, self._seconds, self._context.limits.buffer)
         except (*NO_STORAGE, grpc.FutureTimeoutError):
-            self._storage_url = None  # found out once, and not again with every statement
+            self._storage_url = None  # checked once, not for every statement
             return None
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Cancel the job, over connections of its own, and break off the stream of rows."""
+        """Cancel the job over separate connections, and end the stream of rows."""
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
@@ -233,7 +236,7 @@ class BigQuerySession(Session):
             wire.client.cancel_job(self._job_id, retry=None, timeout=self._seconds)
 
     def reset(self) -> bool:
-        """Stop reading; there is no session that could remember anything."""
+        """Stop reading; there is no session state to reset."""
         self._job_id = None
         if self._pieces is not None:
             self._pieces.close()
@@ -251,19 +254,19 @@ class BigQuerySession(Session):
 
 
 def _in(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch in the types that were promised; both services leave some of them open."""
+    """A batch in the promised types; both services leave some types open."""
     described = zip(batch.columns, schema, strict=True)
     columns = [found if found.type == field.type else found.cast(field.type) for found, field in described]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _label(value: str) -> str:
-    """A value as labels take it."""
+    """A value in the form of labels."""
     return re.sub(r"[^a-z0-9_-]", "-", value.lower())[:63]
 
 
 def _parameter(value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
-    """A value for a `?`; raises ParametersRefused for one that has no type of BigQuery's."""
+    """A value for a `?`; raises ParametersRefused for one without a BigQuery type."""
     values = cast("list[object]", value) if isinstance(value, list) else [cast("object", value)]
     kinds = {WORDS.get(type(each)) for each in values}
     if len(kinds) != 1 or None in kinds:

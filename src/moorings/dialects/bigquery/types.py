@@ -24,7 +24,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 }
 """A type that holds no others, by both of its names → the function of pyarrow that makes Arrow's, and its arguments.
 
-The rest is text: STRING, JSON, GEOGRAPHY.
+All others are text: STRING, JSON, GEOGRAPHY.
 """
 
 
@@ -42,7 +42,7 @@ def column_type(field: Any) -> pa.DataType:
 
 
 def arrow_type(native: str) -> str:
-    """The type of a column that INFORMATION_SCHEMA.COLUMNS writes so: `ARRAY<STRUCT<a INT64, b NUMERIC(10, 2)>>`."""
+    """The type of a column in the form of INFORMATION_SCHEMA.COLUMNS: `ARRAY<STRUCT<a INT64, b NUMERIC(10, 2)>>`."""
     return str(_parsed(re.findall(r"`[^`]+`|\w+|[<>,]", re.sub(r"\([^()]*+\)", "", native))))
 
 

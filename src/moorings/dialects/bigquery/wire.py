@@ -1,4 +1,4 @@
-"""How BigQuery's two services are reached. Imports the driver: only the session imports this."""
+"""Connects to BigQuery's two services. Imports the driver: only the session imports this."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Hurried(Request):
         self._seconds = seconds
 
     def __call__(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        """Make the request, in the time that there is."""
+        """Make the request within the time that is left."""
         return super().__call__(*args, timeout=self._seconds, **kwargs)
 
 
@@ -82,9 +82,9 @@ def _session(config: Config, network: Network) -> requests.Session:
 def storage_channel(
     network: Network, url: str, config: Config, credentials: Credentials, request: Request
 ) -> grpc.Channel:
-    """A channel to the Storage API, which connects when it is first used: to addresses that were checked.
+    """A channel to the Storage API, which connects to checked addresses on first use.
 
-    Its messages have the limit of an answer over HTTP.
+    Its messages have the size limit of HTTP answers.
     """
     secure = not url.startswith("http:")
     host, port = host_and_port(url)
@@ -113,9 +113,9 @@ def _target(network: Network, host: str, port: int) -> tuple[str, list[tuple[str
 
 
 def read(channel: grpc.Channel, job: bigquery.QueryJob, seconds: float, max_bytes: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a job's result, in one stream, which keeps their order; gRPC lets the server send what we take.
+    """The rows of a job's result in one ordered stream; gRPC's flow control limits the server to our pace.
 
-    A message of more bytes, as it is sent or decompressed, is ResultTooLarge.
+    Raises ResultTooLarge for a message above the size limit, before or after decompression.
     """
     client = BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
     request = types.ReadSession(table=job.destination.to_bqstorage(), data_format=types.DataFormat.ARROW)

@@ -1,4 +1,4 @@
-"""The body of ClickHouse's answer: an Arrow stream, behind which an error can stand in plain text."""
+"""The body of ClickHouse's answer: an Arrow stream that an error in plain text can follow."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from moorings.dialects.arrow.messages import read_batch
 
 CHUNK_BYTES = 1024 * 1024
 TAIL_BYTES = 16 * 1024
-"""The longest error that is looked for at the end."""
+"""The longest error that is searched for at the end."""
 END = b"\xff\xff\xff\xff\0\0\0\0"
-"""How an Arrow stream ends. Arrow's reader takes a missing end for one, and a half result would pass for the whole."""
+"""How an Arrow stream ends. Arrow's reader accepts a missing end, so half a result would look complete."""
 ERROR = re.compile(rb"Code: (\d+)\. (DB::Exception: .*?)(?:\s+\d+ \w{16}\s+__exception__)?\s*$", re.DOTALL)
 
 
@@ -27,14 +27,14 @@ class Body:
     closed = False
 
     def __init__(self, response: HTTPResponse, max_bytes: int = 64 * CHUNK_BYTES) -> None:
-        """Read a response, of which at most so many bytes are in memory at once."""
+        """Read a response with at most this many bytes in memory at once."""
         self._response = response
         self._max_bytes = max_bytes
         self._ahead = b""
         self._tail = b""
 
     def empty(self) -> bool:
-        """Whether the server sent nothing; waits for the first bytes. Raises what the server says instead."""
+        """Whether the server sent nothing; waits for the first bytes. Raises the error that the server sent instead."""
         try:
             self._ahead = self._pull(CHUNK_BYTES)
         except (HTTPError, OSError) as error:
@@ -47,9 +47,9 @@ class Body:
         return data
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer only at the end; raises ResultTooLarge when more come than the limit.
+        """This many bytes, fewer only at the end; raises ResultTooLarge above the limit.
 
-        No room is made for them ahead: a garbled length may say anything.
+        Memory is not allocated in advance: a corrupt length can be any number.
         """
         parts: list[bytes] = []
         room = self._max_bytes
@@ -66,14 +66,14 @@ class Body:
         return b"".join(parts)
 
     def _skip_rest(self) -> None:
-        """Read on to the end, where an error may stand, but no further than the limit."""
+        """Read to the end, where an error may follow, but at most up to the limit."""
         left = self._max_bytes
         self._ahead = b""
         while left > 0 and (data := self._pull(CHUNK_BYTES)):
             left -= len(data)
 
     def arrow(self) -> pa.Schema:
-        """Begin with the Arrow stream; returns its schema, raises what the server says instead."""
+        """Open the Arrow stream; returns its schema, or raises the error that the server sent instead."""
         try:
             self._messages = pa.ipc.MessageReader.open_stream(self)
             return pa.ipc.read_schema(self._messages.read_next_message())
@@ -81,7 +81,10 @@ class Body:
             raise self._broken() from error
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """The stream's batches that have rows; raises what the server says behind them, or that the rest is missing."""
+        """The stream's batches with rows.
+
+        Raises the error that the server sent after them, or SessionLost for a missing end.
+        """
         try:
             for message in self._messages:
                 batch = read_batch(message, schema, self._max_bytes)
@@ -95,11 +98,11 @@ class Body:
         self._response.release_conn()
 
     def _broken(self) -> DatabaseError:
-        """The error that the server wrote behind the rows; without one, the connection is lost."""
+        """The error that the server wrote after the rows; without one, the connection was lost."""
         try:
             self._skip_rest()
         except (HTTPError, OSError):
-            pass  # a server that fails midway breaks the transfer off, behind its words
+            pass  # a server that fails midway ends the transfer after its message
         finally:
             self._response.close()
         found = ERROR.search(self._tail)

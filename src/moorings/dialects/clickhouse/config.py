@@ -1,4 +1,4 @@
-"""What a ClickHouse connection needs."""
+"""The settings of a ClickHouse connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.needs import Need, always
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a ClickHouse connection needs."""
+    """The settings of a ClickHouse connection."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 
@@ -19,6 +19,6 @@ class Config(ConnectionConfig, frozen=True):
     ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
 
     def derived(self) -> dict[str, Any]:
-        """The port without TLS is another one."""
+        """Without TLS, the default port differs."""
         plain = self.ssl_mode == "disable" and "port" not in self.model_fields_set
         return super().derived() | ({"port": 8123} if plain else {})

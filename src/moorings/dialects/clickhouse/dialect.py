@@ -18,7 +18,7 @@ OWN_WORDS = re.compile(
     r"(Received ClickHouse exception, code: \d+, server response: )?(Code: \d+\. )?DB::Exception: (?P<words>.*)",
     re.DOTALL,
 )
-"""The shape of ClickHouse's own errors, behind what the driver writes when the header with the code is there."""
+"""The form of ClickHouse's own errors, after the driver's text if there is a header with the code."""
 
 
 class ClickHouse(Dialect):
@@ -35,7 +35,7 @@ class ClickHouse(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's code, or a word for what kept us from it."""
+        """The server's code, or a word for a fault on the way to it."""
         code = getattr(error, "code", None)
         text = str(error)
         if code is None:
@@ -47,7 +47,7 @@ class ClickHouse(Dialect):
         return str(code) if str(code) in FAULTS else "statement"
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, where they have ClickHouse's shape; of any other answer, the status alone."""
+        """The server's message if it has the form of ClickHouse's errors; else only the status."""
         text = str(error)
         if own := OWN_WORDS.match(text):
             return own["words"]
@@ -69,7 +69,7 @@ class ClickHouse(Dialect):
         }
 
     def connect(self, config: Config, context: SessionContext) -> Session:
-        """Log in, and see that the database is there."""
+        """Log in, and check that the database exists."""
         with importing("clickhouse"):
             from moorings.dialects.clickhouse.session import ClickHouseSession
         return ClickHouseSession(config, context)

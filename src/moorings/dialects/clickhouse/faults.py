@@ -64,7 +64,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "457": errors.ParametersRefused(),
     "statement": errors.StatementRefused(),
 }
-"""The server's error code, or a word for what went wrong on the way to it.
+"""The server's error code, or a word for a fault on the way to it.
 
 Source of the codes: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp.
 """

@@ -25,13 +25,13 @@ ELSEWHERE = (
     *("AzureBlobStorage", "AzureQueue", "DeltaLake", "File", "HDFS", "Hive", "Hudi", "Iceberg", "JDBC", "Kafka"),
     *("MongoDB", "MySQL", "NATS", "ODBC", "PostgreSQL", "RabbitMQ", "Redis", "S3", "S3Queue", "SQLite", "URL"),
 )
-"""Engines whose rows lie outside of ClickHouse."""
+"""Engines whose rows are outside ClickHouse."""
 
 Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope, zone: str) -> list[Table]:
-    """The tables that the login may see; `ask` runs a statement and returns its rows. A schema is a database here."""
+    """The visible tables; `ask` runs a statement and returns its rows. A schema is a database here."""
     named = [name for (name,) in ask(DATABASES) if name not in OWN and scope.takes(name)]
     if not named:
         return []
@@ -49,7 +49,7 @@ def tables(ask: Callable[[str], Rows], scope: Scope, zone: str) -> list[Table]:
         assembly.column(place, Column(name, position, native, arrow_name, nullable(native), comment or None))
         columns.setdefault(place, set()).add(name)
     for place, parts in keys.items():
-        if columns.get(place, set()).issuperset(parts):  # else it is made of expressions
+        if columns.get(place, set()).issuperset(parts):  # else it consists of expressions
             for part in parts:
                 assembly.primary_key(place, part)
     return assembly.tables()

@@ -1,6 +1,6 @@
 """A session with ClickHouse through clickhouse-connect. Imports the driver: only `connect` imports this.
 
-HTTP has no session of the server's own: each statement is a request, with its settings, so nothing has to be reset.
+HTTP has no server session: each statement is a request with its own settings, so nothing must be reset.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from moorings.dialects.network.pools import CheckedPools
 from moorings.dialects.statements import trimmed
 
 READ_SLACK_SECONDS = 30
-"""How much longer than its time limit a silent statement is waited for: the server, then we, stop it before."""
+"""How long we wait for a silent statement beyond its time limit: first the server, then we stop it."""
 FORMAT = {"X-ClickHouse-Format": "ArrowStream"}
-"""Asked for by a header: appended to the statement, it would be swallowed by a last comment or semicolon."""
+"""A header requests it: after the statement's text, a final comment or semicolon would hide it."""
 SYNTAX_ERROR, UNKNOWN_DATABASE, OUT_OF_RANGE = 62, 81, 321
 ALWAYS = {
     "cancel_http_readonly_queries_on_client_close": 1,
@@ -48,7 +48,7 @@ Columns = Sequence[tuple[str, str]]
 
 common.set_setting("send_os_user", False)
 common.set_setting("send_integration_tags", False)
-common.set_setting("max_connection_age", 0)  # the pool of sessions sees to it; the driver would keep each one's sockets
+common.set_setting("max_connection_age", 0)  # our pool does this; the driver would keep each session's sockets
 
 
 class ClickHouseSession(Session):
@@ -95,7 +95,10 @@ class ClickHouseSession(Session):
         )
 
     def _look_around(self) -> str:
-        """See the database, if one is named; returns the session's time zone. One request: logins should be quick."""
+        """Check the database, if one is named; returns the session's time zone.
+
+        One request, because logins should be quick.
+        """
         if self._config.database is None:
             return self._rows("SELECT timezone()")[0][0]
         zone, seen = self._seen(self._config.database)
@@ -110,7 +113,7 @@ class ClickHouseSession(Session):
         return str(zone), bool(found)
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._rows("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -137,7 +140,7 @@ class ClickHouseSession(Session):
         return self._ask(sql, query_id=self._query_id).result_rows
 
     def _ask(self, sql: str, statement: Statement | None = None, **place: str) -> QueryResult:
-        """The server's response to a statement of ours; about `statement` if there is one, with its parameters."""
+        """The server's response to a statement of ours; with the parameters of `statement`, if it is about one."""
         requested = {"session_timezone": self._config.session_zone}
         if statement is None or statement.read_only:
             requested["readonly"] = "1"
@@ -148,9 +151,9 @@ class ClickHouseSession(Session):
 
     @contextlib.contextmanager
     def _with(self, statement: Statement | None) -> Generator[None]:
-        """Requests of the block carry a statement's parameters.
+        """Requests in the block have a statement's parameters.
 
-        The driver would write values into the text where it does not see the placeholder, and quotes in arrays.
+        The driver itself would write values into the text if it misses the placeholder, and would quote arrays wrongly.
         """
         values = bound(statement.sql, statement.parameters) if statement else {}
         self._client.params.update(values)
@@ -181,7 +184,7 @@ class ClickHouseSession(Session):
             return self._run(statement, *asked)
 
     def _run(self, statement: Statement, sql: str, natives: Natives | None = None) -> pa.RecordBatchReader:
-        """Send a statement; `natives` are the types of a result whose columns are asked for in other forms."""
+        """Send a statement; `natives` are the types of a result whose columns are requested in other forms."""
         self._leave_unread()
         self._wait(statement.timeout_seconds)
         with self._with(statement):
@@ -197,7 +200,10 @@ class ClickHouseSession(Session):
         return self._converted(statement, body, natives)
 
     def _recast(self, statement: Statement, columns: Columns) -> tuple[str, Natives] | None:
-        """The statement around which columns are asked for in forms that Arrow has; None where it needs none."""
+        """The statement wrapped in one that requests its columns in forms that Arrow has.
+
+        None if no column needs it.
+        """
         asked = {name: recast(f"`{_escaped(name)}`", native) for name, native in columns}
         changed = [f"{found} AS `{_escaped(name)}`" for name, found in asked.items() if found]
         if not changed:
@@ -220,17 +226,18 @@ class ClickHouseSession(Session):
     def _settings(self, statement: Statement) -> dict[str, Any]:
         """The server settings for the statement.
 
-        The server checks settings that come together before it applies any, so that `readonly` 1, which forbids to
-        change them, does not forbid its companions.
+        The server checks all settings of a request before it applies any. So `readonly=1`, which forbids changes of
+        settings, does not forbid the others in the same request.
         """
         seconds = math.ceil(statement.timeout_seconds)
-        own_limit = self._client.server_settings.get("max_execution_time")  # a shorter one of the user's profile stays
+        # a shorter limit of the user's profile stays
+        own_limit = self._client.server_settings.get("max_execution_time")
         if own_limit is not None and 0 < float(own_limit.value) < seconds:
             seconds = math.ceil(float(own_limit.value))
         requested = {
             **ALWAYS,
             "max_execution_time": seconds,
-            "http_send_timeout": seconds,  # or a reader that pauses would be cut off
+            "http_send_timeout": seconds,  # else the server would disconnect a reader that pauses
             "max_block_size": statement.batch_rows,
             "session_timezone": self._config.session_zone,
         }
@@ -241,8 +248,8 @@ class ClickHouseSession(Session):
     def _allowed(self, requested: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that this server knows and this user may change.
 
-        A user whose profile only reads has `readonly` already. To every other it is sent, whatever the server says of
-        it: rather no statement than one that may write.
+        A user with a read-only profile already has `readonly`. For every other user it is sent in any case: a failed
+        statement is better than one that may write.
         """
         known = self._client.server_settings
         unlocked = known["readonly"].value == "0"
@@ -278,10 +285,10 @@ class ClickHouseSession(Session):
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _described(self, statement: Statement, schema: pa.Schema) -> Natives:
-        """The server's own types of the result's columns, asked for only where Arrow's leave something open.
+        """The server's own types of the result's columns, requested only if Arrow's types leave something open.
 
-        Asking is not free: the server evaluates scalar subqueries to answer. None for a type that need not be known,
-        or cannot: only a SELECT can be described.
+        The server evaluates scalar subqueries for the answer. None for types that are not needed or cannot be known:
+        only a SELECT can be described.
         """
         clear: Natives = ["String" if pa.types.is_string(field.type) else None for field in schema]
         if all(is_clear(field.type) for field in schema):
@@ -290,7 +297,7 @@ class ClickHouseSession(Session):
         return [native for _, native in found] if found and len(found) == len(schema) else clear
 
     def _columns(self, statement: Statement) -> Columns | None:
-        """Name and type of each column of a result, by the server's own words; None where it cannot tell."""
+        """Name and type of each column of a result, from the server; None if it cannot describe the statement."""
         try:
             found = self._ask(f"DESCRIBE TABLE (\n{trimmed(statement.sql, TOKEN)}\n)", statement).result_rows
         except DatabaseError as error:
@@ -304,7 +311,7 @@ class ClickHouseSession(Session):
         plan = super().plan(statement)
         try:
             found = self._ask(f"EXPLAIN ESTIMATE {trimmed(statement.sql, TOKEN)}", statement)
-        except DatabaseError:  # it can be had for SELECT alone
+        except DatabaseError:  # only SELECT has one
             return plan
         estimates = joined([found.column_names, *found.result_rows])
         return Plan(f"{plan.text}\n\n{estimates}") if found.result_rows else plan
@@ -312,12 +319,12 @@ class ClickHouseSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """KILL QUERY, in a request of its own."""
+        """Send KILL QUERY in a separate request."""
         if self._query_id is not None:
             self._client.command(f"KILL QUERY WHERE query_id = {literal(self._query_id)} ASYNC")
 
     def _leave_unread(self) -> None:
-        """Stop a result that was not read to its end: closing alone lets a statement that writes go on."""
+        """Stop a result that was not read to its end: after closing alone, a statement that writes would continue."""
         response, self._response = self._response, None
         if response is not None:
             with contextlib.suppress(Exception):  # it may just have ended
@@ -325,7 +332,7 @@ class ClickHouseSession(Session):
             response.close()
 
     def reset(self) -> bool:
-        """Stop what is unread; there is nothing else that could stay."""
+        """Stop an unread result; there is no other state."""
         self._leave_unread()
         return True
 

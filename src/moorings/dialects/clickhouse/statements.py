@@ -20,9 +20,10 @@ TOKEN = re.compile(
 
 
 def named(sql: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Values by the names that the statement has for them: `{p1:String}`, `{p2:Int64}`, in this order.
+    """Values by the statement's names for them:
 
-    Raises ParametersRefused when it names others, or fewer: the server takes a missing one for null.
+    `{p1:String}`, `{p2:Int64}`, in this order. Raises ParametersRefused for other or missing names: the server would
+    treat a missing one as null.
     """
     given = {f"p{place}": value for place, value in enumerate(values, 1)}
     placeholders = _placeholders(sql)
@@ -68,7 +69,7 @@ READS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "EXPLAIN", "SHOW", "DESCR
 
 
 def require_query(sql: str) -> None:
-    """See that a statement is a query without INTO OUTFILE: `readonly` lets KILL pass, and an engine at home files too.
+    """Check that a statement is a query without INTO OUTFILE: `readonly` allows KILL and, in an embedded engine, files.
 
     Raises ReadOnly, or StatementRefused for a misspelling.
     """

@@ -1,7 +1,7 @@
-"""ClickHouse's types as Arrow's: by their names, and by what the Arrow format makes of them.
+"""Converts ClickHouse's types to Arrow's, by their names and by their form in the Arrow format.
 
-The format writes numbers where Arrow lacks the type (DateTime and IPv4 as uint32, Enum8 as int8), and differs among
-versions of the server; only the type's own name tells what was meant. Source:
+The format writes numbers if Arrow lacks the type (DateTime and IPv4 as uint32, Enum8 as int8), and differs between
+versions of the server; only the type's own name is unambiguous. Source:
 https://clickhouse.com/docs/interfaces/formats/Arrow.
 """
 
@@ -64,7 +64,7 @@ PRECISIONS = {"Decimal32": 9, "Decimal64": 18, "Decimal128": 38, "Decimal256": 7
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type: its name, and what stands in brackets behind it."""
+    """A type: its name, and the text in the brackets after it."""
 
     name: str
     arguments: Sequence[str] = ()
@@ -72,7 +72,7 @@ class Kind:
 
 @functools.lru_cache(maxsize=1024)
 def kind_of(native: str) -> Kind:
-    """The type that a name stands for, without what changes nothing about its values."""
+    """The type of a name, without wrappers that do not change its values."""
     name, arguments = parse_nested(native)
     if name in SHAPES:
         return kind_of(SHAPES[name])
@@ -100,7 +100,7 @@ def _unescaped(text: str) -> str:
 
 
 def arrow_type(native: str, zone: str) -> pa.DataType | None:
-    """The Arrow type of a column; None where only a result tells. `zone` is that of times that declare none."""
+    """The Arrow type of a column; None if only a result shows it. `zone` applies to times without a declared zone."""
     kind = kind_of(native)
     if kind.name in SAME:
         return SAME[kind.name]
@@ -127,7 +127,7 @@ def _moment(kind: Kind, zone: str) -> pa.DataType:
 
 
 def _unit(scale: int) -> str:
-    """The unit of time that has so many digits behind the second."""
+    """The unit of time with this many fractional digits."""
     return "s" if scale == 0 else "ms" if scale <= 3 else "us" if scale <= 6 else "ns"
 
 
@@ -147,7 +147,7 @@ def _container(kind: Kind, zone: str) -> pa.DataType | None:
 
 
 def is_clear(kind: pa.DataType) -> bool:
-    """Whether the Arrow format writes nothing else as this: other types are ambiguous, or in the server's zone."""
+    """Whether this Arrow type has only one source type: others are ambiguous, or in the server's zone."""
     return (
         kind in (pa.bool_(), pa.uint8(), pa.int32(), pa.int64(), pa.uint64(), pa.date32(), pa.string())
         or pa.types.is_floating(kind)
@@ -163,12 +163,12 @@ RECAST = re.compile(r"\b(?:AggregateFunction|BFloat16|Dynamic|Duration|Duration6
 
 
 def durations(native: str) -> str:
-    """A type with ours in place of times that are longer than a day, which the format cannot write."""
+    """A type with our Duration in place of Time, which can exceed a day and which the format cannot write."""
     return re.sub(r"\bTime(64)?\b", r"Duration\1", native)
 
 
 def recast(expression: str, native: str) -> str | None:
-    """An expression that asks for a value in a form that the format can write; None where it can as it is.
+    """An expression that converts a value to a form that the format can write; None if no conversion is needed.
 
     Raises StatementRefused for a state of an aggregate deep inside of other types.
     """
@@ -192,7 +192,7 @@ def _server_type(recasted: str) -> str:
 
 
 def recast_type(native: str) -> str:
-    """The type of what `recast` asks for; `State` and `Duration` are ours."""
+    """The type of `recast`'s result; `State` and `Duration` are our own."""
     name, arguments = parse_nested(native)
     if name == "AggregateFunction":
         return "State"
@@ -242,7 +242,7 @@ def _convert_container(column: pa.Array, kind: Kind, target: pa.DataType) -> pa.
 
 
 def text(column: pa.Array) -> pa.Array:
-    """A column of strings; bytes that are no UTF-8 are replaced, since Arrow's readers would stumble over them."""
+    """A column of strings; invalid UTF-8 is replaced, because Arrow readers would fail on it."""
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     try:
@@ -291,12 +291,12 @@ def _text(column: pa.Array, kind: Kind) -> pa.Array:
 
 
 def _states(column: pa.Array, kind: Kind) -> pa.Array:
-    """States of aggregate functions, asked for in hexadecimal digits."""
+    """States of aggregate functions, requested as hexadecimal digits."""
     return _each(column, bytes.fromhex, SAME[kind.name])
 
 
 def _durations(column: pa.Array, kind: Kind) -> pa.Array:
-    """Times, which may be longer than a day and negative; asked for as numbers of seconds."""
+    """Times, which may be longer than a day and negative; requested as numbers of seconds."""
     unit = _unit(int(kind.arguments[0]) if kind.arguments else 0)
     scale = TICKS[unit]
     ticks = pc.multiply(column.cast(pa.decimal128(18, len(str(scale)) - 1)), pa.scalar(Decimal(scale)))

@@ -9,5 +9,5 @@ BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\uf
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text holds nothing that anybody sees."""
+    """Whether a text has only invisible characters."""
     return not text.strip(BLANKS)

@@ -63,14 +63,14 @@ def parse_certificates(text: str) -> str:
 
 
 Certificates = Annotated[str, Place(parse_certificates, _clean)]
-"""Certificates in PEM; a driver gets them without what was pasted around them."""
+"""Certificates in PEM; a driver gets them without other text around them."""
 
 
 # ---- mutual TLS --------------------------------------------------------------------------------------------------
 
 
 def client_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Field and reason of what is wrong with a client's certificate and its key together."""
+    """Field and reason of the faults of a client's certificate together with its key."""
     chain, key = given.get("ssl_client_cert"), given.get("ssl_client_key")
     passphrase = given.get("private_key_passphrase")
     if bool(chain) != bool(key):
@@ -84,7 +84,7 @@ def client_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield ("private_key_passphrase" if passphrase else "ssl_client_key"), str(refused)
     except Unusable as refused:
         yield "ssl_client_key", str(refused)
-    except ValueError:  # the certificate: its own field says what is wrong
+    except ValueError:  # the certificate: its own field has the fault
         return
 
 
@@ -98,7 +98,7 @@ def _belongs(key: str, passphrase: str | None, chain: str) -> bool:
 
 
 def present(context: ssl.SSLContext, config: ConnectionConfig) -> None:
-    """Have a context show the client's certificate to servers that ask for one."""
+    """Make a TLS context send the client's certificate to servers that ask for one."""
     if config.ssl_client_cert is None or config.ssl_client_key is None:
         return
     passphrase = config.secrets().get("private_key_passphrase", "")

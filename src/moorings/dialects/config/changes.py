@@ -1,4 +1,4 @@
-"""A Config after a change: what was derived follows, and what was replaced goes."""
+"""A Config after a change: derived values are computed again, and replaced secrets are removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound="ConnectionConfig")
 
 LOGIN_FIELDS = ("password", "private_key", "private_key_passphrase")
-"""Secrets that go when a change of the login replaces them."""
+"""Secrets that are removed when a change of the login replaces them."""
 
 
 def changed(before: Config, body: Mapping[str, Any], default_ssl_mode: SslMode) -> Config:
@@ -39,7 +39,7 @@ def changed(before: Config, body: Mapping[str, Any], default_ssl_mode: SslMode) 
 
 
 def _kept(before: ConnectionConfig) -> dict[str, Any]:
-    """What stays: everything that is set, but for what would be derived again, from what the change leaves."""
+    """The values that stay: all that are set, except those that are derived again."""
     derived = {"port": before.default("port")} | before.derived_anew()
     values = {**before.public(), **before.secrets()}
     return {
@@ -50,7 +50,7 @@ def _kept(before: ConnectionConfig) -> dict[str, Any]:
 
 
 def _implied(before: ConnectionConfig, sent: Mapping[str, Any]) -> Login | None:
-    """The other way to log in that fields of a change imply, by their presence or by being taken away; None for none.
+    """The login method that the fields of a change imply by being sent or removed; None if they imply none.
 
     A key that is sent replaces the password as the way to log in, and a password the key.
     """
@@ -58,7 +58,7 @@ def _implied(before: ConnectionConfig, sent: Mapping[str, Any]) -> Login | None:
     now = before.login({"authentication_type": before.authentication_type}) or first
     marks = {login.inferred_from: login for login in others if login.inferred_from and not login.unless}
     for mark, login in marks.items():
-        if sent.get(mark) and (mark != "private_key" or is_key(sent[mark])):  # what is no key replaces nothing
+        if sent.get(mark) and (mark != "private_key" or is_key(sent[mark])):  # only a valid key replaces the password
             return login if login is not now else None
     if now.inferred_from in sent:
         return first

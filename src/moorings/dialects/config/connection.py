@@ -1,7 +1,7 @@
 """The settings of a connection, as one declaration a dialect.
 
 A dialect's `Config` is the validator of what callers send, the JSON Schema, the form, the docs table and the list of
-secrets. The fields and their order are those of the published API; the ones that are ours come last.
+secrets. The fields and their order are those of the published API; our own fields come last.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _on_the_wire(field: str) -> str:
 
 
 class ConnectionConfig(BaseModel, frozen=True):
-    """What every dialect knows. Subclasses say what differs: defaults, further fields, what is required when."""
+    """The settings that all dialects share; subclasses declare other defaults, fields and required fields."""
 
     model_config = ConfigDict(
         strict=True,
@@ -69,7 +69,7 @@ class ConnectionConfig(BaseModel, frozen=True):
     EXAMPLE: ClassVar[Mapping[str, object]] = {}
     """Required fields, by their names on the wire, whose example in the API pages is the dialect's own."""
     ABSENT_SSL_MODE: ClassVar[SslMode | None] = "verify-full"
-    """What an absent `ssl_mode` means; None: `prefer` on loopback, else what the operator's settings say."""
+    """The meaning of an absent `ssl_mode`; None: `prefer` on loopback, else the operator's default."""
 
     USUAL_SCHEMA: ClassVar[str] = ""
 
@@ -160,7 +160,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def usual_schema(cls, database: str | None) -> str:
-        """What answers show as the default schema where none was written.
+        """The default schema in answers if none was sent.
 
         It is fixed from creation on: Terraform replaces a connection whose default schema changes by itself.
         """
@@ -170,7 +170,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def read(cls, body: Mapping[str, Any], unchanged: Iterable[str] = ()) -> Self:
-        """The Config that a request body asks for; `unchanged` fields are taken whatever text they hold.
+        """The Config of a request body; the texts of `unchanged` fields are not checked.
 
         Raises UnknownKeys, or InvalidInput with every fault, in the order of the fields.
         """
@@ -188,7 +188,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def _checked(cls, given: Mapping[str, Any], faults: dict[str, Fault], unchanged: frozenset[str]) -> Self | None:
-        """The Config, before what is derived; adds the faults of values to those found so far."""
+        """The Config without derived values; adds the faults of values to those found so far."""
         config = None
         try:
             config = cls.model_validate(given, context=unchanged)
@@ -201,12 +201,12 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def unwrapped(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """What was given, without what tools put around it, where a dialect's values have a form of their own."""
+        """The given values, cleaned of text that tools put around them, for dialects that need it."""
         return given
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """Field and reason of what types and limits cannot say. Reasons never quote a secret."""
+        """Field and reason of faults that types and limits cannot express. Reasons never quote a secret."""
         return ()
 
     def derived(self) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def login(cls, given: Mapping[str, Any]) -> Login | None:
-        """The way to log in that was asked for, or is implied; None for one that the dialect does not have."""
+        """The requested or implied login method; None for one that the dialect does not have."""
         if len(cls.LOGINS) == 1:
             return cls.LOGINS[0]
         if "authentication_type" in given:
@@ -229,7 +229,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def needs(cls) -> tuple[Need, ...]:
-        """What is required apart from what the way to log in requires."""
+        """Required fields, apart from those of the login method."""
         return always("dialect", "name") + cls.REQUIRED
 
     @classmethod
@@ -245,7 +245,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @property
     def lacks_credentials(self) -> bool:
-        """Whether a secret is missing that the way to log in requires: a connection that was restored without."""
+        """Whether a secret that the login method requires is missing, as after a restore without credentials."""
         given = {field: getattr(self, field) for field in type(self).model_fields}
         login = self.login({field: value for field, value in given.items() if value is not None})
         required = login.requires if login else ()
@@ -255,7 +255,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @property
     def session_zone(self) -> str:
-        """The time zone of sessions: the one that results are shown in, else the one that stored times are in."""
+        """The time zone of sessions: `query_timezone`, else `system_timezone`."""
         return self.system_timezone if self.query_timezone == "NONE" else self.query_timezone
 
     def secrets(self) -> dict[str, str]:
@@ -264,14 +264,14 @@ class ConnectionConfig(BaseModel, frozen=True):
         return {field: value.get_secret_value() for field, value in values.items() if value is not None}
 
     def public(self) -> dict[str, Any]:
-        """Field → JSON value of everything that is no secret."""
+        """Field → JSON value of all fields that are no secrets."""
         return self.model_dump(mode="json", exclude=set(self.secret_fields()))
 
     @classmethod
     def restore(cls, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Self:
-        """The Config that was stored. It was checked then, perhaps by older rules: `refused_addresses` tells.
+        """The Config that was stored.
 
-        Fields that came later take their defaults.
+        It was checked then, perhaps by older rules: see `refused_addresses`. Newer fields get their defaults.
         """
         values = {field: value for field, value in settings.items() if field in cls.model_fields}
         if values.get("offloaded_schemas") is not None:
@@ -289,7 +289,7 @@ class ConnectionConfig(BaseModel, frozen=True):
         return {}
 
     def completed(self) -> Self:
-        """The Config with what its secrets imply."""
+        """The Config with the values that its secrets imply."""
         return self.model_copy(update=self.implied())
 
     def dialable(self) -> Self:
@@ -300,23 +300,23 @@ class ConnectionConfig(BaseModel, frozen=True):
     def changed(self, body: Mapping[str, Any], default_ssl_mode: SslMode = "require") -> Self:
         """The Config after a change, checked as a whole: fields of `body` take new values, null takes one away.
 
-        What was derived up to now, and is not changed by itself, follows: the port of a TLS mode, a key's project.
-        A key that is sent changes the way to log in, and so does a password. With a new destination, secrets
-        that the login does not use are taken away. Raises what `read` does, and InvalidInput for each secret that has
-        to be sent again because its destination changes.
+        Derived values that the change does not set are computed again: the port of a TLS mode, a key's project. A key
+        that is sent changes the way to log in, and so does a password. With a new destination, secrets that the login
+        does not use are removed. Raises the errors of `read`, and InvalidInput for each secret that has to be sent
+        again because its destination changes.
         """
         from moorings.dialects.config.changes import changed
 
         return changed(self, body, default_ssl_mode)
 
     def derived_anew(self) -> dict[str, Any]:
-        """What would be derived from the secrets and the TLS mode, if nothing else were given."""
+        """The values that are derived from the secrets and the TLS mode."""
         given = {"authentication_type": self.authentication_type, "ssl_mode": self.ssl_mode}
         values = {field: SecretStr(value) for field, value in self.secrets().items()}
         return type(self).model_construct(None, **given, **values).derived()
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Nothing of what the settings hold: only what kind they are, and their name."""
+        """Shows only the class and the name, no other setting."""
         return [("dialect", self.dialect), ("name", self.name)]
 
     # ---- what forms, docs and schemas ask ----------------------------------------------------------------------------
@@ -346,7 +346,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def expected(cls, field: str) -> str:
-        """What a fault says was expected: the JSON type, or the values of an enum."""
+        """The expected type in a fault: the JSON type, or the values of an enum."""
         kind = cls.kind(field)
         if kind == "enum":
             return " | ".join(f"'{value}'" for value in cls.allowed(field))
@@ -363,7 +363,7 @@ class ConnectionConfig(BaseModel, frozen=True):
 
     @classmethod
     def description(cls, field: str) -> str:
-        """What the field is, in one sentence; a subclass that only changes its default need not repeat it."""
+        """The description of a field; a subclass that only changes its default inherits it."""
         family = (kind for kind in cls.__mro__ if issubclass(kind, ConnectionConfig) and field in kind.model_fields)
         return next(text for kind in family if (text := kind.model_fields[field].description))
 

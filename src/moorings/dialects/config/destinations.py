@@ -1,7 +1,7 @@
-"""Where a connection's secrets go, and how well the way there is protected.
+"""The destination of a connection's secrets, and the protection on the way.
 
-A stored secret does not follow a change of either: who changes the destination has to send the secret again. Otherwise
-anyone who may edit a connection could name a server of their own and receive its password.
+A stored secret is not sent to a changed destination: the request that changes it must include the secret again.
+Otherwise anyone who may edit a connection could name a server of their own and receive its password.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound="ConnectionConfig")
 
 Changed = Callable[[Any, Any], bool]
-"""Whether a field's new value, the second, is another destination than its old one, or a weaker protection."""
+"""Whether a field's new value (the second) is a new destination, or a weaker protection, than its old value."""
 
 LOGIN_SECRETS = frozenset({"password", "private_key", "oauth_client_secret"})
-"""Secrets that count only for the logins that name them. Any other secret of a Config counts for every login."""
+"""Secrets that only the logins that name them use. Every login uses any other secret of a Config."""
 
 
 def another_value(before: Any, after: Any) -> bool:
@@ -45,12 +45,12 @@ def another_url(before: str | None, after: str | None) -> bool:
 
 
 def another_domain(before: str | None, after: str | None) -> bool:
-    """The part of a user name behind `@` is another one."""
+    """The part of a user name after `@` is another one."""
     return _domain(before) != _domain(after)
 
 
 def replaced(before: Any, after: Any) -> bool:
-    """A value that was there is another one now, or gone."""
+    """A value that was set is now another one, or removed."""
     return before is not None and before != after
 
 
@@ -65,7 +65,7 @@ def weaker(before: SslMode, after: SslMode) -> bool:
 
 
 Destinations = Mapping[str, Changed]
-"""Field → what makes its new value another destination."""
+"""Field → the test whether its new value is another destination."""
 
 DESTINATIONS: Destinations = {
     "host": another_host,
@@ -77,7 +77,7 @@ DESTINATIONS: Destinations = {
     "ssl_mode": weaker,
     "ssl_root_cert": replaced,
 }
-"""Those of every dialect. A dialect's Config adds its own."""
+"""The destinations of all dialects. A dialect's Config adds its own."""
 
 
 def with_secrets_kept_home(
@@ -125,7 +125,7 @@ def _required_again(
 
 
 def _of_other_logins(before: ConnectionConfig, after: ConnectionConfig, sent: frozenset[str]) -> frozenset[str]:
-    """Stored secrets that other logins of the dialect use, and the one in force does not."""
+    """Stored secrets that only other logins of the dialect use."""
     login = _login(after)
     of_others = {field for other in type(after).LOGINS if other is not login for field in other.secrets}
     mine = set(login.secrets) if login else set[str]()

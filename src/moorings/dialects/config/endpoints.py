@@ -1,4 +1,4 @@
-"""Where the services of a cloud are reached: their usual hosts, or those that `hostOverride` names instead."""
+"""The hosts of a cloud's services: the usual ones, or those in `hostOverride`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def overridden(override: str | None, services: tuple[str, ...], alone: tuple[str
     """Service → URL of its endpoint, as `hostOverride` has them; services that it does not name are left out.
 
     `service=URL, service=URL` names each; one URL stands for the services in `alone`. A host without a scheme means
-    https. Hosts are in IDNA's spelling. Raises ValueError for what is neither.
+    https. Hosts are in IDNA's spelling. Raises ValueError for anything else.
     """
     parts = [part.strip() for part in (override or "").split(",") if part.strip()]
     if len(parts) == 1 and "=" not in parts[0]:
@@ -47,7 +47,7 @@ def place(services: tuple[str, ...]) -> Place:
 
 
 def fault_in(override: object, services: tuple[str, ...]) -> str | None:
-    """What is wrong with a `hostOverride`; None when nothing is."""
+    """The fault of a `hostOverride`; None if it has none."""
     try:
         overridden(override if isinstance(override, str) else None, services, services)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What forms and docs show of a field."""
+"""The facts of a field that forms and docs show."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The kinds of values that fields of a dialect's Config take, each with its check.
 
-A check raises PydanticCustomError whose type is the code of an `errors.Fault`. No check quotes what it was given.
+A check raises PydanticCustomError whose type is the code of an `errors.Fault`. No check quotes the given value.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pydantic_core import PydanticCustomError
 from moorings.dialects.config.blanks import BLANKS, is_blank
 
 ROLE_ALIAS = "QUERY_TOPICS"
-"""Another published name of RESTRICTED_QUERIER: taken, and kept as it was written; messages do not list it."""
+"""Another published name of RESTRICTED_QUERIER: accepted, and stored as written; messages do not list it."""
 
 FORBIDDEN_CHARACTERS = re.compile("[\0\ud800-\udfff]")
-"""What no string may hold: databases refuse NUL, and a lone surrogate has no UTF-8."""
+"""Characters that no string may contain: databases refuse NUL, and a lone surrogate has no UTF-8."""
 
 
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
@@ -35,7 +35,7 @@ NAMES = re.compile(r'\s*"(?:[^"]|"")*"\s*(?=,|$)|[^,]+')
 """A part of a comma list, in double quotes or without."""
 
 NO_ZONES = {"Factory", "localtime", "posixrules"}
-"""Files beside those of the zones: what a machine's own zone is, or that it was never set."""
+"""Files beside those of the zones: for the machine's own zone, or for an unset one."""
 
 JSON_TYPES: dict[type[Any], str] = {
     str: "string",
@@ -70,7 +70,7 @@ def _whole(value: object) -> object:
 def split_names(text: str) -> tuple[str, ...]:
     """The names of a comma list; one that holds a comma or blanks around it stands in double quotes.
 
-    Two double quotes in such a name are one. A name that only begins with a quote is taken as it is.
+    Two double quotes in such a name are one. A name that only begins with a quote is kept unchanged.
     """
     return tuple(name for part in NAMES.findall(text) if (name := _unquoted(part.strip())))
 
@@ -80,7 +80,7 @@ def _unquoted(part: str) -> str:
 
 
 def _listed(value: object) -> object:
-    """A comma list becomes the array that it stands for."""
+    """Converts a comma list to an array."""
     if isinstance(value, str):
         value = split_names(value)
     if not isinstance(value, (list, tuple)):
@@ -134,11 +134,11 @@ Role = Annotated[
 """From low to high, in the order in which messages list them."""
 Zone = Annotated[str, AfterValidator(_zone)]
 NUMERIC_AS = re.compile(r"text|double|decimal\(([1-9]|[1-6]\d|7[0-6]), ?(\d|[1-6]\d|7[0-6])\)")
-"""What becomes of numbers without a declared precision."""
+"""The types for numbers without a declared precision."""
 
 
 def is_numeric_as(value: str) -> bool:
-    """Whether a text is one of these."""
+    """Whether a text is one of these types."""
     found = NUMERIC_AS.fullmatch(value)
     return found is not None and (found[1] is None or int(found[2]) <= int(found[1]))
 
@@ -167,7 +167,7 @@ Unmatched = Literal["base", "deny"]
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls a decoded value's type."""
+    """JSON's name of a decoded value's type."""
     for kind, word in JSON_TYPES.items():
         if isinstance(value, kind):
             return word

@@ -1,4 +1,4 @@
-"""Host names and IP addresses, as callers write them and as drivers get them."""
+"""Parses host names and IP addresses that callers send, and converts them for drivers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from moorings.dialects.config.fields import custom_error
 from moorings.dialects.config.places import CONTROL_CHARACTERS, Place
 
 MAX_TEXT_LENGTH = 1000
-"""Characters of anything that is looked into at all."""
+"""The longest text that is parsed."""
 MAX_NAME_LENGTH, MAX_LABEL_LENGTH = 253, 63
 """Source: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4."""
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
-"""A last label that makes resolvers read the whole as an IPv4 address, in forms such as 127.1 and 0x7f000001."""
+"""A last label that makes resolvers parse the whole name as an IPv4 address, as in 127.1 and 0x7f000001."""
 PORT = re.compile(r"(\[[^\]]*\]|[^:,\[\]]*)[:,]([0-9]+)")
 SCHEMES = (
     *("http", "https", "tcp", "tcps", "ssl", "jdbc", "odbc", "postgres", "postgresql", "mysql", "mariadb"),
@@ -44,7 +44,7 @@ LOGIN_FIELDS = "Put the user name into username, and the password into passwordU
 def parse_host(text: str) -> str:
     """A host name or an IP address, without blanks around it, an IPv6 address's brackets, and a dot at the end.
 
-    Raises PydanticCustomError with a sentence that says what to write instead, and quotes no more than a port.
+    Raises PydanticCustomError with a sentence about what to write instead, which quotes at most a port.
     """
     host = text.strip(BLANKS)
     if host[:1] == "[" and host[-1:] == "]" and _is_ipv6(host[1:-1]):
@@ -55,7 +55,7 @@ def parse_host(text: str) -> str:
 
 
 def encode_host(host: str) -> str:
-    """A parsed host as DNS and certificates have it: labels beyond ASCII by IDNA. Raises what `parse_host` does."""
+    """A parsed host as DNS and certificates have it: labels beyond ASCII by IDNA. Raises the errors of `parse_host`."""
     if not host:
         raise PydanticCustomError("string_too_short", "Expected more than blanks", {"min_length": 1})
     if len(host) > MAX_TEXT_LENGTH:
@@ -74,7 +74,7 @@ def encode_host(host: str) -> str:
 
 
 def in_url(host: str) -> str:
-    """A host as URLs have it: an IPv6 address in brackets."""
+    """A host in the form of URLs: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -110,7 +110,7 @@ def _is_ipv4(text: str) -> bool:
 
 
 def _pasted(text: str) -> str | None:
-    """What stands beside the host name, and where it belongs; None when nothing does."""
+    """The parts beside the host name, and the fields that they belong to; None if there are none."""
     if text[0] == "/":
         return NO_SOCKETS
     scheme, found, rest = text.partition("://")
@@ -136,7 +136,7 @@ def _scheme(given: str) -> str:
 
 
 def _with_port(port: str, without: list[str], puts: list[str], *, quoted: bool) -> tuple[list[str], list[str]]:
-    """What to say of a port; its number may be a part of a password where there is a login."""
+    """The sentence about a port. It omits the number after a login, where it may be a part of a password."""
     if not quoted:
         return without, [*puts, "Put the port into port"]
     if len(port) > 5 or not 1 <= int(port) <= 65535:
@@ -145,7 +145,7 @@ def _with_port(port: str, without: list[str], puts: list[str], *, quoted: bool) 
 
 
 def _odd(text: str) -> str | None:
-    """What is said of characters that no host name has, and of which it is clear where they come from."""
+    """Sentences for characters that no host name has and whose origin is clear."""
     blank = any(each in text for each in BLANKS)
     found = {
         ONE_HOST: "," in text or ";" in text,
@@ -165,14 +165,14 @@ Host = Annotated[str, Place(parse_host, encode_host, r"^[^\s!-,/;-@\\^`{-~]+$")]
 
 DIGITS = "0123456789"
 MAX_HOSTS = 256
-"""How many hosts a range or a list may have; the driver resolves every one of them."""
+"""The most hosts of a range or a list; the driver resolves each of them."""
 FINGERPRINT = re.compile(r"[0-9A-Fa-f]{1,128}|nocertcheck", re.IGNORECASE)
 UNLIKE_A_FINGERPRINT = "Expected the certificate's fingerprint after /, in hexadecimal digits"
 UNLIKE_A_RANGE = f"A range goes from a lower to a higher number, such as 10.0.0.11..14, with at most {MAX_HOSTS} hosts"
 
 
 def parse_hosts(text: str) -> str:
-    """Hosts as Exasol's clients take them: `db1..4.example/135A…,10.0.0.7`. Each is cleaned as by `parse_host`."""
+    """Hosts in the form of Exasol's clients: `db1..4.example/135A…,10.0.0.7`. Each is cleaned as by `parse_host`."""
     if len(text) > MAX_TEXT_LENGTH:
         raise custom_error(TOO_LONG)
     hosts = ",".join(_member(each) for each in text.split(","))
@@ -182,13 +182,13 @@ def parse_hosts(text: str) -> str:
 
 
 def encode_hosts(hosts: str) -> str:
-    """The same as the driver gets them."""
+    """The same hosts in the driver's form."""
     parts = (each.partition("/") for each in hosts.split(","))
     return ",".join((name if _range(name) else encode_host(name)) + "".join(rest) for name, *rest in parts)
 
 
 def hosts_of(hosts: str) -> Sequence[str]:
-    """Every single host of what `parse_hosts` returned, without fingerprints."""
+    """Every host in the result of `parse_hosts`, without fingerprints."""
     return [host for each in hosts.split(",") for host in _expanded(each.partition("/")[0])]
 
 
@@ -216,7 +216,7 @@ def _range(name: str) -> tuple[str, str, str, str] | None:
 
 
 def _expanded(name: str) -> Sequence[str]:
-    """The hosts of a range, as the driver writes them: with as many digits as the first number."""
+    """The hosts of a range in the driver's spelling: with as many digits as the first number."""
     found = _range(name)
     if found is None:
         return [name]

@@ -1,4 +1,4 @@
-"""Private keys, as people paste them: parsed, opened with their passphrase, and checked."""
+"""Private keys as people paste them: parses, decrypts and checks them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 MAX_KEY_LENGTH = 20_000
-"""Characters of a private key: 16384 bits fit, and nobody keeps the processor busy with a million."""
+"""The most characters of a private key: 16384 bits fit, and longer texts would cost too much time."""
 MAX_ROUNDS = 2_000_000
-"""What a passphrase may cost: rounds of PBKDF2, or N × r × p of scrypt. OpenSSL's own are 2,048 and 131,072."""
+"""The most work for a passphrase: rounds of PBKDF2, or N × r × p of scrypt. OpenSSL uses 2,048 and 131,072."""
 SCRYPT = bytes.fromhex("2b06010401da47040b")
 """The object identifier of scrypt, without its tag and length."""
 SMALLEST_RSA = 2048
@@ -35,15 +35,15 @@ NOT_RSA = f"Expected an RSA key of {SMALLEST_RSA} bits or more"
 
 
 class Unusable(ValueError):
-    """A key that cannot be used; its text is a sentence that quotes none of it."""
+    """A key that cannot be used; the text is a sentence that quotes no part of it."""
 
 
 class WrongPassphrase(Unusable):
-    """The passphrase is to blame, not the key."""
+    """The fault is in the passphrase, not in the key."""
 
 
 def parse_key(text: str) -> str:
-    """The one private key in a text, as PEM that OpenSSL writes. Raises Unusable."""
+    """The one private key in a text, as PEM in OpenSSL's form. Raises Unusable."""
     if len(text) > MAX_KEY_LENGTH:
         raise Unusable(NO_KEY)
     text = pem.unwrapped(text)
@@ -71,11 +71,11 @@ def is_key(value: object) -> bool:
 
 
 def _plain(block: Block) -> str | None:
-    """An unencrypted key as PKCS #8, so that the same key is always the same text; None for an encrypted one."""
+    """An unencrypted key as PKCS #8, so that equal keys are equal texts; None for an encrypted one."""
     try:
         return _written(_loaded(block, None))
     except WrongPassphrase:
-        if not block.headers:  # base64 without a BEGIN does not tell that it is encrypted
+        if not block.headers:  # base64 without a BEGIN line does not show whether it is encrypted
             return Block("ENCRYPTED PRIVATE KEY", block.data).text
         return None
 
@@ -91,7 +91,7 @@ def _loaded(block: Block, passphrase: str | None) -> PrivateKeyTypes:
         if block.headers:
             return load_pem_private_key(block.text.encode(), password)
         return load_der_private_key(block.data, password)
-    except TypeError:  # it is encrypted and there is no passphrase, or there is one and it is not
+    except TypeError:  # encrypted without a passphrase, or not encrypted with one
         if password is not None:
             return _loaded(block, None)
         raise WrongPassphrase(ENCRYPTED) from None
@@ -124,7 +124,7 @@ def require_rsa(key: PrivateKeyTypes) -> None:
 
 
 def rsa_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Field and reason of what is wrong with `private_key` and the passphrase beside it, as given."""
+    """Field and reason of the faults of `private_key` and its passphrase, as sent."""
     key, passphrase = given.get("private_key"), given.get("private_key_passphrase")
     if not isinstance(key, str) or not key or not isinstance(passphrase, str | None):
         return
@@ -140,7 +140,10 @@ def rsa_faults(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_cheap(der: bytes) -> bool:
-    """Whether an encrypted key names no more rounds than MAX_ROUNDS. A stranger chooses them."""
+    """Whether an encrypted key needs at most MAX_ROUNDS rounds.
+
+    The key itself, which may come from a stranger, sets their number.
+    """
     numbers = list(_numbers(der[:MAX_KEY_LENGTH], 0))
     if SCRYPT in der:
         return math.prod(numbers[:3]) <= MAX_ROUNDS
@@ -150,7 +153,7 @@ def _is_cheap(der: bytes) -> bool:
 def _numbers(der: bytes, depth: int) -> Iterator[int]:
     """The integers of a DER encoding, at any depth; a key's own are inside of an octet string, which is skipped."""
     at = 0
-    while at + 2 <= len(der) and depth < 10:  # deeper than any parameters of an encryption
+    while at + 2 <= len(der) and depth < 10:  # deeper than any encryption's parameters
         tag, size = der[at], der[at + 1]
         at += 2
         if size & 0x80:
@@ -172,4 +175,4 @@ def _parsed(value: SecretStr) -> SecretStr:
 
 
 PrivateKey = Annotated[SecretStr, AfterValidator(_parsed)]
-"""A private key in any form that people paste; kept as PEM, encrypted if it came so."""
+"""A private key in any form that people paste; stored as PEM, encrypted if it was sent encrypted."""

@@ -1,4 +1,7 @@
-"""What a dialect requires and when, as data: reading checks it, the form and the docs say it in words."""
+"""The required fields of a dialect and their conditions, as data.
+
+Reading checks them, forms and docs show them in words.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A field that must be given: always, or only `when` a flag is true, or if its `alternative` is not given.
+    """A required field: always, or only `when` a flag is true, or if its `alternative` is not given.
 
-    Of a field and its alternative exactly one may be given. An `accepted` flag must be true.
+    Exactly one of a field and its alternative may be given. An `accepted` flag must be true.
     """
 
     field: str
@@ -27,10 +30,9 @@ class Need:
 class Login:
     """One way to log in: its authenticationType, what it requires, and the field whose presence alone implies it.
 
-    `unless` are fields whose presence keeps it from being implied.
-    `uses` are further fields that it sends if they are set. `destinations` are fields that decide where this login, and
-    no other, sends its secrets; see `destinations.py`. A dialect with a single way has one Login without a name,
-    and takes any authenticationType.
+    `unless` are fields whose presence prevents that. `uses` are further fields that it sends if they are set.
+    `destinations` are fields that decide where this login, and no other, sends its secrets; see `destinations.py`. A
+    dialect with a single way has one Login without a name, and takes any authenticationType.
     """
 
     name: str | None
@@ -43,23 +45,23 @@ class Login:
     )
 
     def is_implied(self, given: Mapping[str, Any]) -> bool:
-        """Whether these fields imply this way to log in, where no authenticationType names one."""
+        """Whether these fields imply this login method if no authenticationType is given."""
         marked = self.inferred_from is not None and bool(given.get(self.inferred_from))
         return marked and not any(given.get(field) for field in self.unless)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The fields that it sends, required or not; the secrets are among them."""
+        """The fields that this login sends, required or not, with its secrets."""
         return self.requires + self.uses
 
 
 def always(*fields: str) -> tuple[Need, ...]:
-    """Fields that are required whatever else is given."""
+    """Fields that are always required."""
     return tuple(Need(field) for field in fields)
 
 
 def applies(need: Need, given: Mapping[str, Any]) -> bool:
-    """Whether the field must be there, given the others."""
+    """Whether the field is required, given the other fields."""
     if need.when:
         return given.get(need.when) is True
     return not (need.alternative and given.get(need.alternative, "") != "")

@@ -20,12 +20,12 @@ HEADER = re.compile(r"^[ \t]*([A-Za-z-]+:.*)$", re.MULTILINE)
 
 
 class Damaged(ValueError):
-    """A block without an end, or with something else than base64 in it."""
+    """A block without an end, or with text that is not base64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between one BEGIN and its END."""
+    """The text between one BEGIN and its END."""
 
     label: str
     data: bytes = field(repr=False)
@@ -41,7 +41,7 @@ class Block:
 
 
 def unwrapped(text: str) -> str:
-    """The text without what tools put around it or make of its line breaks."""
+    """The text without quotes and other text around it, and with restored line breaks."""
     text = text.strip(BLANKS + QUOTES)
     text = ESCAPED_BREAK.sub("\n", text).replace("\\", "").replace("\r\n", "\n").replace("\r", "\n")
     if BEGIN in text:
@@ -54,7 +54,7 @@ def unwrapped(text: str) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """What base64 holds, blanks in it aside. Raises Damaged."""
+    """The decoded base64, in which blanks are ignored. Raises Damaged."""
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -62,7 +62,7 @@ def decoded(text: str) -> bytes:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of an unwrapped text; what stands around them is skipped. Raises Damaged."""
+    """The blocks of an unwrapped text; other text is skipped. Raises Damaged."""
     at = text.find(BEGIN)
     while at >= 0:
         label, found, _ = text[at + len(BEGIN) : at + 100].partition(DASHES)

@@ -1,7 +1,7 @@
 """Texts of a Config that end up in a host name, a URL, a connection string or a header of a driver.
 
-Each is parsed when it is written, and again before a session is opened: a connection may have been stored before a rule
-was made. No sentence quotes what was given, but for the number of a port.
+Each is parsed when it is sent, and again before a session is opened: a connection may have been stored before a rule
+existed. No sentence quotes the given text, except the number of a port.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ NO_CONTROLS = "Control characters, such as line breaks, are not allowed"
 class Place:
     """Marks a field's type: how its text is parsed, and how a driver gets it.
 
-    `parse` returns the clean text that is stored and shown, or raises PydanticCustomError. `encode` makes of it what
-    the driver gets, such as a host name in IDNA's spelling.
+    `parse` returns the clean text that is stored and shown, or raises PydanticCustomError. `encode` converts it for the
+    driver, such as a host name to IDNA's spelling.
     """
 
     parse: Callable[[str], str]
     encode: Callable[[str], str] = str
     pattern: str | None = None
-    """What the clean text looks like, for the JSON Schema."""
+    """The pattern of the clean text, for the JSON Schema."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The schema of the type, with `parse` after it."""
@@ -49,12 +49,15 @@ class Place:
         return handler(core) | ({"pattern": self.pattern} if self.pattern else {})
 
     def _parsed(self, value: str, info: ValidationInfo) -> str:
-        """The clean text. Fields that the validation's context names keep theirs: a change does not touch them."""
+        """The clean text.
+
+        Fields that the validation's context names stay as they are: the change does not include them.
+        """
         unchanged = info.field_name in (info.context or ())
         return value if unchanged else self.parse(value)
 
     def fault_in(self, value: str) -> str | None:
-        """What the rules refuse of a text; None when they take it."""
+        """The fault of a text under the rules; None if it is allowed."""
         try:
             self.parse(value)
         except PydanticCustomError as refused:
@@ -64,7 +67,7 @@ class Place:
 
 @functools.cache
 def places(config: type[ConnectionConfig]) -> Mapping[str, Place]:
-    """Field → Place, of the fields that have one. A subclass that declares a field without one has its parent's."""
+    """Field → Place, for fields that have one. A subclass that declares such a field anew inherits it."""
     found = {field: _nearest(config, field) for field in config.model_fields}
     return {field: place for field, place in found.items() if place is not None}
 
@@ -100,7 +103,7 @@ def cleaned(config: type[ConnectionConfig], values: Mapping[str, Any]) -> dict[s
 
 
 def encoded(config: ConnectionConfig) -> dict[str, str]:
-    """Field → text as a driver gets it. Raises InvalidSettings for texts that the rules refuse."""
+    """Field → text in the driver's form. Raises InvalidSettings for texts that the rules refuse."""
     if faults := refused(config):
         reasons = "; ".join(f"{config.wire_name(field)}: {reason}" for field, reason in faults.items())
         raise InvalidSettings(*faults, message=f"{reasons}. Correct this setting of the connection.")
@@ -112,7 +115,7 @@ def encoded(config: ConnectionConfig) -> dict[str, str]:
 
 
 def matching(pattern: str, reason: str) -> Place:
-    """The mark of a text that matches a pattern as a whole; `reason` says what to write instead."""
+    """Marks a text that must match a pattern as a whole; `reason` describes the allowed texts."""
     compiled = re.compile(pattern, re.ASCII)
 
     def parse(value: str) -> str:
@@ -130,7 +133,7 @@ Region = Annotated[
         "Only the name of a region, such as us-east-1, eu or europe-west1",
     ),
 ]
-"""A cloud's region, as a host name or an address of an API has it."""
+"""A cloud's region, as in host names and URLs of APIs."""
 
 
 def _line(value: str) -> str:

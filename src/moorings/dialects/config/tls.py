@@ -1,4 +1,4 @@
-"""The way to a server: TLS as a mode asks for it, and what can go wrong before the server speaks."""
+"""TLS by mode, and the faults that can occur before a server answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TlsConfig(ConnectionConfig, frozen=True):
 
 
 class OptionalTlsConfig(TlsConfig, frozen=True):
-    """A connection whose mode may be left out: the addresses of the host and the operator's settings then decide."""
+    """A connection with an optional mode: by default, the addresses of the host and the operator's settings decide."""
 
     ABSENT_SSL_MODE: ClassVar[SslMode | None] = None
 
@@ -40,10 +40,10 @@ class OptionalTlsConfig(TlsConfig, frozen=True):
 
 
 def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None = None) -> ssl.SSLContext | None:
-    """How TLS is spoken by a mode, the connection's own if none is given; None where it is not.
+    """The TLS context of a mode (default: the connection's); None without TLS.
 
-    Certificates are verified with the connection's own authorities, else with the operator's or the system's. Servers
-    that ask for a certificate get the connection's own.
+    It verifies with the connection's own authorities, else with the operator's or the system's. Servers that ask for a
+    client certificate get the connection's.
     """
     mode = mode or mode_in_force(config)
     if mode == "disable":
@@ -59,7 +59,7 @@ def tls_context(config: ConnectionConfig, network: Network, mode: SslMode | None
 ASKS_FOR_CERTIFICATE = re.compile(
     r"alert.(certificate required|bad certificate|unknown ca|certificate unknown|handshake failure)", re.IGNORECASE
 )
-"""How servers refuse a client without a certificate, or with one that they do not trust, in OpenSSL's words."""
+"""OpenSSL's messages when a server refuses a client without a certificate, or with one that it does not trust."""
 NO_CLIENT_CERTIFICATE = errors.TlsRefused(
     "ssl_client_cert",
     "ssl_client_key",
@@ -71,7 +71,7 @@ NO_CLIENT_CERTIFICATE = errors.TlsRefused(
 
 
 def failure(error: BaseException) -> str | None:
-    """Why the server was not reached, as a key of FAULTS. Drivers wrap the cause or raise it unchanged."""
+    """The reason why the server was not reached, as a key of FAULTS. Drivers wrap the cause or raise it unchanged."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (socket.gaierror, "unresolved"),
         (ConnectionRefusedError, "refused"),
@@ -86,7 +86,8 @@ def failure(error: BaseException) -> str | None:
     cause = error.__cause__ or error.__context__
     if found is None and cause is not None:
         found = failure(cause)
-    return found or ("unreachable" if isinstance(error, OSError) else None)  # drivers call their own an OSError too
+    # drivers raise their own errors as OSError too
+    return found or ("unreachable" if isinstance(error, OSError) else None)
 
 
 NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
@@ -105,4 +106,4 @@ NETWORK_FAULTS: Mapping[str, errors.WarehouseError] = {
     "lost": errors.SessionLost(),
     "another service": errors.AnotherService("host", "port"),
 }
-"""FAULTS for the words of `failure`, of a server that `host` and `port` say."""
+"""FAULTS for the keys of `failure`, for a server in the fields `host` and `port`."""

@@ -1,4 +1,4 @@
-"""URLs that callers give, and that something is sent to."""
+"""Parses URLs from callers to which Moorings sends requests."""
 
 from __future__ import annotations
 

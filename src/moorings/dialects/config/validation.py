@@ -1,4 +1,4 @@
-"""Finds the faults in what callers send, as (field, code, parameters): pydantic's, translated, and more."""
+"""Finds the faults of a request as (field, code, parameters): pydantic's, translated, and further ones."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ MASK = re.compile(
     re.IGNORECASE,
 )
 """What forms, logs and exports of this and other products show in the place of a secret (Superset: ten X, Metabase:
-`**MetabasePass**`, Redash: eight dashes, Terraform: `(sensitive value)`): saved as one, it would lock the connection
-out."""
+
+`**MetabasePass**`, Redash: eight dashes, Terraform: `(sensitive value)`): a mask that is stored as the secret would
+break the connection.
+"""
 
 LIMITS = {
     "string_too_short": ("too_short", "min_length"),
@@ -29,11 +31,11 @@ LIMITS = {
     "greater_than_equal": ("too_small", "ge"),
     "less_than_equal": ("too_big", "le"),
 }
-"""pydantic's name of a broken limit → our code, and where pydantic says the limit."""
+"""pydantic's name of a violated limit → our code, and pydantic's key of the limit."""
 
 
 def malformed(config: type[ConnectionConfig], given: Mapping[str, Any]) -> dict[str, Fault]:
-    """Faults that pydantic would not see, or not in our words: nulls, unstorable strings, unknown logins."""
+    """Faults that pydantic does not find, or words differently: nulls, unstorable strings, unknown logins."""
     faults: dict[str, Fault] = {}
     for field, value in given.items():
         wire = config.wire_name(field)
@@ -49,7 +51,7 @@ def malformed(config: type[ConnectionConfig], given: Mapping[str, Any]) -> dict[
 
 
 def unmet(config: type[ConnectionConfig], given: Mapping[str, Any], needed: frozenset[str]) -> dict[str, Fault]:
-    """Faults against what is required."""
+    """Missing required fields."""
     faults = {field: Fault(config.wire_name(field), "required") for field in needed if field not in given}
     faults |= too_short(config, given, needed)
     for need in config.needs():
@@ -61,7 +63,7 @@ def unmet(config: type[ConnectionConfig], given: Mapping[str, Any], needed: froz
 
 
 def too_short(config: type[ConnectionConfig], given: Mapping[str, Any], needed: frozenset[str]) -> dict[str, Fault]:
-    """Faults of needed fields that are there, but empty."""
+    """Required fields that are empty."""
     empty = (field for field in needed if given.get(field) == "" and config.kind(field) in ("string", "list"))
     return {field: Fault(config.wire_name(field), "too_short", {"limit": 1}) for field in empty}
 

@@ -5,6 +5,6 @@ personal access token, OAuth of a machine (client id and secret of a service pri
 needs that user's sign-in. `warehouse` is the HTTP path of the SQL warehouse, `database` the catalog. Limits: results
 come through the warehouse, not from cloud storage: slower when huge, but in bounded memory and from one host; catalogs
 without an information_schema, such as hive_metastore, list nothing; intervals arrive as text. Sessions cannot be made
-read-only: before a statement of a read-only connection runs, the server parses it as DESCRIBE QUERY, which takes
-nothing but a query. Source: https://docs.databricks.com/aws/en/dev-tools/python-sql-connector.
+read-only: before a statement of a read-only connection runs, the server parses it as DESCRIBE QUERY, which accepts only
+queries. Source: https://docs.databricks.com/aws/en/dev-tools/python-sql-connector.
 """

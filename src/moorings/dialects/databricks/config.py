@@ -1,4 +1,4 @@
-"""What a Databricks connection needs."""
+"""The settings of a Databricks connection."""
 
 from __future__ import annotations
 

@@ -31,11 +31,11 @@ class Databricks(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's error class, an HTTP status, or a word for what went wrong on the way."""
+        """The server's error class, an HTTP status, or a word for a fault on the way."""
         return fault_key(error)
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, where they came as its protocol has them; of any other answer, the status alone."""
+        """The server's message if the answer has the form of its protocol; else only the status."""
         if error_class(error) or type(error).__name__ in ("ServerOperationError", "DatabaseError"):
             return str(error)
         context: Mapping[str, Any] = getattr(error, "context", None) or {}
@@ -58,7 +58,7 @@ class Databricks(Dialect):
         }
 
     def connect(self, config: Config, context: SessionContext) -> Session:
-        """Log in; raises LoginRefused for what needs a user's sign-in."""
+        """Log in; raises LoginRefused for login methods that need a user's sign-in."""
         with importing("databricks"):
             from moorings.dialects.databricks.session import DatabricksSession
         if config.authentication_type == USER:

@@ -48,7 +48,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "lost": errors.SessionLost(),
     "statement": errors.StatementRefused(),
 }
-"""The error class that starts the server's text, an HTTP status, or a word for what went wrong on the way."""
+"""The error class that starts the server's text, an HTTP status, or a word for a fault on the way."""
 
 MESSAGE_PATTERNS: tuple[tuple[str, str], ...] = (
     ("LoginRefused: ", "HTTP 401"),
@@ -68,7 +68,7 @@ MESSAGE_PATTERNS: tuple[tuple[str, str], ...] = (
     ("Connection reset", "lost"),
     ("closed connection", "lost"),
 )
-"""What texts of failures on the way tell; the first that fits counts."""
+"""Parts of texts of transport failures → keys of FAULTS; the first match applies."""
 
 
 def fault_key(error: BaseException) -> str | None:
@@ -85,7 +85,7 @@ def fault_key(error: BaseException) -> str | None:
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:
-    """What an exception says, and what those said that it came of: giving up hides what was tried in vain."""
+    """The texts of an exception and of its causes: the driver's final error hides the errors of its attempts."""
     while error is not None:
         yield f"{type(error).__name__}: {error}"
         wrapped = (inner for inner in error.args if isinstance(inner, BaseException))

@@ -1,4 +1,4 @@
-"""What Databricks catalogs hold: three statements a catalog, whatever the number of tables."""
+"""Reads the structure of Databricks catalogs: three statements per catalog, for any number of tables."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope, own: str) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows. `own` is the session's catalog."""
+    """The visible tables; `ask` runs a statement and returns its rows. `own` is the session's catalog."""
     assembly = Assembly()
     for catalog in _catalogs(ask, scope, own):
         filled = {"catalog": quoted(catalog), "column": "table_schema", "schemas": scope.sql("table_schema")}
@@ -80,7 +80,7 @@ def _place(parts: Sequence[Any]) -> tuple[str, str, str]:
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it when it is to be taken to the letter."""
+    """A quoted name."""
     escaped = name.replace("`", "``")
     return f"`{escaped}`"
 
@@ -103,7 +103,7 @@ ARROW = {
 
 
 def arrow_type(native: str) -> str | None:
-    """The Arrow type of a column; None where only a result can tell."""
+    """The Arrow type of a column; None if only a result shows it."""
     decimal = re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", native)
     if decimal:
         return f"decimal128({decimal[1]}, {decimal[2]})"

@@ -30,25 +30,27 @@ from moorings.dialects.statements import without_comments_before, without_end
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
 REPLY_BYTES = 8 * 1024 * 1024
-"""The most that the server may send of a result at once."""
+"""The most bytes of a result that the server may send at once."""
 STATEMENT_SECONDS = 120.0
-"""How long a request of a statement may take; those of a login take no longer than a login may."""
+"""How long a request of a statement may take; requests of a login have the limit of logins."""
 PENDING = (CommandState.PENDING, CommandState.RUNNING)
 NOT_COPIED = "This is not a Databricks token: it has characters that tokens do not have. Copy the token again."
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST)\b", re.IGNORECASE)
-"""Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
-not agree with the server."""
+"""Statements that only return information, but are no queries.
+
+Statements with comments before these words do not match: the server might see the end of a comment elsewhere.
+"""
 WRITES = re.compile(
     r"(ALTER|ANALYZE|BEGIN|CACHE|CALL|CLEAR|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GRANT|INSERT|LOAD|MERGE"
     r"|MSCK|OPTIMIZE|PUT|REFRESH|REORG|REPAIR|RESET|REVOKE|ROLLBACK|SET|START|SYNC|TRUNCATE|UNCACHE|UNDROP|UPDATE|USE"
     r"|VACUUM|XA)\b",
     re.IGNORECASE,
 )
-"""Verbs of what is known not to be a query; they only choose the words of the refusal."""
+"""First words of statements that are known not to be queries; they only choose the text of the error."""
 
 
 class DatabricksSession(Session):
-    """One login. Statements run asynchronously, so that they have a handle to be cancelled by."""
+    """One login. Statements run asynchronously, so that each has a handle for cancelling it."""
 
     def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
@@ -74,7 +76,7 @@ class DatabricksSession(Session):
         self._connection.session.backend._transport.setTimeout(seconds * 1000)  # noqa: SLF001  # settable nowhere else
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._ask("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -109,9 +111,9 @@ class DatabricksSession(Session):
         return _reader(self._cursor, statement.batch_rows)
 
     def _see_that_it_reads(self, sql: str) -> None:
-        """Let the server parse the statement where its grammar has a query and nothing else, without running it.
+        """Let the server parse the statement, without running it, at a place where its grammar allows only a query.
 
-        Only what it says of the syntax counts: a query may still be wrong in other ways, which running it tells.
+        Only syntax errors count here: running the query reports other errors.
         """
         if TELLS.match(sql):
             return
@@ -149,18 +151,18 @@ class DatabricksSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask the server to cancel the statement, between two questions of its thread for the state."""
+        """Ask the server to cancel the statement, between two polls of its thread."""
         self._cursor.cancel()
         self._nudged.set()
 
     def reset(self) -> bool:
-        """Keep a live session if nothing but reading happened in it, which leaves no trace; Databricks resets none."""
+        """Keep a live session if only queries ran in it, which leave no state; Databricks cannot reset sessions."""
         if not self._wrote:
             self.ping()
         return not self._wrote
 
     def close(self) -> None:
-        """Log out; the server drops what still runs in the session."""
+        """Log out; the server ends statements that still run in the session."""
         with contextlib.suppress(Exception):
             self._take_time(2)
             self._connection.close()
@@ -184,7 +186,7 @@ def _reader(cursor: Cursor, max_rows: int) -> pa.RecordBatchReader:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Instants in UTC, whatever the session's time zone is: it changes what they look like, not when they are."""
+    """Instants in UTC for any time zone of the session, which changes only their spelling."""
     return pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(kind) and kind.tz is not None else kind
 
 
@@ -192,7 +194,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _login(arguments: dict[str, Any]) -> Connection:
-    """A connection; without the default schema where there is none, which `check_schemas` tells."""
+    """A connection; without the default schema if it does not exist, which `check_schemas` reports."""
     try:
         return driver.connect(**arguments)
     except driver.exc.DatabaseError as error:
@@ -247,12 +249,12 @@ def _credentials(config: Config, context: SessionContext) -> dict[str, Any]:
         context=https.context(context.network, config.ssl_root_cert, trust=config.trust_server_certificate),
         scope="all-apis",
     )
-    client.token()  # refused here, it is told as it is; the driver would take it for a failed request
+    client.token()  # refused here, so that our error is raised; the driver would report a failed request
     return {"credentials_provider": _Provider(client)}
 
 
 class _Provider:
-    """What the driver asks for a token before each of its requests."""
+    """Supplies a token to the driver before each of its requests."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

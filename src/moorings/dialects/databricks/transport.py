@@ -1,7 +1,7 @@
-"""How the Databricks driver dials. Imports the driver: only the session imports this.
+"""Makes the Databricks driver dial checked addresses.
 
-The driver makes its pools of connections by names of its own modules, when a connection is made. Those names stand for
-checked pools here: for its requests, and for what it downloads from links of the server.
+Imports the driver: only the session imports this. When a connection is opened, the driver creates its pools by names in
+its own modules. Here these names refer to checked pools, for its requests and for downloads from the server's links.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from moorings.dialects.network.pools import pool_classes
 
 FIELDS = ("host", "port")
 NETWORK: ContextVar[Network] = ContextVar("network")
-"""The way out of the connection that is being made; the driver has no argument for it."""
+"""The network of the connection that is being opened; the driver has no argument for it."""
 
 
 @contextlib.contextmanager
 def through(network: Network) -> Generator[None]:
-    """Connections that are made in the block dial through a network; outside of it, none can be made."""
+    """Connections that are opened in the block dial through a network; outside it, none can be opened."""
     token = NETWORK.set(network)
     try:
         yield
@@ -61,5 +61,5 @@ STAND_INS = (
     (unified_http_client, "detect_and_parse_proxy", _no_proxy),
 )
 for module, name, stand_in in STAND_INS:
-    getattr(module, name)  # a driver that no longer has the name would dial by itself: then there is no session
+    getattr(module, name)  # a driver without this name would dial by itself: then no session is opened
     setattr(module, name, stand_in)

@@ -1,4 +1,4 @@
-"""What a Lakebase connection needs."""
+"""The settings of a Lakebase connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.tls import TlsConfig
 
 
 class Config(TlsConfig, frozen=True):
-    """What a Lakebase connection needs, and how it uses TLS."""
+    """The settings of a Lakebase connection, with its use of TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 

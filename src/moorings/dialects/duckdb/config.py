@@ -1,4 +1,4 @@
-"""What a DuckDB connection needs."""
+"""The settings of a DuckDB connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.needs import Login, Need, always
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a DuckDB connection needs: `database` is a file below the operator's directory, or `:memory:`."""
+    """The settings of a DuckDB connection: `database` is a file below the operator's directory, or `:memory:`."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
 

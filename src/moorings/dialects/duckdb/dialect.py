@@ -27,7 +27,7 @@ class DuckDB(Dialect):
         """None: there is no server."""
 
     def fault_key(self, error: BaseException) -> str | None:
-        """A telltale of the text, or the kind that it begins with: batches fail with OSError, whatever the reason."""
+        """A part of the text, or the kind of error that it begins with: batches fail with OSError for every reason."""
         text = str(error)
         if matched := next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None):
             return matched

@@ -68,4 +68,4 @@ MESSAGE_PATTERNS = (
     ("Python integer too large", "parameters"),
     ("Values were not provided for the following", "parameters"),
 )
-"""What DuckDB says → the key of FAULTS that is more exact than the kind of error, which its text begins with."""
+"""Parts of DuckDB's texts → keys of FAULTS that are more exact than the kind of error at the start of the text."""

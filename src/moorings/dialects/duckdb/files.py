@@ -1,4 +1,4 @@
-"""Files of DuckDB: which of them may be opened or made, and why not the others."""
+"""Checks which local DuckDB files may be opened or created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from moorings import errors
 
 ENDINGS = (".duckdb", ".db")
-"""How the name of a database file ends. DuckDB keeps files of its own beside it, such as `.wal`."""
+"""Name extensions of database files. DuckDB puts files of its own beside them, such as `.wal`."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 NO_FILE = "The file does not exist. Check its name and folder."
@@ -33,7 +33,7 @@ def allowed_path(database: str, directory: str | None) -> Path:
 
 
 def allowed_file(database: str, directory: str | None) -> Path:
-    """The same, for what may be a database by its name."""
+    """The same, for a path whose name may be a database's."""
     if CONTROL.search(database):
         raise errors.NotAllowedHere("database", message="The file's name has a control character. Remove it.")
     path = allowed_path(database, directory)
@@ -45,7 +45,7 @@ def allowed_file(database: str, directory: str | None) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file; raises DatabaseNotFound for what can be none, DatabaseForbidden."""
+    """Whether the file exists; raises DatabaseNotFound for paths that cannot be files, and DatabaseForbidden."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -54,7 +54,7 @@ def is_there(path: Path) -> bool:
         raise errors.DatabaseForbidden(
             "database", message="The service has no permission to read this folder. Grant its user read permission."
         ) from None
-    except OSError:  # its name is too long
+    except OSError:  # the name is too long
         raise errors.DatabaseNotFound("database", message="The file name is too long. Choose a shorter one.") from None
     if not stat.S_ISREG(found.st_mode):
         raise errors.DatabaseNotFound("database", message="A directory or device has this name. Name a file.")
@@ -62,7 +62,7 @@ def is_there(path: Path) -> bool:
 
 
 def check_makeable(path: Path, *, read_only: bool) -> None:
-    """Raise DatabaseNotFound or DatabaseForbidden unless a file that is not there may be made."""
+    """Raise DatabaseNotFound or DatabaseForbidden unless a missing file may be created."""
     if read_only:
         raise errors.DatabaseNotFound("database", message=NO_FILE)
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""What a DuckDB database holds, from its table functions: three statements, whatever the number of tables."""
+"""Reads the structure of a DuckDB database from its table functions: three statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope, own: str) -> list[Table]:
-    """What there is; `ask` runs a statement and returns its rows. `own` is the catalog of the connection itself."""
+    """The visible tables; `ask` runs a statement and returns its rows.
+
+    `own` is the catalog of the connection itself.
+    """
     assembly = Assembly()
     for catalog, schema, name, kind, comment, rows in ask(TABLES):
         if scope.takes(schema) and scope.takes_catalog(catalog, own):
@@ -75,7 +78,7 @@ ARROW = {
 
 
 def arrow_type(native: str) -> str | None:
-    """The Arrow type of a column; None for nested and rare types, which a result tells."""
+    """The Arrow type of a column; None for nested and rare types, which only a result shows."""
     if decimal := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", native):
         return f"decimal128({decimal[1]}, {decimal[2]})"
     if native.endswith("[]"):

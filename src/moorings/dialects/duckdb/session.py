@@ -33,7 +33,7 @@ def local_session(config: ConnectionConfig, context: SessionContext) -> Session:
 
 
 def file_session(config: ConnectionConfig, context: SessionContext) -> Session:
-    """Open a local file; one that is not there yet is made if the connection may write, but not by a test.
+    """Open a local file; a missing one is created if the connection may write, but not by a test.
 
     Raises NotAllowedHere, DatabaseNotFound or DatabaseForbidden.
     """
@@ -47,7 +47,7 @@ def file_session(config: ConnectionConfig, context: SessionContext) -> Session:
 
 
 def limited(database: str, context: SessionContext) -> Mapping[str, str]:
-    """What an instance may use of this machine, as DuckDB's options: set before its configuration is locked."""
+    """The resource limits of an instance as DuckDB's options, set before its configuration is locked."""
     limits = context.duckdb
     options = {"memory_limit": limits.memory, "threads": str(limits.threads)}
     if limits.spill_directory is None:
@@ -59,7 +59,7 @@ def limited(database: str, context: SessionContext) -> Mapping[str, str]:
 
 
 WIDE_ROWS = 1024
-"""Rows of a batch whose values may be of any size. DuckDB itself works on 2,048 rows at a time."""
+"""Rows of a batch whose values may have any size. DuckDB itself processes 2,048 rows at a time."""
 FIXED = re.compile(
     r"BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?"
     r"|TIME(STAMP)? WITH TIME ZONE|INTERVAL|UUID"
@@ -70,7 +70,7 @@ HARDENED = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "python_enable_replacements": "false",  # or SQL could name this process's variables as tables
+    "python_enable_replacements": "false",  # else SQL could use this process's variables as tables
 }
 
 
@@ -103,7 +103,7 @@ class DuckSession(Session):
         return connection
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._connection.execute("SELECT 1").fetchall()
 
     def check_schemas(self) -> str:
@@ -136,9 +136,9 @@ class DuckSession(Session):
         return reader
 
     def plan(self, statement: Statement) -> Plan:
-        """What running the statement would take.
+        """The plan of the statement, made in a transaction that is rolled back.
 
-        In a transaction that is rolled back, since one that only reads refuses to explain a write.
+        A read-only transaction refuses to explain a write.
         """
         self._require_one(f"{self.EXPLAIN} {statement.sql}", read_only=True)
         self._connection.execute("BEGIN TRANSACTION")
@@ -157,11 +157,11 @@ class DuckSession(Session):
             check_attached(kind, sql)
 
     def cancel(self) -> None:
-        """Interrupt what runs."""
+        """Interrupt the running statement."""
         self._connection.interrupt()
 
     def reset(self) -> bool:
-        """Go on with a fresh connection; memory is given up instead, since its tables would stay."""
+        """Continue with a fresh connection; an in-memory database is discarded instead, since its tables would stay."""
         if self._database == MEMORY:
             return False
         self._disconnect()
@@ -174,7 +174,7 @@ class DuckSession(Session):
         self._instance.close()
 
     def _disconnect(self) -> None:
-        """A result that someone still holds would keep the file open, and the next one who opens it waiting."""
+        """A result that is still referenced would keep the file open, and block the next session that opens it."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None

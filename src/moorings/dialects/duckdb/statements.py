@@ -1,7 +1,7 @@
-"""Statements of DuckDB that write files, which its own lock on files lets through in one place.
+"""Refuses DuckDB statements that write files.
 
-Without external access DuckDB still opens what is below its temporary directory. There COPY could fill the disk, or
-overwrite what other queries have put aside. Nothing else is there for a statement to write to.
+Without external access, DuckDB still opens files below its temporary directory. There COPY could fill the disk, or
+overwrite the temporary files of other queries. Statements cannot write to any other place.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from moorings.dialects.duckdb.faults import OUT_OF_REACH
 
 WRITES_FILES = frozenset({"COPY", "EXPORT"})
 OTHERS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "EXECUTE"})
-"""What else is explained; words behind these are not the statement's own."""
+"""Other explained objects; the words after these do not begin the statement."""
 
 
 def check_files(kind: str, sql: str) -> None:
-    """See that a statement writes no file; `kind` is DuckDB's name of its type. Raises StatementForbidden."""
+    """Check that a statement writes no file; `kind` is DuckDB's name of its type. Raises StatementForbidden."""
     if kind in WRITES_FILES or (kind in ("EXPLAIN", "PREPARE") and _names(sql, WRITES_FILES)):
         raise OUT_OF_REACH
 
 
 def check_attached(kind: str, sql: str) -> None:
-    """See that a statement attaches no file: only `ATTACH ':memory:' AS other`. Raises StatementForbidden."""
+    """Check that a statement attaches no file: only `ATTACH ':memory:' AS other`. Raises StatementForbidden."""
     if kind == "ATTACH":
         behind_words = itertools.dropwhile(lambda found: found[0] == "word", tokens(sql))
         if next(behind_words, None) != ("text", "':memory:'"):
@@ -31,7 +31,7 @@ def check_attached(kind: str, sql: str) -> None:
 
 
 def _names(sql: str, words: frozenset[str]) -> bool:
-    """Whether one of these words begins what is explained or prepared, as in `EXPLAIN (ANALYZE) COPY …`."""
+    """Whether one of these words begins the explained or prepared statement, as in `EXPLAIN (ANALYZE) COPY …`."""
     if not any(word in sql.upper() for word in words):
         return False
     depth = 0

@@ -1,4 +1,4 @@
-"""DuckDB's types that its Arrow cannot say: they are asked for as text. Imports the driver.
+"""DuckDB's types that its Arrow output cannot represent: they are requested as text. Imports the driver.
 
 Left to the driver, BIT, BIGNUM and VARIANT arrive as the engine's inner bytes, TIMETZ loses its offset, and UHUGEINT is
 read as a signed number.
@@ -23,7 +23,7 @@ CONCERNED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT)\b
 
 
 def presented(relation: duckdb.DuckDBPyRelation, max_rows: int) -> pa.RecordBatchReader:
-    """The reader of a relation's rows, under its own names, with text for what Arrow cannot say."""
+    """The reader of a relation's rows, with its own names, and text for types that Arrow lacks."""
     natives = relation.types
     names = relation.columns
     texts = [CONCERNED.search(str(native)) is not None for native in natives]
@@ -37,7 +37,7 @@ def presented(relation: duckdb.DuckDBPyRelation, max_rows: int) -> pa.RecordBatc
 
 
 def _named(reader: pa.RecordBatchReader, names: Sequence[str], natives: Sequence[DuckDBPyType]) -> pa.RecordBatchReader:
-    """A reader with other names, which must not differ: projected columns are called by their expressions."""
+    """A reader with the original names: DuckDB names projected columns by their expressions."""
     fields = [field.with_name(name) for field, name in zip(reader.schema, names, strict=True)]
     fields = [
         marked(field) if str(native) in NUMBERS else noted(field, b"duckdb")
@@ -53,7 +53,7 @@ def _named(reader: pa.RecordBatchReader, names: Sequence[str], natives: Sequence
 
 
 def _text_type(native: Any) -> str:
-    """A type with VARCHAR for each of TEXTS in it, as a cast names it."""
+    """A type with VARCHAR in place of each type in TEXTS, as a cast names it."""
     if str(native) in TEXTS:
         return "VARCHAR"
     kind = native.id

@@ -1,4 +1,4 @@
-"""What an Exasol connection needs."""
+"""The settings of an Exasol connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moorings.dialects.config.tls import TlsConfig
 
 
 class Config(TlsConfig, frozen=True):
-    """What an Exasol connection needs, and how much of the server's certificate is verified."""
+    """The settings of an Exasol connection, and how much of the server's certificate is verified."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 

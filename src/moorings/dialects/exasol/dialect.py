@@ -32,12 +32,12 @@ class Exasol(Dialect):
     FAULTS = FAULTS
 
     def address(self, config: Any) -> tuple[str, int] | None:
-        """The host without its fingerprint; None for several hosts, each of which is checked when it is dialled."""
+        """The host without its fingerprint; None for several hosts, which are checked when they are dialled."""
         host = config.host.partition("/")[0]
         return None if ".." in host or "," in host else (host, config.port)
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's code or its class, or a word for what went wrong on this side."""
+        """The server's code or its class, or a word for a fault on this side."""
         code = getattr(error, "code", None)
         if code is not None:
             return next((key for key in (code, code[:2]) if key in FAULTS), "statement")
@@ -46,13 +46,13 @@ class Exasol(Dialect):
         return BY_KIND.get(type(error).__name__) or failure(error)
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words and code, without what the driver tells of the connection."""
+        """The server's message and code, without the driver's details of the connection."""
         text = str(getattr(error, "message", error))
         code = getattr(error, "code", None)
         return f"{text} ({code})" if code else text
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
-        """For dbt-exasol; Exasol has one database, whose name counts for nothing."""
+        """For dbt-exasol; Exasol has one database, whose name is ignored."""
         return {
             "type": "exasol",
             "dsn": f"{config.host}:{config.port}",

@@ -25,4 +25,4 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "R0003": errors.QueryCancelled(),
     "statement": errors.StatementRefused(),
 }
-"""Exasol's error code or its class, or a word for what went wrong on this side."""
+"""Exasol's error code or its class, or a word for a fault on this side."""

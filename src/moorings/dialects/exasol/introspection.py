@@ -1,4 +1,4 @@
-"""What Exasol holds, from its system tables: four statements, whatever the number of tables."""
+"""Reads the structure of Exasol from its system tables: four statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ORDER BY CONSTRAINT_SCHEMA, CONSTRAINT_TABLE, CONSTRAINT_NAME, ORDINAL_POSITION
 
 
 def tables(ask: Callable[[str], Iterable[Sequence[Any]]], scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows."""
+    """The visible tables; `ask` runs a statement and returns its rows."""
     assembly = Assembly()
     for schema, name, comment, rows, size in ask(TABLES.format(schemas=scope.sql("TABLE_SCHEMA"))):
         assembly.table(Table(None, schema, name, "table", comment or None, _number(rows), _number(size)))
@@ -44,7 +44,7 @@ def tables(ask: Callable[[str], Iterable[Sequence[Any]]], scope: Scope) -> list[
     for schema, table, name, position, kind, nullable, comment in ask(
         COLUMNS.format(schemas=scope.sql("COLUMN_SCHEMA"))
     ):
-        may_be_null = nullable is not False  # of views nothing is said
+        may_be_null = nullable is not False  # no sizes of views
         column = Column(name, int(position), kind, declared_type(kind), may_be_null, comment or None)
         assembly.column((None, schema, table), column)
     for schema, table, kind, key, column, *other in ask(KEYS.format(schemas=scope.sql("CONSTRAINT_SCHEMA"))):
@@ -56,5 +56,5 @@ def tables(ask: Callable[[str], Iterable[Sequence[Any]]], scope: Scope) -> list[
 
 
 def _number(value: Any) -> int | None:
-    """What JSON has as a number, or as a string where it is large."""
+    """A number, which JSON has as a string if it is large."""
     return None if value is None else int(value)

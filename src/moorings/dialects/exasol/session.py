@@ -24,7 +24,7 @@ from moorings.dialects.read_only import BRACKETS, first_word, require_reading
 from moorings.dialects.statements import without_end
 
 SILENCE_SECONDS = 60
-"""While a statement runs the server says each second that it is there. After so long the network counts as dead."""
+"""While a statement runs, the server sends a message each second. After this silence the network counts as dead."""
 FETCH_BYTES = 2 * 1024 * 1024
 FORMATS = (
     "ALTER SESSION SET NLS_DATE_FORMAT = 'YYYY-MM-DD'",
@@ -32,7 +32,7 @@ FORMATS = (
 )
 """How dates and times are written in results, whatever the database's settings."""
 LEAVES_NOTHING = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE", "DROP")
-"""What may write without changing the session that it runs in."""
+"""First words of statements that may write without changing their session."""
 NOTHING_SEEN = "The user sees nothing in the default schema. Grant SELECT on it, or put something there."
 NO_EXPLAIN = "Exasol has no EXPLAIN. A query plan is not available."
 
@@ -61,11 +61,12 @@ class ExasolSession(Session):
     def _use_default(self) -> None:
         if self._schema is not None:
             quoted = self._schema.replace('"', '""')
-            with contextlib.suppress(ExaError):  # check_schemas tells why; queries hear that the name is unknown
+            # check_schemas reports the reason; queries fail because the name is unknown
+            with contextlib.suppress(ExaError):
                 self._run(f'OPEN SCHEMA "{quoted}"')
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._run("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -126,7 +127,7 @@ class ExasolSession(Session):
         self._close_result()
 
     def plan(self, statement: Statement) -> Plan:
-        """Nothing can be said before a statement runs; raises StatementRefused."""
+        """Exasol has no plans; raises StatementRefused."""
         raise errors.StatementRefused(message=NO_EXPLAIN)
 
     def _result(self, sql: str, parameters: Sequence[Any], attributes: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +140,7 @@ class ExasolSession(Session):
         return answer["responseData"]["results"][0].get("resultSet", {})
 
     def _execute_prepared(self, sql: str, parameters: Sequence[Any], attributes: dict[str, Any]) -> dict[str, Any]:
-        """Run a statement with values; one that the driver cannot write in JSON goes as text."""
+        """Run a statement with values; values that the driver cannot write in JSON are sent as text."""
         prepare = {"command": "createPreparedStatement", "attributes": attributes, "sqlText": sql}
         prepared = self._connection.req(prepare)["responseData"]
         handle, expected = prepared["statementHandle"], prepared.get("parameterData", {"columns": []})["columns"]
@@ -160,7 +161,7 @@ class ExasolSession(Session):
         self._result(sql, (), {})
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a statement of ours, as JSON has their values."""
+        """The rows of a statement of ours, with JSON values."""
         self._end()
         result = self._result(sql, parameters, {"autocommit": True})
         self._handle = result.get("resultSetHandle")
@@ -169,9 +170,9 @@ class ExasolSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """KILL STATEMENT, over a connection of its own.
+        """Send KILL STATEMENT over a separate connection.
 
-        The driver's abort would write into the TLS connection that the session's thread reads from, and OpenSSL bears
+        The driver's abort would write into the TLS connection that the session's thread reads from, and OpenSSL allows
         one thread at a time.
         """
         connection = _login(self._config, self._context)
@@ -186,29 +187,29 @@ class ExasolSession(Session):
             self._connection.req({"command": "closeResultSet", "resultSetHandles": [handle]})
 
     def _end(self) -> None:
-        """Give up what is left of a result, and the transaction."""
+        """Discard the rest of a result, and the transaction."""
         self._close_result()
         if self._open:
             self._run("ROLLBACK")
             self._open = False
 
     def reset(self) -> bool:
-        """Roll back; a session whose settings may have changed is given up."""
+        """Roll back; a session whose settings may have changed is closed."""
         self._end()
         return not self._changed
 
     def close(self) -> None:
-        """Log out; rows that nobody read stay where they are."""
+        """Log out; unread rows are left on the server."""
         with contextlib.suppress(Exception):
             self._connection.close()
 
 
 def _login(config: Config, context: SessionContext) -> Wire:
-    """Connect without telemetry, and without telling the name of the operating system's user."""
+    """Connect without telemetry, and without sending the name of the operating system's user."""
     telemetry.disable()
     ssl_context = tls_context(config, context.network)
     host, _, fingerprint = (config.host or "").partition("/")
-    if fingerprint and ssl_context is not None:  # which stands in for authorities and names
+    if fingerprint and ssl_context is not None:  # which replaces authorities and names
         ssl_context.check_hostname, ssl_context.verify_mode = False, ssl.CERT_NONE
     where = f"{host}/{fingerprint}" if fingerprint else host
     try:

@@ -1,4 +1,4 @@
-"""Exasol's columns, as JSON has them, in Arrow."""
+"""Converts Exasol's columns from JSON to Arrow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZONED = "TIMESTAMP WITH LOCAL TIME ZONE"
 
 
 def arrow_type(described: Mapping[str, Any]) -> pa.DataType:
-    """The Arrow type of a column, from what the server says of it."""
+    """The Arrow type of a column, from the server's description."""
     kind = described["type"]
     if kind == "DECIMAL":
         return _decimal(described["precision"], described["scale"])

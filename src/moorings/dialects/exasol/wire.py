@@ -1,4 +1,4 @@
-"""The driver's connection over sockets of ours. Imports the driver.
+"""The driver's connection over our sockets. Imports the driver.
 
 The driver resolves names by itself and verifies the canonical name's certificate; the WebSocket library below it takes
 proxies from the environment and follows redirects. Here each host is checked, and a checked address is dialled.
@@ -66,6 +66,6 @@ class Wire(ExaConnection):
 
 def _speaking(wire: socket.socket, url: str, how: dict[str, Any]) -> websocket.WebSocket:
     speaking = websocket.create_connection(url, socket=wire, redirect_limit=0, **how)
-    if speaking.getstatus() != SWITCHING_PROTOCOLS:  # the library takes a redirect for an answer
+    if speaking.getstatus() != SWITCHING_PROTOCOLS:  # the library treats a redirect as an answer
         raise errors.AnotherService(*FIELDS)
     return speaking

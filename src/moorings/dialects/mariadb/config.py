@@ -1,4 +1,4 @@
-"""What a MariaDB connection needs."""
+"""The settings of a MariaDB connection."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from moorings.dialects.mysql.config import FamilyConfig
 
 
 class Config(FamilyConfig, frozen=True):
-    """What a MariaDB connection needs."""
+    """The settings of a MariaDB connection."""
 
     dialect: Literal["mariadb"] = "mariadb"

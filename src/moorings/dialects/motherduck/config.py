@@ -1,4 +1,4 @@
-"""What a MotherDuck connection needs."""
+"""The settings of a MotherDuck connection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MotherDuckDatabase = Annotated[str, Place(_database)]
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a MotherDuck connection needs."""
+    """The settings of a MotherDuck connection."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("database")
     DESTINATIONS: ClassVar[Destinations] = {**DESTINATIONS, "database": another_value}

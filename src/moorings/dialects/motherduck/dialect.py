@@ -15,7 +15,7 @@ from moorings.dialects.duckdb.files import ENDINGS
 from moorings.dialects.motherduck.config import Config
 
 SERVICE = ("api.motherduck.com", 443)
-"""What the extension dials first; where it goes from there, only it knows."""
+"""The host that the extension dials first; only the extension knows the later ones."""
 
 
 class MotherDuck(DuckDB):
@@ -39,14 +39,14 @@ class MotherDuck(DuckDB):
     def connect(self, config: ConnectionConfig, context: SessionContext) -> Session:
         """Open a local file, or a database of MotherDuck with the token.
 
-        MotherDuck's own "SaaS mode" takes the place of DuckDB's locks, which would lock its extension out.
+        MotherDuck's own "SaaS mode" replaces DuckDB's locks, which would block its extension.
         """
         from moorings.dialects.duckdb import session as duckdb
 
         database = config.database or ""
         if database.endswith(ENDINGS):
             return duckdb.file_session(config, context)
-        with contextlib.suppress(errors.HostNotFound):  # the extension says what it cannot reach
+        with contextlib.suppress(errors.HostNotFound):  # the extension reports hosts that it cannot reach
             context.network.addresses(*SERVICE, "database")
         options = {
             "motherduck_token": config.secrets().get("password", ""),

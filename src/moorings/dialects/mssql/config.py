@@ -1,4 +1,4 @@
-"""What a SQL Server connection needs."""
+"""The settings of a SQL Server connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moorings.dialects.ssl_modes import mode_in_force
 SQL_LOGIN = "mssql-sql-authentication"
 ENTRA_PASSWORD, ENTRA_PRINCIPAL = "mssql-active-directory-password", "mssql-active-directory-service-principal"
 ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDirectoryServicePrincipal"}
-"""authenticationType → the driver's word for a login by Entra ID."""
+"""authenticationType → the driver's name of a login by Entra ID."""
 
 
 class Config(ConnectionConfig, frozen=True):

@@ -25,7 +25,7 @@ class MSSQL(Dialect):
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's number, where the session heard it; else the SQLSTATE, or what the text tells."""
+        """The server's error number if the session has it; else the SQLSTATE, or a part of the text."""
         text = str(error)
         found = [str(number) for number in getattr(error, "numbers", ())]
         if known := next((number for number in found if number in FAULTS), None):
@@ -39,7 +39,7 @@ class MSSQL(Dialect):
         return "statement" if any(number != "0" for number in found) or "[SQL Server]" in text else None
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, without the names of the driver's layers before them."""
+        """The server's message, without the names of the driver's layers before them."""
         return re.sub(r"^.*?DDBC Error: |\[(Microsoft|SQL Server)\]", "", str(error))
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:

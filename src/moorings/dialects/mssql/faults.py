@@ -83,7 +83,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "lost": errors.SessionLost(),
     "statement": errors.StatementRefused(),
 }
-"""The server's error number, or a word for what went wrong on this side."""
+"""The server's error number, or a word for a fault on this side."""
 
 STATES = {"07002": "parameters", "07009": "parameters", "HY008": "cancelled", "HYT00": "timeout", "08S01": "lost"}
 """SQLSTATEs of the driver's own errors → keys of FAULTS."""
@@ -122,4 +122,4 @@ MESSAGE_PATTERNS = (
     ("Connection is broken", "lost"),
     ("Protocol error in TDS stream", "lost"),
 )
-"""What the driver says where it tells no number: a failed login leaves its text alone."""
+"""Parts of the driver's texts for errors without a number, such as failed logins."""

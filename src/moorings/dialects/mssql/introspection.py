@@ -1,6 +1,6 @@
-"""What a SQL Server holds, from the views of `sys`: four statements a database, whatever the number of tables.
+"""Reads the structure of a SQL Server from the views of `sys`: four statements per database, for any number of tables.
 
-These views show what the login may see, and need no further right.
+These views show only objects that the login may see, and need no further right.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ Ask = Callable[[str], Iterable[Sequence[Any]]]
 
 
 def tables(ask: Ask, scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows."""
+    """The visible tables; `ask` runs a statement and returns its rows."""
     assembly = Assembly()
     for catalog in _catalogs(ask, scope):
         quoted = catalog.replace("]", "]]")
@@ -107,12 +107,12 @@ def _read(ask: Ask, catalog: str, assembly: Assembly) -> None:
 
 
 LENGTHS = {"char": 1, "varchar": 1, "binary": 1, "varbinary": 1, "nchar": 2, "nvarchar": 2}
-"""Types with a length → the bytes that one of it takes."""
+"""Types with a length → the bytes of one unit of length."""
 SCALES = ("time", "datetime2", "datetimeoffset")
 
 
 def native_type(name: str, base: str, length: int, digits: int, scale: int) -> str:
-    """A type as a definition of the column has it."""
+    """A type as in the definition of a column."""
     if name != base:
         return name
     if base in LENGTHS:
@@ -147,5 +147,5 @@ ARROW = {
 
 
 def arrow_type(base: str, digits: int, scale: int) -> str | None:
-    """The Arrow type of a column, as results have it; None where only a result can tell."""
+    """The Arrow type of a column, as in results; None if only a result shows it."""
     return f"decimal128({digits}, {scale})" if base in ("decimal", "numeric") else ARROW.get(base)

@@ -1,4 +1,4 @@
-"""What the driver needs to log in to SQL Server."""
+"""The driver's arguments for a login to SQL Server."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ AZURE = (
     ".azuresynapse.net",
     ".fabric.microsoft.com",
 )
-"""Zones of Microsoft's own, whose gateways want to hear in the login which server is meant, by its name."""
+"""Microsoft's own DNS zones: their gateways need the server's name in the login."""
 
 
 def is_azure(host: str) -> bool:
-    """Whether a host name belongs to Azure, where nobody but Microsoft says which addresses it has."""
+    """Whether a host name belongs to Azure, whose addresses only Microsoft controls."""
     return host.lower().endswith(AZURE)
 
 
 def parameters(config: Config, database: str | None, address: str | None = None) -> dict[str, str]:
-    """What the driver needs to log in, by its keywords; it quotes them itself. Without an address it dials the name."""
+    """The driver's keyword arguments, which it quotes itself. Without an address it dials the name."""
     given = {
         "Server": f"tcp:{address or config.host},{config.port}",
         "HostnameInCertificate": config.host if address else None,
@@ -31,7 +31,7 @@ def parameters(config: Config, database: str | None, address: str | None = None)
         "Encrypt": "yes" if config.encrypts else "no",
         "TrustServerCertificate": "yes" if config.trusts else "no",
         "ApplicationIntent": "ReadOnly" if config.read_only else "ReadWrite",
-        "ConnectRetryCount": "0",  # a session that broke is the pool's to replace, not the driver's to hide
+        "ConnectRetryCount": "0",  # the pool replaces a broken session; the driver must not do so silently
         "MultiSubnetFailover": "no",
     }
     return {keyword: value for keyword, value in given.items() if value}

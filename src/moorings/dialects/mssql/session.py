@@ -27,20 +27,20 @@ from moorings.dialects.mssql.statements import check_marks, check_reads, check_s
 from moorings.dialects.network import dialing
 
 ANYONES = "master"
-"""A database that every login may enter."""
+"""A database that every login may use."""
 RESET_CONNECTION = 116
-"""SQL_ATTR_RESET_CONNECTION: the next packet asks the server to make the session as new, as pools do."""
+"""SQL_ATTR_RESET_CONNECTION: the next packet makes the server reset the session, as connection pools do."""
 BATCH_BYTES = 16 * 1024 * 1024
 MAX_DECLARED_LENGTH = 8000
 """Bytes, or characters, of the longest type whose length is declared."""
 LONG_BYTES = 64 * 1024
-"""What a value without a declared length is taken for when the rows of a batch are counted."""
+"""The assumed size of a value without a declared length, for the number of rows in a batch."""
 
 
 def connect(config: Config, context: SessionContext) -> Session:
-    """Log in; where that fails, find out whether the database is to blame: the driver tells only of the login.
+    """Log in; after a failure, find out whether the database is to blame: the driver reports only a failed login.
 
-    That takes a second login, which counts towards the server's lock on an account: a probe does without.
+    That needs a second login, which counts towards the server's account lock, so probes skip it.
     """
     mssql_python.pooling(enabled=False)
     try:
@@ -74,7 +74,7 @@ def _address(config: Config, context: SessionContext) -> str | None:
 
 
 def _database_fault(config: Config, context: SessionContext) -> errors.WarehouseError | None:
-    """What is wrong with the database, seen from another one; None when the login fails there too."""
+    """The fault of the database, as seen from another database; None if the login fails there too."""
     try:
         connection = _login(config, context, ANYONES)
     except mssql_python.Error:
@@ -91,7 +91,7 @@ def _database_fault(config: Config, context: SessionContext) -> errors.Warehouse
 
 
 class _Connection(Connection):
-    """A connection under our application's name: the driver takes none, and writes its own."""
+    """A connection with our application name: the driver accepts none, and sends its own."""
 
     def __init__(self, application_name: str, **how: Any) -> None:
         self._application_name = application_name
@@ -99,14 +99,14 @@ class _Connection(Connection):
 
     def _construct_connection_string(self, connection_str: str = "", **kwargs: Any) -> tuple[str, dict[str, str]]:
         built, parts = super()._construct_connection_string(connection_str, **kwargs)
-        # the driver's own setting comes first; further ones are inside of values, which its brackets would end
+        # the driver's own setting comes first; later ones are inside values, which its brackets would end
         return built.replace("APP=MSSQL-Python", f"APP={{{self._application_name}}}", 1), parts
 
 
 class _Cursor(Cursor):
-    """A cursor that keeps the server's numbers of an error, which the driver's exceptions do not tell.
+    """A cursor that keeps the server's error numbers, which the driver's exceptions lack.
 
-    The handle is freed under a lock, so that a cancel never meets one that is gone.
+    The handle is freed under a lock, so that a cancel never uses a freed handle.
     """
 
     lock: threading.RLock
@@ -122,13 +122,13 @@ class _Cursor(Cursor):
             super()._reset_cursor()
 
     def diagnose(self) -> Sequence[tuple[str, str]]:
-        """State and number, and text, of what went wrong last."""
+        """State, number and text of the last error."""
         return ddbc_bindings.DDBCSQLGetAllDiagRecords(self.hstmt) if self.hstmt else ()
 
 
 @contextlib.contextmanager
 def _numbered(cursor: _Cursor) -> Generator[None]:
-    """A block whose driver errors get what the dialect's `fault_key` reads: SQLSTATEs and the server's numbers."""
+    """A block that adds SQLSTATEs and the server's numbers to the driver's errors, for the dialect's `fault_key`."""
     try:
         yield
     except (mssql_python.Error, RuntimeError) as error:
@@ -139,7 +139,7 @@ def _numbered(cursor: _Cursor) -> Generator[None]:
 
 
 class MSSQLSession(Session):
-    """One login, in autocommit mode: transactions are begun and ended here, by statements."""
+    """One login, in autocommit mode: statements here begin and end transactions."""
 
     def __init__(self, connection: Connection, config: Config, application_name: str) -> None:
         self._connection = connection
@@ -156,11 +156,11 @@ class MSSQLSession(Session):
             raise
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self.ask("SELECT 1")
 
     def check_schemas(self) -> str:
-        """Look for the default schema, and for anything in it that the user may use."""
+        """Check the default schema, and that the user may use an object in it."""
         name = _literal(self._schema)
         found, usable, own = self.ask(
             f"SELECT SCHEMA_ID({name}), CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME({name}), 'SCHEMA', 'ANY') = 1"  # noqa: S608  # quoted
@@ -234,11 +234,11 @@ class MSSQLSession(Session):
                 while (batch := cursor.arrow_batch(rows)).num_rows:
                     yield narrow(batch, schema)
             while cursor.nextset():
-                pass  # what follows in the batch runs as far as it is read, and may fail
+                pass  # the rest of the batch runs as far as it is read, and may fail
         self._unread = False
 
     def plan(self, statement: Statement) -> Plan:
-        """The estimated plan as text; raises ParametersRefused for a statement with parameters, which has none."""
+        """The estimated plan as text; raises ParametersRefused for a statement with parameters, which has no plan."""
         if statement.parameters:
             raise errors.ParametersRefused(
                 message="SQL Server gives no plan for a statement with parameters. Write the values into the statement."
@@ -263,13 +263,13 @@ class MSSQLSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Send an attention, beside the statement that runs."""
+        """Send an attention message during the running statement."""
         with self._lock:
             if self._cursor is not None and self._cursor.hstmt is not None:
                 self._cursor.hstmt._cancel()  # noqa: SLF001  # the driver's readers cancel so; it has no other name
 
     def reset(self) -> bool:
-        """Let the server make the session as new; one with unread rows is given up, not drained."""
+        """Let the server reset the session; one with unread rows is closed, not drained."""
         if self._unread:
             return False
         self._connection._conn.set_attr(RESET_CONNECTION, 1)  # noqa: SLF001  # the driver does so in its own pool
@@ -277,7 +277,7 @@ class MSSQLSession(Session):
         return True
 
     def close(self) -> None:
-        """Log out; rows that nobody read are not waited for."""
+        """Log out; does not wait for unread rows."""
         with contextlib.suppress(Exception):
             if self._unread:
                 self.cancel()
@@ -290,22 +290,22 @@ class MSSQLSession(Session):
 
 
 def _is_long(description: Sequence[Sequence[Any]]) -> bool:
-    """Whether a column's values may be of any length, as those of nvarchar(max) are."""
+    """Whether a column's values may have any length, as with nvarchar(max)."""
     return any(not 0 < column[3] <= MAX_DECLARED_LENGTH for column in description)
 
 
 def _by_row(cursor: _Cursor, schema: pa.Schema, most: int) -> Iterator[pa.RecordBatch]:
     """Batches of rows that are fetched one by one.
 
-    For long values the driver waits for the server without letting go of Python's lock when it fetches several rows at
-    once: nothing else would run in this process until the next row is there, not even a cancel.
+    If the driver fetches several rows with long values at once, it holds Python's lock while it waits for the server:
+    nothing else would run in this process until the next row arrives, not even a cancel.
     """
     while rows := list(itertools.islice(iter(cursor.fetchone, None), most)):
         yield rows_batch([tuple(row) for row in rows], schema)
 
 
 def _rows_at_once(description: Sequence[Sequence[Any]], most: int) -> int:
-    """How many rows a batch may have: the driver makes room for each at its declared length."""
+    """The most rows of a batch: the driver allocates the declared length for each."""
     width = sum(4 * column[3] if 0 < column[3] <= MAX_DECLARED_LENGTH else LONG_BYTES for column in description)
     return max(1, min(most, BATCH_BYTES // max(1, width)))
 

@@ -1,11 +1,9 @@
-"""Which words a batch of T-SQL has outside of quotes and comments, and whether all it does is read.
+"""Finds the words of a T-SQL batch outside quotes and comments, and decides whether the batch only reads.
 
-SQL Server has no read-only sessions. A transaction that is always rolled back undoes what a statement wrote, unless the
-batch ends that transaction first. COMMIT, ROLLBACK and EXECUTE are reserved words: bare, they can be nothing else; and
-a procedure can do without EXECUTE only where it is a batch's first word. So these words say what a batch may do.
-
-Source:
-https://learn.microsoft.com/en-us/sql/t-sql/language-elements/reserved-keywords-transact-sql.
+SQL Server has no read-only sessions. A transaction that is always rolled back undoes the writes of a statement, unless
+the batch ends that transaction first. COMMIT, ROLLBACK and EXECUTE are reserved words: without quotes they have no
+other meaning. A procedure can be called without EXECUTE only as a batch's first word. So these words show whether a
+batch can write. Source: https://learn.microsoft.com/en-us/sql/t-sql/language-elements/reserved-keywords-transact-sql.
 """
 
 from __future__ import annotations
@@ -18,14 +16,14 @@ from moorings import errors
 QUOTED = r"'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|\[(?:[^\]]|\]\])*\]?"
 LINE_COMMENT = r"--[^\r\n\v\f\x85\u2028\u2029]*"
 ESCAPE = r"\{\s*(?:d|t|ts|fn|oj|guid)\b"
-"""What ODBC writes for literals, functions and joins. Any other brace may begin its call of a procedure."""
+"""ODBC's escapes for literals, functions and joins. Any other brace may begin an ODBC procedure call."""
 TOKENS = re.compile(
     rf"(?P<skipped>{QUOTED}|{LINE_COMMENT}|{ESCAPE})|(?P<comment>/\*|\*/)|(?P<word>[\w@#$.]+|\{{|\?)", re.IGNORECASE
 )
 
 BOUNDS = re.compile(r"(?P<comment>/\*|\*/)")
 FIRST_WORDS = frozenset({"SELECT", "WITH", "DECLARE", "SET", "IF", "WHILE", "PRINT", "WAITFOR"})
-"""What a batch that reads may begin with; any other first word writes, or may be the name of a procedure."""
+"""First words of batches that read; any other first word writes, or may be the name of a procedure."""
 NO_READ = errors.StatementRefused(
     message=f"Begin with one of {', '.join(sorted(FIRST_WORDS))}: a read-only connection calls no procedure."
 )
@@ -36,7 +34,7 @@ WRITES = (
     *("BULK", "BACKUP", "RESTORE", "DBCC", "KILL", "SHUTDOWN", "RECONFIGURE", "WRITETEXT", "UPDATETEXT"),
 )
 ELSEWHERE = ("OPENROWSET", "OPENQUERY", "OPENDATASOURCE")
-"""What runs statements on other servers, beyond any transaction of ours."""
+"""Functions that run statements on other servers, outside our transaction."""
 FORBIDDEN = frozenset((*LEAVES, *WRITES, *ELSEWHERE))
 SEQUENCE = "NEXT VALUE FOR"
 """Takes a number permanently, even if the transaction is rolled back."""
@@ -48,7 +46,7 @@ NO_STATEMENT = errors.StatementRefused(message="The text has no statement. Send 
 def words(batch: str) -> Iterator[str]:
     """The words, marks and braces that may begin a call, outside of quotes and comments (which nest); in upper case."""
     depth, place = 0, 0
-    while found := (BOUNDS if depth else TOKENS).search(batch, place):  # a quote in a comment opens nothing
+    while found := (BOUNDS if depth else TOKENS).search(batch, place):  # quotes in comments have no meaning
         place = found.end()
         if found["comment"]:
             depth = depth + 1 if found["comment"] == "/*" else max(0, depth - 1)
@@ -57,7 +55,7 @@ def words(batch: str) -> Iterator[str]:
 
 
 def check_reads(batch: str) -> None:
-    """Raise ReadOnly or StatementRefused unless the batch only reads, and stays in its transaction."""
+    """Raise ReadOnly or StatementRefused unless the batch only reads and stays in its transaction."""
     found = list(words(batch))
     if not found:
         raise NO_STATEMENT
@@ -68,7 +66,7 @@ def check_reads(batch: str) -> None:
 
 
 def check_some(batch: str) -> None:
-    """Raise StatementRefused where there is nothing to run."""
+    """Raise StatementRefused for a text without a statement."""
     if next(words(batch), None) is None:
         raise NO_STATEMENT
 
@@ -81,5 +79,5 @@ def check_marks(batch: str, given: int) -> None:
 
 
 def _forbidden(word: str) -> bool:
-    """A word that follows a number may stand against it: `SELECT 1COMMIT` is two statements."""
+    """A word can follow a number without a blank: `SELECT 1COMMIT` is two statements."""
     return word in FORBIDDEN or (word[0] in NUMERIC and any(each in word for each in FORBIDDEN))

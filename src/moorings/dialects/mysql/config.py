@@ -1,4 +1,4 @@
-"""What a MySQL connection needs."""
+"""The settings of a MySQL connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.tls import OptionalTlsConfig
 
 
 class FamilyConfig(OptionalTlsConfig, frozen=True):
-    """What a connection of the MySQL family needs, and how it uses TLS."""
+    """The settings of a connection of the MySQL family, with its use of TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 
@@ -18,16 +18,16 @@ class FamilyConfig(OptionalTlsConfig, frozen=True):
 
     @classmethod
     def usual_schema(cls, database: str | None) -> str:
-        """The default database, which is all that a schema is here."""
+        """The default schema, which is a database here."""
         return database or ""
 
     @property
     def default_database(self) -> str | None:
-        """The database of names that are written without one: `database`, else `default_schema`."""
+        """The database of names without one: `database`, else `default_schema`."""
         return self.database or self.default_schema
 
 
 class Config(FamilyConfig, frozen=True):
-    """What a MySQL connection needs."""
+    """The settings of a MySQL connection."""
 
     dialect: Literal["mysql"] = "mysql"

@@ -23,7 +23,7 @@ class MySQL(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's number, or a word for what went wrong on this side."""
+        """The server's number, or a word for a fault on this side."""
         if isinstance(error, RuntimeError) and "LOAD_LOCAL" in str(error):
             return "local file"
         number = error.args[0] if error.args and isinstance(error.args[0], int) else None
@@ -32,12 +32,12 @@ class MySQL(Dialect):
         return str(number) if str(number) in FAULTS else "statement"
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, and its number."""
+        """The server's message, and its number."""
         number, *words = error.args or ("",)
         return f"{words[0]} ({number})" if words else str(error)
 
     def connect(self, config: FamilyConfig, context: SessionContext) -> Session:
-        """Log in; `prefer` goes on in the clear where the server has no TLS."""
+        """Log in; `prefer` continues without encryption if the server has no TLS."""
         with importing(self.extra or ""):
             from moorings.dialects.mysql.session import MySQLSession
         return MySQLSession(config, context)

@@ -68,4 +68,4 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     ),
     "statement": errors.StatementRefused(),
 }
-"""The server's error number, or a word for what went wrong on this side."""
+"""The server's error number, or a word for a fault on this side."""

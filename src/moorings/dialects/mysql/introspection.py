@@ -1,4 +1,4 @@
-"""What a server of the MySQL family holds, from information_schema: three statements, whatever the number of tables."""
+"""What a server of the MySQL family holds, from information_schema: three statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Cell = bytes | None
 
 
 def tables(ask: Callable[[str], Iterable[Sequence[Cell]]], scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows as bytes. A schema is a database here."""
+    """The visible tables; `ask` runs a statement and returns its rows as bytes. A schema is a database here."""
     assembly = Assembly()
     filled = {"own": OWN, "schemas": scope.sql("table_schema")}
     for schema, name, kind, comment, rows, size in ask(TABLES.format(**filled)):

@@ -1,11 +1,9 @@
-"""What a read-only transaction of MySQL or MariaDB lets through although it acts: the fence for logins with privileges.
+"""Refuses statements with effects that a read-only transaction of MySQL or MariaDB allows to logins with privileges.
 
 INTO OUTFILE writes a file of the server. SET GLOBAL, SHUTDOWN, KILL, FLUSH, RESET, CHANGE MASTER and INSTALL act on the
-server itself. The transaction refuses none of them. So a statement is let through by its first word, and without the
-words that touch files. Functions that were added to the server (UDF) are beyond this: that takes a login without
-privileges.
-
-Comments that some servers execute are refused, and what a quote encloses is read as the session's sql_mode says.
+server itself. The transaction refuses none of them. So a statement is allowed by its first word, and if it has no words
+that access files. This does not cover functions that were added to the server (UDF): use a login without privileges.
+Comments that some servers execute are refused, and quotes are parsed by the session's sql_mode.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ READS = frozenset(
 )
 """USE lasts until the session is reset."""
 ANALYZED = frozenset({"SELECT", "WITH", "FORMAT"})
-"""What MariaDB's ANALYZE runs and tells about; ANALYZE TABLE writes."""
+"""First words of statements that MariaDB's ANALYZE runs and explains; ANALYZE TABLE writes."""
 WRITES_FILES = frozenset({"OUTFILE", "DUMPFILE"})
 READS_FILES = "LOAD_FILE"
 
@@ -37,7 +35,7 @@ def depends_on_mode(sql: str) -> bool:
 
 
 def require_reading(sql: str, sql_mode: str = "") -> None:
-    """See that a statement only reads, and no file; raises ReadOnly or StatementRefused."""
+    """Check that a statement only reads, and no file; raises ReadOnly or StatementRefused."""
     words = _words(sql, frozenset(sql_mode.upper().split(",")))
     if not words:
         raise errors.StatementRefused(message="The text has no statement. Send exactly one.")
@@ -58,7 +56,7 @@ def _words(sql: str, modes: frozenset[str]) -> list[str]:
         if token["word"]:
             words.append(token["word"].upper())
         elif token["named"] or (token["double"] and "ANSI_QUOTES" in modes):
-            # With a blank, so that no quoted name can pass for a keyword; a function's name it still can be.
+            # With a blank, so that a quoted name is not taken for a keyword; it can still be a function's name.
             name = (token["named"] or token["double"])[1:-1].upper()
             words.append(name if name == READS_FILES else f" {name}")
     return words

@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 COM_RESET_CONNECTION = 0x1F
 PASSES = 16
-"""The driver parses 256 KiB of the wire at once; a batch ends after so many passes, or at the statement's limit."""
+"""The driver parses 256 KiB at once; a batch ends after this many passes, or at the statement's limit."""
 MAX_ROWS = 4_096
-"""More rows of Python objects at once fall out of the processor's cache: 16,384 take a third longer."""
+"""With more rows of Python objects the processor's cache is too small: 16,384 rows take a third longer."""
 NO_LIMIT = 24 * 60 * 60 * 1000
 EXPLAINED = ("SELECT", "WITH", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE")
 SEVERAL_RESULTS = "The statement returns several results. Call a procedure with one result, or select from its tables."
@@ -66,10 +66,10 @@ class MySQLSession(Session):
         return self._loop.run_until_complete(self._heard(work))
 
     async def _heard(self, work: Coroutine[Any, Any, T]) -> T:
-        """Take from the network only what the work waits for.
+        """Receive only the bytes that the work waits for.
 
-        The loop's first and last turns would each receive as much as there is, which the driver does not bound: with a
-        server that sends faster than rows are used, the whole result would gather in memory.
+        In its first and last turn, the loop would receive everything that has arrived, and the driver sets no limit:
+        with a server that sends faster than rows are used, the whole result would collect in memory.
         """
         transport = self._wire._transport  # noqa: SLF001  # the driver has no flow control
         self._wire.take_anew()
@@ -78,7 +78,7 @@ class MySQLSession(Session):
         transport.resume_reading()
         try:
             return await work
-        except RuntimeError:  # the server asks for what was never offered, such as a file of this machine
+        except RuntimeError:  # the server asks for something that was never offered, such as a file of this machine
             self._wire.close()
             raise
         finally:
@@ -86,11 +86,12 @@ class MySQLSession(Session):
 
     def _use_default(self) -> None:
         if self._config.database is None and self._config.default_schema is not None:
-            with contextlib.suppress(MySQLError):  # check_schemas tells why; queries hear that no database is selected
+            # check_schemas reports the reason; queries fail because no database is selected
+            with contextlib.suppress(MySQLError):
                 self._await(self._wire.select_db(self._config.default_schema))
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._ask("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -133,25 +134,25 @@ class MySQLSession(Session):
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema, bits, most, statement.limits.batch))
 
     def plan(self, statement: Statement) -> Plan:
-        """What running the statement would take.
+        """The plan of the statement.
 
-        A transaction that only reads refuses to explain a write. So on a connection that may write, what only explains
-        is let through by its first word: ANALYZE would run it.
+        A read-only transaction refuses to explain a write. So on a connection that may write, only statements whose
+        first word just explains are allowed: ANALYZE would run the statement.
         """
         if statement.read_only:
             return super().plan(statement)
         if leading_word(statement.sql) not in EXPLAINED:
-            raise errors.StatementRefused(message=f"A dry run takes one of these: {', '.join(EXPLAINED)}.")
+            raise errors.StatementRefused(message=f"A dry run allows these statements only: {', '.join(EXPLAINED)}.")
         reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}"))
         rows = reader.read_all()
         return Plan(joined(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
 
     def _begin(self, statement: Statement) -> None:
-        """Settle what holds for the statement, and shut it into a transaction that it cannot leave.
+        """Set the limits and modes of the statement, and enclose it in a transaction that it cannot end.
 
-        In a plain read-only transaction, a procedure or a compound statement commits first and then writes. Inside of
-        an XA transaction the server refuses every commit, rollback and DDL until XA END names the id, which nobody is
-        told. Servers without XA (Galera) get the plain one.
+        In a plain read-only transaction, a procedure or a compound statement could commit first and then write. In an
+        XA transaction the server refuses every commit, rollback and DDL until XA END with its id, which is secret.
+        Servers without XA (Galera) get a plain one.
         """
         self._end_transaction()
         own_limit, zone = self._own()
@@ -159,7 +160,7 @@ class MySQLSession(Session):
         limit = f"max_statement_time={milliseconds / 1000}" if self._mariadb else f"max_execution_time={milliseconds}"
         charsets = ", ".join(f"character_set_{use}=utf8mb4" for use in ("client", "results", "connection"))
         settings = f"{charsets}, autocommit=1, time_zone='{zone}', {limit}"
-        if statement.read_only:  # else the server's own default stays, which may be to read only
+        if statement.read_only:  # else the server's own default stays, which may be read-only
             settings += f", {'tx_read_only' if self._mariadb else 'transaction_read_only'}=1"
         self._ask(f"SET SESSION {settings}")
         if not statement.read_only:
@@ -174,7 +175,7 @@ class MySQLSession(Session):
     def _own(self) -> tuple[int, str]:
         """The login's own time limit in milliseconds, and the session's zone as this server knows it.
 
-        That is its name, or its offset of today where the server has no tables of time zones.
+        That is its name, or today's offset if the server has no tables of time zones.
         """
         if self._own_settings is None:
             zone = self._config.session_zone
@@ -186,7 +187,7 @@ class MySQLSession(Session):
         return self._own_settings
 
     def _require_reading(self, sql: str) -> None:
-        """Refuse what acts beside a transaction: on files, and on the server itself."""
+        """Refuse statements with effects outside a transaction: on files, and on the server itself."""
         mode = self._ask("SELECT @@SESSION.sql_mode")[0][0] if mysql_read_only.depends_on_mode(sql) else None
         mysql_read_only.require_reading(sql, (mode or b"").decode())
 
@@ -205,10 +206,9 @@ class MySQLSession(Session):
         self._unread = False
 
     async def _read(self, max_rows: int, max_bytes: int) -> list[Any]:
-        """Rows until there are enough, counted in passes over the wire so that wide ones do not fill the memory.
+        """Enough rows for a batch, counted in passes of the parser, so that wide rows do not fill the memory.
 
-        Rows that were parsed together are no larger than what the driver receives at once; only one that it had to
-        wait for may be of any size.
+        Rows of one pass are no larger than the driver's buffer; only a row that it had to wait for can have any size.
         """
         cursor, rows, size = self._cursor, list[Any](), 0
         if cursor is None:
@@ -227,7 +227,7 @@ class MySQLSession(Session):
         return rows
 
     async def _finish(self) -> None:
-        """See that a statement gave one result: a procedure may give several, and ends with a count of rows."""
+        """Check that a statement had one result: a procedure may have several, and ends with a count of rows."""
         cursor = self._cursor
         while cursor is not None and await cursor.nextset():
             if cursor.description:
@@ -239,7 +239,7 @@ class MySQLSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """KILL QUERY, over a connection of its own."""
+        """Send KILL QUERY over a separate connection."""
         asyncio.run(_kill(self._config, self._context, self._wire.address, self.id))
 
     def _end_transaction(self) -> None:
@@ -249,7 +249,7 @@ class MySQLSession(Session):
             self._ask(f"XA ROLLBACK '{xid}'")
 
     def reset(self) -> bool:
-        """End the transaction and let the server reset the session; one with unread rows is given up, not drained."""
+        """End the transaction and let the server reset the session; one with unread rows is closed, not drained."""
         if self._unread and not self._drained():
             return False
         self._end_transaction()
@@ -262,12 +262,12 @@ class MySQLSession(Session):
         return self._config.default_schema is not None or self._ask("SELECT DATABASE()") == [(None,)]
 
     def _drained(self) -> bool:
-        """Whether nothing is left to read after all: a refused statement leaves nothing."""
+        """Whether nothing is left to read: a refused statement has no rows."""
         result = self._cursor._result if self._cursor else None  # noqa: SLF001  # said nowhere else
         return result is None or not result.unbuffered_active
 
     def close(self) -> None:
-        """Log out; rows that nobody read are not waited for."""
+        """Log out; does not wait for unread rows."""
         with contextlib.suppress(Exception):
             if self._unread and not self._drained():
                 self.cancel()
@@ -280,13 +280,13 @@ def _bound(cursor: SSCursor, statement: Statement) -> str:
     """The statement with its parameters in it, quoted as the server's mode asks."""
     if not statement.parameters:
         return statement.sql
-    with contextlib.suppress(TypeError, ValueError):  # too few, too many, or a % that begins no placeholder
+    with contextlib.suppress(TypeError, ValueError):  # too few, too many, or a % that is no placeholder
         return cursor.mogrify(statement.sql, tuple(statement.parameters))
     raise errors.ParametersRefused
 
 
 async def _kill(config: FamilyConfig, context: SessionContext, address: str, session_id: str) -> None:
-    """KILL QUERY at the address of the session: behind the name there may be several servers."""
+    """Send KILL QUERY to the address of the session: the host name may have several servers."""
     wire = await login(config, context, [address], None)
     try:
         await _rows(wire, f"KILL QUERY {int(session_id)}")

@@ -23,11 +23,11 @@ BIT, JSON, GEOMETRY = 16, 245, 255
 
 PARTS_OF_A_TIME = r"^(?P<sign>-?)(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)(?:\.(?P<fraction>\d+))?$"
 PASSES_BYTES = re.compile(r"\b(?:over|union|except|intersect)\b", re.IGNORECASE)
-"""What makes a statement's bits come as bytes although no table has them."""
+"""Words that make a statement's bits arrive as bytes although they are in no table."""
 
 
 def column_type(field: Any) -> pa.DataType:
-    """The Arrow type of a column, from what the server says of it."""
+    """The Arrow type of a column, from the server's description."""
     import pyarrow as pa
 
     code, unsigned = field.type_code, bool(field.flags & UNSIGNED)
@@ -51,7 +51,7 @@ def column_type(field: Any) -> pa.DataType:
 
 
 def _decimal(field: Any, *, unsigned: bool) -> pa.DataType:
-    """Exact: the length that the server names counts the sign and the point."""
+    """Exact: the server's length includes the sign and the point."""
     from moorings.dialects.arrow.columns import decimal_type
 
     precision = field.length - (0 if unsigned else 1) - (1 if field.scale else 0)
@@ -70,9 +70,10 @@ def batch(rows: Sequence[Sequence[bytes | None]], schema: pa.Schema, bits: Seque
 class Bits:
     """Reads one column of BIT, whose values are bytes, or digits where a function of the server made them.
 
-    The server does not say which. A column of a table, temporary ones included, comes without the flag BINARY, as
-    bytes. Of the others, functions and aggregates write digits, unions and window functions bytes. What a value looks
-    like tells: bytes are as many as the bits need, and digits have no other characters. MariaDB 10.11, MySQL 8.4.
+    The server does not show which. A column of a table, also of a temporary one, has no BINARY flag and arrives as
+    bytes. Other columns: functions and aggregates send digits, unions and window functions send bytes. The form of a
+    value decides: bytes have exactly the length that the bits need, and digits have no other characters. MariaDB 10.11,
+    MySQL 8.4.
     """
 
     def __init__(self, field: Any, sql: str) -> None:
@@ -130,7 +131,7 @@ def _texts(raw: pa.Array, values: Sequence[bytes | None]) -> pa.Array:
 
 
 def _dates(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Dates and moments, with null for those that are in no calendar."""
+    """Dates and timestamps, with null for invalid ones."""
     import pyarrow as pa
 
     try:
@@ -141,7 +142,7 @@ def _dates(texts: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _is_date(text: str) -> bool:
-    """Whether a date such as 2024-04-31 or 0000-00-00 is in the calendar; the year 0 has one."""
+    """Whether a date is valid, unlike 2024-04-31 or 0000-00-00; dates in the year 0 can be."""
     year, month, day = text[:10].split("-")
     with contextlib.suppress(ValueError):
         datetime.date(int(year) or 2000, int(month), int(day))

@@ -27,18 +27,18 @@ from moorings.dialects.network.dialing import Network, dial
 from moorings.dialects.ssl_modes import may_send_password, mode_for, transport
 
 ENCODERS: dict[object, object] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
-"""How parameters are written. What is read stays bytes: Arrow converts columns faster than the driver does values."""
+"""Converters for parameters. Results stay bytes: Arrow converts columns faster than the driver converts values."""
 MAX_COLUMNS = 20_000
-"""Of one call: MySQL and MariaDB allow 4,096 in a result, StarRocks 10,000."""
+"""The most columns of a result: MySQL and MariaDB allow 4,096, StarRocks 10,000."""
 REVEALING_PLUGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
-"""Plugins of authentication by which a server learns the password, or a hash that gives it away."""
+"""Authentication plugins by which a server learns the password, or a hash that reveals it."""
 
 
 class Refusal:
-    """The driver's handler of a plugin that is not to be used."""
+    """The driver's handler of a plugin that must not be used."""
 
     def __init__(self, _connection: Connection) -> None:
-        """Take what the driver gives every handler."""
+        """Accept the driver's arguments for handlers."""
 
     def authenticate(self, _packet: object) -> NoReturn:
         """Refuse, before anything was sent."""
@@ -46,14 +46,14 @@ class Refusal:
 
 
 class Wire(Connection):
-    """A connection that takes one statement at a time, and does with TLS what the mode asks, before it says a word."""
+    """A connection that runs one statement at a time, and applies the TLS mode before it sends anything."""
 
     config: FamilyConfig
     network: Network
     mode: SslMode
     address: str
     max_bytes = ByteLimits().buffer
-    """What one call may take from the network beyond what has arrived already."""
+    """The bytes that one call may still receive, beyond those that have arrived already."""
     awaited = 0
     described = 0
 
@@ -64,7 +64,7 @@ class Wire(Connection):
 
     @property
     def transport(self) -> str:
-        """What a test says of the transport."""
+        """The text of a test's `tls` step."""
         return transport(self.config, self.mode, encrypted=self.encrypted)
 
     @property
@@ -72,11 +72,14 @@ class Wire(Connection):
         return may_send_password(self.config, self.mode)
 
     def take_anew(self) -> None:
-        """Begin to count what is taken from the network: a call begins."""
+        """Reset the count of received bytes at the start of a call."""
         self.awaited = self.described = 0
 
     async def _fill_buffer(self, need: int) -> None:
-        """Wait for so many bytes, which the server announces: a packet of any length, and so many packets a value."""
+        """Wait for this many bytes, as the server announced.
+
+        A packet can have any length, and a value any number of packets.
+        """
         self.awaited += need
         if self.awaited > self.max_bytes:
             raise errors.ResultTooLarge.of("A row of the result", self.max_bytes)
@@ -84,19 +87,19 @@ class Wire(Connection):
         await inherited._fill_buffer(need)  # noqa: SLF001  # where every read from the network begins
 
     async def read_packet(self, packet_type: type[Any] = MysqlPacket) -> Any:
-        """Read a packet; the server announces as many columns as it likes, each with a packet."""
+        """Read a packet; the server can announce any number of columns, one per packet."""
         if packet_type is FieldDescriptorPacket:
             self.described += 1
             if self.described > MAX_COLUMNS:
                 raise errors.ResultTooLarge(message=f"The result has more than {MAX_COLUMNS} columns. Select fewer.")
-        inherited: Any = super()  # the driver's stubs know no kinds of packets
+        inherited: Any = super()  # the driver's stubs have no kinds of packets
         return await inherited.read_packet(packet_type)
 
     async def _get_server_information(self) -> None:
         try:
             await super()._get_server_information()
         except (InternalError, struct.error, IndexError) as error:
-            if isinstance(error.args[0], int):  # a server of the family refuses by numbers
+            if isinstance(error.args[0], int):  # servers of the family refuse with error numbers
                 raise
             raise errors.AnotherService("host", "port") from None
         self._client_flag &= ~MULTI_STATEMENTS
@@ -106,14 +109,17 @@ class Wire(Connection):
             raise errors.TlsNotOffered("ssl_mode")
 
     def _use_tls(self) -> None:
-        """Have the driver turn to TLS: given at its making, it would begin with it, as no server of the family does."""
+        """Make the driver switch to TLS.
+
+        As a constructor argument, TLS would come first, which no server of the family supports.
+        """
         self._ssl_context = tls_context(self.config, self.network, self.mode)
         if self._ssl_context is not None:
             self._client_flag |= SSL
 
     @property
     def _server_public_key(self) -> bytes | None:
-        """The key that the server names, for the password. The driver asks for it where it has no TLS."""
+        """The server's public key, which encrypts the password. The driver requests it without TLS."""
         if not self._reveals:
             raise errors.CleartextPasswordRefused("ssl_mode")
         return self._key
@@ -123,7 +129,7 @@ class Wire(Connection):
         self._key = key
 
     def close(self) -> None:
-        """Hang up at once: the driver would wait for the goodbye of TLS, and the loop ends before it comes."""
+        """Close the socket at once: the driver would wait for the end of TLS, and the loop ends before that arrives."""
         if self._transport is not None:
             self._transport.abort()
         super().close()
@@ -140,7 +146,7 @@ async def login(config: FamilyConfig, context: SessionContext, addresses: Sequen
     mode = mode_for(config, addresses, context.default_ssl_mode)
     wire = _wire(config, context, dial(addresses, config.port or 3306, seconds), database, mode)
     try:
-        async with asyncio.timeout(seconds):  # the driver's own ends with the TCP handshake
+        async with asyncio.timeout(seconds):  # the driver's own limit ends with the TCP handshake
             await wire.connect()
     except BaseException:
         await disconnect(wire)
@@ -175,7 +181,7 @@ def _wire(
 
 
 async def disconnect(wire: Wire) -> None:
-    """Close, and let the loop see it: a loop that ends before leaves the socket open."""
+    """Close, and let the loop process it: otherwise the socket stays open."""
     wire.close()
     for _ in range(3):
         await asyncio.sleep(0)

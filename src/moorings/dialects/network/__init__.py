@@ -1,1 +1,1 @@
-"""The way out: checked addresses, and HTTP over them."""
+"""The network for outgoing connections: checked addresses, and HTTP to them."""

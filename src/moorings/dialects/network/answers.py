@@ -1,7 +1,7 @@
-"""Answers over HTTP that no server can make larger than the limit. Imports urllib3: only sessions import this.
+"""Limits the size of HTTP answers. Imports urllib3: only sessions import this.
 
-Bytes are counted after decompression, and decompressed in steps, so that a small body which grows to gigabytes ends as
-an error of that one request.
+Bytes are counted after decompression, and decompressed in steps, so that a small body that expands to gigabytes fails
+only its own request.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PLAIN = ("", "identity")
 
 
 class BoundedAnswer(HTTPResponse):
-    """An answer of at most `max_bytes`; of a `streamed` one, only what must be in memory as a whole is counted.
+    """An answer of at most `max_bytes`; for a `streamed` one, the limit applies to the data of one call.
 
-    A streamed answer is read in pieces by `read(amount)` and `read1(amount)`: then each piece has the limit. What reads
-    it to its end in one call (`read()`, `data`, `stream()`) has the limit for all of it.
+    `read(amount)` and `read1(amount)` read it in pieces, each within the limit. Calls that read it to its end
+    (`read()`, `data`, `stream()`) have the limit for the whole answer.
     """
 
     max_bytes = 0
@@ -29,7 +29,7 @@ class BoundedAnswer(HTTPResponse):
     _counted = 0
 
     def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
-        """So many bytes, or all; raises ResultTooLarge beyond the limit."""
+        """This many bytes, or all; raises ResultTooLarge beyond the limit."""
         if amt is None or amt < 0:
             return self._whole(decode_content, cache_content)
         if self.streamed:
@@ -49,7 +49,7 @@ class BoundedAnswer(HTTPResponse):
         return data
 
     def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
-        """What has arrived, so many bytes at most; raises ResultTooLarge beyond the limit."""
+        """The bytes that have arrived, at most this many; raises ResultTooLarge beyond the limit."""
         size = CHUNK if amt is None or amt < 0 else min(amt, self.max_bytes)
         return self._taken(super().read1(size, decode_content))
 
@@ -67,12 +67,12 @@ class BoundedAnswer(HTTPResponse):
             yield self._taken(part)
 
     def drain_conn(self) -> None:
-        """Hang up, where something is left: nobody wants it, and it may be endless."""
+        """Close the connection if data is left: it is not needed, and may be endless."""
         if self._original_response is None or not self._original_response.isclosed():
             self.close()
 
     def decodes(self) -> bool:
-        """Make the decompressor, and hide the encoding; returns whether there is one for it, where one is wanted."""
+        """Create the decompressor, and hide the encoding from the driver; returns False for an unknown encoding."""
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if not self.decode_content or encoding in PLAIN:
             return True
@@ -93,9 +93,10 @@ class BoundedAnswer(HTTPResponse):
 
 
 def bounded(answer: HTTPResponse, max_bytes: int, fields: tuple[str, ...], *, streamed: bool) -> BoundedAnswer:
-    """The answer, bounded. It is decompressed here alone: drivers that would do so themselves see no encoding.
+    """The answer, bounded.
 
-    Raises AnotherService for an encoding that cannot be read here.
+    It is decompressed only here: drivers that decompress themselves see no encoding. Raises AnotherService for an
+    unknown encoding.
     """
     answer.__class__ = BoundedAnswer
     made = cast("BoundedAnswer", answer)

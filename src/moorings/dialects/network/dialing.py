@@ -1,7 +1,7 @@
 """Dialling for callers: a host name is resolved once, its addresses are checked, and a checked address is dialled.
 
-Whoever can name a host could otherwise reach what only this machine reaches: a cloud's metadata service, a listener of
-ours, a store of ours. Drivers that resolve names themselves are given an address from here, or a socket.
+Otherwise a caller could name a host that only this machine can reach: a cloud's metadata service, a listener of ours, a
+store of ours. Drivers that resolve names themselves get an address or a socket from here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ METADATA_NAME = "is a cloud's metadata service. Moorings never connects to it."
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 """Prefixes whose last 32 bits are an IPv4 address. Source: RFC 6052, RFC 8215."""
 TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
-"""The same, of stateless translators. Source: RFC 2765."""
+"""The same for stateless translators. Source: RFC 2765."""
 COMPATIBLE = ipaddress.ip_network("::/96")
 THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 BROADCAST = ipaddress.ip_address("255.255.255.255")
@@ -43,31 +43,31 @@ ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 OWN_PORTS: set[int] = set()
-"""Ports of loopback where this process itself listens for its drivers."""
+"""Loopback ports on which this process listens for its own drivers."""
 
 
 def _unseen(wire: socket.socket) -> None:
-    """Take no notice of a connection."""
+    """Ignore a connection."""
     del wire
 
 
 DIALLED: ContextVar[Callable[[socket.socket], None]] = ContextVar("dialled", default=_unseen)
-"""What hears of every connection that is dialled for the session at work, so that its bytes are counted."""
+"""Called for every connection that is dialled for the current session, so that its bytes are counted."""
 
 
 class Rules(Protocol):
-    """Which further addresses the operator's settings keep callers from. `engine` brings them."""
+    """The operator's rules for addresses. `engine` implements them."""
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
-        """Why this address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        """Why this address may not be dialled: the rest of a sentence that begins with the address. None if it may."""
         ...
 
     def name_refusal(self, host: str, port: int) -> str | None:
-        """Why a name that is resolved elsewhere may not be dialled; None when it may."""
+        """Why a name that is resolved elsewhere may not be dialled; None if it may."""
         ...
 
     def database_refusal(self, address: Address, port: int, database: str) -> str | None:
-        """Why a database of the server at this address may not be opened, in a sentence; None when it may."""
+        """Why a database of the server at this address may not be opened, as a sentence; None if it may."""
         ...
 
 
@@ -78,22 +78,22 @@ class Proxy:
     host: str
     port: int
     authorization: str | None = field(default=None, repr=False)
-    """The value of the header Proxy-Authorization, if the proxy wants a login."""
+    """The value of the header Proxy-Authorization, if the proxy requires a login."""
     url: str = field(default="", repr=False)
-    """The whole, with the login, for a driver that can be given nothing else."""
+    """The whole URL with the login, for drivers that accept nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The way out. Without `rules`, only what nobody may dial is refused."""
+    """The network for outgoing connections. Without `rules`, only addresses that no setting can allow are refused."""
 
     rules: Rules | None = None
     proxy: Proxy | None = None
-    """Where requests over HTTP to public addresses go."""
+    """The proxy for HTTP requests to public addresses."""
     ca_bundle: str | None = None
-    """The file with the authorities that certificates are verified with; None stands for the system's."""
+    """The file with the certificate authorities; None for the system's."""
     longest_answer: int = 64 * 1024 * 1024
-    """Bytes of an answer over HTTP, after decompression, that has to be in memory as a whole."""
+    """The most bytes of an HTTP answer, after decompression, that must be in memory as a whole."""
 
     def addresses(self, host: str, port: int, *fields: str) -> Sequence[str]:
         """The addresses of a host that may be dialled, in the resolver's order.
@@ -110,7 +110,10 @@ class Network:
         return allowed
 
     def check(self, host: str, port: int, database: str | None, *fields: str) -> Sequence[str]:
-        """What `addresses` answers, for a login to a database; EgressRefused is raised for a database of ours too."""
+        """The result of `addresses` for a login to a database.
+
+        Also raises EgressRefused for Moorings' own metadata database.
+        """
         found = self.addresses(host, port, *fields)
         if self.rules is not None and database:
             for text in found:
@@ -120,7 +123,7 @@ class Network:
         return found
 
     def refusal(self, host: str, address: Address, port: int) -> str | None:
-        """Why an address may not be dialled, as the rest of a sentence that begins with it; None when it may."""
+        """Why an address may not be dialled: the rest of a sentence that begins with the address. None if it may."""
         reason = forbidden_reason(address)
         if reason is not None:
             return f"is {reason}. Moorings never connects to such an address."
@@ -136,10 +139,10 @@ class Network:
         return dial(self.addresses(host, port, *fields), port, timeout_seconds)
 
     def connect_http(self, host: str, port: int, timeout_seconds: float, *fields: str) -> socket.socket:
-        """A connection for HTTP: what `connect` gives, or a tunnel through the proxy.
+        """A connection for HTTP: direct, or a tunnel through the proxy.
 
         Private and loopback addresses are dialled without the proxy. A name that only the proxy can resolve is checked
-        as a name. Raises what `connect` does; ConnectionError when the proxy refuses.
+        as a name. Raises the errors of `connect`; ConnectionError if the proxy refuses.
         """
         found = self.route(host, port, *fields)
         if found is None and self.proxy is not None:
@@ -147,7 +150,7 @@ class Network:
         return dial(found or (), port, timeout_seconds)
 
     def route(self, host: str, port: int, *fields: str) -> Sequence[str] | None:
-        """The addresses to dial for HTTP; None where the way goes through the proxy. Raises what `addresses` does."""
+        """The addresses to dial for HTTP; None if the proxy is used. Raises the errors of `addresses`."""
         if self.proxy is None:
             return self.addresses(host, port, *fields)
         try:
@@ -180,7 +183,7 @@ def _ask_for_tunnel(wire: socket.socket, proxy: Proxy, place: str) -> None:
     wire.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode("ascii"))
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        byte = wire.recv(1)  # what follows the head belongs to the server behind the proxy
+        byte = wire.recv(1)  # bytes after the head belong to the server behind the proxy
         if not byte or len(head) > MAX_HEAD_BYTES:
             raise ConnectionError("The proxy of MOORINGS_HTTPS_PROXY does not answer in HTTP.")
         head += byte
@@ -213,9 +216,9 @@ def dial(addresses: Sequence[str], port: int, timeout_seconds: float) -> socket.
 
 
 def forbidden_reason(address: Address) -> str | None:
-    """What makes an address one that no setting can allow, in words; None for every other.
+    """Why no setting can allow an address, in words; None for all others.
 
-    IPv4 addresses inside of IPv6 ones count too: IPv4-mapped, IPv4-compatible, NAT64, 6to4, Teredo, ISATAP.
+    IPv4 addresses inside IPv6 addresses are checked too: IPv4-mapped, IPv4-compatible, NAT64, 6to4, Teredo, ISATAP.
     """
     return next((kind for form in spellings(address) if (kind := _kind(form)) is not None), None)
 
@@ -233,7 +236,7 @@ def _kind(address: Address) -> str | None:
 
 
 def spellings(address: Address) -> Iterator[Address]:
-    """The address, and each IPv4 address that packets to it may end up at."""
+    """The address, and each IPv4 address that packets to it may reach."""
     yield address
     if isinstance(address, ipaddress.IPv4Address):
         return

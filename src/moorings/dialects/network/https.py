@@ -16,20 +16,20 @@ from moorings.dialects.network.dialing import Network
 
 REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 MAX_ANSWER_BYTES = 1_000_000
-"""Bytes of an answer that is no result: a token, a page of metadata."""
+"""The most bytes of an answer that is no result: a token, a page of metadata."""
 CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server sent. Its repr shows no body, in which a token may be."""
+    """A server's answer. Its repr does not show the body, which may contain a token."""
 
     status: int
     body: bytes = field(repr=False)
 
 
 def context(network: Network, authorities: str | None = None, *, trust: bool = False) -> ssl.SSLContext:
-    """How certificates are verified: with the connection's own authorities, else with the operator's or the system's.
+    """The TLS context: it verifies with the connection's own authorities, else with the operator's or the system's.
 
     `trust` accepts any certificate.
     """
@@ -57,10 +57,10 @@ def fetch(
     tls: ssl.SSLContext | None = None,
     fields: tuple[str, ...] = (),
 ) -> Answer:
-    """The answer to one request, within the time for all of it.
+    """The answer to one request, within the time limit of the whole exchange.
 
-    Raises OSError or HTTPException when there is none, EgressRefused, and AnotherService for a redirect or an answer
-    of more than MAX_ANSWER_BYTES bytes.
+    Raises OSError or HTTPException if there is none, EgressRefused, and AnotherService for a redirect or an answer of
+    more than MAX_ANSWER_BYTES bytes.
     """
     until = clock.monotonic() + timeout_seconds
     wire, path = _connected(network, url, timeout_seconds, tls, fields)

@@ -1,7 +1,7 @@
 """HTTP to addresses that callers name, for drivers on urllib3 and requests. Imports urllib3: only sessions import this.
 
-Every connection of a pool dials an address that was checked, every time anew. No pool follows a redirect or asks the
-environment for a proxy.
+Every connection of a pool dials an address that was checked for this connection. No pool follows a redirect or uses a
+proxy of the environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.https import REDIRECTS, redirected
 
 MAX_SECONDS = 60.0
-"""How long a connection may take to come about where a driver names no limit."""
+"""The time limit of connecting if a driver has none."""
 
 PoolClasses = dict[str, type[HTTPConnectionPool] | type[HTTPSConnectionPool]]
 
@@ -30,10 +30,10 @@ def pool_classes(
     redirects: bool = False,
     streamed: bool = False,
 ) -> PoolClasses:
-    """The pools that a PoolManager takes as `pool_classes_by_scheme`; `fields` are blamed for what is refused.
+    """The pools that a PoolManager takes as `pool_classes_by_scheme`; `fields` are blamed for refused addresses.
 
-    A redirect is raised as AnotherService. `redirects` hands it to the driver instead, which must not follow it.
-    An answer of more than `network.longest_answer` bytes is ResultTooLarge; `streamed` ones may have more in all, for
+    A redirect is raised as AnotherService. With `redirects`, the driver gets it instead, and must not follow it. An
+    answer of more than `network.longest_answer` bytes is ResultTooLarge; `streamed` answers may be longer in total, for
     drivers that read results in pieces.
     """
     plain, secure = (_checked_pool(network, base, fields, redirects, streamed) for base in bases)
@@ -80,7 +80,7 @@ def _checked_connection(network: Network, base: Any, fields: tuple[str, ...], st
                 raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
 
         def getresponse(self) -> BoundedAnswer:
-            """The answer to the request; raises ResultTooLarge for one that is to be read here and is too large."""
+            """The answer to the request; raises ResultTooLarge if it is read here and is too large."""
             connection: Any = self
             options = connection._response_options  # noqa: SLF001  # urllib3 would read the body at once
             connection._response_options = options._replace(preload_content=False)  # noqa: SLF001
@@ -94,18 +94,18 @@ def _checked_connection(network: Network, base: Any, fields: tuple[str, ...], st
 
 
 class CheckedPools(PoolManager):
-    """Connections with one server: nothing is tried again. Results may be streamed."""
+    """Connections with one server, without retries. Results may be streamed."""
 
     def __init__(self, network: Network, *fields: str, **options: Any) -> None:
         super().__init__(**options)
         self.pool_classes_by_scheme = pool_classes(network, *fields, streamed=True)
 
     def urlopen(self, method: str, url: str, redirect: bool = True, **how: Any) -> BaseHTTPResponse:
-        """Send a request once; what keeps it from the server is raised as it is."""
+        """Send a request once; errors on the way to the server are raised unchanged."""
         return super().urlopen(method, url, redirect=False, **{**how, "retries": False})
 
     def disconnect(self) -> None:
-        """Close what is idle; `clear` would leave that to the garbage collector."""
+        """Close idle connections; `clear` would leave that to the garbage collector."""
         with self.pools.lock:
             pools = [self.pools[key] for key in self.pools.keys()]  # noqa: SIM118  # no mapping: it has keys() alone
             self.clear()

@@ -1,8 +1,8 @@
-"""A proxy of our own on loopback, for drivers that dial by themselves and can be given nothing but a proxy.
+"""Our own proxy on loopback, for drivers that dial by themselves and accept only a proxy.
 
-It takes CONNECT alone (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6), with a password that only the driver has,
-and dials each place through the network: checked addresses, for the first connection as for those that an answer of the
-server names. TLS stays between the driver and the server.
+It accepts only CONNECT (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6), with a password that only the driver
+has. It dials checked addresses, for the first connection and for those that the server's answers name. TLS stays
+between the driver and the server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AUTHORIZATION = re.compile(rb"\r\nproxy-authorization: *basic +([A-Za-z0-9+/=]+)
 
 
 class Relay:
-    """The proxy of one session. `only` lets it dial one place; None, every place that the rules allow."""
+    """The proxy of one session. `only` restricts it to one host and port; None allows all that the rules allow."""
 
     def __init__(
         self, network: Network, connect_timeout_seconds: float, fields: Sequence[str], only: tuple[str, int] | None
@@ -39,7 +39,7 @@ class Relay:
         self.password = secrets.token_urlsafe(32)
         self.only = only
         self.fault: BaseException | None = None
-        """What kept the last dial from its server; None when it came about."""
+        """The error of the last dial; None if it succeeded."""
         self._network = network
         self._seconds = connect_timeout_seconds
         self._fields = tuple(fields)
@@ -52,9 +52,9 @@ class Relay:
 
     @contextlib.contextmanager
     def explaining(self, *, anew: bool = True) -> Generator[None]:
-        """A block in which the driver works: what it raises becomes what kept us from its server, if anything did.
+        """A block in which the driver works: its errors are replaced by the relay's error, if there was one.
 
-        With `anew=False` what happened before the block counts too: drivers fetch results ahead.
+        With `anew=False` errors before the block count too: drivers fetch results ahead.
         """
         if anew:
             self.fault = None
@@ -66,7 +66,7 @@ class Relay:
             raise
 
     def close(self) -> None:
-        """Stop listening, and cut every connection."""
+        """Stop listening, and close every connection."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -140,12 +140,12 @@ class Relay:
 
 
 def _start(work: Callable[..., None], *given: Any) -> None:
-    """Work in a thread, for the session that this thread works for: the bytes that it receives are counted there."""
+    """Work in a thread, on behalf of the current session: received bytes are counted for it."""
     threading.Thread(target=copy_context().run, args=(work, *given), name="moorings-relay", daemon=True).start()
 
 
 def _head(wire: socket.socket) -> bytes:
-    """What a client sends up to the blank line; empty when it is too long. CONNECT has no body."""
+    """The client's request up to the blank line; empty if it is too long. CONNECT has no body."""
     head = b""
     while b"\r\n\r\n" not in head:
         part = wire.recv(4096)
@@ -156,7 +156,7 @@ def _head(wire: socket.socket) -> bytes:
 
 
 def pump(near: socket.socket, far: socket.socket) -> None:
-    """Carry bytes both ways, until both ends have said everything or one is gone."""
+    """Copy bytes both ways, until both ends have finished or one has closed."""
     waiting = {near: b"", far: b""}
     other = {near: far, far: near}
     by_number = {wire.fileno(): wire for wire in other}

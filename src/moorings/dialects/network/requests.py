@@ -26,20 +26,20 @@ class CheckedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._network, *self._fields)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave it to the context."""
+        """Do nothing: the context verifies."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Where to connect, without a word on certificates."""
+        """The host to connect to, without settings for certificates."""
         place, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return place, {}
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """Raise for a driver that finds a proxy of its own: the one of the settings is dialled through the network."""
+        """Raise if a driver uses its own proxy: the network uses the one of the settings."""
         raise RuntimeError("A driver wants a proxy of its own.")
 
 
 def install(session: Session, network: Network, tls: ssl.SSLContext | None, *fields: str) -> None:
-    """Have a session dial checked addresses, and take nothing from the environment."""
+    """Make a session dial checked addresses, and read nothing from the environment."""
     session.trust_env = False
     session.max_redirects = 0
     for scheme in ("https://", "http://"):

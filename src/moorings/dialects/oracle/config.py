@@ -1,4 +1,4 @@
-"""What an Oracle connection needs."""
+"""The settings of an Oracle connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ServiceName = Annotated[
 
 
 class Config(TlsConfig, frozen=True):
-    """What an Oracle connection needs; `require` and stricter speak TCPS, which listens on a port of its own."""
+    """What an Oracle connection needs; `require` and stricter modes use TCPS, which has its own port."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (
         *always("host", "database", "username"),
@@ -41,5 +41,5 @@ class Config(TlsConfig, frozen=True):
 
     @property
     def encrypts(self) -> bool:
-        """Whether TCPS is spoken; a listener has no port that takes both, so `prefer` is plain TCP."""
+        """Whether TCPS is used; no port of a listener accepts both, so `prefer` means plain TCP."""
         return mode_in_force(self) not in ("disable", "prefer")

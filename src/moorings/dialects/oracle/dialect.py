@@ -26,7 +26,7 @@ class Oracle(Dialect):
     FAULTS: ClassVar[Mapping[str, errors.WarehouseError]] = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The most telling code of the text, or a word for what kept us from the server."""
+        """The most specific code in the text, or a word for a fault on the way to the server."""
         text = str(error)
         codes = re.findall(r"\b(?:ORA|DPY)-\d{4,5}\b", text)
         if known := next((code for code in reversed(codes) if code in FAULTS), None):
@@ -36,7 +36,7 @@ class Oracle(Dialect):
         return "statement" if codes else None
 
     def error_text(self, error: BaseException) -> str:
-        """The words, without the driver's ids of connections and addresses of help."""
+        """The message, without the driver's connection ids and help URLs."""
         return re.sub(r" \(CONNECTION_ID=[^()]*+\)|(?<!\s)\s*+Help: \S+", "", str(error))
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:

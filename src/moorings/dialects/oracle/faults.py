@@ -49,7 +49,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "ORA-00018": errors.TooManyConnections(message=FULL),
     "ORA-00020": errors.TooManyConnections(message=FULL),
     "ORA-00257": errors.SessionLost(message=ARCHIVER),
-    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Look into its log."),
+    "DPY-6000": errors.SessionLost(message="The listener refused the connection. Check its log."),
     "ORA-01031": errors.StatementForbidden(),
     "ORA-00942": errors.StatementRefused(
         message="The table or view does not exist, or the user has no permission to read it."
@@ -69,4 +69,4 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "DPY-4011": errors.SessionLost(),
     "statement": errors.StatementRefused(),
 }
-"""The server's or the driver's code, or a word for what kept us from the server."""
+"""The server's or the driver's code, or a word for a fault on the way to the server."""

@@ -1,4 +1,4 @@
-"""What an Oracle database holds, from the ALL_ views: three statements, whatever the number of tables."""
+"""Reads the structure of an Oracle database from the ALL_ views: three statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ORDER BY t.owner, t.constraint_name, own.position
 
 
 def tables(ask: Callable[[str], Iterable[Sequence[Any]]], scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows. A catalog is a service, and not named."""
+    """The visible tables; `ask` runs a statement and returns its rows. A catalog is a service, and not named."""
     assembly = Assembly()
     filled = {"visible": VISIBLE.format(owner="t.owner"), "schemas": scope.sql("t.owner")}
     for owner, name, kind, comment, rows in ask(TABLES.format(**filled)):
@@ -55,7 +55,7 @@ def tables(ask: Callable[[str], Iterable[Sequence[Any]]], scope: Scope) -> list[
 
 
 def native_type(name: str, length: int, characters: int, precision: int | None, scale: int | None) -> str:
-    """A type as a definition of the column has it."""
+    """A type as in the definition of a column."""
     if name == "NUMBER" and precision is not None:
         return f"NUMBER({precision},{scale or 0})"
     if name in ("VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR"):
@@ -72,7 +72,7 @@ ARROW = {
 
 
 def arrow_type(name: str, precision: int | None, scale: int | None) -> str | None:
-    """The Arrow type of a column, where the driver's documentation leaves no doubt; else a result tells."""
+    """The Arrow type of a column if the driver's documentation defines it; else only a result shows it."""
     if name == "NUMBER" and precision is not None and scale:
         return f"decimal128({precision}, {scale})"
     return ARROW.get(name)

@@ -1,4 +1,4 @@
-"""What the driver needs to log in to Oracle."""
+"""The driver's arguments for a login to Oracle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moorings.dialects.ssl_modes import mode_in_force
 
 
 def parameters(config: Config, context: SessionContext) -> dict[str, Any]:
-    """What the driver needs to log in."""
+    """The driver's arguments for a login."""
     return {
         "user": config.username,
         "password": config.secrets().get("password", ""),

@@ -1,4 +1,4 @@
-"""Which statements only read, by their text: a procedure in a read-only transaction can still write."""
+"""Decides by a statement's text whether it only reads: a procedure in a read-only transaction can still write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DECLARES = re.compile(
     r"(?:\s|\(|--[^\n]*+\n?|(?>/\*.*?\*/))*+WITH(?:\s|--[^\n]*+\n?|(?>/\*.*?\*/))++(?:FUNCTION|PROCEDURE)\b",
     re.DOTALL | re.IGNORECASE,
 )
-"""A query with a procedure of its own, whose transaction may be autonomous: then it writes, whatever ours is."""
+"""A query with its own procedure, whose transaction may be autonomous and write, even if ours is read-only."""
 FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n?|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
@@ -21,7 +21,10 @@ def first_word(sql: str) -> str:
 
 
 def check_reads(sql: str) -> None:
-    """Raise ReadOnly unless a statement is a query: the server takes one alone, so nothing else can hide in it."""
+    """Raise ReadOnly unless a statement is a query.
+
+    The server accepts only one statement, so no other can hide in it.
+    """
     word = first_word(sql)
     if not word:
         raise errors.StatementRefused(message="The text has no statement. Send one.")

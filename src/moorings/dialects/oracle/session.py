@@ -1,7 +1,7 @@
 """A session with Oracle through oracledb's thin mode. Imports the driver: only `connect` imports this.
 
-By the driver's asynchronous side: its synchronous one waits without limit for a server that says nothing, in the login
-as in the logout, and nothing can stop it.
+It uses the driver's asynchronous API: during login and logout, the synchronous one waits without limit for a silent
+server, and nothing can stop it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ T = TypeVar("T")
 FIELDS = ("host", "port")
 SHORTEST_TIMEOUT_MS = 1
 LOGOUT_SECONDS = 2.0
-"""How long the server may take to hear of a logout, before it is left without one."""
+"""The time limit of a logout, after which the connection is closed without one."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that dials for the driver, and knows what was opened in it.
+    """An event loop that dials for the driver, and tracks the sockets opened in it.
 
-    The driver resolves the first host by itself and asks for its addresses; for the addresses that a listener redirects
-    to, it asks as the listener names them. It leaves a server of another name without hanging up.
+    The driver resolves the first host itself and dials its addresses; after a redirect it dials the names that the
+    listener sends. It leaves a server with another name without closing the socket.
     """
 
     def __init__(self, context: SessionContext, addresses: Sequence[str], port: int) -> None:
@@ -46,10 +46,10 @@ class _Loop(asyncio.SelectorEventLoop):
         self._network, self._seconds = context.network, context.connect_timeout_seconds
         self._checked, self._port = addresses, port
         self.refusal: errors.WarehouseError | None = None
-        """Why the last place that the driver asked for was not dialled; None when it was."""
+        """The reason why the last requested address was not dialled; None if it was."""
 
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **how: Any) -> Any:
-        """Connect to an address that the rules allow, and remember it."""
+        """Connect to an address that the rules allow, and track the socket."""
         wire = self._dialled(host, port)
         transport, protocol = await super().create_connection(protocol_factory, sock=wire, **how)
         self._opened.append(transport)
@@ -63,10 +63,10 @@ class _Loop(asyncio.SelectorEventLoop):
             return self._network.connect(host, port, self._seconds, *FIELDS)
         except errors.WarehouseError as refusal:
             self.refusal = refusal
-            raise ConnectionRefusedError from refusal  # the driver goes on to the next address
+            raise ConnectionRefusedError from refusal  # the driver tries the next address
 
     def end(self) -> None:
-        """Hang up whatever is still open, and close; a loop that ends before it sees that leaves sockets open."""
+        """Close all open sockets, let the loop process that, and close the loop; otherwise sockets stay open."""
         self.run_until_complete(self._hang_up())
         self.close()
 
@@ -82,7 +82,7 @@ class _Loop(asyncio.SelectorEventLoop):
 class OracleSession(Session):
     """One login. Its event loop runs only while the session's thread is in a call.
 
-    The driver begins transactions by itself; they are ended here.
+    The driver begins transactions; the session ends them.
     """
 
     def __init__(self, config: Config, context: SessionContext) -> None:
@@ -119,18 +119,18 @@ class OracleSession(Session):
             await self._settle()
 
     async def _settle(self) -> None:
-        """The session's time zone and, where the user may use it, its schema: `check_schemas` tells why not."""
+        """Set the session's time zone and, if the user may use it, its schema. `check_schemas` reports why not."""
         await self._execute(f"ALTER SESSION SET TIME_ZONE = '{self._zone}'")
         if self._schema:
             with contextlib.suppress(oracledb.DatabaseError):
                 await self._execute(f"ALTER SESSION SET CURRENT_SCHEMA = {quoted(self._schema)}")
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self.ask("SELECT 1 FROM dual")
 
     def check_schemas(self) -> str:
-        """Look for the default schema, and for anything in it that the user may use."""
+        """Check the default schema, and that the user may use an object in it."""
         if self._schema is None:
             schema = self.ask("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")[0][0]
             return f"The default schema is {schema}."
@@ -204,7 +204,7 @@ class OracleSession(Session):
         self._unread = False
 
     def plan(self, statement: Statement) -> Plan:
-        """The plan as DBMS_XPLAN shows it; Oracle notes it in a table of this session."""
+        """The plan in the form of DBMS_XPLAN; Oracle stores it in a table of this session."""
         return self._await(self._plan(statement.sql.strip().removesuffix(";")))
 
     async def _plan(self, sql: str) -> Plan:
@@ -217,15 +217,15 @@ class OracleSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Send a break, beside the statement that runs."""
+        """Send a break during the running statement."""
         self._loop.call_soon_threadsafe(self._wire.cancel)
 
     def reset(self) -> bool:
-        """Give the session up: Oracle has no way to bring back settings, packages and temporary tables."""
+        """Always close the session: Oracle cannot reset settings, packages and temporary tables."""
         return False
 
     def close(self) -> None:
-        """Log out; rows that nobody read stay where they are."""
+        """Log out; unread rows are left on the server."""
         with contextlib.suppress(Exception):
             self._await(self._logout())
         self._loop.end()

@@ -1,9 +1,9 @@
-"""What has to be asked of PostgreSQL so that every value of a result arrives as what it is.
+"""Casts for PostgreSQL types that the driver cannot read.
 
-The driver has no type for many of the server's, and reads others wrongly: it flattens arrays of several dimensions,
-takes oid for signed and money for cents, and breaks off at a composite value. The types of a
-result are known before it runs, so the statement becomes the source of one that casts such columns: `select` writes its
-list of columns, `present` puts what comes back into the shape that was promised.
+The driver lacks many of the server's types, and reads others wrongly: it flattens arrays of several dimensions, reads
+oid as signed and money as cents, and fails at a composite value. The types of a result are known before it runs, so the
+statement is wrapped in one that casts such columns: `select` builds its list of columns, `present` converts the result
+to the promised types.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SOURCES = (
     "SELECT {columns} FROM (\n{sql}\n) AS source({names})",
     "WITH source({names}) AS (\n{sql}\n) SELECT {columns} FROM source",
 )
-"""Ways to make a statement the source of another; the second one takes those that write and return rows."""
+"""Forms that wrap a statement in another; the second form also accepts statements that write and return rows."""
 TEXT = "CASE WHEN num_nulls({column}) = 0 THEN format('%s', {column}) END"
-"""A value as the server writes it, which a cast to text is not for every type: inet would get a `/32`."""
+"""A value in the server's output form; for some types a cast to text differs: inet would get a `/32`."""
 SCALARS = {
     "oid": "{column}::int8",
     "money": TEXT,
@@ -32,28 +32,28 @@ SCALARS = {
     "oidvector": "{column}::oid[]::int8[]",
     "int2vector": "{column}",
 }
-"""Types → how they are asked for. Vectors have one dimension, always."""
+"""Types → their casts. Vectors always have one dimension."""
 AS_TEXTS = "::text::text[]"
 ELEMENTS = {"_oid": "::int8[]", **dict.fromkeys(("_money", "_record", "_char", "_regproc"), AS_TEXTS)}
-"""Types of arrays → a cast, where the elements are not what the driver takes them for."""
+"""Array types → a cast, for elements that the driver reads wrongly."""
 ARRAY = (
     "CASE WHEN array_ndims({column}) > 1 THEN NULL"
     " WHEN array_lower({column}, 1) NOT IN (0, 1) THEN ({column})[:]{cast} ELSE {column}{cast} END"
 )
-"""An array, if it has one dimension; where it begins to count is nothing that Arrow knows."""
+"""An array, if it has one dimension; its lower bound has no place in Arrow."""
 SEVERAL = "CASE WHEN array_ndims({column}) > 1 THEN {column}::text END"
 """An array as text, if it has several dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """How a result is asked for: expressions over c0, c1, …, and behind them the text of each array at `arrays`."""
+    """The columns to request: expressions over c0, c1, …, followed by the text of each array in `arrays`."""
 
     expressions: tuple[str, ...]
     arrays: tuple[int, ...]
 
     def around(self, sql: str) -> Iterator[str]:
-        """Statements that ask for it, the better one first; the server may take neither."""
+        """Statements that request these columns, the better one first; the server may refuse both."""
         names = ", ".join(f"c{place}" for place in range(len(self.expressions)))
         texts = (SEVERAL.format(column=f"c{place}") for place in self.arrays)
         columns = ", ".join((*self.expressions, *texts))
@@ -62,13 +62,13 @@ class Select:
 
 
 def unnamed(schema: pa.Schema) -> list[int]:
-    """The numbers of types that the server has and the driver has not heard of."""
+    """The numbers of the server's types that the driver does not know."""
     names = (type_name(field) for field in schema)
     return [int(name[len("unnamed<oid:") : -1]) for name in names if name.startswith("unnamed<oid:")]
 
 
 def type_name(field: pa.Field) -> str:
-    """The server's name of a column's type, as the driver has it."""
+    """The server's name of a column's type, from the driver."""
     return (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
 
 
@@ -82,14 +82,14 @@ KNOWN_ELEMENTS = frozenset(
 
 
 def array_cast(element: str) -> str:
-    """The cast of an array that the driver has not heard of, by its element's type without domains."""
+    """The cast of an array type that the driver does not know, by its element's type without domains."""
     return f"::{element}[]" if element in KNOWN_ELEMENTS else AS_TEXTS
 
 
 def select(schema: pa.Schema, arrays: Mapping[int, str]) -> Select | None:
-    """How to ask for a result of this schema; None where it can come as it is.
+    """The columns to request for a result of this schema; None if it needs no casts.
 
-    `arrays` are the numbers, among those that `unnamed` found, of types of arrays, and how each is cast.
+    `arrays` are the casts of array types, by their numbers, among those that `unnamed` found.
     """
     expressions: list[str] = []
     guarded: list[int] = []

@@ -1,4 +1,4 @@
-"""What a PostgreSQL connection needs."""
+"""The settings of a PostgreSQL connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.tls import OptionalTlsConfig
 
 
 class Config(OptionalTlsConfig, frozen=True):
-    """What a PostgreSQL connection needs, and how it uses TLS."""
+    """The settings of a PostgreSQL connection, with its use of TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 

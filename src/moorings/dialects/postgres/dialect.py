@@ -15,7 +15,7 @@ from moorings.dialects.postgres.login import login, refused_certificate
 
 UNVERIFIED = "certificate verify failed"
 FAILED = "connection failed"
-"""How psycopg begins what keeps it from logging in."""
+"""The start of psycopg's texts of failed logins."""
 
 
 class Postgres(Dialect):
@@ -31,7 +31,7 @@ class Postgres(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The SQLSTATE, its class, or what the text tells."""
+        """The SQLSTATE, its class, or a part of the text."""
         if isinstance(error, (ConnectionError, TimeoutError)):  # on the way to the server, before libpq
             return failure(error)
         text = str(error)
@@ -43,12 +43,12 @@ class Postgres(Dialect):
         )
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, without the statement that the driver repeats after them."""
+        """The server's message, without the statement that the driver repeats after them."""
         text = str(error).partition("\n\nQuery was:")[0].replace(f"LINE 1: {CURSOR}", "LINE 1: ")
         return re.sub(r"^.*?(?=ERROR:|FATAL:)|\. SQLSTATE: \w{5}$", "", text, flags=re.DOTALL)
 
     def dbt_output(self, config: TlsConfig, place: DbtPlace) -> Mapping[str, Any]:
-        """For dbt-postgres, where certificates of one's own are a file that is not ours to name."""
+        """For dbt-postgres, which takes own certificates as a file, whose path only the user knows."""
         return {
             "type": "postgres",
             "host": config.host,
@@ -75,7 +75,7 @@ class Postgres(Dialect):
         return session
 
     def _driver(self, context: SessionContext) -> Callable[[str, TlsConfig, str], Session]:
-        """What logs in; raises DriverMissing before anything is dialled."""
+        """The login function; raises DriverMissing before anything is dialled."""
         with importing(self.extra or ""):
             if context.light:
                 from moorings.dialects.postgres.probe import PostgresProbe as Opened
@@ -85,7 +85,7 @@ class Postgres(Dialect):
 
 
 def _silent(text: str) -> str | None:
-    """What a statement was to which the server said neither an error nor a result."""
+    """The kind of a statement to which the server sent neither an error nor a result."""
     says_nothing = "Failed to execute query '" in text and text.removesuffix("\n").endswith("': ")
     if not says_nothing and "Must SetSqlQuery" not in text:
         return None
@@ -97,6 +97,6 @@ def _last(found: list[str]) -> str | None:
 
 
 def _ends_with_what_is_missing(text: str) -> bool:
-    """Whether a text's last line ends like `database "x" does not exist`; names may have any character."""
+    """Whether a text's last line ends like `database "x" does not exist`; names may contain any character."""
     line = text.removesuffix("\n").rpartition("\n")[2]
     return line.endswith('" does not exist') and ('database "' in line or 'role "' in line)

@@ -136,18 +136,20 @@ MESSAGE_PATTERNS = (
     ("connection not open", "lost"),
     ("SSL connection has been closed", "lost"),
 )
-"""What libpq says → the key of FAULTS: failed logins and failures between batches carry no SQLSTATE."""
+"""Parts of libpq's texts → keys of FAULTS: failed logins and failures between batches have no SQLSTATE."""
 
 
 CURSOR = "DECLARE moorings NO SCROLL CURSOR FOR "
-"""What a session writes before a statement with parameters, which errors then quote."""
+"""The text that a session adds before a statement with parameters; errors quote it."""
 VAGUE = ("26000", "28000", "42501", "42601", "57014")
-"""SQLSTATEs of several faults, which the text tells apart. Where another state is known, the text has no say: it quotes
-the statement."""
+"""SQLSTATEs of several faults, which the text distinguishes.
+
+For other states the text is ignored, since it quotes the statement.
+"""
 
 
 def key_of(text: str, state: str | None) -> str | None:
-    """The key of FAULTS for what a server said, and the SQLSTATE that it gave."""
+    """The key of FAULTS for a server's message and its SQLSTATE."""
     known = state is not None and state not in VAGUE
     matched = None if known else next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None)
     if matched is not None or state is None:

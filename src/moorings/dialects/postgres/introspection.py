@@ -1,4 +1,4 @@
-"""What a PostgreSQL database holds, from its own catalogs: three statements, whatever the number of tables."""
+"""Reads the structure of a PostgreSQL database from its own catalogs: three statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows."""
+    """The visible tables; `ask` runs a statement and returns its rows."""
     assembly = Assembly()
     filled = {"visible": VISIBLE, "schemas": scope.sql("n.nspname")}
     for catalog, schema, name, kind, comment, rows, size in ask(TABLES.format(**filled)):
@@ -92,13 +92,13 @@ ARROW = {
     "timestamptz": "timestamp[us, tz=UTC]",
     "interval": "month_day_nano_interval",
 }
-"""Types of the server → Arrow's, as results have them; every other one arrives as text."""
+"""The server's types → Arrow's, as in results; all others arrive as text."""
 
 
 def arrow_type(base: str, element: str | None, element_kind: str | None, modifier: int) -> str | None:
     """The Arrow type of a column, by its type without domains, and by its element's if it is an array.
 
-    None for arrays of a domain: whether the driver knows what that is depends on when it logged in.
+    None for arrays of a domain: whether the driver knows the type depends on the time of its login.
     """
     if element is None:
         return _scalar(base, modifier)
@@ -116,7 +116,7 @@ def _scalar(name: str, modifier: int) -> str:
 
 
 def default_schema(ask: Callable[[str], Mapping[str, Any]], schema: str | None) -> str:
-    """Look for the default schema and the right to use it; returns a sentence. `ask` returns a statement's one row.
+    """Check the default schema and the right to use it; returns a sentence. `ask` returns a statement's one row.
 
     Raises SchemaNotFound or SchemaForbidden.
     """
@@ -135,6 +135,6 @@ def default_schema(ask: Callable[[str], Mapping[str, Any]], schema: str | None) 
 
 
 def literal(value: str) -> str:
-    """A text as a literal of SQL."""
+    """A text as an SQL literal."""
     escaped = value.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'"

@@ -1,10 +1,10 @@
-"""How libpq logs in: at checked addresses, with the TLS that the mode asks for, and no password in clear text.
+"""Logins by libpq: at checked addresses, with the TLS mode of the connection, and without passwords in clear text.
 
 libpq's own `sslmode=prefer` logs in a second time, without TLS, after a login over TLS was refused, and lets a server
-ask for the password itself. So libpq is only ever told `disable`, `require` or stricter; for `prefer` one SSLRequest,
-sent from here, finds out which of the two. Should the server change its mind between that and libpq's login, then
-either libpq refuses to go on (TLS is gone), or the login goes without TLS as it would have a moment before: nothing
-that a man in the middle could not do to `prefer` anyway, and without TLS no password is sent in clear text.
+ask for the password itself. So libpq only gets `disable`, `require` or stricter modes; for `prefer`, an SSLRequest from
+here decides between the first two. If the server changes between that request and libpq's login, then either libpq
+refuses to continue (the server no longer has TLS), or the login runs without TLS, as it would have a moment before. A
+man in the middle can do the same to `prefer` anyway, and without TLS no password is sent in clear text.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from moorings.dialects.ssl_modes import may_send_password, mode_for, transport, 
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 NOWHERE = "/nonexistent/moorings"
-"""A path where no file is: without one, libpq looks for passwords and certificates in the home of the service."""
+"""A path without a file: by default, libpq looks for passwords and certificates in the home of the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where libpq goes, and which TLS it speaks there."""
+    """The addresses that libpq dials, and its TLS mode."""
 
     addresses: Sequence[str]
     mode: SslMode
@@ -42,20 +42,20 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a driver on libpq needs to log in."""
+    """The login arguments of a driver on libpq."""
 
     conninfo: str
-    """libpq's `key = 'value'` string; it holds the password."""
+    """libpq's `key = 'value'` string; it contains the password."""
     encrypted: bool
     transport: str
-    """What a test's `tls` step says."""
+    """The text of a test's `tls` step."""
 
 
 @contextlib.contextmanager
 def login(config: TlsConfig, context: SessionContext) -> Generator[Login]:
-    """What libpq needs to log in while the block runs: the file of certificates goes with it.
+    """Libpq's login arguments while the block runs; the file of certificates is removed after it.
 
-    Raises HostNotFound, EgressRefused, or what kept us from asking the server whether it has TLS.
+    Raises HostNotFound, EgressRefused, or the error of the request whether the server has TLS.
     """
     way = _route(config, context)
     bundle = context.network.ca_bundle
@@ -70,9 +70,9 @@ def conninfo(parameters: Mapping[str, object]) -> str:
 
 
 def speaks_tls(wire: socket.socket) -> bool:
-    """Whether a server of PostgreSQL's protocol has TLS: asks for it, after which it waits for the handshake.
+    """Whether a PostgreSQL server has TLS: sends an SSLRequest, after which the server waits for the handshake.
 
-    Raises AnotherService, or SessionLost if the server hangs up.
+    Raises AnotherService, or SessionLost if the server closes the connection.
     """
     wire.sendall(SSL_REQUEST)
     answer = wire.recv(1)
@@ -138,9 +138,9 @@ def _quoted(value: str) -> str:
 
 @contextlib.contextmanager
 def _root_certificates(config: TlsConfig, mode: SslMode, bundle: str | None) -> Generator[str]:
-    """The path of the certificates to verify with: libpq takes a file, and reads it only while it connects."""
+    """The path of the certificates to verify with: libpq needs a file, and reads it only while it connects."""
     if not verifies(mode):
-        yield NOWHERE  # a file there would have libpq verify with it
+        yield NOWHERE  # libpq would verify with a file there
     elif config.ssl_root_cert is None:
         yield bundle or ssl.get_default_verify_paths().cafile or "system"
     else:
@@ -150,11 +150,14 @@ def _root_certificates(config: TlsConfig, mode: SslMode, bundle: str | None) -> 
 
 @contextlib.contextmanager
 def _client_certificate(config: TlsConfig) -> Generator[Mapping[str, object]]:
-    """What has libpq show the client's certificate to a server that asks for one, and nothing of this machine's."""
+    """Arguments for the client's certificate.
+
+    Libpq sends it to servers that ask for one, and no certificate of this machine.
+    """
     if config.ssl_client_cert is None or config.ssl_client_key is None:
         yield {"sslcertmode": "disable"}
         return
     with in_file(config.ssl_client_cert) as chain, in_file(config.ssl_client_key.get_secret_value()) as key:
-        # Without a passphrase, libpq would ask the terminal for one.
+        # Without a passphrase, libpq would ask for one on the terminal.
         passphrase = config.secrets().get("private_key_passphrase", "")
         yield {"sslcertmode": "allow", "sslcert": chain, "sslkey": key, "sslpassword": passphrase}

@@ -1,8 +1,8 @@
-"""Values for the placeholders of a statement: sent as text, and read by the server as the type that it wants.
+"""Values for the placeholders of a statement, sent as text and converted by the server to the type that it needs.
 
-The driver would bind each value as the type that the value has, and `created_at > $1` with a text would compare a time
-with a text. So each placeholder is written `($1::text::timestamptz)`, with the type that the server named for it.
-Imports pyarrow.
+The driver would bind each value with the value's own type, and `created_at > $1` with a text would compare a time with
+a text. So each placeholder becomes `($1::text::timestamptz)`, with the type that the server reports for it. Imports
+pyarrow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOKEN = re.compile(
     |.""",
     re.DOTALL | re.VERBOSE,
 )
-"""The next token. A name may have dollars in it; a dollar quote and a comment, which nest, are read to their end."""
+"""The next token. A name may contain dollars; dollar quotes and comments, which nest, are read to their end."""
 EDGE = re.compile(r"/\*|\*/")
 WIDE = frozenset({"numeric", "float4", "float8"})
 INTEGERS = frozenset({"int2", "int4", "int8", "oid"})
@@ -38,11 +38,11 @@ COMMON = frozenset(
         *("cidr", "macaddr", "macaddr8", "money", "oid", "xml", "point", "bit", "varbit", "tsvector", "tsquery"),
     }
 )
-"""Types whose names need no look at the server."""
+"""Types whose names need no query to the server."""
 
 
 def common_type(name: str) -> str | None:
-    """A type of the server's own as a cast names it; None for those that others may have made."""
+    """A built-in type as a cast names it; None for types that users may have created."""
     return f'pg_catalog."{name}"' if name.removeprefix("_") in COMMON else None
 
 
@@ -70,7 +70,7 @@ def _comment_end(sql: str, place: int) -> int:
 
 
 def typed(sql: str, types: Sequence[str]) -> str:
-    """A statement whose placeholders take text, and are read as these types."""
+    """A statement whose placeholders accept text and are cast to these types."""
     parts, last = list[str](), 0
     for start, end, number in placeholders(sql):
         if number <= len(types):
@@ -80,13 +80,13 @@ def typed(sql: str, types: Sequence[str]) -> str:
 
 
 def texts(values: Sequence[Any], names: Sequence[str]) -> pa.RecordBatch:
-    """Values as text, in one row; `names` are the server's names of the types that it wants."""
+    """Values as text, in one row; `names` are the server's names of the needed types."""
     columns = [pa.array([text(value, name)], pa.string()) for value, name in zip(values, names, strict=True)]
     return pa.record_batch(columns, names=[str(place) for place in range(len(columns))])
 
 
 def text(value: Any, name: str) -> str | None:
-    """A value as the server reads it; raises ParametersRefused for an integer that no type of 64 bits holds."""
+    """A value in the server's input form; raises ParametersRefused for an integer beyond 64 bits."""
     if value is None:
         return None
     if isinstance(value, int) and not -(2**63) <= value < 2**64 and name not in WIDE:

@@ -1,6 +1,6 @@
-"""A session of PostgreSQL that only looks, through psycopg. Imports the driver: only `connect` imports this.
+"""A session of PostgreSQL for probes, through psycopg. Imports the driver: only `connect` imports this.
 
-A login costs a tenth of ADBC's, which reads the catalog of types first.
+Its login costs a tenth of ADBC's, which reads the catalog of types first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PostgresProbe(Session):
         self.encrypted = self._connection.pgconn.ssl_in_use
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._ask("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -48,10 +48,10 @@ class PostgresProbe(Session):
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """Nothing of a caller's runs."""
+        """A probe runs no statement of a caller."""
 
     def reset(self) -> bool:
-        """It is used once."""
+        """A probe is used once."""
         return False
 
     def close(self) -> None:

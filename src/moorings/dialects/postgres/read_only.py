@@ -1,9 +1,9 @@
-"""What a read-only transaction of PostgreSQL lets through although it acts: the fence for logins with privileges.
+"""Refuses statements with effects that a read-only transaction of PostgreSQL allows to logins with privileges.
 
 A superuser's COPY … TO PROGRAM, CHECKPOINT, DO or LISTEN write no table, so the transaction does not refuse them. Nor
-does it refuse functions that work on the server itself. What the server describes as a statement without columns is
-refused unless it begins as a query (`SELECT FROM t` is one), and so are functions by their names. This stops neither a
-function of the database's own that calls one of them, nor a view over it: that takes a login without privileges.
+does it refuse functions that act on the server itself. So a statement that the server describes without columns is
+refused unless it begins as a query (`SELECT FROM t` is one), and such functions are refused by their names. This does
+not stop a user-defined function or a view that calls one of them: use a login without privileges.
 
 Source: https://www.postgresql.org/docs/current/functions-admin.html, and its neighbours on large objects and XML.
 """
@@ -24,7 +24,7 @@ ACTS = (
     r"pg_import_system_collations|pg_log_backend_memory_contexts|pg_log_standby_snapshot|pg_notify|pg_nextoid",
     r"pg_stop_making_pinned_objects|binary_upgrade_\w+|ts_stat|ts_rewrite",
 )
-"""Functions that act on the server, read its files, or run a text as SQL, in which no name can be found."""
+"""Functions that act on the server, read its files, or run a text as SQL, in which names cannot be checked."""
 NAMES = re.compile(rf"(?<![\w$])(?:{'|'.join(ACTS)})(?![\w$])", re.IGNORECASE)
 CALLED = re.compile(rf"(?<![\w$])({'|'.join(ACTS)})\s*\(", re.IGNORECASE)
 BLANKS, NAME = r"[ \t\n\r\f\v]*", "[A-Za-z_\x80-\U0010ffff][\\w$\x80-\U0010ffff]*"
@@ -32,19 +32,21 @@ ATTRIBUTE = re.compile(
     rf"(?:[)\]]|(?<![\w$])\$\d+){BLANKS}(?:\.{BLANKS}{NAME}{BLANKS})*?\.{BLANKS}({'|'.join(ACTS)})(?![\w$])",
     re.IGNORECASE,
 )
-"""The other way to call a function of one argument: `('/a'::text).pg_read_file`, behind anything but a plain name."""
+"""The other way to call a function with one argument: `('/a'::text).pg_read_file`, after anything but a plain name."""
 TOKENS = re.compile(
     r"""(?P<blank>--[^\n\r]*|/\*.*?(?:\*/|\Z))|(?P<literal>'(?:[^']|'')*+(?:'|\Z))|"(?P<name>(?:[^"]|"")*+)(?:"|\Z)""",
     re.DOTALL,
 )
 UNCLEAR = re.compile(r"\\|\$\w*\$")
-"""Escapes and dollar quotes. Where one stands in a text, a literal may end where this module does not see it."""
+"""Escapes and dollar quotes. In a text with one of them, this module may miss the end of a literal."""
 ESCAPED_NAME = re.compile(r'(?<!\w)U&"', re.IGNORECASE)
-"""A quoted name that may spell any other one."""
+"""A quoted name whose escapes can spell any name."""
 
 
 def require_query(sql: str, *, columns: int) -> None:
-    """See that a statement is a query and calls nothing that acts; `columns` is how many the server says it has.
+    """Check that a statement is a query and calls no function that acts.
+
+    `columns` is their number as the server describes it.
 
     Raises ReadOnly or StatementRefused.
     """
@@ -62,7 +64,7 @@ def require_query(sql: str, *, columns: int) -> None:
 
 
 def _acting(sql: str) -> str | None:
-    """The function that a statement calls by name and that acts, or may call where its text is unclear."""
+    """The function with effects that a statement calls, or may call if its text is ambiguous."""
     named = NAMES.search(sql)
     if named is None:
         return None
@@ -76,7 +78,7 @@ def _acting(sql: str) -> str | None:
 
 
 def _plain(token: re.Match[str]) -> str:
-    """A blank for a comment, an empty literal for each literal, and a quoted name as if it needed no quotes."""
+    """A blank for a comment, an empty literal for each literal, and the bare name for a quoted name."""
     if token["blank"]:
         return " "
     return "''" if token["literal"] else re.sub(r"[^\w$]", "_", token["name"])

@@ -29,9 +29,9 @@ from moorings.dialects.read_only import QUERIES, leading_word
 
 USE_COPY, BATCH_BYTES = "adbc.postgresql.use_copy", "adbc.postgresql.batch_size_hint_bytes"
 NO_COPY_SQLSTATES = ("42601", "0A000")
-"""What COPY says of statements that it does not take, such as SHOW and EXPLAIN."""
+"""COPY's errors for statements that it does not accept, such as SHOW and EXPLAIN."""
 NO_TRANSACTION_SQLSTATES = ("25001", "2D000")
-"""What statements say that refuse to be in a transaction, such as VACUUM, and procedures that end it."""
+"""Errors of statements that cannot run in a transaction, such as VACUUM, and of procedures that end it."""
 OWN_LIMIT = (
     "CASE WHEN current_setting('statement_timeout') <> '0'"
     " AND extract(epoch FROM current_setting('statement_timeout')::interval) * 1000 < {milliseconds}"
@@ -54,14 +54,14 @@ WITH RECURSIVE base AS (
 ) SELECT number::int8, typname::text FROM base WHERE typtype <> 'd'
 """
 NO_CURSOR_SQLSTATES = ("42601", "42P11", "0A000")
-"""What DECLARE says of statements that cannot have a cursor, such as those that write."""
+"""DECLARE's errors for statements that cannot have a cursor, such as those that write."""
 FIRST_ROWS = 256
-"""Rows that a cursor gives before it is known how large they are."""
+"""Rows that a cursor fetches before their size is known."""
 SPACE = " \t\r\n;"
 
 
 class PostgresSession(Session):
-    """One login through ADBC, in autocommit mode: transactions are begun and ended here, by statements."""
+    """One login through ADBC, in autocommit mode: statements here begin and end transactions."""
 
     def __init__(self, uri: str, config: TlsConfig, application_name: str) -> None:
         self._schema = config.default_schema
@@ -79,7 +79,7 @@ class PostgresSession(Session):
             raise
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._ask("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -87,19 +87,20 @@ class PostgresSession(Session):
         return introspection.default_schema(self._ask, self._schema)
 
     def tables(self, scope: Scope) -> Sequence[Table]:
-        """The tables of this database; PostgreSQL reaches no other one."""
+        """The tables of this database; a PostgreSQL session reaches no other."""
         return introspection.tables(self._rows, scope)
 
     # ---- statements -------------------------------------------------------------------------------------------
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
-        """Run one statement, through COPY where that takes it: rows then stream as they are made.
+        """Run one statement, through COPY if possible: rows then stream while they are computed.
 
-        The server tells the types of the result first, so that what Arrow or the driver lack is cast in the only run.
+        The server first describes the types of the result, so that types that Arrow or the driver lack are cast in the
+        only run.
         """
         self._unread = True
         try:
-            return self._run_described(statement, transaction=True)  # behind a pooler, only that keeps to one session
+            return self._run_described(statement, transaction=True)  # behind a pooler, only this stays in one session
         except Error as error:
             if statement.read_only or error.sqlstate not in NO_TRANSACTION_SQLSTATES:
                 raise
@@ -130,7 +131,7 @@ class PostgresSession(Session):
         return self._watched(empty, (batch.select([]) for batch in batches))
 
     def plan(self, statement: Statement) -> Plan:
-        """What running the statement would take; EXPLAIN itself takes no values, EXECUTE does."""
+        """The plan of the statement. EXPLAIN accepts no parameters, so it explains an EXECUTE."""
         if not statement.parameters:
             return super().plan(statement)
         require_query(statement.sql, columns=1)
@@ -144,11 +145,11 @@ class PostgresSession(Session):
         return Plan(joined(rows))
 
     def _begin(self, statement: Statement) -> None:
-        """Open the transaction, and settle what holds in it; a shorter time limit of the login's own stays.
+        """Open the transaction, and set its limits and modes; a shorter time limit of the login stays.
 
-        The SELECT takes the transaction's snapshot, after which the server refuses to make it READ WRITE. The one
-        statement that follows travels by the extended protocol, which takes no second one: so nothing can write after
-        a COMMIT that it slips in. Statements that refuse to be in a transaction run without one.
+        The SELECT takes the transaction's snapshot, after which the server refuses to make it READ WRITE. The statement
+        is sent by the extended protocol, which allows only one statement, so nothing can write after a hidden COMMIT.
+        Statements that cannot run in a transaction run without one.
         """
         self._rollback()
         if self._transaction:
@@ -168,16 +169,16 @@ class PostgresSession(Session):
         self._run(f"SELECT {', '.join(calls)}")
 
     def _described(self, statement: Statement) -> tuple[str, pa.Schema]:
-        """The statement as others can enclose it, and the schema that its result will have; nothing runs."""
+        """The statement in a form that others can enclose, and the schema of its result; nothing runs."""
         plain, bare = statement.sql.rstrip(SPACE), _bare(statement.sql)
-        if bare != plain:  # what looked like a comment may have been the end of a text
+        if bare != plain:  # a supposed comment may have been the end of a text
             with contextlib.suppress(Error):
                 return bare, self._describe(bare)
             self._begin(statement)
         return plain, self._describe(plain)
 
     def _cast(self, statement: Statement, sql: str, schema: pa.Schema) -> tuple[str, Select | None]:
-        """The statement, with casts around it if it needs some and the server can have it so."""
+        """The statement, wrapped in casts if it needs some and the server accepts that."""
         select = postgres_casts.select(schema, self._arrays(schema))
         for enclosed in select.around(sql) if select else ():
             try:
@@ -191,7 +192,7 @@ class PostgresSession(Session):
         return sql, None
 
     def _arrays(self, schema: pa.Schema) -> Mapping[int, str]:
-        """Which of the types that the driver does not know are arrays, and how each is cast."""
+        """The casts of array types, among the types that the driver does not know."""
         unnamed = postgres_casts.unnamed(schema)
         if not unnamed:
             return {}
@@ -203,7 +204,7 @@ class PostgresSession(Session):
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         if returns:
             try:
-                reader = self._execute(f"{sql}\n")  # COPY puts it in parentheses, which a last comment would swallow
+                reader = self._execute(f"{sql}\n")  # COPY adds parentheses, which a final comment would hide
             except Error as error:
                 if error.sqlstate not in NO_COPY_SQLSTATES or "could not begin COPY" not in str(error):
                     raise
@@ -215,7 +216,7 @@ class PostgresSession(Session):
     def _with_parameters(
         self, statement: Statement, sql: str, returns: bool
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Run a statement with bound values: through a cursor if it can have one, since COPY takes no values."""
+        """Run a statement with parameters: through a cursor if possible, since COPY accepts none."""
         sql, values = self._bound(sql, statement.parameters)
         if returns and self._transaction:
             try:
@@ -230,14 +231,14 @@ class PostgresSession(Session):
         return self._whole(sql, values)
 
     def _whole(self, sql: str, values: pa.RecordBatch | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Run a statement to its end, and keep what it wrote whether or not its rows are read."""
+        """Run a statement to its end, and commit its writes whether or not its rows are read."""
         reader = self._execute(sql, values, copy=False)
         batches = list(reader)
         self._commit()
         return reader.schema, iter(batches)
 
     def _bound(self, sql: str, values: Sequence[Any]) -> tuple[str, pa.RecordBatch]:
-        """A statement whose placeholders take text, and the values as text."""
+        """A statement whose placeholders accept text, and the values as text."""
         found = self._fresh_cursor().adbc_prepare(sql)
         names = [postgres_casts.type_name(field) for field in found] if found is not None else []
         if len(names) != len(values):
@@ -258,7 +259,10 @@ class PostgresSession(Session):
         return types
 
     def _fetched(self, statement: Statement, first: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        """The rows of the cursor. What is fetched at once arrives as a whole, so its size is that of the last ones."""
+        """The rows of the cursor.
+
+        Each fetch arrives as a whole, so the size of the last rows sets the number of the next ones.
+        """
         reader = first
         while True:
             rows = size = 0
@@ -271,7 +275,7 @@ class PostgresSession(Session):
             reader = self._execute(_fetch(min(statement.batch_rows, fitting)), copy=False)
 
     def _watched(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
-        """Batches in the types that we promise, and a note when the last one was read."""
+        """Batches in the promised types; records when the last one was read."""
         plain = arrow_columns.plain_schema(schema)
         target = pa.schema([noted(field, b"postgres") for field in plain])
 
@@ -285,7 +289,7 @@ class PostgresSession(Session):
         return pa.RecordBatchReader.from_batches(target, reading())
 
     def _describe(self, sql: str) -> pa.Schema:
-        """The schema that a statement's result would have."""
+        """The schema of a statement's result, without running it."""
         return self._fresh_cursor().adbc_execute_schema(sql)
 
     def _execute(self, sql: str, values: pa.RecordBatch | None = None, *, copy: bool = True) -> pa.RecordBatchReader:
@@ -314,13 +318,13 @@ class PostgresSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask the server to stop the statement, over a connection of libpq's own."""
+        """Ask the server to stop the statement, over libpq's separate connection."""
         self._connection.adbc_cancel()
 
     def _stop(self) -> None:
         with contextlib.suppress(Exception):  # it may just have ended
             self._connection.adbc_cancel()
-        with contextlib.suppress(Exception):  # the first call after it is told of the cancel
+        with contextlib.suppress(Exception):  # the first call after a cancel reports it
             self._rollback()
 
     def _rollback(self) -> None:
@@ -329,13 +333,13 @@ class PostgresSession(Session):
             self._open = False
 
     def _commit(self) -> None:
-        """End the transaction; one that only reads keeps nothing."""
+        """End the transaction; a read-only one is rolled back."""
         if self._open:
             self._run("COMMIT")
             self._open = False
 
     def reset(self) -> bool:
-        """Roll back, and discard what the session holds; a result that was not read is cancelled, not drained."""
+        """Roll back, and discard the session's state; an unread result is cancelled, not drained."""
         if self._unread:
             self._stop()
         self._unread = False
@@ -348,7 +352,7 @@ class PostgresSession(Session):
         return True
 
     def close(self) -> None:
-        """Log out; an unread result goes with the connection."""
+        """Log out; an unread result ends with the connection."""
         with contextlib.suppress(Exception):
             if self._unread:
                 self._connection.adbc_cancel()
@@ -364,7 +368,7 @@ def _fetch(rows: int) -> str:
 
 
 def _bare(sql: str) -> str:
-    """A statement without its last semicolon, and without comments behind that."""
+    """A statement without its last semicolon and comments after it."""
     plain = sql.rstrip(SPACE)
     head, semicolon, tail = plain.rpartition(";")
     comments = all(line.strip()[:2] in ("", "--") for line in tail.splitlines())
@@ -372,6 +376,9 @@ def _bare(sql: str) -> str:
 
 
 def _name(application: str, statement: Statement) -> str:
-    """What pg_stat_activity calls the session meanwhile: 63 characters hold a query's id, or a trace and its span."""
+    """The session's application_name during the statement.
+
+    Its 63 characters hold a query's id, or a trace and its span.
+    """
     _, trace, span, _ = statement.traceparent.split("-") if statement.traceparent else ("", "", "", "")
     return f"{application} {trace}-{span}" if trace else f"{application} {statement.query_id}".strip()

@@ -1,4 +1,4 @@
-"""What a Redshift connection needs."""
+"""The settings of a Redshift connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorings.dialects.config.tls import TlsConfig
 
 
 class Config(TlsConfig, frozen=True):
-    """What a Redshift connection needs, and how it uses TLS."""
+    """The settings of a Redshift connection, with its use of TLS."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 

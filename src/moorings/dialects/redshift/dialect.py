@@ -13,7 +13,7 @@ from moorings.dialects.redshift.config import Config
 from moorings.dialects.redshift.faults import FAULTS, server_fields
 
 REFUSED_PARAMETERS = ("Array", "NotSupported", "DataError")
-"""How the names of the driver's exceptions begin that it raises for parameters, before it sends them."""
+"""The start of the names of the driver's exceptions for parameters, which it raises before it sends them."""
 
 
 class Redshift(Dialect):
@@ -28,7 +28,7 @@ class Redshift(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The SQLSTATE, its class, what the text tells, or a word for what went wrong on this side."""
+        """The SQLSTATE, its class, a part of the text, or a word for a fault on this side."""
         if message_fields := server_fields(error):
             return key_of(message_fields.get("M", ""), message_fields.get("C"))
         if type(error).__name__.startswith(REFUSED_PARAMETERS) or "are supported in the query" in str(error):
@@ -38,7 +38,7 @@ class Redshift(Dialect):
         return "lost" if "BrokenPipe" in str(error) or "connection is closed" in str(error) else failure(error)
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, without the places in its source code."""
+        """The server's message, without positions in its source code."""
         message_fields = server_fields(error)
         return (
             " ".join(message_fields[part] for part in ("M", "D", "H") if part in message_fields)

@@ -1,4 +1,4 @@
-"""What a Redshift cluster holds, from its views over all catalogs: five statements, whatever the number of tables."""
+"""Reads the structure of a Redshift cluster from its views of all catalogs: five statements, any number of tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ORDER BY k.oid, place.number
 """
 
 KINDS = {"BASE TABLE": "table", "SHARED TABLE": "table", "SHARED VIEW": "view", "LATE BINDING VIEW": "view"}
-"""Redshift's words for kinds of tables → ours, where they are not the same in small letters."""
+"""Redshift's kinds of tables → ours, if they differ by more than case."""
 
 ARROW = {
     "boolean": "bool",
@@ -59,7 +59,7 @@ ARROW = {
     **dict.fromkeys(("character", "character varying", "text", "name", "super", "time with time zone"), "string"),
     **dict.fromkeys(("geometry", "geography", "hllsketch", "interval"), "string"),
 }
-"""Redshift's types → Arrow's, as results have them. Others, such as those of external tables, only a result tells."""
+"""Redshift's types → Arrow's, as in results. Only a result shows others, such as those of external tables."""
 
 MEGABYTE = 1024 * 1024
 FORBIDDEN = "42501"
@@ -67,9 +67,9 @@ Ask = Callable[[str], Sequence[Sequence[Any]]]
 
 
 def tables(ask: Ask, scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows."""
+    """The visible tables; `ask` runs a statement and returns its rows."""
     assembly = Assembly()
-    database = ask("SELECT current_database()")[0][0]  # as the server spells it
+    database = ask("SELECT current_database()")[0][0]  # in the server's spelling
     catalogs = "1 = 1" if scope.catalogs else "database_name = current_database()"
     filled = {"own": OWN, "catalogs": catalogs, "schemas": scope.sql("schema_name")}
     sizes = _sizes(ask)
@@ -90,7 +90,7 @@ def tables(ask: Ask, scope: Scope) -> list[Table]:
 
 
 def _sizes(ask: Ask) -> dict[tuple[str, str], tuple[int, int]]:
-    """Rows and bytes by schema and table; none for logins that may not see them, which is the usual case."""
+    """Rows and bytes by schema and table; none for logins that may not see them, as most."""
     try:
         return {(schema, table): (rows, size * MEGABYTE) for schema, table, rows, size in ask(SIZES)}
     except Exception as error:
@@ -120,7 +120,7 @@ def _column(
 
 
 def arrow_type(native: str, precision: int | None, scale: int | None) -> str | None:
-    """The Arrow type of a column, as it is written; None where only a result can tell."""
+    """The Arrow type of a column, as it is written; None if only a result shows it."""
     if native != "numeric":
         return ARROW.get(native)
     return f"decimal128({precision}, {scale})" if precision else "string"

@@ -21,7 +21,7 @@ from moorings.dialects.redshift.wire import Wire
 
 
 class RedshiftSession(Session):
-    """One login, in autocommit mode: transactions are begun and ended here, by statements."""
+    """One login, in autocommit mode: statements here begin and end transactions."""
 
     def __init__(self, config: TlsConfig, context: SessionContext) -> None:
         self._config = config
@@ -40,7 +40,7 @@ class RedshiftSession(Session):
             raise
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._wire.ask("SELECT 1")
 
     def check_schemas(self) -> str:
@@ -65,7 +65,7 @@ class RedshiftSession(Session):
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
         """Run one statement and stream its rows."""
-        if statement.read_only:  # UNLOAD writes to S3, and CALL may: neither of which a transaction refuses
+        if statement.read_only:  # UNLOAD writes to S3, and CALL may write: a read-only transaction refuses neither
             require_query(statement.sql, nested=True)
         self._begin(statement)
         note = f"/* {self._context.application_name} {statement.note} */ " if statement.note else ""
@@ -78,11 +78,11 @@ class RedshiftSession(Session):
         return pa.RecordBatchReader.from_batches(schema, self._batches(cursor, schema, oids, statement.batch_rows))
 
     def _begin(self, statement: Statement) -> None:
-        """Settle what holds for the statement, in a transaction of its own if it may only read.
+        """Set the limits and modes of the statement, in its own transaction if it may only read.
 
         The SELECT takes the transaction's snapshot, after which nothing makes it READ WRITE, and the driver sends one
-        statement at a time: so nothing can write after a COMMIT that it slips in. A statement that may write runs
-        without a transaction: VACUUM and others refuse to be in one.
+        statement at a time, so nothing can write after a hidden COMMIT. A statement that may write runs without a
+        transaction: VACUUM and others cannot run in one.
         """
         self._rollback()
         if statement.read_only:
@@ -102,7 +102,7 @@ class RedshiftSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask the server to stop the statement, over a login of its own at the same address."""
+        """Ask the server to stop the statement, over a second login at the same address."""
         with contextlib.closing(Wire(self._config, self._context, self._wire.address)) as wire:
             wire.ask(f"SELECT pg_cancel_backend({int(self.id)})")
 
@@ -111,12 +111,12 @@ class RedshiftSession(Session):
             self._wire.ask("ROLLBACK")
 
     def reset(self) -> bool:
-        """Roll back; a session with rows on the wire, or one that wrote, is given up: Redshift cannot reset it."""
+        """Roll back; a session with unread rows, or one that wrote, is closed: Redshift cannot reset it."""
         if self._wire.pending or self._wrote:
             return False
         self._rollback()
         return True
 
     def close(self) -> None:
-        """Hang up; an unread result goes with the connection."""
+        """Close the connection; an unread result ends with it."""
         self._wire.close()

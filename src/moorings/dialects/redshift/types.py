@@ -1,4 +1,4 @@
-"""Columns of Redshift as Arrow, out of what travels: numbers and moments in binary, everything else as text."""
+"""Converts columns of Redshift's protocol to Arrow: numbers and timestamps are binary, everything else is text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TYPES: dict[int, Callable[[], pa.DataType]] = {
     1184: lambda: pa.timestamp("us", "UTC"),
     6551: pa.binary,
 }
-"""Numbers of types → Arrow's; numerics depend on their precision, every other one is text."""
+"""Numbers of types → Arrow's; numerics depend on their precision, all others are text."""
 MICROSECONDS_A_DAY = 86_400_000_000
 SINCE_1970 = 10_957 * MICROSECONDS_A_DAY
 """The server counts from 2000."""
@@ -48,7 +48,7 @@ def batch(rows: Sequence[Sequence[Any]], schema: pa.Schema, oids: Sequence[int])
 
 
 def column(values: Sequence[Any], kind: pa.DataType, oid: int) -> pa.Array:
-    """One column of values as they travelled, in its type."""
+    """One column of the protocol's values, in its type."""
     if pa.types.is_timestamp(kind):
         return _moments(values, kind)
     if pa.types.is_date32(kind):
@@ -78,7 +78,7 @@ def _dates(values: Sequence[str | None]) -> pa.Array:
 
 
 def _times(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
-    """Times of day; 24:00:00 is none."""
+    """Times of day; 24:00:00 becomes null."""
     texts = pa.array(values, pa.string())
     valid = pc.if_else(pc.starts_with(texts, "24"), pa.scalar(None, pa.string()), texts)
     return pc.binary_join_element_wise("1970-01-01", valid, " ").cast(pa.timestamp("us")).cast(kind)

@@ -1,8 +1,8 @@
-"""The driver's connection, on a socket of ours, with its rows left on the wire. Imports the driver.
+"""The driver's connection, on our socket, with rows that are read on demand.
 
-The driver verifies every certificate or none, knows IPv4 alone, and reads a result to its end before it gives a row;
-its own conversions lose what Python's types cannot hold. So the socket is dialed here, values stay as the server sent
-them, and rows are taken off the wire when they are asked for.
+Imports the driver. The driver verifies every certificate or none, supports only IPv4, and reads a result to its end
+before it returns a row; its own conversions lose values that Python's types cannot represent. So the socket is dialled
+here, values stay as the server sent them, and rows are read when they are needed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from moorings.dialects.postgres.login import speaks_tls
 from moorings.dialects.ssl_modes import may_send_password, mode_in_force, transport, verified
 
 CLEARTEXT = struct.pack("!i", 3)
-"""The kind of an AuthenticationRequest that wants the password itself."""
+"""The kind of an AuthenticationRequest for the password itself."""
 BATCH_BYTES = 256 * 1024
-"""How much of the wire is read for one batch, at most: rows are read one by one, and the first should not wait long."""
+"""The most bytes that are read for one batch: rows are read one by one, and the first should not wait long."""
 AUTHORITIES = Path(redshift_connector.__file__).parent / "files" / "redshift-ca-bundle.crt"
-"""The authorities that sign Redshift's certificates, as the driver brings them."""
+"""The authorities that sign Redshift's certificates, from the driver."""
 Codec = tuple[int, Callable[[bytes, int, int], Any]]
 BINARY: dict[int, Callable[[bytes, int, int], Any]] = {
     RedshiftOID.BOOLEAN: bool_recv,
@@ -56,14 +56,14 @@ BINARY: dict[int, Callable[[bytes, int, int], Any]] = {
     RedshiftOID.TIMESTAMP: int8_recv,
     RedshiftOID.TIMESTAMPTZ: int8_recv,
 }
-"""Types that travel in binary → how they are read; moments stay the microseconds that they are. All others are text."""
+"""Binary types → their readers; timestamps stay microseconds. All others are text."""
 
 
 class Wire(Connection):
-    """One login. `pull` is how rows come; a statement with rows on the wire is in the way of every other one."""
+    """One login. `pull` reads rows; while a statement has unread rows, no other one can run."""
 
     def __init__(self, config: TlsConfig, context: SessionContext, address: str | None = None) -> None:
-        """Log in, at a checked address if one is given, else at the first one of the host that answers."""
+        """Log in at the given checked address, else at the first address of the host that answers."""
         self._config = config
         self._ours = _Dialed(_dial(config, context, address))
         self.address = self._ours.address
@@ -76,14 +76,14 @@ class Wire(Connection):
                 user=config.username or "",
                 password=config.secrets().get("password", ""),
                 database=config.database or "",
-                host="127.0.0.1",  # it resolves it, and goes there by our socket, which has arrived already
+                host="127.0.0.1",  # the driver resolves it, but uses our socket, which is already connected
                 port=config.port or 0,
                 ssl=False,
                 application_name=context.application_name,
                 client_protocol_version=0,
                 max_prepared_statements=0,
             )
-        except (KeyError, struct.error):  # a message of no kind that it knows
+        except (KeyError, struct.error):  # a message of an unknown kind
             self._ours.close()
             raise errors.AnotherService("host", "port") from None
         except BaseException:
@@ -96,7 +96,7 @@ class Wire(Connection):
         self.redshift_types = defaultdict(lambda: text, binary)
 
     def handle_AUTHENTICATION_REQUEST(self, data: bytes, cursor: Cursor | None) -> None:  # noqa: N802  # the driver's
-        """Answer how the server wants to know the user; raises CleartextPasswordRefused."""
+        """Answer an AuthenticationRequest; raises CleartextPasswordRefused."""
         if data[:4] == CLEARTEXT and not may_send_password(self._config, mode_in_force(self._config)):
             raise errors.CleartextPasswordRefused("ssl_mode")
         super().handle_AUTHENTICATION_REQUEST(data, cursor)
@@ -112,7 +112,7 @@ class Wire(Connection):
     def ask(self, sql: str) -> list[Sequence[Any]]:
         """Run a statement of our own; returns its rows."""
         cursor = self.cursor()
-        self._caches.clear()  # it would keep every statement's text
+        self._caches.clear()  # the driver would keep every statement's text
         cursor.execute(sql)
         return list(cursor._cached_rows)  # noqa: SLF001  # fetchall fails where there are no columns
 
@@ -126,12 +126,12 @@ class Wire(Connection):
         return cursor
 
     def handle_messages_merge_socket_read(self, cursor: Cursor) -> None:
-        """Leave the rows where they are: the driver calls this when it has sent a statement that `start` began."""
+        """Do not read the rows: the driver calls this after it has sent a statement for `start`."""
         self.error = None
         self.pending = True
 
     def pull(self, cursor: Cursor, max_rows: int) -> list[Sequence[Any]]:
-        """Rows in a batch's size; none after the last one."""
+        """The rows of one batch; none after the last one."""
         self._take(cursor, max_rows)
         rows = list(cursor._cached_rows)  # noqa: SLF001  # where the driver puts them
         cursor._cached_rows.clear()  # noqa: SLF001
@@ -155,7 +155,7 @@ class Wire(Connection):
             raise self.error
 
     def close(self) -> None:
-        """Hang up; rows on the wire go with it."""
+        """Close the connection, with its unread rows."""
         with contextlib.suppress(Exception):
             if self.pending:
                 self._ours.shutdown(socket.SHUT_RDWR)
@@ -165,7 +165,7 @@ class Wire(Connection):
 
 
 class _Dialed:
-    """A socket that has arrived, for a driver that wants to dial by itself."""
+    """A connected socket, for a driver that dials by itself."""
 
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
@@ -173,7 +173,7 @@ class _Dialed:
         self.address: str = wire.getpeername()[0]
 
     def connect(self, _address: object) -> None:
-        """It is there already."""
+        """Do nothing: the socket is already connected."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wire, name)
@@ -191,7 +191,7 @@ def _dial(config: TlsConfig, context: SessionContext, address: str | None) -> so
 
 
 def _encrypted(wire: socket.socket, config: TlsConfig, context: SessionContext) -> socket.socket:
-    """The wire, with TLS in it if the mode asks for it; `prefer` goes on in the clear where the server has none."""
+    """The socket, with TLS if the mode requires it; `prefer` continues without encryption if the server has no TLS."""
     ssl_context = tls_context(config, context.network)
     if ssl_context is None:
         return wire

@@ -1,4 +1,4 @@
-"""What a SAP HANA connection needs."""
+"""The settings of a SAP HANA connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TenantName = Annotated[
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a SAP HANA connection needs: `database` is the tenant, where the port does not say which."""
+    """The settings of a SAP HANA connection: `database` is the tenant, if the port does not identify it."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "username")
 

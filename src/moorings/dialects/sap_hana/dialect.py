@@ -12,8 +12,10 @@ from moorings.dialects.sap_hana.login import options, place
 
 CONNECT_FAILED = -10709
 STORE = "HDB_USE_STORE_PATH"
-"""Where the driver looks for logins, trace settings and keys. It finds the home of its user past HOME, reads `.hdb`
-there, and writes an empty store into it if there is none."""
+"""The variable for the driver's directory of logins, trace settings and keys.
+
+Without it, the driver ignores HOME, reads `.hdb` in its user's home, and creates an empty store there.
+"""
 NO_STORE = "/dev/null/none"
 
 
@@ -29,7 +31,7 @@ class SapHana(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's number, or what the driver's text tells."""
+        """The server's number, or a part of the driver's text."""
         code = getattr(error, "errorcode", None)
         text = str(error)
         if code is None:
@@ -45,13 +47,13 @@ class SapHana(Dialect):
         return str(code) if str(code) in FAULTS else "statement"
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words, and its number."""
+        """The server's message, and its number."""
         code, text = getattr(error, "errorcode", None), getattr(error, "errortext", str(error))
         return f"{text} ({code})" if code else text
 
     def connect(self, config: Config, context: SessionContext) -> Session:
         """Log in."""
-        os.putenv(STORE, NO_STORE)  # before the driver is loaded, which reads it by C
+        os.putenv(STORE, NO_STORE)  # before the driver is loaded: its C code reads the variable
         with importing("sap-hana"):
             from moorings.dialects.sap_hana.session import HanaSession
         how = options(config, context) | place(config, context)

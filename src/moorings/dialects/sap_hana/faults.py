@@ -51,7 +51,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "statement": errors.StatementRefused(),
     "lost": errors.SessionLost(),
 }
-"""HANA's error number, or a word for what went wrong on this side."""
+"""HANA's error number, or a word for a fault on this side."""
 
 MESSAGE_PATTERNS = (
     ("[89001]", "unresolved"),
@@ -64,7 +64,7 @@ MESSAGE_PATTERNS = (
     ("recv' failed", "hung up"),
     ("closed by peer", "hung up"),
 )
-"""What the driver says when it cannot connect → the key of FAULTS."""
+"""Parts of the driver's texts when it cannot connect → keys of FAULTS."""
 
 BY_NUMBER = {
     0: "parameters",

@@ -1,4 +1,4 @@
-"""What SAP HANA holds, from its system views: six statements, whatever the number of tables."""
+"""Reads the structure of SAP HANA from its system views: six statements, for any number of tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OTHERS = """
 T.SCHEMA_NAME NOT IN ('SYS', 'SYSTEM_ROUTE') AND T.SCHEMA_NAME NOT LIKE '!_SYS!_%' ESCAPE '!'
 AND T.SCHEMA_NAME NOT LIKE 'SYS!_XS%' ESCAPE '!'
 """
-"""A condition that leaves out the engine's own schemas."""
+"""A condition that excludes the engine's own schemas."""
 
 TABLES = """
 SELECT T.SCHEMA_NAME, T.TABLE_NAME, T.COMMENTS, M.RECORD_COUNT, M.TABLE_SIZE
@@ -62,7 +62,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def tables(ask: Callable[[str], Rows], scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows."""
+    """The visible tables; `ask` runs a statement and returns its rows."""
     assembly = Assembly()
     schemas = f"{OTHERS} AND {scope.sql('T.SCHEMA_NAME')}"
     for schema, name, comment, rows, size in ask(TABLES.format(schemas=schemas)):
@@ -92,7 +92,7 @@ def _columns(assembly: Assembly, rows: Rows) -> None:
 
 
 def native_type(kind: str, length: int | None, scale: int | None) -> str:
-    """A column's type as its definition had it."""
+    """A column's type as in its definition."""
     if kind == "DECIMAL" and scale is not None:
         return f"{kind}({length}, {scale})"
     sized = "CHAR" in kind or "BINARY" in kind or kind in ("ALPHANUM", "SHORTTEXT")
@@ -100,7 +100,7 @@ def native_type(kind: str, length: int | None, scale: int | None) -> str:
 
 
 def arrow_type(kind: str, precision: int | None, scale: int | None) -> str:
-    """The Arrow type of a column, as results have it."""
+    """The Arrow type of a column, as in results."""
     if kind == "DECIMAL" and scale is not None:
         return f"decimal{128 if (precision or 0) <= 38 else 256}({precision}, {scale})"
     return ARROW.get(kind, "string")

@@ -1,4 +1,4 @@
-"""What the driver needs to log in to SAP HANA."""
+"""The driver's arguments for a login to SAP HANA."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from moorings.dialects.ssl_modes import may_send_password, mode_in_force, verifi
 SLACK_SECONDS = 60
 """How long the server may be silent beyond the time limit of statements before the network counts as dead."""
 CHALLENGES = "pbkdf2,password"
-"""The methods by which a server does not learn the password; by LDAP it is sent under a key that the server names."""
+"""The login methods that do not send the password; LDAP sends it, encrypted with a key that the server chooses."""
 
 
 def options(config: Config, context: SessionContext) -> dict[str, Any]:
-    """What the driver needs to log in, as its properties; times are in milliseconds."""
+    """The driver's login properties; times are in milliseconds."""
     mode, authorities = mode_in_force(config), config.ssl_root_cert or context.network.ca_bundle
     milliseconds = int(context.connect_timeout_seconds * 1000)
     values: dict[str, Any] = {
@@ -30,14 +30,14 @@ def options(config: Config, context: SessionContext) -> dict[str, Any]:
         "sslUseDefaultTrustStore": authorities is None,
         "connectTimeout": milliseconds,
         "communicationTimeout": (config.query_timeout_seconds + SLACK_SECONDS) * 1000,
-        "reconnect": False,  # a session that comes back silently has lost its settings
-        "distribution": "OFF",  # else answers name further servers, and the driver dials them by itself
+        "reconnect": False,  # a session that reconnects silently has lost its settings
+        "distribution": "OFF",  # else the driver itself dials further servers that answers name
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
 def place(config: Config, context: SessionContext) -> dict[str, Any]:
-    """Where the driver finds the database: at checked addresses, and by which name it knows the server."""
+    """The driver's address properties: checked addresses, and the name in the server's certificate."""
     host, port = config.host or "", config.port or 0
     if config.database:
         host, port = locate(config, context, config.database)

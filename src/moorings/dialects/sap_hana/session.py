@@ -20,7 +20,7 @@ from moorings.dialects.sap_hana import introspection
 from moorings.dialects.sap_hana.config import Config
 
 MAX_ROWS = 8_192
-"""How many rows a batch has at most: wide ones should not fill the memory."""
+"""The most rows of a batch: wide rows should not fill the memory."""
 DECIMAL = 5
 TYPES: dict[int, pa.DataType] = {
     1: pa.uint8(),
@@ -39,17 +39,17 @@ TYPES: dict[int, pa.DataType] = {
     74: pa.binary(),
     75: pa.binary(),
 }
-"""The driver's number of a type → Arrow's; DECIMAL aside, all others are text."""
+"""The driver's number of a type → Arrow's; apart from DECIMAL, all others are text."""
 LEAVES_NOTHING = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "UPSERT")
-"""What may write without changing the session that it runs in."""
+"""First words of statements that may write without changing their session."""
 
 
 class HanaSession(Session):
-    """One login. Statements that only read run in transactions of their own, the others are committed at once.
+    """One login. Statements that only read run in their own transactions, others are committed at once.
 
-    All statements with parameters share one cursor, which outlives the connection. Such a cursor is prepared, and when
-    it is freed the driver tells the server and waits for the answer with Python's lock held: should the server be
-    silent, then nothing would run in this process for as long as a statement may take. Measured with hdbcli 2.30.
+    All statements with parameters share one cursor, which outlives the connection. When such a prepared cursor is
+    freed, the driver notifies the server and waits for the answer while it holds Python's lock: with a silent server,
+    nothing would run in this process until the time limit of statements. Measured with hdbcli 2.30.
     """
 
     def __init__(self, config: Config, options: dict[str, Any], application_name: str) -> None:
@@ -75,15 +75,16 @@ class HanaSession(Session):
     def _use_default(self) -> None:
         if self._schema is not None:
             quoted = self._schema.replace('"', '""')
-            with contextlib.suppress(dbapi.Error):  # check_schemas tells why; queries hear that the name is unknown
+            # check_schemas reports the reason; queries fail because the name is unknown
+            with contextlib.suppress(dbapi.Error):
                 self._run(f'SET SCHEMA "{quoted}"')
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._rows("SELECT 1 FROM DUMMY")
 
     def check_schemas(self) -> str:
-        """Look for the default schema, and any privilege on it or in it."""
+        """Check the default schema, and any privilege on it or in it."""
         if self._schema is None:
             ((name,),) = self._rows("SELECT CURRENT_SCHEMA FROM DUMMY")
             return f"The default schema is {name}."
@@ -117,7 +118,7 @@ class HanaSession(Session):
             return cursor.fetchmany(rows)
 
     def _begin(self, statement: Statement) -> None:
-        """Settle what holds for the statement."""
+        """Set the limits and modes of the statement."""
         self._end()
         self._connection.setclientinfo("APPLICATION", f"{self._application_name} {statement.query_id}".strip())
         self._connection.setautocommit(not statement.read_only)
@@ -125,7 +126,7 @@ class HanaSession(Session):
             self._run("SET TRANSACTION READ ONLY")
 
     def _prepared(self, statement: Statement) -> dbapi.Cursor:
-        """Execute with the limits that the server keeps; in a cursor of its own, if there are no parameters."""
+        """Execute with the limits that the server enforces; in a separate cursor if there are no parameters."""
         cursor = self._connection.cursor() if not statement.parameters else self._prepared_cursor()
         cursor.setquerytimeout(max(1, math.ceil(statement.timeout_seconds)))
         cursor.setfetchsize(min(statement.batch_rows, MAX_ROWS))
@@ -143,10 +144,10 @@ class HanaSession(Session):
 
     @contextlib.contextmanager
     def _cancellable(self) -> Generator[None]:
-        """A block that `cancel` may end; after it no cancel is under way.
+        """A block that `cancel` may end; after it no cancel is running.
 
-        Should a cancel meet a rollback that waits for a silent server, then each waits for the other in the driver, for
-        ever, even when the connection is gone.
+        If a cancel meets a rollback that waits for a silent server, each waits for the other in the driver forever,
+        even after the connection has closed.
         """
         self._running = True
         try:
@@ -161,7 +162,7 @@ class HanaSession(Session):
         return self._preparing
 
     def plan(self, statement: Statement) -> Plan:
-        """What running the statement would take, as HANA writes it into its plan table, and Moorings out of it."""
+        """The plan of the statement, which HANA writes into its plan table and Moorings removes from it."""
         self._end()
         self._run(f"EXPLAIN PLAN SET STATEMENT_NAME = 'moorings {self.id}' FOR {statement.sql}")
         rows = self._rows(introspection.PLAN, [f"moorings {self.id}"])
@@ -178,37 +179,37 @@ class HanaSession(Session):
             cursor.execute(sql, list(parameters))
             return cursor.fetchall()
         with contextlib.closing(self._connection.cursor()) as cursor:
-            cursor.execute(sql)  # not even an empty list: the driver would prepare it
+            cursor.execute(sql)  # not even an empty list: with one, the driver would prepare the statement
             return cursor.fetchall()
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """ALTER SYSTEM CANCEL SESSION, over a connection that the driver opens for it."""
+        """Send ALTER SYSTEM CANCEL SESSION, over a connection that the driver opens for it."""
         with self._lock:
             if self._running:
                 self._connection.cancel()
 
     def _end(self) -> None:
-        """Give up what is left of a result, and the transaction."""
+        """Discard the rest of a result, and the transaction."""
         if self._cursor is not None:
             self._cursor.close()
             self._cursor = None
         self._connection.rollback()
 
     def reset(self) -> bool:
-        """Roll back; a session whose settings or temporary tables may have changed is given up."""
+        """Roll back; a session whose settings or temporary tables may have changed is closed."""
         self._end()
         return not self._changed
 
     def close(self) -> None:
-        """Log out; rows that nobody read stay where they are."""
+        """Log out; unread rows are left on the server."""
         with contextlib.suppress(Exception):
             self._connection.close()
 
 
 def _type(code: int, _display: int, _internal: int, precision: int, scale: int) -> pa.DataType:
-    """The Arrow type of a column, from what the driver says of it."""
+    """The Arrow type of a column, from the driver's description."""
     if code == DECIMAL and 0 <= scale <= precision:
         return decimal_type(precision, scale)
     return TYPES.get(code, pa.string())

@@ -1,8 +1,8 @@
-"""Where a tenant database of SAP HANA is: its system database tells, before any login.
+"""Asks the system database of SAP HANA for the address of a tenant database, before any login.
 
-The driver would ask this by itself, and dial whatever host the answer names. So it is asked here, on a connection of
-ours, and the driver is given checked addresses and no tenant's name.
-Source: SAP HANA SQL Command Network Protocol, "Database Connect Information".
+The driver would do this itself, and dial any host in the answer. So the request is sent here, on our connection, and
+the driver gets checked addresses and no name of a tenant. Source: SAP HANA SQL Command Network Protocol, "Database
+Connect Information".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIELDS = ("host", "port")
 
 
 def locate(config: ConnectionConfig, context: SessionContext, database: str) -> tuple[str, int]:
-    """Host and port of a tenant; raises DatabaseNotFound, AnotherService, or what dialling and TLS raise."""
+    """Host and port of a tenant; raises DatabaseNotFound, AnotherService, or errors of dialling and TLS."""
     host, port = config.host or "", config.port or 0
     addresses = context.network.check(host, port, database, *FIELDS)
     with (
@@ -92,7 +92,7 @@ def _options(body: bytes) -> Mapping[int, Any]:
 
 
 def _value(data: bytes, of: int, place: int) -> tuple[Any, int]:
-    """One value, and where the next option begins."""
+    """One value, and the start of the next option."""
     if of == BOOLEAN:
         return bool(data[place]), place + 1
     if of == INTEGER:

@@ -1,4 +1,4 @@
-"""What a Snowflake connection needs."""
+"""The settings of a Snowflake connection."""
 
 from __future__ import annotations
 
@@ -78,17 +78,17 @@ class Config(ConnectionConfig, frozen=True):
 
     @classmethod
     def further_faults(cls, given: Mapping[str, Any], login: Login | None) -> Iterable[tuple[str, str]]:
-        """What is wrong with the private key, and its passphrase."""
+        """The faults of the private key and its passphrase."""
         return rsa_faults(given)
 
     @property
     def opened_key(self) -> str | None:
-        """The private key without its passphrase, as the driver takes it."""
+        """The private key without its passphrase, in the driver's form."""
         return in_the_clear(self.private_key, self.private_key_passphrase) if self.private_key else None
 
     @property
     def server(self) -> str:
-        """The full host name; accounts in China have a domain of their own, and underscores are not for DNS."""
+        """The full host name; accounts in China have their own domain, and DNS names have no underscores."""
         if self.host_override:
             return self.host_override
         account = (self.host or "").replace("_", "-")
@@ -96,10 +96,10 @@ class Config(ConnectionConfig, frozen=True):
 
     @property
     def account(self) -> str:
-        """The account's identifier, without region and cloud, which belong to the host name alone."""
+        """The account's identifier, without region and cloud, which are only parts of the host name."""
         return (self.host or self.host_override or "").partition(".")[0]
 
 
 def uses_client_credentials(config: Config) -> bool:
-    """Whether there is all that fetches a token without a user."""
+    """Whether all fields for fetching a token without a user are set."""
     return bool(config.oauth_client_id and config.oauth_client_secret and config.external_oauth_token_url)

@@ -16,7 +16,7 @@ USER_LOGINS = ("snowflake-oauth-user", "snowflake-external-oauth-user")
 LAST_OF_DRIVER = 99
 """Numbers of errors up to here are the driver's own."""
 OF_DRIVER = range(250_000, 300_000)
-"""So are these. Their texts quote an answer that does not have the shape of Snowflake's."""
+"""Further numbers of the driver's own errors. Their texts quote answers that do not have Snowflake's form."""
 
 
 class Snowflake(Dialect):
@@ -36,11 +36,11 @@ class Snowflake(Dialect):
         return config.server, config.port or TLS_PORT
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's number, or a word for what went wrong on the way."""
+        """The server's number, or a word for a fault on the way."""
         return fault_key(error)
 
     def error_text(self, error: BaseException) -> str:
-        """The server's words and its number, without the driver's own ids of the request."""
+        """The server's message and number, without the driver's request ids."""
         number, text = getattr(error, "errno", None), getattr(error, "raw_msg", None) or str(error)
         if isinstance(number, int) and number > LAST_OF_DRIVER and number not in OF_DRIVER:
             return f"{text} ({number:06d})"
@@ -48,7 +48,7 @@ class Snowflake(Dialect):
         return of_transport(error) or matched  # the driver's own texts may quote any answer
 
     def dbt_output(self, config: Config, place: DbtPlace) -> Mapping[str, Any]:
-        """For dbt-snowflake; with OAuth it also needs a token, which is the user's to get."""
+        """For dbt-snowflake; with OAuth it also needs a token, which the user must supply."""
         logins: Mapping[str | None, Mapping[str, Any]] = {
             "snowflake-password": {"password": DbtSecret("password")},
             "snowflake-keypair": {
@@ -77,7 +77,7 @@ class Snowflake(Dialect):
         }
 
     def connect(self, config: Config, context: SessionContext) -> Session:
-        """Log in; raises LoginRefused for what needs a user's sign-in."""
+        """Log in; raises LoginRefused for login methods that need a user's sign-in."""
         with importing("snowflake"):
             from moorings.dialects.snowflake.session import SnowflakeSession
         if config.authentication_type in USER_LOGINS and not uses_client_credentials(config):

@@ -68,7 +68,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "another service": errors.AnotherService("host", "port"),
     "statement": errors.StatementRefused(),
 }
-"""The server's number as it writes it, or a word for what went wrong on the way."""
+"""The server's number as it writes it, or a word for a fault on the way."""
 
 DRIVERS_OWN = "000099"
 """Numbers up to here are the driver's own kinds of failures."""
@@ -90,12 +90,12 @@ MESSAGE_PATTERNS: tuple[tuple[str, str], ...] = (
     ("connection closed", "lost"),
     ("Connection is closed", "lost"),
 )
-"""What the driver's text of a failure that no server numbered tells; the first that fits counts."""
+"""Parts of the driver's texts for failures without a number → keys of FAULTS; the first match applies."""
 
 
 def fault_key(error: BaseException) -> str | None:
     """The key of FAULTS for a driver's exception."""
-    if isinstance(error, OSError):  # our relay's: the driver reports its own kinds
+    if isinstance(error, OSError):  # an error of our relay; the driver's own errors have other classes
         return failure(error)
     number, text = getattr(error, "errno", None), str(error)
     key = f"{number:06d}" if isinstance(number, int) and number > 0 else ""

@@ -1,6 +1,6 @@
-"""What a Snowflake account holds: four statements a database, whatever the number of tables.
+"""Reads the structure of a Snowflake account: four statements per database, for any number of tables.
 
-INFORMATION_SCHEMA has no columns of keys; SHOW has, but lists no more than 10,000 of them.
+INFORMATION_SCHEMA has no key columns; SHOW has them, but lists at most 10,000.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Ask = Callable[[str], Sequence[Row]]
 
 
 def tables(ask: Ask, scope: Scope) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows, by columns' names in lower case."""
+    """The visible tables; `ask` runs a statement and returns its rows, by columns' names in lower case."""
     assembly = Assembly()
     for catalog in _catalogs(ask, scope):
         filled = {"catalog": quoted(catalog), "schemas": scope.sql("table_schema")}
@@ -41,7 +41,7 @@ def tables(ask: Ask, scope: Scope) -> list[Table]:
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it when it is to be taken to the letter."""
+    """A quoted name."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 

@@ -31,27 +31,29 @@ from moorings.dialects.snowflake.types import batch, result_schema
 from moorings.dialects.statements import without_comments_before, without_end
 
 NO_METADATA = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
-"""Without it each login asks the metadata service of every cloud, and the DNS, where we run."""
+"""Without it, each login asks the metadata services of all clouds, and DNS, which cloud this machine runs in."""
 PREFETCH_THREADS, PREFETCH_MEGABYTES = 1, 64
 LOGOUT_SECONDS = 2
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
 MAX_UNKNOWN = 20
-"""How often in a row the account may not know the statement yet: it learns of a new one with some delay."""
+"""How many consecutive polls may find the statement unknown: the account registers a new one with some delay."""
 TELLS = re.compile(r"\s*(SHOW|DESC|DESCRIBE|EXPLAIN|LIST|LS)\b", re.IGNORECASE)
-"""Statements that only tell, but are no queries. Comments before them are not looked through: where one ends, we might
-not agree with the server."""
+"""Statements that only return information, but are no queries.
+
+Statements with comments before these words do not match: the server might see the end of a comment elsewhere.
+"""
 MOVES_FILES = re.compile(r"(PUT|GET)\b", re.IGNORECASE)
-"""What the driver does itself, in the file system of the service."""
+"""Statements that the driver runs itself, in the file system of the service."""
 WRITES = re.compile(
     r"(ALTER|BEGIN|CALL|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DROP|EXECUTE|GET|GRANT|INSERT|MERGE|PUT|REMOVE|REVOKE"
     r"|RM|ROLLBACK|SET|START|TRUNCATE|UNDROP|UNSET|UPDATE|USE)\b",
     re.IGNORECASE,
 )
-"""Verbs of what is known not to be a query; they only choose the words of the refusal."""
+"""First words of statements that are known not to be queries; they only choose the text of the error."""
 
 
 class SnowflakeSession(Session):
-    """One login. Statements run on their own in the account, so that they have an id to be aborted by."""
+    """One login. Statements run asynchronously in the account, so that each has an id for aborting it."""
 
     def __init__(self, config: Config, context: SessionContext) -> None:
         self._config = config
@@ -59,7 +61,7 @@ class SnowflakeSession(Session):
         self._running: str | None = None
         self._nudged = threading.Event()
         self._wrote = False
-        os.putenv(NO_METADATA, "true")  # for the driver, which reads it by C
+        os.putenv(NO_METADATA, "true")  # for the driver, whose C code reads it
         place = (config.server, config.port or TLS_PORT)
         self._relay = Relay(context.network, context.connect_timeout_seconds, ("host", "port"), place)
         try:
@@ -69,24 +71,24 @@ class SnowflakeSession(Session):
         except BaseException:
             self._relay.close()
             raise
-        self._relay.only = None  # results are in files of the cloud that the account is in
+        self._relay.only = None  # results are in files of the account's cloud
         self.id = str(self._connection.session_id)
         self.encrypted = True
 
     def ping(self) -> None:
-        """Ask whether the session is still there."""
+        """Check that the session still exists."""
         if not self._connection.is_valid():
             raise errors.SessionLost
 
     def check_schemas(self) -> str:
-        """Say the default schema, or what the login said of it."""
+        """Report the default schema, or the login's error about it."""
         if not self._has_schema:
             raise errors.SchemaNotFound("default_schema", message=MISSING)
         schema = self._ask("SELECT CURRENT_SCHEMA() AS name")[0]["name"]
         return f"The default schema is {schema}." if schema else "There is no default schema."
 
     def try_query(self) -> str:
-        """Run a query, and see that there is a warehouse for those that read tables."""
+        """Run a query, and check that queries of tables have a warehouse."""
         warehouse = self._ask("SELECT CURRENT_WAREHOUSE() AS name")[0]["name"]
         if warehouse is None:
             raise errors.DatabaseForbidden("warehouse", message=NO_COMPUTE)
@@ -97,7 +99,7 @@ class SnowflakeSession(Session):
         return introspection.tables(self._ask, scope)
 
     def plan(self, statement: Statement) -> Plan:
-        """Snowflake's own plan; its partitions' bytes are what would be read."""
+        """Snowflake's own plan; the estimate is the bytes of its partitions."""
         rows = self._ask(f"EXPLAIN USING TEXT {statement.sql}", statement.parameters)
         text = "\n".join(str(next(iter(row.values()))) for row in rows)
         match = re.search(r"bytesAssigned=(\d+)", text)
@@ -106,7 +108,7 @@ class SnowflakeSession(Session):
     # ---- statements -------------------------------------------------------------------------------------------
 
     def query(self, statement: Statement) -> pa.RecordBatchReader:
-        """Run one statement, and stream what it returns chunk by chunk."""
+        """Run one statement, and stream its result chunk by chunk."""
         sql = without_end(statement.sql)
         bare = without_comments_before(sql, "--", "//")
         if not bare:
@@ -123,13 +125,13 @@ class SnowflakeSession(Session):
             return _reader(cursor, statement.batch_rows, self._relay)
 
     def _see_that_it_reads(self, sql: str, parameters: Sequence[Any]) -> None:
-        """Let the server compile the statement where only a query can stand, without running it.
+        """Let the server compile the statement, without running it, in a place where only a query is valid.
 
-        Snowflake takes one statement at a time, and no query of its SQL writes: it refuses procedures that do where a
-        table stands. What is no query at all fails to compile there, whatever comments or casing hide its verb.
+        Snowflake accepts one statement at a time, and queries do not write: it refuses procedures that write in place
+        of a table. Other statements fail to compile there, even if comments or casing hide their first word.
         """
         bare = without_comments_before(sql, "--", "//")
-        if TELLS.match(sql) and "->>" not in sql:  # which would pipe into a second statement
+        if TELLS.match(sql) and "->>" not in sql:  # which would add a second statement
             return
         try:
             self._connection.cursor().describe(f"SELECT 1 WHERE EXISTS (\n{sql}\n)", tuple(parameters) or None)
@@ -152,7 +154,7 @@ class SnowflakeSession(Session):
         return cursor
 
     def _await(self, query_id: str) -> None:
-        """Wait until the statement has ended: asked earlier for its result, the driver takes "not yet" for no rows."""
+        """Wait until the statement has ended: for an earlier request of its result, the driver would return no rows."""
         pause, unknown = FIRST_PAUSE_SECONDS, 0
         while self._connection.is_still_running(status := self._connection.get_query_status(query_id)):
             unknown = unknown + 1 if status is QueryStatus.NO_DATA else 0
@@ -169,18 +171,18 @@ class SnowflakeSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Abort the statement by its id, over another connection of the driver's."""
+        """Abort the statement by its id, over another connection of the driver."""
         if self._running:
             self._connection.cursor().abort_query(self._running)
             self._nudged.set()
 
     def reset(self) -> bool:
-        """Keep a live session if nothing but reading happened in it, which leaves no trace; Snowflake resets none."""
+        """Keep a live session if only queries ran in it, which leave no state; Snowflake cannot reset sessions."""
         self._running = None
         return not self._wrote and self._connection.is_valid()
 
     def close(self) -> None:
-        """Log out; the account then ends what still runs in the session."""
+        """Log out; the account then ends statements that still run in the session."""
         with contextlib.suppress(Exception):
             self._connection.close(retry=False)
         self._relay.close()
@@ -207,7 +209,7 @@ def _reader(cursor: SnowflakeCursor, max_rows: int, relay: Relay) -> pa.RecordBa
 
 
 def _login(arguments: dict[str, Any]) -> tuple[SnowflakeConnection, bool]:
-    """A connection, and whether its default schema is there: without one, a session is still of use."""
+    """A connection, and whether its default schema exists: a session without one is still useful."""
     try:
         return snowflake.connector.connect(**arguments), True
     except DatabaseError as error:
@@ -259,7 +261,7 @@ def _arguments(config: Config, context: SessionContext, authority: str | None) -
 
 
 def _proxied(relay: Relay) -> dict[str, Any]:
-    """What has the driver, which dials by itself, reach everything through our relay."""
+    """Makes the driver, which dials by itself, connect only through our relay."""
     return {
         "proxy_host": "127.0.0.1",
         "proxy_port": relay.port,

@@ -1,4 +1,4 @@
-"""Snowflake's types as Arrow has them, by what the server says of a column: a result and the catalog must agree."""
+"""Converts Snowflake's types to Arrow's, by the server's description of a column: results and catalog must agree."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIXED, DATE, TIMESTAMP, LTZ, TZ, NTZ, TIME = 0, 3, 4, 6, 7, 8, 12
-"""The driver's codes of the types whose Arrow type differs from what it hands out."""
+"""The driver's codes of types whose promised Arrow type differs from the driver's."""
 SMALL_DIGITS = 18
-"""So many digits fit into 64 bits whatever they are."""
+"""Any number with this many digits fits into 64 bits."""
 
 
 def column_type(described: Any, found: pa.DataType) -> pa.DataType:
-    """The type of a result's column: the driver's own choice depends on the values of a batch, and must not."""
+    """The type of a result's column. The driver's own choice depends on the values of a batch, so it is not used."""
     import pyarrow as pa
 
     from moorings.dialects.arrow.columns import decimal_type
@@ -42,7 +42,7 @@ def result_schema(description: Sequence[Any], found: pa.Schema) -> pa.Schema:
 
 
 def batch(found: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch of the driver's in a result's schema; raises ArrowInvalid where a value does not fit."""
+    """A batch of the driver's in a result's schema; raises ArrowInvalid if a value does not fit."""
     import pyarrow as pa
 
     columns = [
@@ -70,14 +70,14 @@ ARROW = {
 
 
 def arrow_type(name: str, precision: int | None, scale: int | None) -> str | None:
-    """The Arrow type of a table's column; None where only a result can tell."""
+    """The Arrow type of a table's column; None if only a result shows it."""
     if name != "NUMBER" or precision is None:
         return ARROW.get(name)
     return "int64" if not scale and precision <= SMALL_DIGITS else f"decimal128({precision}, {scale or 0})"
 
 
 def native_type(name: str, precision: int | None, scale: int | None, length: int | None) -> str:
-    """A column's type as its DDL would have it."""
+    """A column's type as in DDL."""
     if name == "NUMBER" and precision is not None:
         return f"NUMBER({precision},{scale or 0})"
     return f"VARCHAR({length})" if name == "TEXT" and length else name

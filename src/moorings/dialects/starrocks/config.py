@@ -1,4 +1,4 @@
-"""What a StarRocks connection needs."""
+"""The settings of a StarRocks connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moorings.dialects.mysql.config import FamilyConfig
 
 
 class Config(FamilyConfig, frozen=True):
-    """What a StarRocks connection needs, and how it uses TLS."""
+    """The settings of a StarRocks connection, with its use of TLS."""
 
     dialect: Literal["starrocks"] = "starrocks"
     port: Port | None = 9030

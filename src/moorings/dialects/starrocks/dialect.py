@@ -23,7 +23,7 @@ class StarRocks(MySQL):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The server's number, or what its text tells."""
+        """The server's number, or a part of its text."""
         text = str(error)
         matched = next((key for pattern, key in MESSAGE_PATTERNS if pattern in text), None)
         return matched or super().fault_key(error)
@@ -41,7 +41,7 @@ class StarRocks(MySQL):
         }
 
     def connect(self, config: Any, context: SessionContext) -> Session:
-        """Log in; `prefer` goes on in the clear where the server has no TLS."""
+        """Log in; `prefer` continues without encryption if the server has no TLS."""
         with importing("starrocks"):
             from moorings.dialects.starrocks.session import StarRocksSession
         return StarRocksSession(config, context)

@@ -1,4 +1,4 @@
-"""StarRocks' errors as ours: MySQL's, and those that only their text tells apart."""
+"""StarRocks' errors as ours: MySQL's, and further ones that only their text identifies."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ MESSAGE_PATTERNS = (
     ("ancelled by user", "1317"),
     ("Query cancelled", "1317"),
 )
-"""What StarRocks says under numbers that it shares among many things → the key of FAULTS."""
+"""Parts of StarRocks' texts for numbers with several meanings → keys of FAULTS."""

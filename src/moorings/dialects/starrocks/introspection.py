@@ -1,4 +1,4 @@
-"""What StarRocks holds, from information_schema: two statements a catalog, whatever the number of tables."""
+"""Reads the structure of StarRocks from information_schema: two statements per catalog, for any number of tables."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ ARROW = {
     "char": "string",
     "varchar": "string",
 }
-"""Of the types that are not here only a result can tell."""
+"""Only a result shows the Arrow type of other types."""
 
 Ask = Callable[[str], Iterable[Sequence[Cell]]]
 
 
 def tables(ask: Ask, scope: Scope, own: str) -> list[Table]:
-    """What the login may see in its own catalog and the included ones; `ask` runs a statement, and cells are bytes."""
+    """The visible tables of the login's own catalog and the included ones.
+
+    `ask` runs a statement, and cells are bytes.
+    """
     assembly = Assembly()
     catalogs = [text(row[0]) for row in ask(CATALOGS)] if scope.catalogs else [own]
     for catalog in catalogs:
@@ -81,7 +84,7 @@ def _read(assembly: Assembly, ask: Ask, scope: Scope, catalog: str) -> None:
 
 
 def arrow_type(data_type: str, precision: int | None, scale: int | None) -> str | None:
-    """The Arrow type of a column, as results have it; None where only a result can tell."""
+    """The Arrow type of a column, as results have it; None if only a result shows it."""
     if data_type.startswith("decimal") and precision is not None:
         return f"decimal{128 if precision <= 38 else 256}({precision}, {scale or 0})"
     return ARROW.get(data_type)

@@ -1,4 +1,7 @@
-"""A session with StarRocks: MySQL's, as far as the two are alike. Imports the driver: only `connect` imports this."""
+"""A session with StarRocks, which differs from MySQL's in a few points.
+
+Imports the driver: only `connect` imports this.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from moorings.dialects.starrocks import introspection
 
 DEFAULT_CATALOG = "default_catalog"
 LEAVES_NOTHING = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "SHOW", "EXPLAIN", "DESC", "DESCRIBE")
-"""What may write without changing the session that it runs in."""
+"""First words of statements that may write without changing their session."""
 
 
 class StarRocksSession(MySQLSession):
-    """One login. There are no transactions: what a statement writes is written."""
+    """One login. There are no transactions: writes take effect at once."""
 
     _changed = False
 
@@ -47,7 +50,7 @@ class StarRocksSession(MySQLSession):
         return introspection.tables(self._ask, scope, catalog or DEFAULT_CATALOG)
 
     def _begin(self, statement: Statement) -> None:
-        """Settle what holds for the statement, and let only what reads through where nothing may be written."""
+        """Set the limits and modes of the statement; on a read-only connection, allow only statements that read."""
         if statement.read_only:
             require_reading(statement.sql, quoted=BACKSLASHES)
         else:
@@ -56,10 +59,10 @@ class StarRocksSession(MySQLSession):
         self._ask(f"SET query_timeout = {seconds}, time_zone = '{self._config.session_zone}'")
 
     def _require_reading(self, sql: str) -> None:
-        """Nothing more than `_begin` has seen: there is no transaction that something could act beside."""
+        """Do nothing: `_begin` has checked the statement, and there is no transaction."""
 
     def reset(self) -> bool:
-        """Keep a session that lives and in which nothing changed: StarRocks cannot bring it back to how it was."""
+        """Keep a live session in which nothing changed: StarRocks cannot reset others."""
         if self._changed or (self._unread and not self._drained()):
             return False
         self.ping()

@@ -1,4 +1,4 @@
-"""What a Trino connection needs."""
+"""The settings of a Trino connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moorings.dialects.config.places import Line
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a Trino connection needs."""
+    """The settings of a Trino connection."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username")
 
@@ -24,6 +24,6 @@ class Config(ConnectionConfig, frozen=True):
     ssl_mode: Literal["disable", "require", "verify-full"] = "verify-full"
 
     def derived(self) -> dict[str, Any]:
-        """The port without TLS is another one."""
+        """Without TLS, the default port differs."""
         plain = self.ssl_mode == "disable" and "port" not in self.model_fields_set
         return super().derived() | ({"port": 8080} if plain else {})

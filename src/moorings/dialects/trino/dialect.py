@@ -15,10 +15,10 @@ from moorings.dialects.trino.config import Config
 from moorings.dialects.trino.faults import FAULTS
 
 MALFORMED = frozenset({"JSONDecodeError", "TrinoConnectionError", "KeyError", "TypeError", "AttributeError"})
-"""What the driver raises for an answer that does not have the shape of Trino's."""
+"""The driver's error for an answer that does not have Trino's form."""
 
 STATUSES = {"401": "401", "403": "403", "429": "busy", "502": "not ready", "503": "not ready", "504": "not ready"}
-"""A status of HTTP → the key of FAULTS."""
+"""HTTP status → key of FAULTS."""
 
 
 class Trino(Dialect):
@@ -35,7 +35,7 @@ class Trino(Dialect):
     FAULTS = FAULTS
 
     def fault_key(self, error: BaseException) -> str | None:
-        """The error's name or type, the status of HTTP, or a word for what kept us from Trino."""
+        """The error's name or type, the HTTP status, or a word for a fault on the way to Trino."""
         name, kind = getattr(error, "error_name", None), getattr(error, "error_type", None)
         if name is not None:
             if "Procedures cannot be called within a transaction" in str(error):
@@ -46,7 +46,7 @@ class Trino(Dialect):
         return failure(error) or ("no answer" if type(error).__name__ in MALFORMED else None)
 
     def error_text(self, error: BaseException) -> str:
-        """Trino's own words; of an answer that is no error of Trino's, the status alone."""
+        """Trino's own message; of an answer that is no Trino error, only the status."""
         if getattr(error, "error_name", None) is not None:
             return str(getattr(error, "message", ""))
         status = re.match(r"error (\d{3})", str(error))
@@ -70,7 +70,7 @@ class Trino(Dialect):
         }
 
     def connect(self, config: Config, context: SessionContext) -> Session:
-        """Log in, and see that the catalog is there."""
+        """Log in, and check that the catalog exists."""
         with importing("trino"):
             from moorings.dialects.trino.session import TrinoSession
         return TrinoSession(config, context)

@@ -9,7 +9,7 @@ from moorings.dialects.config.tls import NETWORK_FAULTS
 
 BUSY = "The cluster lacks resources for the statement. Try again shortly, or read less."
 NO_TRINO = "Another service than Trino answers on this host and port. Check both, and proxies between."
-BEHIND = "The data source behind the catalog failed. Look into its own log, and at the catalog's settings in Trino."
+BEHIND = "The data source behind the catalog failed. Check its log, and the catalog's settings in Trino."
 
 FAULTS: Mapping[str, errors.WarehouseError] = {
     "401": errors.LoginRefused("username", "password"),
@@ -52,7 +52,7 @@ FAULTS: Mapping[str, errors.WarehouseError] = {
     "USER_ERROR": errors.StatementRefused(),
     "INTERNAL_ERROR": errors.UnknownFault(),
 }
-"""The name of Trino's error, else its type; a status of HTTP; or a word for what went wrong on the way there.
+"""The name of Trino's error, else its type; an HTTP status; or a word for a fault on the way there.
 
 Source of the names: https://github.com/trinodb/trino/blob/master/core/trino-spi/src/main/java/io/trino/spi/StandardErrorCode.java.
 """

@@ -1,4 +1,4 @@
-"""What Trino's catalogs hold: four statements a catalog, whatever the number of tables."""
+"""Reads the structure of Trino's catalogs: four statements per catalog, for any number of tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Ask = Callable[[str], Iterable[Sequence[Any]]]
 
 
 def tables(ask: Ask, scope: Scope, own: str) -> list[Table]:
-    """What the login may see; `ask` runs a statement and returns its rows. `own` is the connection's catalog."""
+    """The visible tables; `ask` runs a statement and returns its rows. `own` is the connection's catalog."""
     found: list[Table] = []
     for catalog in [own, *_others(ask, scope, own)]:
         found += _catalog(ask, scope, catalog)
@@ -64,7 +64,7 @@ def _catalog(ask: Ask, scope: Scope, catalog: str) -> list[Table]:
 
 
 def _asked(ask: Ask, sql: str) -> list[Sequence[Any]]:
-    """Rows of what not every login may ask, and not every connector answers; none then."""
+    """The rows of a statement that some logins may not run and some connectors do not support; none in these cases."""
     with contextlib.suppress(TrinoQueryError):
         return list(ask(sql))
     return []

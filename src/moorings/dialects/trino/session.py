@@ -1,6 +1,6 @@
 """A session with Trino through its Python client. Imports the driver: only `connect` imports this.
 
-The server has no session: each statement carries its own settings in headers, so nothing has to be reset.
+The server has no sessions: each statement has its own settings in headers, so nothing must be reset.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POLL_SECONDS = 30.0
 """How long one answer may take: the server answers a page that is not ready within a second."""
 STARTED = "X-Trino-Started-Transaction-Id"
 NONE = "NONE"
-"""The transaction of a statement that asks for none."""
+"""The transaction header of a statement without a transaction."""
 
 
 class TrinoSession(Session):
@@ -52,7 +52,7 @@ class TrinoSession(Session):
             raise
 
     def _check_catalog(self) -> None:
-        """Log in, and see that the catalog is there; `LIKE ''` lists none of its schemas."""
+        """Log in, and check that the catalog exists; `LIKE ''` lists none of its schemas."""
         try:
             self._rows(f"SHOW SCHEMAS FROM {identifier(self._config.database or '')} LIKE ''")
         except TrinoQueryError as error:
@@ -61,11 +61,11 @@ class TrinoSession(Session):
             raise errors.DatabaseForbidden("database") from error
 
     def ping(self) -> None:
-        """Ask for 1."""
+        """Run SELECT 1."""
         self._rows("SELECT 1")
 
     def check_schemas(self) -> str:
-        """Look for the default schema and the right to list it."""
+        """Check the default schema and the right to list it."""
         schema = self._config.default_schema
         if schema is None:
             return "There is no default schema."
@@ -89,9 +89,9 @@ class TrinoSession(Session):
         return list(query.execute())
 
     def _request(self, statement: Statement) -> TrinoRequest:
-        """What sends a statement, with what holds for it.
+        """The request that sends a statement, with its settings.
 
-        A DBA sees the source, and in it the query's id, in Trino's web interface and in `system.runtime.queries`.
+        A DBA sees the source, which contains the query's id, in Trino's web interface and in `system.runtime.queries`.
         """
         name = self._context.application_name
         session = ClientSession(
@@ -121,7 +121,7 @@ class TrinoSession(Session):
         """Run one statement and stream its pages."""
         self._leave()
         request = self._request(statement)
-        if statement.read_only:  # a procedure acts beside the transaction
+        if statement.read_only:  # a procedure acts outside the transaction
             require_query(statement.sql)
             self._begin(request)
         self._query = query = TrinoQuery(request, executed(statement), legacy_primitive_types=True)
@@ -138,7 +138,7 @@ class TrinoSession(Session):
         )
 
     def _begin(self, request: TrinoRequest) -> None:
-        """Open a transaction in which Trino refuses to write; the statement runs in it, and cannot leave it before."""
+        """Open a transaction in which Trino refuses to write; the statement runs in it and cannot end it first."""
         query = TrinoQuery(request, "START TRANSACTION READ ONLY", legacy_primitive_types=True)
         started = _Started(self._wire)
         with started:
@@ -158,7 +158,7 @@ class TrinoSession(Session):
         self._end()
 
     def _pages(self, query: TrinoQuery, first: list[Any]) -> Iterator[list[Any]]:
-        """Rows as the server sends them, a megabyte or so at a time; empty ones, while it has none, are left out."""
+        """Pages of rows as the server sends them, about a megabyte each, without empty pages."""
         page = first
         while True:
             if page:
@@ -172,19 +172,19 @@ class TrinoSession(Session):
     # ---- the end ------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """DELETE the statement, in a request of its own."""
+        """Send DELETE for the statement, in a separate request."""
         if self._query is not None:
             self._query.cancel()
 
     def _end(self) -> None:
-        """End the transaction; one that the statement itself ended, or an error did, is no more."""
+        """End the transaction, unless the statement or an error has ended it."""
         request, self._transaction = self._transaction, None
         if request is not None:
             with contextlib.suppress(TrinoQueryError):
                 list(TrinoQuery(request, "ROLLBACK", legacy_primitive_types=True).execute())
 
     def _leave(self) -> None:
-        """Cancel what was not read to its end, and end its transaction."""
+        """Cancel an unread result, and end its transaction."""
         query, self._query = self._query, None
         if query is not None and not query.finished:
             with contextlib.suppress(Exception):  # it may just have ended
@@ -192,19 +192,22 @@ class TrinoSession(Session):
         self._end()
 
     def reset(self) -> bool:
-        """Leave what is unread; there is nothing else that could stay."""
+        """Cancel an unread result; there is no other state."""
         self._leave()
         return True
 
     def close(self) -> None:
         """Hang up."""
-        with contextlib.suppress(Exception):  # gone is gone
+        with contextlib.suppress(Exception):  # it is already closed
             self._leave()
         self._wire.close()
 
 
 class _Started:
-    """Listens for the transaction that a statement starts: the answer's headers have it, and the driver drops them."""
+    """Listens for the transaction that a statement starts.
+
+    The id is in the answer's headers, which the driver drops.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire

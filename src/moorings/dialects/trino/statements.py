@@ -1,4 +1,4 @@
-"""Trino's SQL as we write it: names, literals, and statements with parameters."""
+"""Builds SQL for Trino: names, literals, and statements with parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKEN = re.compile(
 )
 
 WIDEST = 2**63
-"""Beyond it, an integer is no BIGINT."""
+"""The limit of BIGINT."""
 
 
 def identifier(name: str) -> str:
@@ -25,15 +25,15 @@ def identifier(name: str) -> str:
 
 
 def text(value: str) -> str:
-    """A string, quoted; backslashes mean nothing special."""
+    """A quoted string; backslashes have no special meaning."""
     escaped = value.replace("'", "''")
     return f"'{escaped}'"
 
 
 def executed(statement: Statement) -> str:
-    """What to send: a statement without semicolons at its end, which the server does not take.
+    """The text to send: a statement without semicolons at its end, which the server does not accept.
 
-    One with values goes as a string, to which the server binds them as literals.
+    A statement with parameters is sent as a string, with the values as literals after it.
     """
     sql = trimmed(statement.sql, TOKEN)
     if not statement.parameters:

@@ -1,7 +1,7 @@
-"""Trino's types as Arrow's, and the JSON of its protocol as columns of them.
+"""Converts Trino's types to Arrow's, and the JSON of its protocol to columns.
 
-Values stay as the protocol has them until Arrow's kernels convert whole columns: the driver's own objects know no more
-than microseconds. Source: https://trino.io/docs/current/language/types.html.
+Values stay in the protocol's form until Arrow's kernels convert whole columns: the driver's own objects have only
+microseconds. Source: https://trino.io/docs/current/language/types.html.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ SAME = {
 ZONED = re.compile(r"timestamp(?:\((\d+)\))? with time zone")
 MOMENT = re.compile(r"(timestamp|time)(?:\((\d+)\))?")
 FINEST = 9
-"""Digits of a second that Arrow has room for; Trino has twelve."""
+"""The most fractional digits of a second in Arrow; Trino has twelve."""
 LATTER_HALVES = ("with time zone", "day to second", "year to month")
-"""What follows the first word of types that have several."""
+"""The words after the first one, for types of several words."""
 ORDINARY_YEAR = r"^\d{4}-"
 """Years 1 to 9999: others have a sign, or more digits."""
 
 
 def arrow_type(native: str) -> pa.DataType:
-    """The Arrow type of a column; text where Arrow has nothing like it."""
+    """The Arrow type of a column; text if Arrow has no matching type."""
     if native in SAME:
         return SAME[native]
     if zoned := ZONED.fullmatch(native):
@@ -99,7 +99,7 @@ def column(values: Sequence[Any], native: str) -> pa.Array:
 
 
 def _simple(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    return plain_column(values, target)  # NaN and infinity are words among numbers; keys of maps are all words
+    return plain_column(values, target)  # NaN and infinity are strings among numbers; keys of maps are all strings
 
 
 def _texts(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
@@ -120,7 +120,7 @@ def _dates(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
 
 
 def _times(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    """By way of a day: Arrow reads no time alone."""
+    """Parsed with a date: Arrow parses no time alone."""
     texts = [None if value is None else f"1970-01-01 {value[: 9 + FINEST]}" for value in values]
     return pa.array(texts, pa.string()).cast(pa.timestamp(target.unit)).cast(target)
 
@@ -143,7 +143,7 @@ def _region(zone: str) -> str:
 
 
 def _moments(values: Sequence[Any], target: pa.DataType) -> pa.Array:
-    """Dates with times. Null for years beyond 1 to 9999, and for those that nanoseconds cannot say (1677 to 2262)."""
+    """Dates with times. Null for years outside 1 to 9999, and outside the range of nanoseconds (1677 to 2262)."""
     texts = _ordinary(pa.array([None if value is None else value[: 20 + FINEST] for value in values], pa.string()))
     try:
         return texts.cast(target)

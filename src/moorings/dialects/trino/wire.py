@@ -1,4 +1,4 @@
-"""HTTP with a Trino coordinator: its TLS, its login, and nothing to anybody else. Imports requests."""
+"""HTTP with a Trino coordinator: TLS, login, and no requests to other hosts. Imports requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from moorings.dialects.network.dialing import Network
 from moorings.dialects.network.requests import install
 
 SPOOLING = "X-Trino-Query-Data-Encoding"
-"""What asks for results in files of an object store: the driver would fetch those past our TLS settings."""
+"""The header that asks for results in files of an object store.
+
+The driver would fetch these without our TLS settings.
+"""
 
 
 class Wire(Session):
@@ -31,14 +34,14 @@ class Wire(Session):
         self.auth = self._signed
 
     def request(self, method: Any, url: Any, *arguments: Any, **options: Any) -> Response:
-        """Send a request, following no redirect, and past proxies that the driver finds in the environment."""
+        """Send a request, without following redirects and without proxies of the environment."""
         return super().request(method, url, *arguments, **{**options, "allow_redirects": False, "proxies": {}})
 
     def _signed(self, request: PreparedRequest) -> PreparedRequest:
         """A request with the login.
 
-        Raises HostUnreachable for one to another address: pages name where the next one is, and a password must not
-        follow there.
+        Raises HostUnreachable for one to another address: a page has the URL of the next one, and the password must not
+        be sent elsewhere.
         """
         where = urlsplit(request.url or "")
         port = where.port or {"https": 443, "http": 80}.get(str(where.scheme))
@@ -52,6 +55,6 @@ class Wire(Session):
             )
         request.headers.pop(SPOOLING, None)
         for name, value in request.headers.items():
-            if isinstance(value, str) and not value.isascii():  # http.client would write it in Latin-1, if at all
+            if isinstance(value, str) and not value.isascii():  # http.client would encode it in Latin-1, or fail
                 request.headers[name] = value.encode()
         return self._login(request) if self._login else request
