@@ -1,6 +1,6 @@
 # What `make` alone prints. Everything is installed below this folder: .venv (what runs) and .uv (what installs it).
 .DEFAULT_GOAL := help
-.PHONY: help serve install install-dev test check format reference bench peers docs lock audit mutants clean
+.PHONY: help serve install install-dev test check format reference bench peers wheel release docs lock audit mutants clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -10,13 +10,15 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 ARGS ?=
 
 help:
-	@echo "make serve    install what is missing and start the service"
+	@echo "make serve    install what is missing and start the service; EXTRAS=all installs every driver"
 	@echo "make test     install what is missing and run the tests"
 	@echo "make check    formatting, lint, types, layers, docs and wording"
 	@echo "make format   format the code and mend what lint can mend"
 	@echo "make reference  rewrite the pages of docs/ and files of deploy/ that are made from the code"
 	@echo "make bench    measure the service against its baselines"
 	@echo "make peers    measure it beside Airflow and Superset"
+	@echo "make wheel    build the wheels moorings and moorings-client, and their SBOMs, into dist/"
+	@echo "make release  the same, with a signed list of checksums; SIGNING_KEY=<private key of ssh-keygen>"
 	@echo "make docs     the documentation on http://127.0.0.1:8100"
 	@echo "make lock     choose new versions of the dependencies (requirements/*.lock)"
 	@echo "make audit    look up known vulnerabilities of everything in the locks (asks the package registry)"
@@ -60,6 +62,12 @@ reference: install-dev
 
 peers: install-dev
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+wheel: install
+	@sh scripts/wheel.sh
+
+release: install-dev
+	@sh scripts/release.sh
 
 docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100

@@ -9,8 +9,12 @@ compile() {
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
         --no-header --no-emit-index-url --no-emit-find-links --no-emit-build-options "$@"
 }
-compile pyproject.toml --extra all --output-file requirements/serve.lock
-compile pyproject.toml --extra all --group dev --constraints requirements/serve.lock --output-file requirements/dev.lock
+compile pyproject.toml --extra all --output-file requirements/all.lock
+# What `make serve` installs, and the wheel without extras: the same versions, fewer packages.
+compile pyproject.toml --extra default --constraints requirements/all.lock --output-file requirements/serve.lock
+compile pyproject.toml --constraints requirements/all.lock --output-file requirements/base.lock
+compile packages/client/pyproject.toml --constraints requirements/all.lock --output-file requirements/client.lock
+compile pyproject.toml --extra all --group dev --constraints requirements/all.lock --output-file requirements/dev.lock
 # The build backend, which is installed beside either of the two, and what it needs for an editable install.
 printf '%s\n' hatchling editables | compile --constraints requirements/dev.lock --output-file requirements/build.lock -
 echo "uv" | compile --output-file requirements/uv.lock -

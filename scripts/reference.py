@@ -68,7 +68,7 @@ def code(value: object) -> str:
 def settings() -> str:
     """Every setting."""
     rows = (
-        (code(f"MOORINGS_{name.upper()}"), code(field.default), field.description)
+        (code(f"MOORINGS_{name.upper()}"), code(None if field.default_factory else field.default), field.description)
         for name, field in Settings.model_fields.items()
     )
     return f"""{WIDE}# Settings

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import pytest
 
-from moorings import dialects
+from moorings import dialects, distribution
 
 DRIVERS = (
     *("duckdb", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "asyncmy", "redshift_connector"),
@@ -107,7 +107,7 @@ class TestAMissingDriver:
         answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
         extras = {name: dialects.named(name).extra for name in dialects.names()}
         assert json.loads(answer.stdout) == {
-            name: f"The driver is not installed. Install it with: pip install 'moorings[{extra}]'"
+            name: f"The driver is not installed. Install it with: {distribution.install_command(extra)}"
             for name, extra in extras.items()
             if extra
         }

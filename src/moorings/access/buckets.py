@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from moorings import clock
+from moorings.distribution import install_command
 from moorings.errors import OperatorError
 
 SWEPT_FROM = 1000
@@ -77,7 +78,9 @@ class SharedBuckets:
             from valkey.asyncio import Valkey
             from valkey.exceptions import ValkeyError
         except ImportError:
-            raise OperatorError("MOORINGS_RATE_LIMIT_URL needs the package valkey: moorings[cluster]") from None
+            raise OperatorError(
+                f"MOORINGS_RATE_LIMIT_URL needs the package valkey: {install_command('cluster')}"
+            ) from None
         self.UNAVAILABLE: tuple[type[Exception], ...] = (ValkeyError, OSError)
         scheme, _, rest = url.partition("://")
         self._client: Any = Valkey.from_url(

@@ -14,6 +14,25 @@ app = group("Moorings: stores connections to your warehouses and runs SQL throug
 token_app = group("Manage API keys: organization keys and personal access tokens.")
 user_app = group("Manage users, which personal access tokens act as.")
 group_app = group("Manage groups of users, which share roles on connections.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from moorings import __version__
+
+        typer.echo(f"moorings {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _moorings(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Moorings: stores connections to your warehouses and runs SQL through them."""
+
+
 app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(group_app, name="group")

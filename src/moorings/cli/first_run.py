@@ -118,6 +118,7 @@ def greeting(settings: Settings, made: Made) -> str:
         f"  Docs     {base}/docs",
         f"  Health   {base}/health",
         f"  Metrics  {base}/metrics",
+        f"  Data     {settings.data_dir.absolute()}",
     ]
     if made.token is not None:
         lines += ["", "Your organization key. It is shown this once; only its hash is stored:", "", f"  {made.token}"]

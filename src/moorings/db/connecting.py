@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from moorings.db.sqlite import connection
+from moorings.distribution import install_command
 from moorings.errors import OperatorError
 from moorings.settings.database import Address, PostgresAddress, SqliteAddress
 
@@ -65,7 +66,7 @@ async def connected(address: PostgresAddress, **_: object) -> asyncpg.Connection
     try:
         import asyncpg
     except ImportError:
-        raise OperatorError("PostgreSQL for metadata needs its driver: pip install 'moorings[cluster]'") from None
+        raise OperatorError(f"PostgreSQL for metadata needs its driver: {install_command('cluster')}") from None
     try:
         return await asyncpg.connect(**address.arguments(CONNECT_SECONDS))
     except TimeoutError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+from moorings.distribution import install_command
 from moorings.errors.base import MooringsError
 
 
@@ -256,8 +257,8 @@ class DriverMissing(WarehouseError):
 
     @classmethod
     def of(cls, extra: str) -> Self:
-        """The error that names the pip command for a dialect's extra."""
-        return cls(message=f"The driver is not installed. Install it with: pip install 'moorings[{extra}]'")
+        """The error that names the command which installs a dialect's extra into this copy of Moorings."""
+        return cls(message=f"The driver is not installed. Install it with: {install_command(extra)}")
 
 
 class DialectNotConnectable(WarehouseError):

@@ -101,5 +101,6 @@ def leave_environment(settings: Settings) -> None:
         if name not in INHERITED and not name.startswith(INHERITED_PREFIXES):
             del os.environ[name]
     os.environ["HOME"] = str(settings.home)
+    os.environ["MOORINGS_DATA_DIR"] = str(settings.data_dir.absolute())  # its default can depend on the old home
     if settings.ca_bundle is not None:
         os.environ["SSL_CERT_FILE"] = str(settings.ca_bundle.absolute())

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, FilePath, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from moorings.settings import data_directory
 from moorings.settings.database import SqliteAddress, parsed
 from moorings.settings.kinds import (
     SIZE,
@@ -39,7 +40,10 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(
-        Path(".moorings"), description="The directory of the embedded database, the keyset and the sample."
+        default_factory=data_directory.default,
+        description="The directory of the embedded database, the keyset and the sample. The default is `.moorings` in "
+        "the working directory if it exists or if that is a checkout, else `moorings` in the user's data directory "
+        "(`~/.local/share`, `$XDG_DATA_HOME`, or `~/Library/Application Support` on macOS).",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")

@@ -13,6 +13,8 @@ from collections.abc import Generator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
+from moorings.distribution import install_command
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
@@ -61,7 +63,7 @@ def start(environment: Mapping[str, str], version: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
     except ImportError:
-        raise Unusable("traces need a package that is not installed: pip install 'moorings[tracing]'") from None
+        raise Unusable(f"traces need a package that is not installed: {install_command('tracing')}") from None
     named = {} if environment.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "moorings"}
     resource = Resource.create({SERVICE_VERSION: version} | named)
     provider = TracerProvider(resource=resource)

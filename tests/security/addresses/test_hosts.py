@@ -347,7 +347,7 @@ class TestUnixSocket:
 
 class TestConnectionStrings:
     def test_a_value_of_sql_server_stays_a_value(self) -> None:
-        pytest.importorskip("mssql_python", reason="the driver is not installed: pip install 'moorings[mssql]'")
+        pytest.importorskip("mssql_python", reason="the driver is not installed: EXTRAS=all make install")
         from moorings.dialects.mssql.session import _Connection
 
         connection = object.__new__(_Connection)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
 from collections.abc import Iterable
 
-from moorings import dialects
+from moorings import dialects, distribution
 from moorings.cli.doctor.findings import Finding
 from moorings.cli.doctor.stored import stored
 from moorings.dialects.base import Dialect
@@ -28,18 +27,11 @@ def examine(settings: Settings) -> Iterable[Finding]:
 
 def _driver(dialect: Dialect, *, used: bool) -> Finding:
     name = f"dialect {dialect.name}"
-    missing = [package for package in _packages(dialect.extra) if not _installed(package)]
-    if not missing:
+    missing = [package for package in distribution.packages(dialect.extra) if not _installed(package)]
+    if not missing or dialect.extra is None:
         return Finding(name, "ok", "its driver is installed")
-    remedy = f"{', '.join(missing)} is missing: pip install 'moorings[{dialect.extra}]'"
+    remedy = f"{', '.join(missing)} is missing: {distribution.install_command(dialect.extra)}"
     return Finding(name, "fail", f"connections use it, and {remedy}") if used else Finding(name, "note", remedy)
-
-
-def _packages(extra: str | None) -> list[str]:
-    """The distributions that an extra installs."""
-    needed = importlib.metadata.requires("moorings") or []
-    pattern = re.compile(rf"extra == ['\"]{extra}['\"]")
-    return [found.group() for line in needed if pattern.search(line) and (found := re.match(r"[\w.-]+", line))]
 
 
 def _installed(package: str) -> bool:
