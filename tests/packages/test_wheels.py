@@ -9,15 +9,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 import moorings
-from moorings import distribution
+from moorings import dialects, distribution
 from tests.terminal import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -130,37 +130,42 @@ class TestFiles:
         assert found == shared | {"moorings/__init__.py", "moorings/py.typed"}
         assert (release / CLIENT).stat().st_size < MEGABYTE
 
-    @pytest.mark.parametrize(("lock", "most"), [("base", 400), ("client", 25)])
-    def test_installed_size_with_bytecode(self, lock, most):
-        """Of the packages of the lock, as they are installed here, and of our own."""
-        own = sum(_size(path) for path in (ROOT / "src" / "moorings").rglob("*"))
-        size = sum(_installed_size(name) for name in locked(lock)) + (own if lock == "base" else own // 4)
-        assert 0.3 * most < size / MEGABYTE < most
+    def test_installed_size_of_the_server(self):
+        """Of the packages of the lock, as they are installed here with bytecode, and of our own."""
+        size = sum(map(_size, (ROOT / "src" / "moorings").rglob("*")))
+        size += sum(_installed_size(name, bytecode=True) for name in locked("base"))
+        assert 200 < size / MEGABYTE < 400
+
+    def test_installed_size_of_the_client(self):
+        size = sum(map(_size, (ROOT / "src" / "moorings" / "client").rglob("*")))
+        size += sum(_installed_size(name, bytecode=False) for name in locked("client"))
+        assert 10 < size / MEGABYTE < 25
 
     @pytest.mark.parametrize("lock", ["base", "client"])
     def test_needs_no_numpy_and_no_pandas(self, lock):
         assert not {"numpy", "pandas"} & {*locked(lock)}
 
-    def test_client_needs_nothing_that_the_server_has_in_another_version(self):
+    def test_client_needs_what_the_server_needs_in_the_same_versions(self):
         ours = {*(importlib.metadata.requires("moorings") or [])}
-        with (ROOT / "packages" / "client" / "pyproject.toml").open("rb") as file:
-            project = __import__("tomllib").load(file)["project"]
-        assert {*project["dependencies"]} <= ours
+        project = tomllib.loads((ROOT / "packages" / "client" / "pyproject.toml").read_text())["project"]
+        needed = [*project["dependencies"], *project["optional-dependencies"]["arrow"]]
+        assert {each.partition(";")[0] for each in needed} <= ours
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _installed_size(name: str) -> int:
-    """The bytes of a package's files and of their bytecode; 0 for one of another platform."""
+def _installed_size(name: str, *, bytecode: bool) -> int:
+    """The bytes of a package's files; 0 for one of another platform."""
     try:
         files = importlib.metadata.files(name) or []
     except importlib.metadata.PackageNotFoundError:
         return 0
-    paths = {Path(str(file.locate())) for file in files}
-    tag = sys.implementation.cache_tag
-    paths |= {path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc" for path in paths if path.suffix == ".py"}
+    paths = {Path(str(file.locate())) for file in files if "__pycache__" not in file.parts}
+    if bytecode:
+        tag = sys.implementation.cache_tag
+        paths |= {path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc" for path in paths if path.suffix == ".py"}
     return sum(_size(path) for path in paths)
 
 
@@ -191,8 +196,8 @@ class Elsewhere:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    yield Elsewhere(tmp_path_factory.mktemp("elsewhere"), release / SERVER, "base")
+def elsewhere(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    return Elsewhere(tmp_path_factory.mktemp("elsewhere"), release / SERVER, "base")
 
 
 class TestElsewhere:
@@ -240,16 +245,16 @@ class TestElsewhere:
         assert "psycopg" in printed
 
     def test_a_folder_of_data_in_the_working_directory_is_used(self, elsewhere):
-        (elsewhere.folder / ".moorings").mkdir()
+        (elsewhere.folder / ".moorings").mkdir(mode=0o700)
         printed = elsewhere.run("moorings", "doctor", "--port", str(free_port())).stdout
         (elsewhere.folder / ".moorings").rmdir()
-        assert f"{elsewhere.folder}/.moorings " in printed
+        assert f"{elsewhere.folder}/.moorings is private" in printed
 
 
 class TestInstallCommand:
     """Never `moorings` from an index, whoever owns that name there."""
 
-    EXTRAS = sorted({*(importlib.metadata.metadata("moorings").get_all("Provides-Extra") or [])})
+    EXTRAS = sorted({*(importlib.metadata.metadata("moorings").get_all("Provides-Extra") or [])} - {"all", "default"})
 
     @pytest.mark.parametrize("extra", EXTRAS)
     def test_of_a_wheel_installs_what_the_extra_needs(self, extra):
@@ -265,3 +270,23 @@ class TestInstallCommand:
 
     def test_of_a_container_builds_the_image_with_everything(self):
         assert "--build-arg EXTRAS=all" in distribution.install_command("oracle", "container")
+
+
+class TestExtras:
+    def test_default_has_every_driver_but_two(self):
+        extras = {dialects.named(name).extra for name in dialects.names()} - {None}
+        needed = {each for extra in extras - distribution.NOT_BY_DEFAULT for each in distribution.requirements(extra)}
+        assert needed <= {*distribution.requirements("default")}
+        assert {*distribution.requirements("default")} < {*distribution.requirements("all")}
+
+    @pytest.mark.parametrize(("lock", "extra"), [("serve", "default"), ("all", "all")])
+    def test_is_in_its_lock(self, lock, extra):
+        assert {*map(_normal, distribution.packages(extra))} <= {*locked(lock)}
+
+    def test_base_is_in_its_lock(self):
+        base = [each for each in importlib.metadata.requires("moorings") or [] if "extra ==" not in each]
+        assert {_normal(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in base} <= {*locked("base")}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
