@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -57,6 +57,7 @@ from moorings.dbt.service import erase as erase_dbt
 from moorings.engine import egress
 from moorings.engine.service import Engine
 from moorings.errors import OperatorError
+from moorings.flight import FlightServices, start_flight
 from moorings.health.models import HealthChange
 from moorings.health.probing import Prober
 from moorings.health.webhook import Webhook
@@ -74,6 +75,9 @@ from moorings.telemetry.peers import Peers
 from moorings.webhooks.delivery import Deliverer
 from moorings.webhooks.models import WebhookMessage
 from moorings.worker import PeriodicTask, Worker
+
+if TYPE_CHECKING:
+    from moorings.flight.server import Server as FlightServer
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +108,8 @@ API = (
 ROUTES = (*API, *scim_routes.ROUTES)
 """Every operation."""
 
+FLIGHT_PORT = 31337
+"""The port of `moorings flight` without a setting: the usual one of Flight SQL."""
 TIDY_SECONDS = 3600.0
 """How often a worker deletes rows that are older than the settings allow."""
 
@@ -173,8 +179,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         draining=draining or asyncio.Event(),
         peers=(peers := Peers(workers)),
     )
-    access_log = AccessLog(json=settings.log_format == "json") if settings.log_level in {"debug", "info"} else None
-
+    access_log = _access_log(settings)
     revisions = Revisions(database, engine)
     worker = _worker(settings, database, engine, keyset, wake)
 
@@ -185,13 +190,18 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         key_uses.start()
         if settings.worker:
             worker.start()
+        flight = _flight(settings, services, access_log) if settings.flight_port else None
         async with peers.answering():
             log.info("started", **_described(settings), address=f"{settings.host}:{settings.port}")
             yield
+        if flight is not None:
+            flight.refuse()
         await worker.close()
         await revisions.close()
         await services.query_jobs.close()
         await running.close()
+        if flight is not None:
+            await flight.close()
         await services.limits.close()
         await key_uses.close()
         await engine.close()
@@ -225,6 +235,51 @@ async def work(settings: Settings, stopped: asyncio.Event) -> None:
     await database.close()
     await asyncio.to_thread(tracing.stop)
     log.info("stopped", pid=os.getpid())
+
+
+async def fly(settings: Settings, stopped: asyncio.Event) -> None:
+    """Serve Flight SQL until the process is stopped, without the API. Call `prepare_worker` first."""
+    database, engine = Database(settings.database), Engine(settings)
+    revisions, running = Revisions(database, engine), Queries(database, engine, settings)
+    limits, access_log = RateLimits(settings), _access_log(settings)
+    await running.start()
+    revisions.start()
+    flight = start_flight(
+        settings,
+        FlightServices(
+            settings,
+            database,
+            Keyset.read(settings.keyset_path),
+            engine,
+            limits,
+            running,
+            access_log.note if access_log else None,
+        ),
+    )
+    log.info("started", **_described(settings), flight_port=settings.flight_port)
+    await stopped.wait()
+    flight.refuse()
+    await revisions.close()
+    await running.close()
+    await flight.close()
+    await limits.close()
+    await engine.close()
+    await database.close()
+    if access_log is not None:
+        access_log.flush()
+    await asyncio.to_thread(tracing.stop)
+    log.info("stopped", pid=os.getpid())
+
+
+def _access_log(settings: Settings) -> AccessLog | None:
+    return AccessLog(json=settings.log_format == "json") if settings.log_level in {"debug", "info"} else None
+
+
+def _flight(settings: Settings, services: Services, access_log: AccessLog | None) -> FlightServer:
+    """The Flight SQL server beside the API."""
+    note = access_log.note if access_log else None
+    own = (services.db, services.keyset, services.engine, services.limits, services.queries)
+    return start_flight(settings, FlightServices(settings, *own, note))
 
 
 def _described(settings: Settings) -> dict[str, Any]:

@@ -39,6 +39,14 @@ app.add_typer(group_app, name="group")
 app.add_typer(db_app, name="db")
 
 
+def _use_flight_port(port: int | None) -> int | None:
+    if port is not None:
+        from moorings import settings
+
+        settings.receive({"flight_port": str(port)})
+    return port
+
+
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
 UserNames = Annotated[list[str], typer.Argument(metavar="USER…", help="Emails or ids of users.")]
 GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="Name or id of a group.")]
@@ -75,6 +83,23 @@ def worker(data_dir: DataDir = None) -> None:
     from moorings.cli.worker import work
 
     work()
+
+
+@app.command()
+def flight(
+    port: Annotated[
+        int | None,
+        typer.Option("--port", callback=_use_flight_port, help="The port, in place of MOORINGS_FLIGHT_PORT or 31337."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve Flight SQL in a separate process that uses the same database as the service."""
+    from moorings.cli.handover import without_secrets_in_environment
+
+    without_secrets_in_environment()
+    from moorings.cli.flight import fly
+
+    fly()
 
 
 @app.command()

@@ -18,6 +18,8 @@ def serve() -> None:
     settings = prepared(new=True)
     with directory.alone_in(settings.data_dir):
         ports.check_free(settings.host, settings.port)
+        if settings.flight_port is not None:
+            ports.check_free(settings.host, settings.flight_port, "MOORINGS_FLIGHT_PORT")
         logs.configure(settings)
         # A JSON log must not contain a key, even on a terminal.
         for_people = settings.log_format == "console"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moorings import errors
-from moorings.dialects.introspection import Plan, joined
+from moorings.dialects.introspection import Description, Plan, joined
 from moorings.dialects.network.dialing import Network
 
 if TYPE_CHECKING:
@@ -179,6 +179,14 @@ class Session(ABC):
         reader = self.query(replace(statement, sql=f"{self.EXPLAIN} {statement.sql}", read_only=True))
         rows = reader.read_all()
         return Plan(joined(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
+
+    def describe(self, statement: Statement) -> Description:
+        """The columns and parameters of a statement, which never runs; its parameters have no values yet.
+
+        Empty where the engine cannot tell, or only at a price: clients then see the columns once the statement runs.
+        """
+        del statement
+        return Description()
 
     @abstractmethod
     def cancel(self) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from moorings.dialects.config.fields import split_names
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from moorings.dialects.config.connection import ConnectionConfig
 
 BACKSLASH = "\\"
@@ -174,6 +176,15 @@ class Plan:
     """The engine's own plan, or a sentence."""
     estimated_bytes: int | None = None
     """The bytes that the statement would read (and bill); None without an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a statement would return and take; a schema is None if only running the statement shows it."""
+
+    columns: pa.Schema | None = None
+    """The columns of its result; without any, it returns no rows."""
+    parameters: pa.Schema | None = None
 
 
 def joined(rows: Iterable[Iterable[object]]) -> str:

@@ -17,7 +17,7 @@ from moorings.engine.threads import Job
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from moorings.dialects.introspection import Plan
+    from moorings.dialects.introspection import Description, Plan
 
 T = TypeVar("T")
 
@@ -106,6 +106,15 @@ class Lease:
         def work(session: Session) -> Plan:
             check_size(statement.sql)
             return session.plan(statement)
+
+        return await self.ask(work, statement.timeout_seconds)
+
+    async def describe(self, statement: Statement) -> Description:
+        """The columns and parameters of a statement, without running it. Raises WarehouseError."""
+
+        def work(session: Session) -> Description:
+            check_size(statement.sql)
+            return session.describe(statement)
 
         return await self.ask(work, statement.timeout_seconds)
 

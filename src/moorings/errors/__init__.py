@@ -18,6 +18,9 @@
     │   └── AlreadyArchived
     ├── NotArchived · NeedsCredentials · PreconditionFailed · RepeatDiffers
     ├── DbtNotSupported · DbtSecretsDisabled · NoDbtSchema
+    ├── ConnectionRequired · AmbiguousName · InvalidCommand · CommandNotSupported
+    ├── InvalidTicket             a ticket of Flight SQL
+    │   └── TicketExpired · TicketUsed
     ├── InvalidMethod · BodyTooLarge · BodyTooSlow · WrongContentType · NotAcceptable · ProtocolTooOld
     ├── RateLimited
     ├── Saturated                 every session that a setting allows is in use
@@ -54,6 +57,7 @@ from moorings.errors.base import (
 )
 from moorings.errors.requests import (
     AlreadyArchived,
+    AmbiguousName,
     Archived,
     AttributeHasDependents,
     AttributeInUse,
@@ -63,8 +67,10 @@ from moorings.errors.requests import (
     BodyTooLarge,
     BodyTooSlow,
     BootstrapKey,
+    CommandNotSupported,
     ConnectionChanged,
     ConnectionNotFound,
+    ConnectionRequired,
     ConnectionTestFailed,
     DbtEnvironmentNotFound,
     DbtNotConfigured,
@@ -79,10 +85,12 @@ from moorings.errors.requests import (
     Fault,
     GroupInUse,
     GroupNotFound,
+    InvalidCommand,
     InvalidId,
     InvalidInput,
     InvalidJson,
     InvalidMethod,
+    InvalidTicket,
     InvalidToken,
     JobNotFound,
     KeyNotFound,
@@ -108,6 +116,8 @@ from moorings.errors.requests import (
     Saturated,
     ScheduleNotFound,
     ScopeMissing,
+    TicketExpired,
+    TicketUsed,
     UnknownDialect,
     UnknownDialects,
     UnknownKeys,
@@ -159,6 +169,7 @@ __all__ = [
     "AccessLost",
     "AccountLocked",
     "AlreadyArchived",
+    "AmbiguousName",
     "AnotherService",
     "Archived",
     "AttributeHasDependents",
@@ -171,9 +182,11 @@ __all__ = [
     "BootstrapKey",
     "CertificateRefused",
     "CleartextPasswordRefused",
+    "CommandNotSupported",
     "ConnectTimeout",
     "ConnectionChanged",
     "ConnectionNotFound",
+    "ConnectionRequired",
     "ConnectionTestFailed",
     "DatabaseForbidden",
     "DatabaseNotFound",
@@ -196,11 +209,13 @@ __all__ = [
     "GroupNotFound",
     "HostNotFound",
     "HostUnreachable",
+    "InvalidCommand",
     "InvalidId",
     "InvalidInput",
     "InvalidJson",
     "InvalidMethod",
     "InvalidSettings",
+    "InvalidTicket",
     "InvalidToken",
     "JobNotFound",
     "KeyNotFound",
@@ -243,6 +258,8 @@ __all__ = [
     "StatementForbidden",
     "StatementRefused",
     "StreamInterrupted",
+    "TicketExpired",
+    "TicketUsed",
     "TlsNotOffered",
     "TlsRefused",
     "TooManyConnections",

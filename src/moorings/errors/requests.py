@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as defaulted
-from typing import Any
+from typing import Any, Self
 
 from moorings.errors.base import MooringsError
 
@@ -279,6 +279,47 @@ class DeliveryNotFound(NotFound):
 
 class QueryNotFound(NotFound):
     """Query not found"""
+
+
+class ConnectionRequired(MooringsError):
+    """Name a connection: send its name or id in the header `database`, or in the session option `catalog`"""
+
+
+class AmbiguousName(MooringsError):
+    """Several connections have this name."""
+
+    def __init__(self, name: str, ids: Sequence[str]) -> None:
+        super().__init__(f'Several connections are named "{name}". Use the id of one: {", ".join(ids)}')
+
+
+class InvalidCommand(MooringsError):
+    """The client's message is malformed."""
+
+    @classmethod
+    def of(cls, message: str) -> Self:
+        """The error that names the malformed message."""
+        return cls(f"{message}: the message is malformed.")
+
+
+class CommandNotSupported(MooringsError):
+    """The server does not support this command."""
+
+    @classmethod
+    def of(cls, command: str) -> Self:
+        """The error that names the command."""
+        return cls(f"The server does not support {command}.")
+
+
+class InvalidTicket(MooringsError):
+    """The ticket is invalid, or belongs to another key. Run the statement again"""
+
+
+class TicketExpired(InvalidTicket):
+    """The ticket has expired. Run the statement again"""
+
+
+class TicketUsed(InvalidTicket):
+    """The ticket was used before. Run the statement again"""
 
 
 class JobNotFound(NotFound):

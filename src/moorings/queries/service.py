@@ -17,7 +17,7 @@ from moorings.access.service import Actor
 from moorings.db import Database
 from moorings.db.connecting import AWAY
 from moorings.dialects.base import Statement
-from moorings.dialects.introspection import Plan
+from moorings.dialects.introspection import Description, Plan
 from moorings.engine.service import Engine, Holder, Lease, Target
 from moorings.errors import AccessLost, QueryCancelled, QueryIdInUse, QueryNotFound
 from moorings.queries.measuring import measured
@@ -109,14 +109,28 @@ class Queries:
 
     async def plan(self, actor: Actor, target: Target, request: QueryRequest, claim: Claim, checked: int) -> Plan:
         """The warehouse's plan of a statement, without running it. Raises Saturated or WarehouseError."""
+        async with self._asking(actor, target, request, claim, checked) as (watch, lease, statement):
+            return await watch.unless_lost(lease.plan(statement))
+
+    async def describe(
+        self, actor: Actor, target: Target, request: QueryRequest, claim: Claim, checked: int
+    ) -> Description:
+        """The columns and parameters of a statement, without running it. Raises Saturated or WarehouseError."""
+        async with self._asking(actor, target, request, claim, checked) as (watch, lease, statement):
+            return await watch.unless_lost(lease.describe(statement))
+
+    @contextlib.asynccontextmanager
+    async def _asking(
+        self, actor: Actor, target: Target, request: QueryRequest, claim: Claim, checked: int
+    ) -> AsyncGenerator[tuple[Watch, Lease, Statement]]:
+        """A session for the block, to ask about a statement that does not run."""
         timeout = self._timeout(target, request)
         statement = Statement(
             request.sql, request.parameters, read_only=target.config.read_only, timeout_seconds=timeout
         )
         async with contextlib.AsyncExitStack() as resources:
             watch = resources.enter_context(self._watching(claim, checked))
-            lease = await self._leased(actor, target, watch, resources)
-            return await watch.unless_lost(lease.plan(statement))
+            yield watch, await self._leased(actor, target, watch, resources), statement
 
     @contextlib.contextmanager
     def _watching(self, claim: Claim, checked: int) -> Generator[Watch]:

@@ -47,6 +47,17 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    flight_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of the Flight SQL server inside `serve`, on MOORINGS_HOST. Absent: no such server. "
+        "`moorings flight` runs it as a process of its own.",
+    )
+    tls_cert: Path | None = Field(
+        None, description="File with the certificate chain of the Flight SQL server, in PEM. Set MOORINGS_TLS_KEY too."
+    )
+    tls_key: Path | None = Field(None, description="File with the private key of MOORINGS_TLS_CERT, in PEM.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs MOORINGS_RATE_LIMIT_URL.")
     database_url: Annotated[SecretStr, AfterValidator(database_address)] | None = Field(
         None,

@@ -88,6 +88,13 @@ class Requests:
 
 
 requests = Requests()
+flight_calls = _histogram(
+    "rpc_server_call_duration_seconds",
+    "Seconds from the arrival of a Flight SQL call until its last row was sent.",
+    "rpc_method",
+    "rpc_response_status_code",
+    buckets=SECONDS,
+)
 active_requests = _gauge("http_server_active_requests", "Requests that are being answered.")
 
 # ---- queries and sessions ---------------------------------------------------------------------------------------

@@ -1,7 +1,4 @@
-"""Streams a query's result to the client.
-
-The next chunk is read while one is sent: warehouse and socket work at the same time, and memory holds two chunks.
-"""
+"""Streams a query's result to the client over HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -17,9 +15,10 @@ from moorings.api.http import exchange
 from moorings.api.http.call import Call, Headers
 from moorings.api.results.encoders import Encoder
 from moorings.engine.service import Target
-from moorings.errors import MooringsError, QueryCancelled, StreamInterrupted, WarehouseError
+from moorings.errors import MooringsError, StreamInterrupted
 from moorings.queries.query import Query, QueryRequest
 from moorings.queries.rights import Claim
+from moorings.queries.streaming import ClientLeft, ended, pump, unless
 
 T = TypeVar("T")
 
@@ -32,47 +31,24 @@ PIECE_BYTES = 8 * 1024 * 1024
 """The size of one message to the server."""
 
 
-class ClientLeft(QueryCancelled):
-    """The client disconnected."""
-
-
-class Stalled(QueryCancelled):
-    """The client read nothing of the result for too long."""
-
-
 class Client:
     """Watches the client of one call: only a waiting `receive` notices a disconnect; `send` never does."""
 
     def __init__(self, call: Call) -> None:
-        self._leaving = asyncio.create_task(_leaving(call))
+        self.leaving = asyncio.create_task(_leaving(call))
 
-    async def unless_disconnected(self, work: Awaitable[T], *stopped: asyncio.Future[WarehouseError]) -> T:
-        """Await something; if the client disconnects first, or the query is stopped, cancel it and raise the reason."""
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task, self._leaving, *stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise next((reason.result() for reason in stopped if reason.done()), ClientLeft())
-        finally:
-            await _ended(task)
+    async def unless_disconnected(self, work: Awaitable[T]) -> T:
+        """Await something; if the client disconnects first, cancel it and raise ClientLeft."""
+        return await unless(work, self.leaving)
 
     async def unwatch(self) -> None:
         """Stop watching."""
-        await _ended(self._leaving)
+        await ended(self.leaving)
 
 
 async def _leaving(call: Call) -> None:
     while (await call.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _ended(task: asyncio.Future[T]) -> None:
-    """Cancel what is not done yet, and wait until it is."""
-    if not task.done():
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, MooringsError):
-            await task
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,25 +84,13 @@ class Stream:
     async def _send(self, call: Call, headers: Headers) -> None:
         own = _own_headers(self.encoder, self.query)
         await call.send({"type": "http.response.start", "status": self.status, "headers": own + headers})
-        chunk: bytes | None = self.first
-        self.first = b""
-        while chunk is not None:
-            chunk = await self._sent(_written(call, chunk))
+        query, encoder, leaving = self.query, self.encoder, self.client.leaving
+        await pump(query, encoder, self._take_first(), partial(_written, call), self.stalled_seconds, leaving)
         await call.send({"type": "http.response.body", "body": b""})
 
-    async def _sent(self, sending: Awaitable[None]) -> bytes | None:
-        """Send a chunk and read the next one meanwhile; returns the next one."""
-        ahead = asyncio.ensure_future(self.query.next(self.encoder))
-        try:
-            # A client that reads nothing must not delay the end of a query that was stopped.
-            async with asyncio.timeout(self.stalled_seconds):
-                await self.client.unless_disconnected(sending, self.query.stopped)
-        except TimeoutError:
-            raise Stalled from None
-        else:
-            return await self.client.unless_disconnected(ahead)
-        finally:
-            await _ended(ahead)
+    def _take_first(self) -> bytes:
+        first, self.first = self.first, b""  # nothing may hold it while later rows are sent
+        return first
 
 
 async def _written(call: Call, chunk: bytes) -> None:

@@ -17,7 +17,7 @@ from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.duckdb import files as duckdb_files
 from moorings.dialects.duckdb import introspection
 from moorings.dialects.duckdb.statements import check_attached, check_files
-from moorings.dialects.introspection import Plan, Scope, Table, joined
+from moorings.dialects.introspection import Description, Plan, Scope, Table, joined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,6 +145,13 @@ class DuckSession(Session):
         rows = self._connection.execute(f"{self.EXPLAIN} {statement.sql}", list(statement.parameters)).fetchall()
         self._connection.execute("ROLLBACK")
         return Plan(joined(row[1:] for row in rows))
+
+    def describe(self, statement: Statement) -> Description:
+        """The columns that DESCRIBE names, as Arrow shows them; other statements than queries have none."""
+        self._require_one(statement.sql, read_only=statement.read_only)
+        from moorings.dialects.duckdb import types
+
+        return types.described(self._connection, statement.sql)
 
     def _require_one(self, sql: str, *, read_only: bool) -> None:
         found = self._connection.extract_statements(sql)

@@ -7,6 +7,7 @@ read as a signed number.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from moorings.dialects.arrow.beyond import noted
 from moorings.dialects.arrow.numerics import marked
+from moorings.dialects.introspection import Description
 
 TEXTS = frozenset({"BIT", "BIGNUM", "TIME WITH TIME ZONE", "UHUGEINT", "VARIANT"})
 NUMBERS = frozenset({"BIGNUM", "UHUGEINT"})
@@ -34,6 +36,33 @@ def presented(relation: duckdb.DuckDBPyRelation, max_rows: int) -> pa.RecordBatc
         )
         relation = relation.project(", ".join(columns))
     return _named(relation.to_arrow_reader(max_rows), names, natives)
+
+
+def described(connection: duckdb.DuckDBPyConnection, sql: str) -> Description:
+    """The columns and parameters of a statement, which does not run.
+
+    DuckDB knows the names of parameters and not their types: they are text.
+    """
+    (found,) = connection.extract_statements(sql)
+    parameters = pa.schema([pa.field(name, pa.string()) for name in sorted(found.named_parameters, key=_place)])
+    if duckdb.ExpectedResultType.QUERY_RESULT not in found.expected_result_type:
+        return Description(pa.schema([]), parameters)
+    if found.type.name != "SELECT":
+        return Description(None, parameters)
+    rows = connection.execute(f"DESCRIBE {sql}", [None] * len(parameters) or None).fetchall()
+    columns = (f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind, *_ in rows)
+    empty = connection.sql(f"SELECT {', '.join(columns)} WHERE false")  # DuckDB's own names
+    return Description(presented(empty, 1).schema, parameters)
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Sorts `$2` before `$10`."""
+    return (int(name), "") if name.isdigit() else (sys.maxsize, name)
+
+
+def _quoted(name: str) -> str:
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"'
 
 
 def _named(reader: pa.RecordBatchReader, names: Sequence[str], natives: Sequence[DuckDBPyType]) -> pa.RecordBatchReader:

@@ -18,7 +18,7 @@ from moorings.dialects.arrow import columns as arrow_columns
 from moorings.dialects.arrow.beyond import noted
 from moorings.dialects.base import Session, Statement
 from moorings.dialects.config.tls import TlsConfig
-from moorings.dialects.introspection import Plan, Scope, Table, joined
+from moorings.dialects.introspection import Description, Plan, Scope, Table, joined
 from moorings.dialects.postgres import casts as postgres_casts
 from moorings.dialects.postgres import introspection, parameters
 from moorings.dialects.postgres.casts import Select
@@ -143,6 +143,21 @@ class PostgresSession(Session):
         rows = list(self._rows(f"{self.EXPLAIN} EXECUTE moorings({listed})"))
         self._rollback()
         return Plan(joined(rows))
+
+    def describe(self, statement: Statement) -> Description:
+        """The columns and parameters as the server names them when it prepares the statement."""
+        self._transaction = True
+        self._begin(replace(statement, read_only=True))
+        sql, schema = self._described(statement)
+        if statement.read_only:
+            require_query(statement.sql, columns=len(schema))
+        sql, select = self._cast(statement, sql, schema)
+        shown = self._describe(sql) if select else schema
+        shown, _ = postgres_casts.present(shown, iter(()), schema.names, select)
+        parameters = self._fresh_cursor().adbc_prepare(sql)
+        self._rollback()
+        plain = arrow_columns.plain_schema(shown)
+        return Description(pa.schema([noted(field, b"postgres") for field in plain]), parameters)
 
     def _begin(self, statement: Statement) -> None:
         """Open the transaction, and set its limits and modes; a shorter time limit of the login stays.
