@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import decimal
 import uuid
 from collections.abc import Sequence
@@ -47,7 +46,9 @@ def _value(place: int, value: Any) -> Value:
     match value:
         case None | bool() | int() | float() | str():
             return value
-        case decimal.Decimal() | datetime.date() | datetime.time() | uuid.UUID():
+        case decimal.Decimal() | uuid.UUID():
+            return str(value)
+        case _ if hasattr(value, "isoformat"):  # a date, a time of day, or an instant
             return str(value)
         case _:
             raise InvalidCommand(
