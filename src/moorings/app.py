@@ -241,8 +241,9 @@ async def fly(settings: Settings, stopped: asyncio.Event) -> None:
     """Serve Flight SQL until the process is stopped, without the API. Call `prepare_worker` first."""
     database, engine = Database(settings.database), Engine(settings)
     revisions, running = Revisions(database, engine), Queries(database, engine, settings)
-    limits, access_log = RateLimits(settings), _access_log(settings)
+    limits, key_uses, access_log = RateLimits(settings), KeyUses(database), _access_log(settings)
     await running.start()
+    key_uses.start()
     revisions.start()
     flight = start_flight(
         settings,
@@ -252,6 +253,7 @@ async def fly(settings: Settings, stopped: asyncio.Event) -> None:
             Keyset.read(settings.keyset_path),
             engine,
             limits,
+            key_uses,
             running,
             access_log.note if access_log else None,
         ),
@@ -262,6 +264,7 @@ async def fly(settings: Settings, stopped: asyncio.Event) -> None:
     await revisions.close()
     await running.close()
     await flight.close()
+    await key_uses.close()
     await limits.close()
     await engine.close()
     await database.close()
@@ -278,7 +281,7 @@ def _access_log(settings: Settings) -> AccessLog | None:
 def _flight(settings: Settings, services: Services, access_log: AccessLog | None) -> FlightServer:
     """The Flight SQL server beside the API."""
     note = access_log.note if access_log else None
-    own = (services.db, services.keyset, services.engine, services.limits, services.queries)
+    own = (services.db, services.keyset, services.engine, services.limits, services.key_uses, services.queries)
     return start_flight(settings, FlightServices(settings, *own, note))
 
 

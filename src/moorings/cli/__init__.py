@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from moorings.cli.database.commands import backup, db_app, restore
-from moorings.cli.options import DataDir, Host, Json, Port, group
+from moorings.cli.options import DataDir, FlightPort, Host, Json, Port, group
 
 app = group("Moorings: stores connections to your warehouses and runs SQL through them.")
 token_app = group("Manage API keys: organization keys and personal access tokens.")
@@ -37,14 +37,6 @@ app.add_typer(token_app, name="token")
 app.add_typer(user_app, name="user")
 app.add_typer(group_app, name="group")
 app.add_typer(db_app, name="db")
-
-
-def _use_flight_port(port: int | None) -> int | None:
-    if port is not None:
-        from moorings import settings
-
-        settings.receive({"flight_port": str(port)})
-    return port
 
 
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Email or id of a user.")]
@@ -86,13 +78,7 @@ def worker(data_dir: DataDir = None) -> None:
 
 
 @app.command()
-def flight(
-    port: Annotated[
-        int | None,
-        typer.Option("--port", callback=_use_flight_port, help="The port, in place of MOORINGS_FLIGHT_PORT or 31337."),
-    ] = None,
-    data_dir: DataDir = None,
-) -> None:
+def flight(data_dir: DataDir = None, host: Host = None, port: FlightPort = None) -> None:
     """Serve Flight SQL in a separate process that uses the same database as the service."""
     from moorings.cli.handover import without_secrets_in_environment
 

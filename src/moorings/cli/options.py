@@ -72,4 +72,12 @@ Port = Annotated[
     int | None,
     typer.Option("--port", callback=_in_place_of("port"), help="The port to listen on, in place of MOORINGS_PORT."),
 ]
+FlightPort = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        callback=_in_place_of("flight_port"),
+        help="The port to listen on, in place of MOORINGS_FLIGHT_PORT. Default: 31337.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

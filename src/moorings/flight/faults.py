@@ -68,6 +68,8 @@ def message(error: errors.MooringsError) -> str:
             text = INTERNAL
         case errors.WarehouseError():
             text = error.explained
+        case errors.ScopeMissing():
+            text = f"{error.message}. The key needs the scope {' or '.join(error.scopes)}"
         case errors.RateLimited() | errors.Saturated():
             text = f"{error.message}. Retry after {error.retry_after_seconds} s"
         case _:

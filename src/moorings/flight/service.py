@@ -12,7 +12,7 @@ import pyarrow as pa
 import structlog
 
 from moorings.access import admission
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.catalog import listing
 from moorings.connections import naming
 from moorings.connections import service as connections
@@ -59,6 +59,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+EITHER = (Scope.READ, Scope.QUERY)
+"""The scopes of which every call needs one; those about catalogs need READ, and statements QUERY, as over HTTP."""
+
+
 class Service:
     """The calls of clients, on the event loop."""
 
@@ -87,8 +91,7 @@ class Service:
         failure: BaseException | None = None
         try:
             if call.admitted is None:
-                limits, token = self._services.limits, call.headers.token
-                call.admitted = await admission.authenticated(self._services.db, limits, token, call.address)
+                call.admitted = await self._admitted(call)
             return await work(call)
         except BaseException as failed:
             failure = failed
@@ -96,6 +99,14 @@ class Service:
         finally:
             if failure is not None or not call.goes_on:
                 call.end(self._services.note, failure)
+
+    async def _admitted(self, call: Call) -> admission.Admitted:
+        services = self._services
+        admitted = await admission.authenticated(
+            services.db, services.limits, services.key_uses, call.headers.token, call.address
+        )
+        admitted.actor.require_scope(EITHER)
+        return admitted
 
     async def login(self, call: Call) -> str:
         """Check the key of a handshake; returns it, as the client's bearer token."""
@@ -197,7 +208,7 @@ class Service:
 
     async def _query(self, call: Call, statement: Prepared, query_id: str | None, handover: Handover) -> None:
         services = self._services
-        base = await self._base(call, statement.route.connection_id, Permission.QUERY)
+        base = await self._base(call, statement.route.connection_id, Permission.QUERY, Scope.QUERY)
         target = await self._target(call, base, statement.route.environment)
         claim = Claim(call.actor.key_id, base.id, statement.route.environment, target.connection_id)
         request = QueryRequest(
@@ -223,7 +234,7 @@ class Service:
     async def _described(self, call: Call, statement: Prepared) -> Description:
         services = self._services
         await services.limits.count_request(call.actor.key_id)
-        base = await self._base(call, statement.route.connection_id, Permission.QUERY)
+        base = await self._base(call, statement.route.connection_id, Permission.QUERY, Scope.QUERY)
         target = await self._target(call, base, statement.route.environment)
         claim = Claim(call.actor.key_id, base.id, statement.route.environment, target.connection_id)
         if services.settings.log_sql:
@@ -236,13 +247,14 @@ class Service:
             statement = self._tickets.prepared(call.actor.key_id, command.handle)
             call.connection_id = statement.route.connection_id or ""
             return statement
-        base = await self._base(call, None, Permission.QUERY)
+        base = await self._base(call, None, Permission.QUERY, Scope.QUERY)
         return Prepared(command.sql, (), Route(base.id, call.headers.environment))
 
     # ---- cancel -----------------------------------------------------------------------------------------------
 
     async def cancel(self, call: Call, tickets: Sequence[bytes]) -> bool:
         """Cancel the statements of tickets, whether or not they run yet; False if one has ended before."""
+        call.actor.require_scope((Scope.QUERY,))
         cancelled = [await self._cancel(call, self._tickets.open(call.actor.key_id, each)) for each in tickets]
         return all(cancelled)
 
@@ -298,6 +310,7 @@ class Service:
 
     async def _names(self, call: Call) -> list[tuple[str]]:
         """The names of the connections that the caller may query: a client can choose one as its catalog."""
+        call.actor.require_scope((Scope.READ,))
         async with self._services.db.reading() as session:
             found = await naming.queryable(session, call.actor)
         return [(name,) for name in sorted({each.name for each in found})]
@@ -305,7 +318,7 @@ class Service:
     async def _pages(self, call: Call, command: Metadata, route: Route) -> catalogs.Pages:
         """The tables of the connection that the caller is routed to."""
         services, environment = self._services, route.environment
-        base = await self._base(call, route.connection_id, Permission.READ)
+        base = await self._base(call, route.connection_id, Permission.READ, Scope.READ)
         found = await environments.kept_route(services.db, call.version, call.actor, base, Permission.READ, environment)
         call.connection_id = found.connection.id
         async with services.db.reading() as session:
@@ -313,7 +326,7 @@ class Service:
         if known is not None:
             table = command.table.table if isinstance(command, PrimaryKeys) else None
             return catalogs.stored(services.db, found.connection, table)
-        base = await self._base(call, route.connection_id, Permission.QUERY)
+        base = await self._base(call, route.connection_id, Permission.QUERY, Scope.READ)
         return catalogs.fresh(services.engine, await self._target(call, base, environment))
 
     # ---- connections ------------------------------------------------------------------------------------------
@@ -324,8 +337,9 @@ class Service:
             found = await naming.named(session, call.actor, name)
         return connections.require(call.actor, found, Permission.QUERY)
 
-    async def _base(self, call: Call, connection_id: str | None, permission: Permission) -> Connection:
-        """The connection with an id, or the one that the headers name, with the permission on it."""
+    async def _base(self, call: Call, connection_id: str | None, permission: Permission, scope: Scope) -> Connection:
+        """The connection with an id, or the one that the headers name, for a key with the scope and the permission."""
+        call.actor.require_scope((scope,))
         if connection_id is None:
             connection_id = await self._base_id(call)
         if connection_id is None:

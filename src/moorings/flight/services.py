@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from moorings.access.key_uses import KeyUses
 from moorings.access.limits import RateLimits
 from moorings.db import Database
 from moorings.engine.service import Engine
@@ -23,6 +24,7 @@ class FlightServices:
     keyset: Keyset
     engine: Engine
     limits: RateLimits
+    key_uses: KeyUses
     queries: Queries
     note: Callable[[dict[str, Any]], None] | None
     """Writes a call's line to the log; None where such lines are off."""

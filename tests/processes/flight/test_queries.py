@@ -120,6 +120,43 @@ class TestRights:
         elsewhere.wait_for(mark, 0)
 
 
+class TestScopes:
+    @pytest.fixture
+    def key(self, door: Any) -> Any:
+        """Make a key with scopes."""
+
+        def making(*scopes: str, **more: Any) -> str:
+            sent = {"name": "limited", "scopes": list(scopes)} | more
+            return door.replica.request("POST", "/api-keys", json=sent).json()["token"]
+
+        return making
+
+    def test_query_runs_statements_and_reads_no_catalog(self, door: Any, key: Any):
+        limited = key("query")
+        assert door.rows("Shop", "SELECT 1", key=limited) == [(1,)]
+        with door.raw("Shop", key=limited) as client:
+            ticket = client.info(messages.packed("CommandGetDbSchemas")).endpoints[0].ticket
+            with pytest.raises(flight.FlightUnauthorizedError, match="read"):
+                client.get(ticket).read_all()
+
+    def test_read_reads_catalogs_and_runs_no_statement(self, door: Any, key: Any):
+        with door.raw("Shop", key=key("read")) as client:
+            ticket = client.info(messages.packed("CommandGetDbSchemas")).endpoints[0].ticket
+            assert client.get(ticket).read_all().num_rows
+            with pytest.raises(flight.FlightUnauthorizedError, match="query"):
+                client.query("SELECT 1")
+
+    def test_another_scope_opens_nothing(self, door: Any, key: Any):
+        with door.raw("Shop", key=key("scim")) as client, pytest.raises(flight.FlightUnauthorizedError):
+            client.info(messages.packed("CommandGetSqlInfo"))
+
+    def test_a_key_for_other_connections_does_not_see_this_one(self, door: Any, key: Any):
+        limited = key("query", connectionIds=[door.duck])
+        assert door.rows("Things", "SELECT 1", key=limited) == [(1,)]
+        with pytest.raises(adbc_driver_manager.Error, match="Connection not found"):
+            door.rows("Shop", "SELECT 1", key=limited)
+
+
 class TestResults:
     def test_types_survive(self, door: Any):
         sql = "SELECT 1::bigint AS a, 1.50::numeric(6, 2) AS b, 'x' AS c, date '2024-02-29' AS d, NULL::int AS e"
