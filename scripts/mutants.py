@@ -33,7 +33,9 @@ TESTS = {
     "environments": "tests/unit/environments tests/conformance/test_environments.py tests/http/test_environments.py"
     " tests/http/test_routes.py tests/conformance/test_attributes.py",
     "jobs": "tests/unit/jobs tests/http/test_jobs.py",
-    "queries": "tests/http/test_queries.py",
+    "queries": "tests/unit/queries tests/http/test_queries.py tests/http/test_fair_share.py"
+    " tests/conformance/test_query_jobs.py tests/security/test_lost_rights.py tests/processes/test_small_queries.py"
+    " tests/processes/test_replicas.py",
     "schedules": "tests/unit/schedules tests/conformance/test_schedules.py tests/http/test_schedules.py",
     "secrets": "tests/unit/test_secrets.py",
 }
