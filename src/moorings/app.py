@@ -24,6 +24,7 @@ from moorings.api.http import routing
 from moorings.api.http.access_log import AccessLog
 from moorings.api.http.exchange import Exchanges
 from moorings.api.http.lingering import DrainRequestMiddleware
+from moorings.api.http.listeners import MetricsListener
 from moorings.api.http.paths import SegmentedPaths
 from moorings.api.http.query_jobs import QueryJobs
 from moorings.api.http.state import Services
@@ -217,7 +218,9 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
-    return Exchanges(DrainRequestMiddleware(SegmentedPaths(router)), access_log, settings.trusted_networks)
+    port = settings.metrics_port
+    served = router if port is None else MetricsListener(router, port)
+    return Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:

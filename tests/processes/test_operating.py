@@ -6,11 +6,14 @@ import contextlib
 import json
 import re
 import signal
+import socket
 import time
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.terminal import free_port
 
 SQL = "SELECT 4711 AS needle"
 
@@ -109,6 +112,52 @@ class TestStop:
                 until(lambda: "draining" in replica.serving.err)
                 replica.serving.process.send_signal(signal.SIGTERM)
             assert replica.serving.process.wait(10) == 0
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as wire:
+        return wire.connect_ex(("127.0.0.1", port)) == 0
+
+
+class TestMetricsListener:
+    def test_metrics_are_there_and_nowhere_else(self, start: Any) -> None:
+        port = free_port()
+        with start(METRICS_PORT=port) as replica:
+            own, main = f"http://127.0.0.1:{port}", replica.serving.url
+            found = {
+                path: (
+                    httpx.get(own + path, trust_env=False).status_code,
+                    httpx.get(main + path, trust_env=False).status_code,
+                )
+                for path in ("/metrics", "/livez", "/readyz", "/health", "/api/v1/whoami", "/docs", "/")
+            }
+            assert "moorings_build_info" in httpx.get(f"{own}/metrics", trust_env=False).text
+            assert replica.serving.stop(within=10) == 0
+        assert found == {
+            "/metrics": (200, 404),
+            "/livez": (200, 200),
+            "/readyz": (200, 200),
+            "/health": (404, 200),
+            "/api/v1/whoami": (404, 401),
+            "/docs": (404, 200),
+            "/": (404, 200),
+        }
+
+    def test_a_port_in_use_refuses_the_start(self, terminal: Any) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            refused = terminal.run("serve", METRICS_PORT=taken.getsockname()[1])
+        assert refused.returncode == 1
+        assert "or set MOORINGS_METRICS_PORT" in refused.stderr
+
+    def test_a_worker_has_its_own(self, terminal: Any) -> None:
+        port = free_port()
+        terminal.make_database()
+        with terminal.working(METRICS_PORT=port):
+            until(lambda: listens(port))
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+            assert "# TYPE moorings_job_attempts_total counter" in text
+            assert httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False).status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/api/v1/whoami", trust_env=False).status_code == 404
 
 
 class TestSeveralWorkers:

@@ -20,6 +20,10 @@ def serve() -> None:
         ports.check_free(settings.host, settings.port)
         if settings.flight_port is not None:
             ports.check_free(settings.host, settings.flight_port, "MOORINGS_FLIGHT_PORT")
+        if settings.metrics_port is not None:
+            ports.check_free(
+                settings.metrics_host, settings.metrics_port, "MOORINGS_METRICS_PORT", "MOORINGS_METRICS_HOST"
+            )
         logs.configure(settings)
         # A JSON log must not contain a key, even on a terminal.
         for_people = settings.log_format == "console"

@@ -19,15 +19,13 @@ from typing import Any
 
 import structlog
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
 from granian.server.embed import Server
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorings.app import create_app
 from moorings.cli import handover, logs, tracing
 from moorings.cli.configured import configured
+from moorings.cli.listening import listener, metrics_listener
 from moorings.settings import Settings, handed
 
 log = structlog.get_logger(__name__)
@@ -134,24 +132,12 @@ async def _serve(settings: Settings, workers: Path | None = None) -> bool:
     tracing.start()
     draining = asyncio.Event()
     service = CancellableApp(create_app(settings, draining, workers))
-    server = Server(
-        target=service,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        websockets=False,
-        backlog=1024,
-        # With HTTP/2 enabled, it waits without limit for the first bytes, which distinguish the versions.
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=settings.head_seconds * 1000),
-        log_dictconfig=logs.GRANIAN,
-        # At lower levels it logs that it starts, listens and is "experimental"; this mode is covered by our tests.
-        log_level=LogLevels.error,
-    )
+    server = listener(service, settings.host, settings.port, settings)
     stop = Stop(settings, server, service, draining)
     for number in STOP:
         asyncio.get_running_loop().add_signal_handler(number, stop.signalled, number)
-    await server.serve()
+    async with metrics_listener(service, settings):
+        await server.serve()
     return not stop.begun
 
 

@@ -58,6 +58,16 @@ class Settings(BaseSettings):
         None, description="File with the certificate chain of the Flight SQL server, in PEM. Set MOORINGS_TLS_KEY too."
     )
     tls_key: Path | None = Field(None, description="File with the private key of MOORINGS_TLS_CERT, in PEM.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the listener of MOORINGS_METRICS_PORT.")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description=(
+            "Port of a listener of its own for `/metrics`, `/livez` and `/readyz`, without TLS. `/metrics` is then not "
+            "on MOORINGS_PORT. `moorings worker` listens on it too, for its own metrics."
+        ),
+    )
     workers: int = Field(1, ge=1, le=64, description="Worker processes. More than one needs MOORINGS_RATE_LIMIT_URL.")
     database_url: Annotated[SecretStr, AfterValidator(database_address)] | None = Field(
         None,

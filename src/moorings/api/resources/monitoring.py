@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import text
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from moorings import __version__
 from moorings.api.http.answers import Shape
@@ -74,6 +76,16 @@ async def prometheus(services: Services) -> Rendered:
     others = await services.peers.families()
     metrics.workers.set(1)
     return Rendered(exposition.render([metrics.families(), *others]), media_type=PROMETHEUS)
+
+
+async def of_worker(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI app for a worker without the API: its own metrics, and whether it is alive."""
+    answers = {
+        "/metrics": lambda: Response(exposition.render([metrics.families()]), media_type=PROMETHEUS.decode()),
+        "/livez": lambda: Response(msgspec.json.encode(Health("ok", __version__)), media_type="application/json"),
+    }
+    found = answers.get(scope["path"]) if scope["method"] in {"GET", "HEAD"} else None
+    await (found() if found else Response(status_code=404))(scope, receive, send)
 
 
 async def measure(services: Services) -> None:
