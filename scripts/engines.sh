@@ -10,12 +10,17 @@ present() {
     command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]
 }
 
+chromium_is_packaged() { # not for Ubuntu, which has it as a snap only
+    ! grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null
+}
+
 install_system_packages() {
     wanted=
     present mariadbd || wanted="$wanted mariadb-server-core"
     present pgbouncer || wanted="$wanted pgbouncer"
     ldconfig -p 2>/dev/null | grep -q libltdl.so.7 || wanted="$wanted libltdl7" # mssql-python's ODBC loads it
     ldconfig -p 2>/dev/null | grep -q libcurl.so.4 || wanted="$wanted libcurl4" # and this, to log in with Entra ID
+    { present chromium || present google-chrome || ! chromium_is_packaged; } || wanted="$wanted chromium"
     if [ -n "$wanted" ] && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         echo "Installing for the tests:$wanted ..." >&2
         export DEBIAN_FRONTEND=noninteractive
