@@ -34,5 +34,7 @@ install_system_packages
 if [ "${MOORINGS_TEST_REQUIRE:-}" = all ]; then
     . scripts/uv.sh
     need_uv
+    # The JDBC driver that tests of Flight SQL use; where Maven is missing, they say so.
+    if present mvn; then mvn -q -B dependency:get -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:18.3.0; fi
     for lock in requirements/engines/*.lock; do install_environment "$lock" "$PWD/.engines/$(basename "$lock" .lock)"; done
 fi
