@@ -168,6 +168,12 @@ async def described(
     return _target(connection, secrets).config, shown
 
 
+async def fingerprints(session: AsyncSession, keyset: Keyset, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The fingerprints that these secrets would have, by field. Nothing is stored."""
+    key = await fingerprint_key(session, keyset)
+    return {field: _fingerprint(key, value) for field, value in secrets.items()}
+
+
 async def _opened_secrets(
     session: AsyncSession, keyset: Keyset, connection: Connection
 ) -> list[tuple[ConnectionSecret, str]]:

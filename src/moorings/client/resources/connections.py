@@ -24,6 +24,8 @@ from moorings.client.shapes import (
 from moorings.client.steps import Pages, Request, Steps, at, given, listing, method, pages
 
 ConnectionList = list[Connection]
+Fingerprints = dict[str, str]
+"""Field → fingerprint."""
 
 
 class ConnectionMethods:
@@ -79,6 +81,12 @@ class ConnectionMethods:
         """What depends on a connection."""
         found = yield from connection_id(connection)
         return (yield Request("GET", at("connections", found, "dependents")))
+
+    @method
+    def fingerprints(self, connection: str, secrets: Mapping[str, str]) -> Steps[Fingerprints]:
+        """The fingerprints that secrets would have; equal ones are stored already if `credentials` have the same."""
+        found = yield from connection_id(connection)
+        return (yield Request("POST", at("connections", found, "fingerprints"), json=dict(secrets)))["fingerprints"]
 
     @method
     def test(self, connection: str, *, environment: str | None = None) -> Steps[TestResult]:

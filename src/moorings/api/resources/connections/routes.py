@@ -8,7 +8,7 @@ from moorings.api.http.answers import Changed
 from moorings.api.http.call import Parameter
 from moorings.api.http.routing import Route
 from moorings.api.resources import routed
-from moorings.api.resources.connections import archive, create, details, listing, test, update
+from moorings.api.resources.connections import archive, create, details, fingerprints, listing, test, update
 from moorings.api.resources.connections.shapes import (
     Archived,
     ConnectionList,
@@ -133,6 +133,17 @@ ROUTES = (
         permission=Permission.OVERSEE,
         summary="List the dependents of a connection",
         answer=DependentsShape,
+    ),
+    Route(
+        method="POST",
+        path="/connections/{id}/fingerprints",
+        scopes=(Scope.MANAGE,),
+        handler=fingerprints.fingerprints,
+        permission=Permission.CHANGE,
+        summary="Fingerprint secrets",
+        answer=fingerprints.FingerprintsShape,
+        body=schemas.credentials,
+        body_optional=True,
     ),
     Route(
         method="POST",

@@ -1,0 +1,1 @@
+"""Connections and what belongs to them as code: YAML files → a plan → the API."""
