@@ -268,3 +268,30 @@ class TestWhoSeesWhat:
         made = service.create()
         service.request("DELETE", f"/connections/{made}")
         assert service.request("GET", f"/connections/{made}/dependents").status_code == 200
+
+
+class TestFingerprints:
+    def ask(self, service: Any, connection_id: str, body: Any, **more: Any) -> Any:
+        return service.request("POST", f"/connections/{connection_id}/fingerprints", json=body, **more)
+
+    def test_of_equal_secrets_are_equal_and_nothing_is_stored(self, service: Any) -> None:
+        made = service.create(passwordUnencrypted="the one")
+        before = shown(service, made)
+        for password, equal in (("the one", True), ("another", False)):
+            found = self.ask(service, made, {"passwordUnencrypted": password}).json()["fingerprints"]
+            assert (
+                found == {"passwordUnencrypted": before["credentials"]["passwordUnencrypted"]["fingerprint"]}
+            ) is equal
+        assert shown(service, made) == before
+
+    def test_without_secrets_there_are_none(self, service: Any) -> None:
+        assert self.ask(service, service.create(), {}).json() == {"fingerprints": {}}
+
+    def test_other_fields_are_refused(self, service: Any) -> None:
+        answer = self.ask(service, service.create(), {"host": "h"})
+        detail = "Bad Request: formErrors: Unrecognized key(s) in object: 'host'"
+        assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+    def test_a_member_gets_none(self, service: Any) -> None:
+        body = {"passwordUnencrypted": "guess"}
+        assert self.ask(service, service.create(baseRole="QUERIER"), body, key=service.member()).status_code == 403

@@ -225,12 +225,7 @@ def _ordered(actions: list[Action], items: Items) -> list[Action]:
     A value of an attribute means one connection: what gives a value away comes before what takes it.
     """
     updated = {action.address for action in actions if action.verb == "update"}
-    held = {
-        value: item.address
-        for item in items.values()
-        if item.kind in ROUTES
-        for value in _values(item)
-    }
+    held = {value: item.address for item in items.values() if item.kind in ROUTES for value in _values(item)}
 
     def takes(action: Action) -> bool:
         others = {held.get(value) for value in _values(action.item)} - {action.address, None}
