@@ -67,6 +67,7 @@ from moorings.jobs import service as jobs_of
 from moorings.jobs.models import Job
 from moorings.migrations import migrate
 from moorings.queries.service import Queries
+from moorings.queries.stored_jobs import JobStore
 from moorings.schedules import due
 from moorings.secrets import Keyset
 from moorings.settings import Settings
@@ -173,7 +174,10 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         engine=(engine := Engine(settings)),
         limits=RateLimits(settings),
         key_uses=(key_uses := KeyUses(database)),
-        query_jobs=QueryJobs(settings.max_buffer_bytes),
+        query_jobs=QueryJobs(
+            settings.max_buffer_bytes,
+            None if database.embedded and settings.workers == 1 else JobStore(database, keyset),
+        ),
         queries=(running := Queries(database, engine, settings)),
         job_asked=(wake := asyncio.Event()),
         erasers=(erase_dbt,),

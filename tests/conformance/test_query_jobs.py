@@ -16,10 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
 from moorings.access.policy import Role
-from moorings.api.http.query_jobs import QueryJobs, QueryResult
-from moorings.errors import QueryNotFound
+from moorings.api.http.query_jobs import JobKey, QueryJobs, QueryResult
+from moorings.errors import QueryNotFound, QueryTimeout
+from moorings.queries.models import StoredQueryJob
+from moorings.queries.stored_jobs import MOST_BYTES, JobStore
+from moorings.secrets import Keyset
 from tests.conftest import TOKEN
 
+KEY = JobKey("key", "organization")
 SOME = "0b3f7b52-6a0e-4a86-9d6c-6f2b1c9c1a11"
 ROWS = "SELECT n, 'a' || n AS label FROM range(3) t(n) ORDER BY n"
 
@@ -128,6 +132,24 @@ class TestRun:
 
 
 class TestWait:
+    def test_what_takes_longer_is_a_408_with_its_id_and_is_waited_for(
+        self, service: Any, model: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slow = "SELECT count(*) AS n FROM range(120000) a, range(20000) b WHERE a.range * b.range % 7 = 3"
+        with monkeypatch.context() as patched:
+            patched.setattr("moorings.api.http.query_jobs.WAIT_SECONDS", 0.01)
+            answer = run(service, model, slow)
+        assert answer.status_code == 408, answer.text
+        (last,) = [json.loads(line) for line in answer.text.splitlines()]
+        (job_id,) = last["remaining_job_ids"]
+        assert (last["timed_out"], last["status"], last["detail"]) == (
+            "true",
+            408,
+            "The query is not done yet. Ask for it with GET /query/wait",
+        )
+        job, last = lines(service.request("GET", f"/query/wait?job_ids={json.dumps([job_id])}"))
+        assert (job["job_id"], job["status"], last["remaining_job_ids"]) == (job_id, "COMPLETE", [])
+
     def test_in_both_published_spellings(self, service: Any, model: str) -> None:
         jobs = [lines(run(service, model, f"SELECT {n} AS n"))[0]["job_id"] for n in range(2)]
         for query in (f"jobIds={','.join(jobs)}", f"job_ids={json.dumps(jobs)}"):
@@ -157,11 +179,11 @@ class TestJobs:
 
             made = []
             for _ in range(3):
-                made.append(jobs.add("key", None, result()))
+                made.append(await jobs.add(KEY, None, result()))
                 await jobs.wait(made[-1:])
                 await asyncio.sleep(0)
-            kept = [each.task is not None for each in jobs.find("key", [each.id for each in made])]
-            jobs.restart(made[0], result())
+            kept = [each.task is not None for each in await jobs.find(KEY, [each.id for each in made], str)]
+            await jobs.restart(made[0], result())
             await jobs.wait(made[:1])
             return kept, made[0].size
 
@@ -175,12 +197,88 @@ class TestJobs:
                 await asyncio.Event().wait()
                 raise AssertionError
 
-            job = jobs.add("key", None, endless())
+            job = await jobs.add(KEY, None, endless())
             assert await jobs.wait([job], 0.01) == [job]
             with pytest.raises(QueryNotFound):
-                jobs.find("other", [job.id])
+                await jobs.find(JobKey("other", "o"), [job.id], str)
             await jobs.close()
             assert job.task is not None
             assert job.task.cancelled()
 
         asyncio.run(going())
+
+
+class TestReplicas:
+    """Two processes, each with its own jobs, over one database."""
+
+    @pytest.fixture
+    def made(self, service: Any) -> tuple[Any, JobKey]:
+        async def making() -> JobKey:
+            async with service.database.reading() as session:
+                return JobKey(str(uuid.uuid4()), await access.the_organization(session))
+
+        keyset = Keyset.read(service.settings.keyset_path)
+        return lambda: QueryJobs(10_000, JobStore(service.database, keyset, "one owner")), service.run(making())
+
+    def test_one_waits_for_a_job_that_another_runs(self, service: Any, made: Any) -> None:
+        process, key = made
+
+        async def going() -> tuple[list[Any], QueryResult]:
+            first, second, ready = process(), process(), asyncio.Event()
+
+            async def result() -> QueryResult:
+                await ready.wait()
+                return QueryResult(b"\0the result", {"n": "int64"})
+
+            job = await first.add(key, "the request", result())
+            (there,) = await second.find(key, [job.id], str)
+            remaining = await second.wait([there], 0.01)
+            ready.set()
+            assert await second.wait([there], 20) == []
+            return [remaining == [there], there.request], there.task.result()
+
+        told, result = service.run(going())
+        assert told == [True, "the request"]
+        assert result == QueryResult(b"\0the result", {"n": "int64"})
+
+    def test_an_error_is_told_and_a_result_that_is_not_stored_runs_again(self, service: Any, made: Any) -> None:
+        process, key = made
+
+        async def going() -> None:
+            first, second = process(), process()
+
+            async def refused() -> QueryResult:
+                raise QueryTimeout(message="Too slow", detail="really")
+
+            async def large() -> QueryResult:
+                return QueryResult(b"x" * MOST_BYTES, {})
+
+            failed = await first.add(key, "one", refused())
+            big = await first.add(key, "two", large())
+            assert await first.wait([failed, big], 20) == []
+            one, two = await second.find(key, [failed.id, big.id], str)
+            await second.wait([one], 20)
+            with pytest.raises(QueryTimeout, match="Too slow"):
+                one.task.result()
+            assert (two.task, two.request) == (None, "two")
+            with pytest.raises(QueryNotFound):
+                await second.find(JobKey("another", key.organization_id), [big.id], str)
+
+        service.run(going())
+
+    def test_what_is_stored_is_sealed(self, service: Any, made: Any) -> None:
+        process, key = made
+
+        async def going() -> Any:
+            async def result() -> QueryResult:
+                return QueryResult(b"a secret value", {})
+
+            jobs = process()
+            job = await jobs.add(key, "SELECT a_secret", result())
+            await jobs.wait([job], 20)
+            async with service.database.reading() as session:
+                return await session.get_one(StoredQueryJob, job.id)
+
+        row = service.run(going())
+        assert row.ended_at is not None
+        assert b"secret" not in row.request.ciphertext + row.outcome.ciphertext

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import threading
 import time
@@ -27,6 +28,19 @@ from tests.terminal import Terminal
 from tests.warehouses.postgres.server import login
 
 ROUNDS = 60
+
+
+def test_a_job_of_a_query_is_waited_for_at_another_replica(replicas: Replicas) -> None:
+    body = {"dialect": "duckdb", "name": "m", "database": ":memory:", "readOnly": False, "passwordUnencrypted": "p"}
+    model = replicas.first.request("POST", "/connections", json=body).json()["data"]
+    query = {"modelId": model, "userEditedSQL": "SELECT 42 AS n"}
+    ran = replicas.first.request("POST", "/query/run", json={"query": query, "resultType": "json"})
+    assert ran.status_code == 200, ran.text
+    job = json.loads(ran.text.splitlines()[0])
+    waited = replicas.second.request("GET", f"/query/wait?jobIds={job['job_id']}")
+    assert waited.status_code == 200, waited.text
+    assert json.loads(waited.text.splitlines()[0]) == job
+    assert json.loads(job["result"]) == [{"n": 42}]
 
 
 def doors(replicas: Replicas, number: int) -> tuple[Any, Any]:

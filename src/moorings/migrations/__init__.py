@@ -19,7 +19,7 @@ from moorings.db.connecting import AWAY, reason
 from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
-HEAD = "0019"
+HEAD = "0020"
 """The revision this code is written for."""
 
 UNFINISHED = "copying"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from moorings.db import STRICT, Base, Milliseconds
+from moorings.db import STRICT, Base, Milliseconds, SealedBytes
+from moorings.secrets import Sealed
 
 
 class RunningQuery(Base):
@@ -37,3 +38,19 @@ class CancelRequest(Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     requested_at: Mapped[int] = mapped_column(Milliseconds)
     claimed_at: Mapped[int | None] = mapped_column(Milliseconds)
+
+
+class StoredQueryJob(Base):
+    """A job of `/query/run`, for replicas that did not run it. `request` and `outcome` are JSON."""
+
+    __tablename__ = "query_jobs"
+    __table_args__ = (Index("ix_query_jobs_seen_at", "seen_at"), STRICT)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    key_id: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str] = mapped_column(Text)
+    request: Mapped[Sealed] = mapped_column(SealedBytes)
+    outcome: Mapped[Sealed | None] = mapped_column(SealedBytes)
+    seen_at: Mapped[int] = mapped_column(Milliseconds)
+    ended_at: Mapped[int | None] = mapped_column(Milliseconds)

@@ -16,7 +16,7 @@ from moorings.api.http.answers import Shape
 from moorings.api.http.call import UUID, Call, Parameter, Rendered
 from moorings.api.http.fields import Fields
 from moorings.api.http.negotiation import ARROW, CSV, NDJSON, XLSX, Choice
-from moorings.api.http.query_jobs import QueryJob, QueryResult
+from moorings.api.http.query_jobs import JobKey, QueryJob, QueryResult
 from moorings.api.http.routing import Route
 from moorings.api.resources import routed
 from moorings.api.results.encoders import Encoder
@@ -108,19 +108,23 @@ async def run(call: Call) -> Rendered | QueryPlan:
         request = QueryRequest(asked.sql)
         plan = await call.services.queries.plan(call.actor, target, request, claim, call.version.access)
         return QueryPlan(plan.text)
-    job = call.services.query_jobs.add(call.actor.key_id, asked, _work(call, asked, target, claim))
+    job = await call.services.query_jobs.add(_key(call), asked, _work(call, asked, target, claim))
     return await _answer(call, [job])
 
 
 async def wait(call: Call) -> Rendered:
     """Wait for jobs of queries, for a minute at most. A job whose result is no longer stored runs again."""
     query = Fields(call.query(), ("jobIds", "job_ids"))
-    jobs = call.services.query_jobs.find(call.actor.key_id, _job_ids(query))
+    jobs = await call.services.query_jobs.find(_key(call), _job_ids(query), Asked)
     for job in jobs:
         if job.task is None:
             target, claim = await _permitted(call, job.request)
-            call.services.query_jobs.restart(job, _work(call, job.request, target, claim))
+            await call.services.query_jobs.restart(job, _work(call, job.request, target, claim))
     return await _answer(call, jobs)
+
+
+def _key(call: Call) -> JobKey:
+    return JobKey(call.actor.key_id, call.actor.organization_id)
 
 
 # ---- reading ----------------------------------------------------------------------------------------------------
