@@ -12,14 +12,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer.main
+from typer.core import TyperGroup
 
 from moorings import dialects, errors
 from moorings.api.http import openapi, problems
 from moorings.app import ROUTES
 from moorings.cli import app
+from moorings.client.cli import base, exits
 from moorings.dialects.base import Dialect
 from moorings.engine import probe
 from moorings.engine.probe import DRIVER
@@ -83,29 +85,77 @@ names the setting, without its value.
 
 def commands() -> str:
     """Every command of the CLI."""
-    found = _commands(typer.main.get_command(app), "moorings")
-    sections = "\n\n".join(_command(name, command) for name, command in found)
+    root = typer.main.get_command(app)
+    own = set(cast("TyperGroup", root).commands)
+    found = list(_commands(root, "moorings"))
+    of_service = "\n\n".join(_command(name, command) for name, command in found if name.split()[1] in own)
+    of_client = [(name, command) for name, command in found if name.split()[1] not in own]
+    sections = "\n\n".join(_command(name, command, without=SHARED) for name, command in of_client)
+    whole = next(command for name, command in of_client if name == "moorings connections list")
+    shared = [(code(_written(each)), each.help) for each in whole.params if each.name in SHARED]
     return f"""# Command line
 
-The commands read the same [settings](settings.md) as the service, and you can use them while the service runs. If a
-command fails, it prints one line on stderr and exits with code 1. In a checkout the command is `.venv/bin/moorings`.
+The commands of the **service** run on its machine. They read the same [settings](settings.md) as the service, and you
+can use them while the service runs. In a checkout the command is `.venv/bin/moorings`.
+
+The commands of a **client** use the API from any machine. They need an address and a key: `moorings login` stores both.
+[The command line](../guides/command-line.md) shows how to use them.
+
+`-h` or `--help` explains a command, `--version` prints the version.
+
+## Commands of the service
+
+If a command fails, it prints one line on stderr and exits with code 1.
+
+{of_service}
+
+## Commands of a client
+
+All of these commands have these options:
+
+{table(["Option", "Meaning"], shared)}
+
+The address and the key come from the options and `--profile`, else from the variables `MOORINGS_URL` and
+`MOORINGS_KEY`, else from the profile in use. A name works wherever an id does. If several
+things have the same name, the command lists their ids.
+
+Colours appear only in a terminal, and not if the variable `NO_COLOR` is set.
+
+### Exit codes
+
+If a command fails, it prints one line on stderr that says what to do next. The exit code says why. The codes do not
+change between versions.
+
+{table(["Exit code", "Meaning"], exits.MEANINGS.items())}
 
 {sections}
 """
 
 
+SHARED = ("profile", "url", "output", "json")
+"""The options that every command of the client has."""
+
+
 def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
 
 
-def _command(name: str, command: Any) -> str:
-    rows = [(code(_written(parameter)), parameter.help) for parameter in command.params if _shown(parameter)]
+def _command(name: str, command: Any, *, without: Iterable[str] = ()) -> str:
+    hidden = set(without) - ({"output"} if _has_own_formats(command) else set())
+    shown = [each for each in command.params if _shown(each) and each.name not in hidden]
+    rows = [(code(_written(parameter)), parameter.help) for parameter in shown]
     arguments = f"\n\n{table(['Argument or option', 'Meaning'], rows)}" if rows else ""
-    return f"## `{name}`\n\n{command.help}{arguments}"
+    return f"### `{name}`\n\n{command.help}{arguments}"
+
+
+def _has_own_formats(command: Any) -> bool:
+    """Whether -o takes other formats than for most commands."""
+    return getattr(command, "formats", ()) not in ((), base.ClientCommand.formats)
 
 
 def _shown(parameter: Any) -> bool:
@@ -114,7 +164,7 @@ def _shown(parameter: Any) -> bool:
 
 def _written(parameter: Any) -> str:
     if parameter.param_type_name == "option":
-        return " ".join(parameter.opts)
+        return ", ".join(parameter.opts)
     return parameter.metavar or parameter.name.upper()
 
 

@@ -36,6 +36,7 @@ def surroundings(tmp_path_factory, terminal_in, postgres_server):
             "127.0.0.1:8000": f"127.0.0.1:{terminal.port}",
             "8001": str(free_port()),
             "moo_osk_…": serving.key,
+            "db.example.com:5432": f"{postgres_server.host}:{postgres_server.port}",
             "db.example.com": postgres_server.host,
             '"port": 5432': f'"port": {postgres_server.port}',
         }
@@ -67,6 +68,7 @@ def test_commands_print_what_the_page_shows(surroundings, page: Path):
     steps = shown.steps(page)
     script = _with(replaced, shown.script([command for command, _ in steps]))
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "no_proxy": "*", "LANG": "C.UTF-8"}
+    environment["HOME"] = str(terminal.folder)  # where `moorings login` keeps its profile
     command = ["bash", "-c", script]
     status, out, err = _run(command, environment, terminal.folder)
     printed = out.split(shown.MARK)[1:]

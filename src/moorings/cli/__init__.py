@@ -9,8 +9,9 @@ import typer
 
 from moorings.cli.database.commands import backup, db_app, restore
 from moorings.cli.options import DataDir, FlightPort, Host, Json, Port, group
+from moorings.cli.root import root
 
-app = group("Moorings: stores connections to your warehouses and runs SQL through them.")
+app = root("Moorings: stores connections to your warehouses and runs SQL through them.")
 token_app = group("Manage API keys: organization keys and personal access tokens.")
 user_app = group("Manage users, which personal access tokens act as.")
 group_app = group("Manage groups of users, which share roles on connections.")

@@ -11,6 +11,9 @@ from typer.core import TyperGroup
 
 from moorings.errors import MooringsError
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""What asks for help. A command has it from the `moorings` command."""
+
 
 class ErrorReportingGroup(TyperGroup):
     """Prints an error of Moorings as one line on stderr, with exit code 1 and without a traceback."""

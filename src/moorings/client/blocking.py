@@ -77,6 +77,11 @@ class Client:
         """The address of the service."""
         return self._core.url
 
+    @property
+    def connection(self) -> str | None:
+        """The connection of the profile, for queries that name none."""
+        return self._core.connection
+
     def request(
         self,
         method: str,

@@ -1,0 +1,1 @@
+"""`moorings sql`: an interactive shell for one connection at a time."""
