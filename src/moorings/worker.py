@@ -23,7 +23,7 @@ from moorings.jobs.refresh import RetryPolicy
 from moorings.queries import owners
 from moorings.secrets import Keyset
 from moorings.settings import Settings
-from moorings.telemetry import metrics
+from moorings.telemetry import metrics, tracing
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +121,8 @@ class Worker:
     async def _run(self, leased: Leased) -> None:
         """One attempt; its lease is extended meanwhile."""
         began, outcome = clock.monotonic(), "lost"
+        span = tracing.begin("job refresh", moorings__job_id=leased.id, moorings__attempt=leased.attempt)
+        tracing.root(span)
         over = asyncio.Event()
         holding = asyncio.create_task(self._hold(leased, over))
         try:
@@ -134,6 +136,7 @@ class Worker:
         finally:
             over.set()
             await _ended([holding])
+            tracing.end(span, None if outcome in {"completed", "released"} else outcome)
         metrics.job_attempts.labels(outcome).inc()
         metrics.job_seconds.observe(clock.monotonic() - began)
         log.info("job", job=leased.id, connection=leased.connection_id, attempt=leased.attempt, outcome=outcome)

@@ -87,8 +87,13 @@ def test_a_callers_trace_goes_through_to_the_warehouse(
         failed = client.post(f"/connections/{made}/query", json={"sql": "SELECT s3cret"})
         assert failed.status_code == 400
         assert client.get("/whoami", headers={"traceparent": "nonsense"}).status_code == 200
+        assert client.post(f"/connections/{made}/refresh").status_code in (200, 202)
         until = time.monotonic() + 10
-        while len({span.trace_id for span in collector.spans}) < 4 or "warehouse" not in collector.of_trace(TRACE):
+        while (
+            len({span.trace_id for span in collector.spans}) < 5
+            or "warehouse" not in collector.of_trace(TRACE)
+            or "job refresh" not in {span.name for span in collector.spans}
+        ):
             assert time.monotonic() < until, [span.name for span in collector.spans]
             time.sleep(0.02)
         assert serving.stop() == 0
@@ -102,6 +107,9 @@ def test_a_callers_trace_goes_through_to_the_warehouse(
         assert found["http.response.status_code"] == 200
         assert found["moorings.request_id"] == queried.headers["moorings-request-id"]
         assert attributes(spans["warehouse"])["moorings.query_id"] == queried.headers["moorings-query-id"]
+        (job,) = [span for span in collector.spans if span.name == "job refresh"]
+        below = {span.name for span in collector.spans if span.parent_span_id == job.span_id}
+        assert (job.parent_span_id, job.status.code, "pool wait" in below) == (b"", 0, True)
         wrong = [span for span in collector.spans if span.name == "warehouse" and span.status.code]
         assert len(wrong) == 1
         assert "s3cret" not in str(collector.spans)

@@ -16,6 +16,7 @@ class AsyncCursor:
 class AsyncConnection:
     module: str
     client_identifier: str | None
+    clientinfo: str
     call_timeout: int
     def cursor(self) -> AsyncCursor: ...
     def fetch_df_batches(

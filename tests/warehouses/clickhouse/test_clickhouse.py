@@ -275,3 +275,9 @@ def test_importing_the_dialect_loads_no_driver() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout.strip() == "[]"
+
+
+def test_the_comment_in_the_servers_log_has_the_query_and_its_trace(rows: Callable[..., Any]) -> None:
+    query_id, trace = str(uuid.uuid4()), f"00-{'4' * 32}-{'7' * 16}-01"
+    found = rows("SELECT getSetting('log_comment') AS comment", query_id=query_id, traceparent=trace)
+    assert found == [(f"{query_id} traceparent={trace}",)]

@@ -187,8 +187,10 @@ class ClickHouseSession(Session):
         """Send a statement; `natives` are the types of a result whose columns are requested in other forms."""
         self._leave_unread()
         self._wait(statement.timeout_seconds)
+        # The server's own spans go below this one, if it records any.
+        headers = FORMAT | ({"traceparent": statement.traceparent} if statement.traceparent else {})
         with self._with(statement):
-            response = self._client.raw_stream(sql, settings=self._settings(statement), transport_settings=FORMAT)
+            response = self._client.raw_stream(sql, settings=self._settings(statement), transport_settings=headers)
         self._response = response
         body = Body(response, statement.limits.buffer)
         if body.empty():
@@ -240,6 +242,7 @@ class ClickHouseSession(Session):
             "http_send_timeout": seconds,  # else the server would disconnect a reader that pauses
             "max_block_size": statement.batch_rows,
             "session_timezone": self._config.session_zone,
+            "log_comment": statement.note,
         }
         settings = self._allowed(requested | ({"readonly": 1} if statement.read_only else {}))
         place = {"query_id": self._query_id} | ({"database": self._database} if self._database else {})

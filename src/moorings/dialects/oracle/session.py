@@ -185,6 +185,7 @@ class OracleSession(Session):
         await self._wire.rollback()
         self._wire.call_timeout = max(SHORTEST_TIMEOUT_MS, round(1000 * statement.timeout_seconds))
         self._wire.client_identifier = statement.query_id
+        self._wire.clientinfo = statement.traceparent
         if statement.read_only:
             await self._execute("SET TRANSACTION READ ONLY")
 

@@ -121,6 +121,7 @@ class HanaSession(Session):
         """Set the limits and modes of the statement."""
         self._end()
         self._connection.setclientinfo("APPLICATION", f"{self._application_name} {statement.query_id}".strip())
+        self._connection.setclientinfo("TRACEPARENT", statement.traceparent)
         self._connection.setautocommit(not statement.read_only)
         if statement.read_only:
             self._run("SET TRANSACTION READ ONLY")
