@@ -48,6 +48,11 @@ BY_CHARACTER: dict[str, Spelling] = {
     "libpq": lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal in upper case": lambda text: text.encode().hex().upper(),
+    "hexadecimal with colons": lambda text: text.encode().hex(":"),
+    "hexadecimal with blanks": lambda text: text.encode().hex(" ").upper(),
+    "hexadecimal with dashes": lambda text: text.encode().hex("-"),
+    "hexadecimal as a list": lambda text: text.encode().hex("#").replace("#", ", 0x"),
+    "\\x in upper case": lambda text: "".join(f"\\x{byte:02X}" for byte in text.encode()),
     "JSON in a URL": lambda text: quote(json.dumps(text)[1:-1], safe=""),
     "JSON in JSON": lambda text: json.dumps(json.dumps(text))[3:-3],
 }
@@ -81,7 +86,27 @@ secrets = st.text(st.one_of(letters, characters), min_size=RUN, max_size=60)
 quickly = settings(max_examples=40, deadline=None)
 
 
-WORST = ["a", "%61", "%", "\\", "\\u0061", "&#x61;", "&", "&#", "''", "'", "YWFh", "61", " ", "+", "\\'%27&#39;''", "="]
+WORST = [
+    "a",
+    "%61",
+    "%",
+    "\\",
+    "\\u0061",
+    "&#x61;",
+    "&",
+    "&#",
+    "''",
+    "'",
+    "YWFh",
+    "61",
+    "61:",
+    "0x61, ",
+    "MFQWC",
+    " ",
+    "+",
+    "\\'%27&#39;''",
+    "=",
+]
 WORST += [SECRET, SECRET[:11]]
 MAX_GROWTH = 3.2
 """How much longer twice the text may take: 2 if it is linear, 4 if it is quadratic; short times tell nothing."""
@@ -117,6 +142,27 @@ class TestSpellings:
             ):
                 assert HIDDEN in redact(text, [secret])
             assert_hidden(redact(coded, [secret]), secret)
+
+    @quickly
+    @given(secret=secrets, before=st.text(string.ascii_letters, max_size=7), cut=st.integers(0, 8), lower=st.booleans())
+    def test_of_base32_at_every_alignment(self, secret: str, before: str, cut: int, lower: bool) -> None:
+        coded = base64.b32encode(f"{before}{secret}".encode()).decode()
+        coded = coded.lower() if lower else coded
+        for text in (coded, coded.rstrip("="), f"token {coded} refused"):
+            redacted = redact(text, [secret])
+            assert HIDDEN in redacted
+            for run in runs(secret):
+                for shift in range(5):
+                    whole = base64.b32encode(b"\0" * shift + run.encode()).decode().rstrip("=")
+                    part = whole[-(-8 * shift // 5) : 8 * (shift + len(run.encode())) // 5]
+                    assert (part.lower() if lower else part) not in redacted
+        twice = base64.b32encode(f"{before}{secret * 2}".encode()).decode()
+        assert HIDDEN in redact(twice[cut:], [secret])
+
+    @pytest.mark.parametrize("name", BY_CHARACTER)
+    def test_backwards(self, name: str) -> None:
+        redacted = redact(f"login with {BY_CHARACTER[name](SECRET[::-1])} failed", [SECRET])
+        assert redacted == f"login with {HIDDEN} failed"
 
     def test_of_base64_in_lines(self) -> None:
         coded = base64.encodebytes(f"user:{SECRET * 5}".encode()).decode()

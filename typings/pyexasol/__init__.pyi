@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from pyexasol.connection import Host
@@ -8,6 +9,8 @@ class ExaError(Exception):
 
 class ExaConnection:
     attr: dict[str, Any]
+    json_decode: Callable[[str | bytes], Any]
+    def _init_json(self) -> None: ...
     def __init__(self, **options: Any) -> None: ...
     def req(self, req: dict[str, Any]) -> dict[str, Any]: ...
     def session_id(self) -> str: ...

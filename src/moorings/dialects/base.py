@@ -247,6 +247,11 @@ class Dialect(ABC):
         """The default port of a connection."""
         return self.Config.default("port")
 
+    def needs_process(self, config: Any) -> bool:
+        """Whether sessions of this connection run in processes of their own, which can be killed at any time."""
+        del config
+        return self.abilities.own_process
+
     def address(self, config: Any) -> tuple[str, int] | None:
         """Host and port of the server for the `resolve` and `connect` steps; None if there is no server to dial."""
         return (config.host, config.port) if config.host and config.port else None

@@ -55,7 +55,7 @@ def detail(text: str, secrets: Sequence[str]) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets and without any run of 12 characters of them, in any known spelling.
+    """The text without the secrets and without any run of 12 characters of them, in any known spelling, or backwards.
 
     Spellings are those of `spellings`, two of them nested at most. A text of more than 4,000 characters is cut.
     """
@@ -108,6 +108,7 @@ class Patterns:
     def of(cls, secrets: Iterable[str]) -> Patterns:
         """The patterns of secrets, with and without their white space."""
         parts = {part for secret in secrets for part in _parts(secret)}
+        parts |= {part[::-1] for part in parts if len(part) >= SHORT}
         spelled = {form for part in parts for form in _forms(part) if form.strip()}
         short = sorted(re.escape(form) for form in spelled if len(form) < SHORT)
         return cls(

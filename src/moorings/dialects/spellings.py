@@ -1,7 +1,8 @@
 """Decodes a text's escapes, to find secrets in every spelling that an error message may use.
 
 The spellings of a secret cannot be listed. Instead, the text is decoded in each known way: URL
-escapes, HTML entities, backslashes of JSON, Python and libpq, doubled quotes of SQL, base64 and hexadecimal digits.
+escapes, HTML entities, backslashes of JSON, Python and libpq, doubled quotes of SQL, base64, base32 and hexadecimal
+digits, also with separators between bytes.
 Each decoded view knows where in the text its bytes came from. All of it is linear in the text.
 """
 
@@ -167,6 +168,19 @@ def _base64(shift: int) -> Decoder:
     return _digits(rb"[A-Za-z0-9+/_-]{6,}", 6, 2 * shift, decoded)
 
 
+def _base32(shift: int) -> Decoder:
+    """Decodes base32 that begins `shift` characters into a group of eight, in either case."""
+    before = -(-5 * shift // 8)
+    """Bytes that begin before the digits do."""
+
+    def decoded(run: bytes) -> bytes:
+        digits = b"A" * shift + run
+        digits = digits[: len(digits) - (len(digits) % 8 in (1, 3, 6))]
+        return base64.b32decode(digits + b"=" * (-len(digits) % 8), casefold=True)[before:]
+
+    return _digits(rb"[A-Za-z2-7]{8,}", 5, 8 * before - 5 * shift, decoded)
+
+
 def _hexadecimal(shift: int) -> Decoder:
     """Decodes hexadecimal digits, from the first or the second on."""
 
@@ -187,6 +201,8 @@ DECODERS: tuple[Decoder, ...] = (
     _replacing(ESCAPED, lambda found: _escape(found, bytewise=True)),
     _replacing(ESCAPED, lambda found: _escape(found, bytewise=False)),
     _replacing(rb"''|\"\"|``", lambda found: found[0][:1]),
+    _replacing(rb"(?<=[0-9A-Fa-f]{2})[:;,._|\s-]{1,3}(?:0x|\\x|%|#)?(?=[0-9A-Fa-f]{2})", lambda found: b""),
     *map(_base64, range(4)),
+    *map(_base32, range(8)),
     *map(_hexadecimal, range(2)),
 )

@@ -18,6 +18,7 @@ import struct
 import threading
 import time
 from collections.abc import Generator, Mapping
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from moorings import errors
@@ -43,9 +44,9 @@ OWNED: WeakValueDictionary[int, Meter] = WeakValueDictionary()
 
 
 class Meter:
-    """Limits the bytes that one session receives in one call."""
+    """Limits the bytes that one session receives in one call. Its first call `logs_in`, and so opens connections."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, *, logs_in: bool = True) -> None:
         self._max = max_bytes
         self._lock = threading.Lock()
         self._wires: dict[int, int] = {}
@@ -54,7 +55,7 @@ class Meter:
         """Inode → the bytes received before the call began, or before the connection was found in it."""
         self._received: dict[int, int] = {}
         """Inode → the bytes received in this call; includes connections that are closed by now."""
-        self._first = True
+        self._first = logs_in
         self._exceeded = False
 
     @contextlib.contextmanager
@@ -168,17 +169,29 @@ def _is_tcp(descriptor: int) -> bool:
         return wire.family in (socket.AF_INET, socket.AF_INET6) and wire.type == socket.SOCK_STREAM
 
 
+class Watched(Protocol):
+    """What limits one call: the bytes that its driver receives, or the memory of its process."""
+
+    def find(self, thread: threading.Thread) -> None:
+        """Find what is to be measured; called at each tick."""
+        ...
+
+    def look(self) -> None:
+        """Measure, and end a call above the limit; called when memory grows, and every few ticks."""
+        ...
+
+
 class Watch:
     """The thread that checks the meters of all running calls of the process."""
 
     def __init__(self) -> None:
-        self._running: dict[Meter, threading.Thread] = {}
+        self._running: dict[Watched, threading.Thread] = {}
         self._called = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._possible = hasattr(socket, "TCP_INFO") and os.path.exists("/proc/self/statm")
 
-    def begin(self, meter: Meter, thread: threading.Thread) -> None:
+    def begin(self, meter: Watched, thread: threading.Thread) -> None:
         """Start to check a meter."""
         self._running[meter] = thread
         if self._possible and not self._called.is_set():
@@ -188,7 +201,7 @@ class Watch:
                     self._thread = threading.Thread(target=self._watch, name="moorings-meter", daemon=True)
                     self._thread.start()
 
-    def end(self, meter: Meter) -> None:
+    def end(self, meter: Watched) -> None:
         """Stop checking a meter."""
         self._running.pop(meter, None)
 
@@ -199,7 +212,7 @@ class Watch:
 
     def _while_called(self, memory: int) -> None:
         idle = ticks = pages = 0
-        before: set[Meter] = set()
+        before: set[Watched] = set()
         while idle < IDLE_TICKS:
             time.sleep(TICK_SECONDS)
             ticks, idle = ticks + 1, 0 if self._running else idle + 1

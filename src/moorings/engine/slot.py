@@ -66,12 +66,14 @@ class Slot:
         """The current owner; None while it is idle."""
         self._context = context
         self.light = context.light and target.dialect.probes_cheaply
+        self._own_process = target.dialect.needs_process(target.config)
         self._secrets = tuple(target.config.secrets().values())
         self._thread = SessionThread(f"moorings-{target.connection_id[:8]}")
         self._side_threads: list[threading.Thread] = []
         self._abandoned = abandoned
         self._severed = False
-        self._meter = Meter(self.limits.buffer + 2 * self.limits.batch)  # drivers read a little ahead
+        self._max_received = self.limits.buffer + 2 * self.limits.batch  # drivers read a little ahead
+        self._meter = Meter(self._max_received)
 
     @property
     def limits(self) -> ByteLimits:
@@ -118,7 +120,7 @@ class Slot:
 
     async def login(self) -> Session:
         """Connect; raises ConnectTimeout when the driver does not come back in time."""
-        if self.target.dialect.abilities.own_process:
+        if self._own_process:
             await self.within(START_SECONDS, self._start)
         limit = self._context.connect_timeout_seconds + SLACK_SECONDS
         return await self.within(limit, self._login)
@@ -139,7 +141,7 @@ class Slot:
     @property
     def is_reused(self) -> bool:
         """Whether the session was used before and can be replaced from its own thread."""
-        return self.idle_since != self.born and not self.target.dialect.abilities.own_process
+        return self.idle_since != self.born and not self._own_process
 
     @property
     def can_be_lost(self) -> bool:
@@ -149,6 +151,7 @@ class Slot:
 
     def replaced(self) -> Session:
         """A new session in the place of one that the server closed; to be called in the session's thread."""
+        self.logout()
         return self.guard(self._login)
 
     def _connect(self, config: ConnectionConfig) -> Session:
@@ -188,7 +191,13 @@ class Slot:
 
     def cancel_until_over(self, over: threading.Event) -> Job[None]:
         """Cancel the session's statement repeatedly until it is over; the job is done after the first attempt."""
-        job, thread = cancel_until_over(self.connected.cancel, over)
+        cancel = self.connected.cancel
+
+        def metered() -> None:
+            with Meter(self._max_received, logs_in=False).metered():  # some drivers open a connection to cancel
+                cancel()
+
+        job, thread = cancel_until_over(metered, over)
         self._side_threads.append(thread)
         return job
 
@@ -258,6 +267,6 @@ class Slot:
         self._closing = self.session or self._starting
         self.session = self._starting = None
         if self._closing is not None:
-            with contextlib.suppress(Exception):  # the session is closed either way
+            with contextlib.suppress(Exception), self._meter.metered():  # the session is closed either way
                 self._closing.close()
             self._closing = None

@@ -6,6 +6,7 @@ No transaction is open while the warehouse is queried. One transaction stores th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from moorings.catalog.snapshots import store
 from moorings.connections.models import Connection
 from moorings.connections.service import lock, opened
 from moorings.db import Database
+from moorings.db.connecting import AWAY
 from moorings.engine.service import Engine, Target
 from moorings.errors import (
     Archived,
@@ -40,6 +42,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_PAUSE_SECONDS = 3600.0
+WATCH_SECONDS = 0.5
+"""How often a running refresh looks whether its connection was archived or changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +103,40 @@ async def attempt(
 async def _refresh(db: Database, engine: Engine, keyset: Keyset, leased: Leased) -> None:
     target = await _target(db, keyset, leased.connection_id)
     began = clock.monotonic()
-    found = await _unless(leased.stopped, introspect(engine, target, (), contents))
+    found = await _unless(leased.stopped, introspect(engine, target, (), contents), _changed(db, target))
     leased.say(f"The warehouse listed {len(found)} tables in {clock.monotonic() - began:.1f} s.")
     async with db.unit_of_work() as session:
         await _store(session, leased, target, found)
 
 
-async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """The result of some work; if the event comes first, stops the work and raises QueryCancelled."""
-    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+async def _unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T], changed: Coroutine[Any, Any, None]) -> T:
+    """The result of work. Stops it, and raises QueryCancelled after an event, or the exception of `changed`."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stopped.wait())
+    watching = asyncio.create_task(changed)
+    tasks: set[asyncio.Task[Any]] = {working, stopping, watching}
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        working.cancel()
-        stopping.cancel()
-        await asyncio.wait({working, stopping})
-    if working.cancelled():
-        raise QueryCancelled
-    return working.result()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    if not working.cancelled():
+        return working.result()
+    if not watching.cancelled():
+        watching.result()
+    raise QueryCancelled
+
+
+async def _changed(db: Database, target: Target) -> None:
+    """Watch the connection of a target; raises Archived or ConnectionChanged when it is no longer as it was."""
+    seen = None
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        with contextlib.suppress(*AWAY):
+            if seen != (version := await db.version()):
+                async with db.reading() as session:
+                    _require_same(await session.get_one(Connection, target.connection_id), target)
+                seen = version
 
 
 async def _release(db: Database, leased: Leased) -> str:
@@ -151,6 +171,10 @@ async def _require_unchanged(session: AsyncSession, connection: Connection, targ
     Checked last: from here to its end, the transaction locks the connection's row.
     """
     await lock(session, connection)
+    _require_same(connection, target)
+
+
+def _require_same(connection: Connection, target: Target) -> None:
     if connection.deleted_at is not None:
         raise Archived
     if connection.revision != target.revision:

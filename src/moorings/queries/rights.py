@@ -1,4 +1,4 @@
-"""The right that a query runs or waits by; the query stops once the right is lost."""
+"""The right that a query or a connection test runs or waits by; it stops once the right is lost."""
 
 from __future__ import annotations
 
@@ -35,18 +35,26 @@ class Claim:
     """The inputs of a query's right: its key, the connection that it names, and the one that it was routed to."""
 
     key_id: str
-    base_id: str
+    base_id: str | None
+    """None for a test of settings that no connection has yet, which takes an organization admin."""
     environment: str | None
     """The environment that the caller chose explicitly."""
-    connection_id: str
+    connection_id: str | None
+    """None if the right is one to the base connection, wherever queries go."""
+    permission: Permission = Permission.QUERY
 
 
 async def holds(session: AsyncSession, claim: Claim) -> bool:
     """Whether the same request would still be allowed, and routed to the same connection."""
     try:
         actor = await access.actor(session, claim.key_id)
-        base = await connections.permitted(session, actor, claim.base_id, Permission.QUERY)
-        found = await environments.permitted(session, actor, base, Permission.QUERY, claim.environment)
+        if claim.base_id is None:
+            actor.require_admin()
+            return True
+        base = await connections.permitted(session, actor, claim.base_id, claim.permission)
+        if claim.connection_id is None:
+            return True
+        found = await environments.permitted(session, actor, base, claim.permission, claim.environment)
     except (InvalidToken, NotFound, PermissionDenied, Archived):
         return False
     return found.id == claim.connection_id

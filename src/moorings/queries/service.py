@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import func, select
@@ -28,6 +28,8 @@ from moorings.queries.rights import Claim, Watch, holds
 from moorings.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 """How often a process checks for changed rights, and for cancel requests that other processes received."""
@@ -131,6 +133,11 @@ class Queries:
         async with contextlib.AsyncExitStack() as resources:
             watch = resources.enter_context(self._watching(claim, checked))
             yield watch, await self._leased(actor, target, watch, resources), statement
+
+    async def while_permitted(self, claim: Claim, checked: int, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work such as a connection test. Raises AccessLost, and cancels it, once the right is lost."""
+        with self._watching(claim, checked) as watch:
+            return await watch.unless_lost(work)
 
     @contextlib.contextmanager
     def _watching(self, claim: Claim, checked: int) -> Generator[Watch]:

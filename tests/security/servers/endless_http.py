@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.security.servers.hostile import Hostile, exactly
+from tests.security.servers.hostile import Certificate, Hostile, exactly
 
 PIECE = bytes(1 << 20)
 GIGABYTE = 1 << 30
@@ -44,14 +44,16 @@ class Answer:
 class EndlessHttp(Hostile):
     """Answers requests as it is told to."""
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
-        super().__init__()
+    def __init__(self, answer: Callable[[Request], Answer], certificate: Certificate | None = None) -> None:
+        super().__init__(certificate)
         self._answer = answer
         self.sent = 0
         """Bytes of endless bodies that clients took."""
 
     def serve(self, wire: socket.socket) -> None:
         """Answer the requests of one client."""
+        if self.certificate is not None:
+            wire = self.encrypted(wire)
         while True:
             answer = self._answer(_request(wire))
             encoding = {"Content-Encoding": "gzip"} if answer.bomb else {}

@@ -30,6 +30,8 @@ from moorings.dialects.network.requests import install
 FIELDS = ("host_override",)
 
 LZ4 = types.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
+IDENTITY = 1
+"""Of the compressions that gRPC numbers by bits: none."""
 TOO_LONG = "larger than max"
 """gRPC's text about a message above our size limit."""
 
@@ -84,12 +86,13 @@ def storage_channel(
 ) -> grpc.Channel:
     """A channel to the Storage API, which connects to checked addresses on first use.
 
-    Its messages have the size limit of HTTP answers.
+    Its messages have the size limit of HTTP answers. Compressed ones are refused: gRPC decompresses without a limit.
     """
     secure = not url.startswith("http:")
     host, port = host_and_port(url)
     target, options = _target(network, host, port)
     options.append(("grpc.max_receive_message_length", network.longest_answer))
+    options.append(("grpc.compression_enabled_algorithms_bitset", IDENTITY))
     if not secure:
         return grpc.insecure_channel(target, options=options)
     bundle = Path(network.ca_bundle).read_bytes() if network.ca_bundle else None

@@ -20,9 +20,27 @@ from moorings import errors
 from moorings.dialects.config.hosts import in_url
 from moorings.dialects.network import dialing
 from moorings.dialects.network.dialing import Network
+from moorings.dialects.network.values import check_values
 
 SWITCHING_PROTOCOLS = 101
 FIELDS = ("host", "port")
+MAX_HEAD_BYTES = 65_536
+
+
+class _Encrypted(ssl.SSLSocket):
+    """A socket whose first bytes are counted: the WebSocket library reads a head of any length, byte by byte."""
+
+    head_left: int | None = MAX_HEAD_BYTES
+    """The bytes that the head may still have; None once it was read."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive bytes; raises AnotherService for a head that is too long."""
+        data = super().recv(buflen, flags)
+        if self.head_left is not None:
+            self.head_left -= len(data)
+            if self.head_left < 0:
+                raise errors.AnotherService(*FIELDS)
+        return data
 
 
 class Wire(ExaConnection):
@@ -32,6 +50,17 @@ class Wire(ExaConnection):
         self._network = way
         self._refusal: errors.EgressRefused | None = None
         super().__init__(**how)
+
+    def _init_json(self) -> None:
+        """Decode only answers whose values fit into memory."""
+        super()._init_json()
+        decode, most = self.json_decode, self._network.longest_answer
+
+        def decoded(text: str | bytes) -> Any:
+            check_values(text, most)
+            return decode(text)
+
+        self.json_decode = decoded
 
     def _process_dsn(self, dsn: str) -> list[Host]:
         """Every address of every host that may be dialled; raises EgressRefused when there is none."""
@@ -55,13 +84,17 @@ class Wire(ExaConnection):
         """Dial the address, and speak TLS and WebSocket with the host there."""
         how = self._get_ws_options(fingerprint=fingerprint)
         tls: ssl.SSLContext = how.pop("sslopt")["context"]
+        tls.sslsocket_class = _Encrypted
         wire = dialing.dial([ipaddr], port, how["timeout"])
         try:
-            wire = tls.wrap_socket(wire, server_hostname=hostname)
-            return _speaking(wire, f"wss://{in_url(hostname)}:{port}", how)
+            wire = encrypted = tls.wrap_socket(wire, server_hostname=hostname)
+            assert isinstance(encrypted, _Encrypted)  # noqa: S101  # the class that was asked for
+            speaking = _speaking(encrypted, f"wss://{in_url(hostname)}:{port}", how)
         except BaseException:
             wire.close()
             raise
+        encrypted.head_left = None
+        return speaking
 
 
 def _speaking(wire: socket.socket, url: str, how: dict[str, Any]) -> websocket.WebSocket:

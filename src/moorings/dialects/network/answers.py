@@ -12,26 +12,33 @@ from typing import cast
 from urllib3.response import HTTPResponse
 
 from moorings import errors
+from moorings.dialects.network.values import check_values
 
 CHUNK = 65_536
 PLAIN = ("", "identity")
+MAX_READS = 2_000_000
+"""Fields that are read one by one, as Thrift does: each becomes a value, however small."""
 
 
 class BoundedAnswer(HTTPResponse):
     """An answer of at most `max_bytes`; for a `streamed` one, the limit applies to the data of one call.
 
     `read(amount)` and `read1(amount)` read it in pieces, each within the limit. Calls that read it to its end
-    (`read()`, `data`, `stream()`) have the limit for the whole answer.
+    (`read()`, `data`, `stream()`) have the limit for the whole answer, and for its values as JSON.
     """
 
     max_bytes = 0
     streamed = False
     _counted = 0
+    _reads = 0
 
     def read(self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False) -> bytes:
         """This many bytes, or all; raises ResultTooLarge beyond the limit."""
         if amt is None or amt < 0:
             return self._whole(decode_content, cache_content)
+        self._reads += 1
+        if self._reads > MAX_READS:
+            self._check(self.max_bytes + 1)
         if self.streamed:
             self._check(amt)
         return self._taken(super().read(min(amt, self.max_bytes + 1), decode_content, cache_content))
@@ -44,6 +51,7 @@ class BoundedAnswer(HTTPResponse):
             self._check(size)
             parts.append(part)
         data = b"".join(parts)
+        check_values(data, self.max_bytes)
         if cache_content:
             self._body = data
         return data
@@ -54,12 +62,10 @@ class BoundedAnswer(HTTPResponse):
         return self._taken(super().read1(size, decode_content))
 
     def stream(self, amt: int | None = CHUNK, decode_content: bool | None = None) -> Generator[bytes]:
-        """All of it, piece by piece; raises ResultTooLarge beyond the limit."""
-        streamed, self.streamed = self.streamed, False
-        try:
-            yield from super().stream(amt or CHUNK, decode_content)
-        finally:
-            self.streamed = streamed
+        """All of it, at once; raises ResultTooLarge beyond the limit."""
+        del amt
+        if data := self._whole(decode_content, cache_content=False):
+            yield data
 
     def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Generator[bytes]:
         """The pieces of a body of unknown length; raises ResultTooLarge beyond the limit."""

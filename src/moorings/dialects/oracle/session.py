@@ -23,6 +23,7 @@ from moorings.dialects.network import dialing
 from moorings.dialects.oracle import introspection
 from moorings.dialects.oracle.config import Config
 from moorings.dialects.oracle.login import parameters
+from moorings.dialects.oracle.packets import Packets
 from moorings.dialects.oracle.read_only import check_reads, first_word
 
 T = TypeVar("T")
@@ -50,10 +51,16 @@ class _Loop(asyncio.SelectorEventLoop):
 
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **how: Any) -> Any:
         """Connect to an address that the rules allow, and track the socket."""
-        wire = self._dialled(host, port)
-        transport, protocol = await super().create_connection(protocol_factory, sock=wire, **how)
+        wire, inner = self._dialled(host, port), protocol_factory()
+        self._packets = Packets(inner)
+        transport, _ = await super().create_connection(lambda: self._packets, sock=wire, **how)
         self._opened.append(transport)
-        return transport, protocol
+        return transport, inner
+
+    async def start_tls(self, transport: Any, protocol: Any, *how: Any, **further: Any) -> Any:
+        """Go on in TLS, at the beginning or after an ACCEPT."""
+        self._packets = Packets(protocol, long=self._packets.long)
+        return await super().start_tls(transport, self._packets, *how, **further)
 
     def _dialled(self, host: str, port: int) -> socket.socket:
         self.refusal = None

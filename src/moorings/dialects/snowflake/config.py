@@ -95,6 +95,12 @@ class Config(ConnectionConfig, frozen=True):
         return f"{account}.{'snowflakecomputing.cn' if '.cn-' in account.lower() else DOMAIN}"
 
     @property
+    def reaches_snowflake(self) -> bool:
+        """Whether public authorities vouch that the server is in Snowflake's own domain."""
+        own = self.server.lower().endswith((f".{DOMAIN}", ".snowflakecomputing.cn"))
+        return own and not self.trust_server_certificate and self.ssl_root_cert is None
+
+    @property
     def account(self) -> str:
         """The account's identifier, without region and cloud, which are only parts of the host name."""
         return (self.host or self.host_override or "").partition(".")[0]

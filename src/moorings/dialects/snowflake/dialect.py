@@ -35,6 +35,13 @@ class Snowflake(Dialect):
         """The account's own host."""
         return config.server, config.port or TLS_PORT
 
+    def needs_process(self, config: Config) -> bool:
+        """Whether the server may be another one than Snowflake's own.
+
+        The driver decompresses answers in native code without a limit, so that one request could take all memory.
+        """
+        return not config.reaches_snowflake
+
     def fault_key(self, error: BaseException) -> str | None:
         """The server's number, or a word for a fault on the way."""
         return fault_key(error)

@@ -35,6 +35,8 @@ class Wire:
     """One end. Any thread may send, one receives."""
 
     socket: socket.socket
+    max_bytes: int | None = None
+    """The largest message that `receive` accepts; None for any: the process trusts the service, not the reverse."""
     _sending: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, kind: int, body: bytes | memoryview | pa.Buffer = b"") -> None:
@@ -48,8 +50,10 @@ class Wire:
         self.send(kind, pickle.dumps(values))
 
     def receive(self) -> tuple[int, bytearray]:
-        """The next message; raises EOFError or OSError when the other end is gone."""
+        """The next message; raises EOFError or OSError when the other end is gone, or sends a message too large."""
         kind, size = HEADER.unpack(self._exactly(HEADER.size))
+        if self.max_bytes is not None and size > self.max_bytes:
+            raise EOFError
         return kind, self._exactly(size)
 
     def _exactly(self, size: int) -> bytearray:

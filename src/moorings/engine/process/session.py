@@ -17,6 +17,7 @@ from moorings import errors, settings
 from moorings.dialects.base import Dialect, Session, SessionContext, Statement
 from moorings.dialects.network.dialing import Network
 from moorings.engine.process import messages
+from moorings.engine.process.memory import ProcessMemory
 from moorings.engine.process.messages import Wire
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 CHILD = "moorings.engine.process.child"
 REAPED_SECONDS = 1.0
+LONGEST_GREETING = 65_536
+MESSAGE_ROOM = 4
+"""How often the limit of a result fits into a message: a catalog takes more room than its rows did on the wire."""
 
 
 class ProcessSession(Session):
@@ -41,11 +45,12 @@ class ProcessSession(Session):
         self._wire: Wire | None = None
         self._network = Network()
         self._severed = False
+        self._memory: ProcessMemory | None = None
 
     def start(self) -> None:
         """Start the process, and wait until it can be called. Raises SessionLost when it ends instead."""
         ours, theirs = socket.socketpair()
-        self._wire = Wire(ours)
+        self._wire = Wire(ours, LONGEST_GREETING)
         try:
             with theirs:
                 process = _started(theirs.fileno())
@@ -63,22 +68,27 @@ class ProcessSession(Session):
         """Log in there, at addresses that are checked here; raises the translated fault of the login."""
         self._network = context.network
         apart = replace(context, network=Network(None, self._network.proxy, self._network.ca_bundle))
+        most = context.limits.buffer + 2 * context.limits.batch
+        self._connected.max_bytes = MESSAGE_ROOM * most
+        self._memory = ProcessMemory(self._pid, most, self.sever)
         try:
             self.id, self.encrypted, self.transport = self._call("open", dialect, config, apart)
         except BaseException:
             self._end()
             raise
+        self._memory.logged_in()
 
     # ---- calls --------------------------------------------------------------------------------------------------
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        """Call the process; raises its WarehouseError, or SessionLost when the process is gone."""
-        try:
-            self._connected.say(messages.CALL, name, *arguments)
-        except OSError:
-            self._end()
-            raise errors.SessionLost from None
-        return self._outcome()
+        """Call the process; raises its WarehouseError, SessionLost when it is gone, ResultTooLarge when it grew."""
+        with self._memory.limited() if self._memory else contextlib.nullcontext():
+            try:
+                self._connected.say(messages.CALL, name, *arguments)
+            except OSError:
+                self._end()
+                raise errors.SessionLost from None
+            return self._outcome()
 
     def _outcome(self) -> Any:
         """The result of a call: a value, or the bytes of a batch."""
@@ -111,6 +121,12 @@ class ProcessSession(Session):
             messages.say_fault(self._connected, refused)
         else:
             self._connected.say(messages.ANSWER, answer)
+
+    @property
+    def _pid(self) -> int:
+        if self._process is None:
+            raise errors.SessionLost
+        return self._process.pid
 
     @property
     def _connected(self) -> Wire:

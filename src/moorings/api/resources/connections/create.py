@@ -5,17 +5,20 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings import dialects
+from moorings.access.policy import Permission
 from moorings.api.http import idempotency
 from moorings.api.http.call import Call
 from moorings.api.http.fields import Fields
 from moorings.api.resources.connections.shapes import (
     Created,
 )
+from moorings.api.resources.connections.test import reported
 from moorings.connections import service
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.errors import (
     ConnectionTestFailed,
 )
+from moorings.queries.rights import Claim
 
 
 async def create(call: Call) -> bytes:
@@ -39,8 +42,9 @@ async def _store(call: Call, session: AsyncSession, config: ConnectionConfig) ->
 
 
 async def require_passing(call: Call, config: ConnectionConfig) -> None:
-    """Raise ConnectionTestFailed unless a configuration passes its test."""
-    report = await call.services.engine.test(dialects.named(config.dialect), config)
+    """Raise ConnectionTestFailed unless a configuration passes its test; AccessLost once the right is lost."""
+    claim = Claim(call.actor.key_id, call.ids.get("id"), None, None, Permission.CHANGE)
+    report = await reported(call, claim, config)
     for step in report.steps:
         if step.status == "failed":
             raise ConnectionTestFailed(step.name, step.message)

@@ -18,6 +18,7 @@ from moorings.api.resources.connections.shapes import (
     TestShape,
 )
 from moorings.errors import (
+    AccessLost,
     ConnectionTestFailed,
     EmptyBody,
     NeedsCredentials,
@@ -155,7 +156,7 @@ ROUTES = (
         summary="Test a configuration",
         answer=TestShape,
         body=schemas.connection,
-        errors=(UnknownDialect, Saturated),
+        errors=(UnknownDialect, Saturated, AccessLost),
     ),
     Route(
         method="POST",
@@ -170,6 +171,6 @@ ROUTES = (
         body_optional=True,
         parameters=(routed.ENVIRONMENT,),
         headers=routed.HEADERS,
-        errors=(*routed.ERRORS, Saturated),
+        errors=(*routed.ERRORS, Saturated, AccessLost),
     ),
 )

@@ -11,13 +11,15 @@ from moorings.api.resources.connections.shapes import (
     StepShape,
     TestShape,
 )
+from moorings.dialects.config.connection import ConnectionConfig
 from moorings.engine.service import TestReport
+from moorings.queries.rights import Claim
 
 
 async def test_unsaved(call: Call) -> TestShape:
     """Test the settings of a connection. Nothing is stored."""
     config = dialects.read(call.body)
-    return test_shape(await call.services.engine.test(dialects.named(config.dialect), config))
+    return test_shape(await reported(call, Claim(call.actor.key_id, None, None, None), config))
 
 
 async def test_saved(call: Call) -> TestShape:
@@ -27,9 +29,18 @@ async def test_saved(call: Call) -> TestShape:
     query.done()
     Fields(call.body, ()).done()
     target = await routed.routed(call, Permission.TEST, environment)
-    report = await call.services.engine.test(target.dialect, target.config, target.connection_id)
+    base_id, key_id = call.connection.id, call.actor.key_id
+    claim = Claim(key_id, base_id, environment, target.connection_id, Permission.TEST)
+    report = await reported(call, claim, target.config, target.connection_id)
     await health.record(call, target, report)
     return test_shape(report)
+
+
+async def reported(call: Call, claim: Claim, config: ConnectionConfig, connection_id: str | None = None) -> TestReport:
+    """The report of a test, which ends with the right to it. Raises AccessLost."""
+    engine, checked = call.services.engine, call.version.access
+    work = engine.test(dialects.named(config.dialect), config, connection_id)
+    return await call.services.queries.while_permitted(claim, checked, work)
 
 
 def test_shape(report: TestReport) -> TestShape:

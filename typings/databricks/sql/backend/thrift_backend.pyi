@@ -1,0 +1,1 @@
+# Only a name for what stands in for its functions.
