@@ -25,8 +25,9 @@ ROLES = NEEDED | {"faults", "session", "introspection", "types", "read_only", "l
 OWN_ROLES: Mapping[str, set[str]] = {
     "bigquery": {"federation"},
     "clickhouse": {"body"},
-    "databricks": {"transport"},
+    "databricks": {"results", "transport"},
     "duckdb": {"files"},
+    "oracle": {"packets"},
     "postgres": {"casts", "parameters", "probe"},
     "sap_hana": {"tenant"},
 }
