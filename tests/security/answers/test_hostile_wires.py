@@ -31,11 +31,11 @@ from moorings.dialects.network.values import check_values
 from moorings.testing.engines import Server
 from tests.processes.conftest import Replica
 from tests.processes.conftest import start as start  # the fixture
+from tests.security.answers.test_hostile_bytes import SENT, by_aws, by_pools, by_requests, login, refused, runs, watched
 from tests.security.servers import flooding
 from tests.security.servers.endless_http import Answer, EndlessHttp, zeros
 from tests.security.servers.flooding import Flooding
 from tests.security.servers.hostile import Certificate, Hostile
-from tests.security.answers.test_hostile_bytes import SENT, by_aws, by_pools, by_requests, login, refused, runs, watched
 from tests.warehouses.oracle.test_oracle import accepted
 from tests.warehouses.servers.process import certificate, issued_certificate
 
