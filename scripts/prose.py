@@ -1,4 +1,4 @@
-"""Finds phrases that readers stumble over, in the documentation and in every string of the source.
+"""Finds phrases that readers stumble over, in the documentation and in every string and comment of the source.
 
 `make check` runs it. Each pattern has the wording to use instead; code, in blocks or between backticks, is not read.
 """
@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +33,29 @@ PATTERNS = {
     r"\b(?:wants?|wishes) to be told\b": "must be sent",
     r"\bwhat (?:it|he|she|they|one|somebody|anybody) (?:has|have) (?:of|by)\b": "name the thing",
     r"\bfor good\b": "permanently",
+    r"(?:^|[.;:] )(?:Left|Told|Kept|Held|Asked|Meant) (?:out|are|is|by|at)\b": "subject, verb, object",
+    r"\b(?:tells?|told) (?:apart|why|whether|which|how|of|nothing|no)\b": "shows, reports, distinguishes",
+    r"\b(?:[Oo]f it|[Oo]f (?:these|those|them)),? (?:the|only|what)\b": "subject, verb, object",
+    r"\bsee (?:that|to it)\b|^See that\b": "check that, ensure that",
+    r"\b(?:goes|go) on (?:in the clear|with|to)\b": "continues",
+    r"\blooks? into\b|\blooked into\b": "checks, reads",
+    r"\bfrom behind\b": "after",
+    r"\bin the (?:stead|way) of\b|\bstands? in for\b": "replaces",
+    r"\bhow many there are in all\b": "the number of all",
+    r"\bwhatever (?:it|they|he|she) (?:is|are|was|were|raises?|says?)\b": "name the cases",
+    r"\bof its own words\b|\bthe server's own words\b": "the server's message",
+    r"\bwithout a word\b|\bsays a word\b": "silently",
+    r"\bturn(?:s|ed)? it round\b": "reverse",
+    r"\brefuses? the start\b": "does not start",
 }
+RELATIVES = {
+    r"^(?:# )?(?:What|Whom|Whose|Whoever) [^?|#*]*[.:;](?= |$)": "name the thing: The fields that",
+    r"\bwhat (?:became|came|is left|is (?:due|there|wrong|kept|stored|read|sent|asked|given))\b": "name the thing",
+    r"\b(?:no longer|not|nothing) counts?\b(?! towards|[.;,] )": "is ignored",
+}
+"""Phrases that hide their subject, such as a text that begins with "What is read."."""
+UNREAD = ("src/moorings/client/", "src/moorings/flight/", "src/moorings/mcp/")
+"""Rooms in which RELATIVES are not searched yet."""
 CODE = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[^\n]*$|`[^`\n]+`|\]\([^)\s]*\)", re.MULTILINE | re.DOTALL)
 
 
@@ -49,15 +73,21 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
 
 
 def findings(path: Path) -> Iterator[str]:
-    """One line for each phrase in a file that has a plainer wording."""
+    """One line for each line of a file with a phrase that has a plainer wording."""
+    name = path.relative_to(ROOT).as_posix()
+    patterns = PATTERNS if name.startswith(UNREAD) else PATTERNS | RELATIVES
     for first, text in texts(path):
         for number, line in enumerate(CODE.sub(blank, text).split("\n"), first):
-            for pattern, better in PATTERNS.items():
+            for pattern, better in patterns.items():
                 if found := re.search(pattern, line):
-                    yield f'{path.relative_to(ROOT)}:{number}: "{found[0].strip()}": {better}'
+                    yield f'{name}:{number}: "{found[0].strip()}": {better}'
+                    break
 
 
 def main() -> int:

@@ -139,6 +139,7 @@ def settings_for(directory: Path, **given: Any) -> Settings:
     """Settings of a service that is alone in a directory, without limits unless said."""
     defaults = {"data_dir": directory, "bootstrap_token": TOKEN, "rate_limit": "0", "sample": False}
     defaults |= {"health_probe_seconds": 0}  # what no test asked for is not dialled
+    defaults |= {"log_level": "warning"}  # no line for each request: tests of these lines start a process
     return Settings(_env_file=None, **(defaults | given))
 
 

@@ -40,7 +40,7 @@ def install_command(extra: str, of: Kind | None = None) -> str:
 
 
 def requirements(extra: str) -> list[str]:
-    """What an extra installs, as pip takes it: `oracledb>=26.1`."""
+    """The argument for pip that installs an extra: `oracledb>=26.1`."""
     return list(dict.fromkeys(_requirements(extra)))
 
 

@@ -26,6 +26,9 @@ def prose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     ("sentence", "found"),
     [
         ("The limit is 20 unless said.", True),
+        ("What is read of the connection.", True),
+        ("Whom a key acts as: its user.", True),
+        ("The fields tell whether it differs.", True),
         ("What each dialect is proven against, its page says.", True),
         ("A resource does not exist for who may not see it.", True),
         ("Each dialect's page lists what it was tested against.", False),
@@ -42,4 +45,9 @@ class TestFindings:
     def test_of_a_string(self, prose: Any, tmp_path: Path, sentence: str, found: bool):
         source = tmp_path / "source.py"
         source.write_text(f'def act():\n    """{sentence}"""\n')
+        assert [line.split(": ")[0] for line in prose.findings(source)] == ["source.py:2"] * found
+
+    def test_of_a_comment(self, prose: Any, tmp_path: Path, sentence: str, found: bool):
+        source = tmp_path / "source.py"
+        source.write_text(f"def act():\n    # {sentence}\n    pass\n")
         assert [line.split(": ")[0] for line in prose.findings(source)] == ["source.py:2"] * found

@@ -106,7 +106,7 @@ async def rotate(
 
 
 async def renew(session: AsyncSession, key: ApiKey, overlap: int, expires_at: int | None = None) -> str:
-    """The same, whoever asks: for the operator's commands."""
+    """Renew a key without a check of the actor's rights, for the operator's commands."""
     _require_created(key)
     now = clock.now()
     if expires_at is None and key.expires_at is not None:

@@ -33,13 +33,13 @@ class Assignment:
 async def of_user(session: AsyncSession, user: User, connections: Sequence[Guarded]) -> list[Assignment]:
     """Every role that a user has on these connections; the highest on each comes first and is effective."""
     rows = await session.scalars(select(ConnectionRole).where(ConnectionRole.user_id == user.id))
-    own = {row.connection_id: _held(row, "user") for row in rows}
+    own = {row.connection_id: _role_on(row, "user") for row in rows}
     theirs = {group.id: group for group in (await groups.of_users(session, [user.id])).get(user.id, ())}
     by_group = await groups.roles(session, theirs.values())
     found: list[Assignment] = []
     for connection in connections:
         here = [own[connection.id]] if connection.id in own else []
-        here += [_held(row, "group", theirs[group_id]) for group_id, row in by_group.get(connection.id, {}).items()]
+        here += [_role_on(row, "group", theirs[group_id]) for group_id, row in by_group.get(connection.id, {}).items()]
         here.append(
             Assignment(connection.id, Role(connection.base_role), connection.base_role_name, "base", resolved=False)
         )
@@ -47,7 +47,7 @@ async def of_user(session: AsyncSession, user: User, connections: Sequence[Guard
     return found
 
 
-def _held(
+def _role_on(
     row: ConnectionRole | GroupRole, source: Literal["user", "group"], group: UserGroup | None = None
 ) -> Assignment:
     role = Role(row.role)
@@ -63,7 +63,7 @@ async def of_group(session: AsyncSession, group: UserGroup, connections: Sequenc
     """The roles that a group has on these connections."""
     assigned = await groups.roles(session, [group])
     return [
-        replace(_held(row, "group", group), resolved=True)
+        replace(_role_on(row, "group", group), resolved=True)
         for connection in connections
         for row in assigned.get(connection.id, {}).values()
     ]

@@ -183,7 +183,7 @@ class Keys:
 
 
 async def visible_keys(
-    session: AsyncSession, actor: Actor, wanted: Keys, after: tuple[Any, ...] | None, number: int
+    session: AsyncSession, actor: Actor, listed: Keys, after: tuple[Any, ...] | None, number: int
 ) -> tuple[list[ApiKey], int]:
     """A page of the keys that the actor may see, after a cursor (instant or name, and id); and their total.
 
@@ -192,12 +192,12 @@ async def visible_keys(
     conditions = [ApiKey.organization_id == actor.organization_id, ApiKey.revoked_at.is_(None)]
     if not actor.admin:
         conditions.append(_own(actor))
-    if wanted.kind is not None:
+    if listed.kind is not None:
         kinds = {"organization": ApiKey.user_id.is_(None), "personal": ApiKey.user_id.is_not(None)}
-        conditions.append(kinds.get(wanted.kind, false()))
-    by: Any = ApiKey.name if wanted.by_name else ApiKey.created_at
+        conditions.append(kinds.get(listed.kind, false()))
+    by: Any = ApiKey.name if listed.by_name else ApiKey.created_at
     return await page(
-        session, select(ApiKey).where(*conditions), [(by, wanted.descending), (ApiKey.id, False)], after, number
+        session, select(ApiKey).where(*conditions), [(by, listed.descending), (ApiKey.id, False)], after, number
     )
 
 

@@ -16,7 +16,7 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A table as it is stored: its structure in one document, with a digest that tells whether it differs."""
+    """A table as it is stored: its structure in one document, with a digest that shows whether it differs."""
 
     place: Place
     document: str

@@ -77,7 +77,7 @@ def _found(connection: Connection, row: StoredTable, sought: str) -> Found:
 
 
 def _texts(table: Table) -> Iterator[Match]:
-    """Everything in a table that a search looks into."""
+    """The texts of a table that a search reads."""
     yield Match("table", None, table.name)
     if table.comment:
         yield Match("comment", None, table.comment)

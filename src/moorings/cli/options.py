@@ -1,4 +1,4 @@
-"""What the commands of all groups share: how a group is made, and options that mean the same everywhere."""
+"""Shared by the commands of all groups: the base of a group, and common options."""
 
 from __future__ import annotations
 

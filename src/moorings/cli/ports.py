@@ -22,7 +22,7 @@ def check_free(host: str, port: int, setting: str = "MOORINGS_PORT", host_settin
             0
         ]
         with socket.socket(family, kind) as probe:
-            # Connections of a service that stopped a moment ago do not count; a listener does.
+            # Connections of a service that stopped a moment ago are ignored; a listener is not.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:

@@ -49,7 +49,7 @@ def connection(path: Path, *_: object, **__: object) -> SqliteConnection:
 
 
 class Cursor:
-    """What SQLAlchemy asks of a cursor."""
+    """The methods of a cursor that SQLAlchemy calls."""
 
     def __init__(self, connection: SqliteConnection) -> None:
         self._connection = connection

@@ -31,7 +31,7 @@ OUT_OF_DATE = {
         "The server's certificate is not valid yet. Check the clocks of this machine and of the server."
     ),
 }
-"""What OpenSSL says of a certificate's dates → our message."""
+"""OpenSSL's message about a certificate's dates → our message."""
 
 
 def dated(fault: errors.WarehouseError, error: BaseException) -> errors.WarehouseError:

@@ -180,7 +180,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a statement would return and take; a schema is None if only running the statement shows it."""
+    """The schemas of a statement's result and parameters; None if only running the statement shows them."""
 
     columns: pa.Schema | None = None
     """The columns of its result; without any, it returns no rows."""

@@ -35,7 +35,7 @@ def without_comments_before(sql: str, *marks: str) -> str:
 def trimmed(sql: str, token: re.Pattern[str]) -> str:
     """A statement without the blanks, comments and semicolons at its end; empty when it is nothing else.
 
-    `token` finds the next token of the dialect, whatever it is; its group `blank` says that it may be left out.
+    `token` matches any next token of the dialect; its group `blank` says that it may be left out.
     """
     ends = [found.end() for found in token.finditer(sql) if found["blank"] is None]
     return sql[: ends[-1]] if ends else ""

@@ -225,7 +225,7 @@ class Lease:
             self._timer = None
 
     def end(self) -> Job[bool] | None:
-        """End the lease without waiting: the job tells whether the session can be used again; None when it cannot.
+        """End the lease without waiting. The job's result is whether the session can be used again; None if it cannot.
 
         A statement that still runs is cancelled in the warehouse. Its session is not used again, since a cancel
         that arrives late would hit the next caller.

@@ -36,7 +36,7 @@ class Job(Generic[T]):
         """Do the work, in the calling thread."""
         try:
             outcome = self._work()
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to who asked
+        except BaseException as error:  # noqa: BLE001  # the caller gets every exception
             self._settle(_fail, error)
         else:
             self._settle(_succeed, outcome)

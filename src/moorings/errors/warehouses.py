@@ -84,7 +84,7 @@ class HostUnreachable(WarehouseError):
 
 
 class AnotherService(WarehouseError):
-    """Something else than this database listens on this host and port. Check both."""
+    """Another service, not this database, listens on this host and port. Check both."""
 
     code, step = "another_service", "connect"
 
@@ -244,7 +244,7 @@ class ResultTooLarge(WarehouseError):
 
 
 class SessionLost(WarehouseError):
-    """The database closed the session. Try again; if it happens often, look into the database's own log."""
+    """The database closed the session. Try again; if it happens often, check the database's own log."""
 
     code = "session_lost"
     temporary = True

@@ -195,7 +195,7 @@ async def _settle(
 
 
 def failure_of(error: Exception) -> Failure:
-    """What a job stores of an error that ended an attempt."""
+    """The stored form of an error that ended an attempt."""
     match error:
         case WarehouseError():
             return Failure(error.code, error.explained, error.step, error.temporary)

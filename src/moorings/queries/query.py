@@ -48,7 +48,7 @@ class Encoder(Protocol[C_co]):
         ...
 
     def start(self, schema: pa.Schema) -> C_co:
-        """What comes before the first row."""
+        """The bytes before the first row."""
         ...
 
     def batch(self, batch: pa.RecordBatch) -> C_co:
@@ -56,7 +56,7 @@ class Encoder(Protocol[C_co]):
         ...
 
     def end(self, *, truncated: bool, row_count: int) -> C_co:
-        """What comes after the last row."""
+        """The bytes after the last row."""
         ...
 
     @property
@@ -96,10 +96,10 @@ class RowLimit:
     @classmethod
     def of(cls, request: QueryRequest, default: int, cap: int | None) -> RowLimit:
         """The limit of a request, within the operator's default and cap."""
-        wanted = request.row_limit or (default if request.limited else None)
-        if wanted is None:
+        limit = request.row_limit or (default if request.limited else None)
+        if limit is None:
             return cls(cap, breaks=True)
-        return cls(min(wanted, cap or wanted))
+        return cls(min(limit, cap or limit))
 
     def __str__(self) -> str:
         """The value of the header."""

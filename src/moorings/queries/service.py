@@ -252,5 +252,5 @@ def _holder(actor: Actor) -> Holder:
 
 async def running_on(session: AsyncSession, connection_id: str) -> int:
     """The number of queries that run on a connection, in all processes."""
-    asked = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
-    return (await session.execute(asked)).scalar_one()
+    counted = select(func.count()).select_from(RunningQuery).where(RunningQuery.connection_id == connection_id)
+    return (await session.execute(counted)).scalar_one()

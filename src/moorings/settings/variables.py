@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 PREFIX = "MOORINGS_"
 OF_TESTS = "MOORINGS_TEST_"
 OF_CLIENTS = frozenset({"MOORINGS_URL", "MOORINGS_KEY", "MOORINGS_PROFILE"})
-"""What `moorings.client` reads: a shell may have them where the service starts too."""
+"""Variables of `moorings.client`, which a shell that starts the service may have too."""
 
 OF_A_SERVICE = re.compile(
     r"MOORINGS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"

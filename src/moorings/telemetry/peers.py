@@ -45,8 +45,8 @@ class Peers:
         if self.folder is None:
             return ()
         own = self._own(self.folder)
-        asked = await asyncio.gather(*(_ask(path) for path in sorted(self.folder.glob("*.sock")) if path != own))
-        return [families for families in asked if families]
+        answers = await asyncio.gather(*(_ask(path) for path in sorted(self.folder.glob("*.sock")) if path != own))
+        return [families for families in answers if families]
 
     @staticmethod
     def _own(folder: Path) -> Path:
@@ -64,8 +64,8 @@ async def _ask(path: Path) -> list[metrics.Family]:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)
-            told = await reader.read()
+            answer = await reader.read()
             writer.close()
     except (OSError, TimeoutError):
         return []
-    return _decoder.decode(told)
+    return _decoder.decode(answer)

@@ -1,4 +1,4 @@
-"""What our own tokens look like."""
+"""The pattern of our own tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a package says of its engine to the suite: one `Under` a dialect, made beside the server that it is tested on.
+"""The description of an engine for the suite: one `Under` a dialect, made beside the server that it is tested on.
 
 `Warehouse` is the engine while it runs: how Moorings connects to it, and its other side.
 """
@@ -93,7 +93,10 @@ CONCEPTS = (
     "object",
     "null",
 )
-"""What every engine has a Case for, or a reason why not. An `instant` has a zone, an `object` is a struct."""
+"""The kinds of value: every engine has a Case for each, or a reason why not.
+
+An `instant` has a zone, an `object` is a struct.
+"""
 
 
 @dataclass(frozen=True)
@@ -134,11 +137,11 @@ class Sql:
     zone: str = ""
     """A statement that asks for the session's time zone, by its name or what it is ahead of UTC (`+09:00`)."""
     in_other: Body = field(default_factory=lambda: {"defaultSchema": "other"})
-    """What makes `other` the default schema of a connection."""
+    """The statement that makes `other` the default schema of a connection."""
     write: str = "INSERT INTO written VALUES (1)"
     """A statement that writes a row into the table `written (number)`, which the tests make."""
     written: str = "CREATE TABLE written (number INT)"
-    """What makes that table."""
+    """The statement that creates that table."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +167,11 @@ WRONG_LOGIN = (
     Broken("password", "authenticate", "login_refused", LOGIN, {"passwordUnencrypted": "wrong-password"}),
     Broken("user", "authenticate", "login_refused", LOGIN, {"username": "nobody"}),
 )
-"""What every server that knows users and passwords refuses."""
+"""Faults that every server with users and passwords reports."""
 
 
 def of_tls_port(plain_port: Callable[[Server], int]) -> tuple[Broken, ...]:
-    """What can go wrong where TLS has a port of its own; `plain_port` is the one without."""
+    """Faults of servers whose TLS has its own port; `plain_port` is the one without."""
     authority, name = ("sslMode", "sslRootCert"), ("host", "sslMode")
     return (
         Broken("certificate", "tls", "certificate_refused", authority, {"sslMode": "verify-full", "host": "localhost"}),
@@ -210,7 +213,7 @@ class Under:
     sql: Sql
     outside: Callable[[Server | None, Path], Outside]
     body: Callable[[Server], Body] = field(default=lambda server: {})
-    """What its connections need beside host, port, username, database and password."""
+    """The fields of its connections, beside host, port, username, database and password."""
     lacks: Mapping[str, str] = field(default_factory=dict[str, str])
     broken: Sequence[Broken] = ()
     host: str = "host"

@@ -31,7 +31,7 @@ class Room:
         self.warehouse = warehouse
 
     def target(self, connection_id: str = "one", revision: int = 1, **changes: Any) -> Target:
-        """What to lease, with changes to the Config that works."""
+        """The target to lease, with changes to the working Config."""
         return Target(connection_id, revision, self.warehouse.dialect, self.warehouse.config(**changes))
 
     async def rows(self, sql: str, *parameters: Any, target: Target | None = None, **how: Any) -> list[tuple[Any, ...]]:

@@ -1,8 +1,8 @@
-"""One login in a process of its own, which tells what its driver did besides.
+"""One login in a separate process, which reports the driver's side effects.
 
 Run as `python -B -m moorings.testing.watched`, with the dialect, a request's body and DuckDB's directory as JSON on
-standard input. Python tells of files, connections, processes and browsers (PEP 578); what native code does it does not
-see, so that who starts this looks into the folders, too.
+standard input. Python reports files, connections, processes and browsers (PEP 578), but not the effects of native code,
+so the caller also checks the folders.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 10_000, 4 * 3600 * 1000
 
 
 GONE = "status 410"
-"""What `post` returns for a URL that takes no messages any more. Standard Webhooks: the endpoint is to be disabled."""
+"""The result of `post` for a URL that accepts no more messages. Standard Webhooks: disable the endpoint."""
 
 
 def pause(attempts: int) -> int:

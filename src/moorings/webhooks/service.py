@@ -122,7 +122,7 @@ def opened(keyset: Keyset, webhook: WebhookEndpoint) -> tuple[str, list[str]]:
 
 
 async def disable_gone(session: AsyncSession, webhook_id: str, now: int) -> None:
-    """Disable a webhook whose URL answered 410: it is gone for good, and its other messages fail too."""
+    """Disable a webhook whose URL answered 410: it is gone permanently, and its other messages fail too."""
     disabled = update(WebhookEndpoint).where(WebhookEndpoint.id == webhook_id).values(enabled=0, gone_at=now)
     await session.execute(disabled)
     waiting = (WebhookMessage.webhook_id == webhook_id, WebhookMessage.status == "pending")

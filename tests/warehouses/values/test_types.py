@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "values.md"
 HEAD = """\
 # Values by engine
 
-What each type becomes in Arrow, JSON and CSV. The tests make this page from real answers: run
+The form of each type in Arrow, JSON and CSV. The tests make this page from real answers: run
 `MOORINGS_TEST_WRITE_DOCS=1 make test` to write it again. NDJSON has JSON's values. Parquet has Arrow's, with text for
 intervals and unions.
 """

@@ -35,7 +35,7 @@ def detail(error: errors.MooringsError) -> str:
 
 
 def fault(fault: errors.Fault) -> str:
-    """One fault: the field and what is wrong with it."""
+    """One fault: the field and the reason."""
     return f"{fault.field}: {SENTENCES[fault.code](fault.details)}"
 
 

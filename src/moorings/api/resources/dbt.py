@@ -350,7 +350,7 @@ ROUTES = (
         answer=DbtEnvironmentPage,
         parameters=(
             *pagination.PARAMETERS,
-            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; there is only `name`."),
+            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "The field to sort by. Only `name` is supported."),
             pagination.DIRECTION,
         ),
     ),

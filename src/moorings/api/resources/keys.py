@@ -270,7 +270,7 @@ ROUTES = (
         answer=KeyPage,
         parameters=(
             *pagination.PARAMETERS,
-            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "What to sort by; `createdAt` by default."),
+            Parameter("sortField", {"enum": list(SORT_FIELDS)}, "The field to sort by. Default: `createdAt`."),
             pagination.DIRECTION,
             Parameter("type", {"enum": list(TYPES)}, "Only keys of this type."),
         ),

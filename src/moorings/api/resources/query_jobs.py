@@ -72,7 +72,7 @@ class QueryPlan(Shape):
 
 
 class JobLine(Shape, kw_only=True):
-    """One line of the answer: a job, its columns, and its result in base64 (Arrow) or as the text asked for.
+    """One line of the answer: a job, its columns, and its result in base64 (Arrow) or as the requested text.
 
     The last line has `remaining_job_ids` and `timed_out` ("true" or "false") in place of these.
     """
@@ -85,7 +85,7 @@ class JobLine(Shape, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunRequest:
     """The request of a body."""
 
     model_id: str
@@ -102,13 +102,13 @@ async def run(call: Call) -> Rendered | QueryPlan:
 
     A query that takes longer than a minute is answered with 408 and its job's id; get the result with `/query/wait`.
     """
-    asked = _read(call)
-    target, claim = await _permitted(call, asked)
-    if asked.plan_only:
-        request = QueryRequest(asked.sql)
+    run = _read(call)
+    target, claim = await _permitted(call, run)
+    if run.plan_only:
+        request = QueryRequest(run.sql)
         plan = await call.services.queries.plan(call.actor, target, request, claim, call.version.access)
         return QueryPlan(plan.text)
-    job = await call.services.query_jobs.add(_key(call), asked, _work(call, asked, target, claim))
+    job = await call.services.query_jobs.add(_key(call), run, _work(call, run, target, claim))
     return await _answer(call, [job])
 
 
@@ -130,7 +130,7 @@ def _key(call: Call) -> JobKey:
 # ---- reading ----------------------------------------------------------------------------------------------------
 
 
-def _read(call: Call) -> Asked:
+def _read(call: Call) -> RunRequest:
     fields = Fields(call.body, KNOWN)
     result_type = fields.choice("resultType", tuple(RESULT_TYPES)) if fields.raw("resultType") is not None else None
     fields.choice("cache", CACHES)
@@ -141,7 +141,7 @@ def _read(call: Call) -> Asked:
     _uuid(fields, "branchId")
     model_id, sql, rows = _read_query(fields)
     fields.done()
-    return Asked(model_id, sql, rows, result_type, user_id, environment, fields.raw("planOnly") is True)
+    return RunRequest(model_id, sql, rows, result_type, user_id, environment, fields.raw("planOnly") is True)
 
 
 def _read_query(fields: Fields) -> tuple[str, str, int | None]:
@@ -192,14 +192,14 @@ def _job_ids(query: Fields) -> list[str]:
 # ---- running ----------------------------------------------------------------------------------------------------
 
 
-async def _permitted(call: Call, asked: Asked) -> tuple[Target, Claim]:
+async def _permitted(call: Call, run: RunRequest) -> tuple[Target, Claim]:
     """The target of the query, for the caller or for the user that an organization key names."""
-    environment = asked.environment
+    environment = run.environment
     async with call.services.db.reading() as session:
-        call.subject = await connections.permitted(session, call.actor, asked.model_id, Permission.QUERY)
-        if asked.user_id is not None and asked.user_id != call.actor.user_id:
-            actor = await _acting_as(call, asked.user_id)
-            base = await connections.permitted(session, actor, asked.model_id, Permission.QUERY)
+        call.subject = await connections.permitted(session, call.actor, run.model_id, Permission.QUERY)
+        if run.user_id is not None and run.user_id != call.actor.user_id:
+            actor = await _acting_as(call, run.user_id)
+            base = await connections.permitted(session, actor, run.model_id, Permission.QUERY)
             environment = (await environments.permitted(session, actor, base, Permission.QUERY, environment)).id
     target = await routed.routed(call, Permission.QUERY, environment)
     return target, Claim(call.actor.key_id, call.connection.id, environment, target.connection_id)
@@ -212,12 +212,12 @@ async def _acting_as(call: Call, user_id: str) -> Actor:
         return await access.acting_as(session, call.actor, user_id)
 
 
-async def _work(call: Call, asked: Asked, target: Target, claim: Claim) -> QueryResult:
+async def _work(call: Call, run: RunRequest, target: Target, claim: Claim) -> QueryResult:
     """The whole result; raises ResultTooLarge for one that may not be held in memory."""
     most = call.services.settings.max_buffer_bytes
-    written = _Columns(encoder(Choice(RESULT_TYPES.get(asked.result_type or "", ARROW))))
+    written = _Columns(encoder(Choice(RESULT_TYPES.get(run.result_type or "", ARROW))))
     request = QueryRequest(
-        asked.sql, row_limit=asked.rows, limited=asked.rows is not None, numeric_as=target.config.numeric_as
+        run.sql, row_limit=run.rows, limited=run.rows is not None, numeric_as=target.config.numeric_as
     )
     parts, size = list[bytes](), 0
     running = call.services.queries.running(call.actor, target, request, claim, call.version.access)
@@ -303,11 +303,11 @@ def _line(job: QueryJob, *, alone: bool) -> dict[str, Any]:
     }
 
 
-def _text(asked: Asked, content: bytes) -> str:
-    if asked.result_type in (None, "xlsx"):
+def _text(run: RunRequest, content: bytes) -> str:
+    if run.result_type in (None, "xlsx"):
         return base64.b64encode(content).decode()
     text = content.decode()
-    return f"[{','.join(text.splitlines())}]" if asked.result_type == "json" else text
+    return f"[{','.join(text.splitlines())}]" if run.result_type == "json" else text
 
 
 ROUTES = (

@@ -103,7 +103,7 @@ async def of_user(call: Call) -> ModelRoles:
     Organization admins can read the roles of every user, admins of a connection the roles on it, and users their own.
     """
     user = await service.user(call.session, call.actor, call.ids["id"])
-    shown = await _asked(call, own=user.id == call.actor.user_id)
+    shown = await _requested_connections(call, own=user.id == call.actor.user_id)
     found = await roles.of_user(call.session, user, shown)
     return ModelRoles(results=_shapes(found), membership_id=user.id, user_id=user.id)
 
@@ -111,7 +111,7 @@ async def of_user(call: Call) -> ModelRoles:
 async def of_group(call: Call) -> ModelRoles:
     """The roles of a group, which all its members have. Allowed for admins."""
     group = await _group(call)
-    shown = await _asked(call, own=False)
+    shown = await _requested_connections(call, own=False)
     found = await roles.of_group(call.session, group, shown)
     return ModelRoles(results=_shapes(found), membership_id=group.id, user_group_id=group.id)
 
@@ -119,7 +119,7 @@ async def of_group(call: Call) -> ModelRoles:
 async def assign_user(call: Call) -> UserAssigned:
     """Set a user's own role on a connection. It replaces the previous one."""
     user = await service.user(call.session, call.actor, call.ids["id"], lock=True)
-    connection, name = await _wanted(call)
+    connection, name = await _assignment(call)
     await service.assign_role(call.session, user, connection.id, role_named(name), alias_of(name))
     return UserAssigned(
         connection_id=connection.id, model_id=connection.id, role_name=name, membership_id=user.id, user_id=user.id
@@ -129,7 +129,7 @@ async def assign_user(call: Call) -> UserAssigned:
 async def assign_group(call: Call) -> GroupAssigned:
     """Set a group's role on a connection. It replaces the previous one; every member has at least this role."""
     group = await _group(call, lock=True)
-    connection, name = await _wanted(call)
+    connection, name = await _assignment(call)
     await groups.assign_role(call.session, group, connection.id, role_named(name), alias_of(name))
     return GroupAssigned(connection_id=connection.id, model_id=connection.id, role_name=name, user_group_id=group.id)
 
@@ -138,7 +138,7 @@ async def _group(call: Call, *, lock: bool = False) -> UserGroup:
     return await groups.find(call.session, call.actor.organization_id, call.ids["id"], lock=lock)
 
 
-async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
+async def _requested_connections(call: Call, *, own: bool) -> Sequence[Guarded]:
     """The connections that a query names; raises InvalidInput, ConnectionNotFound, PermissionDenied."""
     query = Fields(call.query(), ("connectionId", "modelId"))
     connection_id = _connection_id(query)
@@ -154,7 +154,7 @@ async def _asked(call: Call, *, own: bool) -> Sequence[Guarded]:
     return [connection]
 
 
-async def _wanted(call: Call) -> tuple[Connection, str]:
+async def _assignment(call: Call) -> tuple[Connection, str]:
     """The connection, and the name of the role, that a body assigns.
 
     Raises InvalidInput, and what `connections.permitted` does.

@@ -68,12 +68,12 @@ async def who(call: Call) -> WhoShape:
     """
     actor = call.actor
     query = Fields(call.query(), ("modelId",))
-    asked = _model_ids(query)
+    named = _model_ids(query)
     query.done()
     shown = (await snapshot(call.session, actor.organization_id)).select(actor, Filter())
-    if asked is not None:
-        shown = [connection for connection in shown if connection.id in asked]
-        if len(shown) < len(asked):
+    if named is not None:
+        shown = [connection for connection in shown if connection.id in named]
+        if len(shown) < len(named):
             raise ConnectionNotFound
     user_id = actor.user_id or await _creator(call) or service.service_identity(actor.organization_id)
     return WhoShape(

@@ -223,7 +223,7 @@ async def _awaited(awaitable: Any) -> Any:
     return await awaitable
 
 
-# ---- what is stored of a resource -------------------------------------------------------------------------------
+# ---- stored fields of a resource -------------------------------------------------------------------------------
 
 
 def _profile(resource: Any, before: Profile | None) -> Profile:

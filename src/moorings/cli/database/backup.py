@@ -22,7 +22,7 @@ from moorings.settings import Settings
 ATTEMPTS = 5
 """How often a DuckDB file is copied that queries write to meanwhile."""
 WAL = ".wal"
-"""What DuckDB adds to the name of a file for its write-ahead log."""
+"""The suffix that DuckDB adds to the name of a file for its write-ahead log."""
 
 
 def back_up(file: Path, *, keyset: bool, passphrase_file: Path | None) -> None:

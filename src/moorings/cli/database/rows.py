@@ -63,7 +63,7 @@ async def count(connection: AsyncConnection, of: Table) -> int:
 
 
 async def continue_numbering(connection: AsyncConnection, of: Table) -> None:
-    """Let PostgreSQL number new rows from behind the greatest number that was written."""
+    """Make PostgreSQL number new rows after the greatest written number."""
     numbered = of.autoincrement_column
     if numbered is not None and connection.dialect.name == "postgresql":
         quoted = (

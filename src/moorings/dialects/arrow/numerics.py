@@ -30,9 +30,9 @@ def is_marked(field: pa.Field) -> bool:
 class As:
     """Converts numeric texts to the requested type: `double`, or `decimal(p,s)`."""
 
-    def __init__(self, schema: pa.Schema, wanted: str) -> None:
-        self._kind = _kind(wanted)
-        self._wanted = wanted
+    def __init__(self, schema: pa.Schema, requested: str) -> None:
+        self._kind = _kind(requested)
+        self._type = requested
         self._places = [place for place, field in enumerate(schema) if is_marked(field) and _is_text(field.type)]
         fields = list(schema)
         for place in self._places:
@@ -53,7 +53,7 @@ class As:
         except pa.ArrowInvalid:
             name = self.schema.field(place).name
             raise errors.StatementRefused(
-                message=f"A value of column {name} does not fit numericAs {self._wanted}. Choose a wider type, or text."
+                message=f"A value of column {name} does not fit numericAs {self._type}. Choose a wider type, or text."
             ) from None
 
 
@@ -61,6 +61,6 @@ def _is_text(kind: pa.DataType) -> bool:
     return all(types.is_string(leaf) for leaf in leaf_types(kind))
 
 
-def _kind(wanted: str) -> pa.DataType:
-    found = DECIMAL.fullmatch(wanted)
+def _kind(requested: str) -> pa.DataType:
+    found = DECIMAL.fullmatch(requested)
     return decimal_type(int(found[1]), int(found[2])) if found else pa.float64()

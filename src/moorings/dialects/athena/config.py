@@ -21,7 +21,7 @@ CATALOG, WORKGROUP = "AwsDataCatalog", "primary"
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What an Athena connection needs for each way to log in."""
+    """The settings of an Athena connection, for each login method."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("region")
     LOGINS: ClassVar[tuple[Login, ...]] = (

@@ -52,7 +52,7 @@ AccountEmail = Annotated[
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a BigQuery connection needs for each way to log in."""
+    """The settings of a BigQuery connection, for each login method."""
 
     LOGINS: ClassVar[tuple[Login, ...]] = (
         Login(SERVICE_ACCOUNT),

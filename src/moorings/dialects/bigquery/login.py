@@ -90,7 +90,7 @@ class _Supplier(identity_pool.SubjectTokenSupplier):
         try:
             return self._token(data.decode())
         except (ValueError, KeyError, TypeError):
-            message = "What the credential_source names has no token of the format that it names."
+            message = "The credential_source contains no token in its format. Check its format."
         raise errors.LoginRefused("password", message=message)
 
     def _token(self, text: str) -> str:

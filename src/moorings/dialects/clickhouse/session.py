@@ -178,10 +178,10 @@ class ClickHouseSession(Session):
             if error.code != OUT_OF_RANGE:
                 raise
             columns = [(name, durations(native)) for name, native in self._columns(statement) or ()]
-            asked = self._recast(statement, columns)
-            if asked is None:
+            recast_statement = self._recast(statement, columns)
+            if recast_statement is None:
                 raise
-            return self._run(statement, *asked)
+            return self._run(statement, *recast_statement)
 
     def _run(self, statement: Statement, sql: str, natives: Natives | None = None) -> pa.RecordBatchReader:
         """Send a statement; `natives` are the types of a result whose columns are requested in other forms."""
@@ -206,11 +206,11 @@ class ClickHouseSession(Session):
 
         None if no column needs it.
         """
-        asked = {name: recast(f"`{_escaped(name)}`", native) for name, native in columns}
-        changed = [f"{found} AS `{_escaped(name)}`" for name, found in asked.items() if found]
+        forms = {name: recast(f"`{_escaped(name)}`", native) for name, native in columns}
+        changed = [f"{found} AS `{_escaped(name)}`" for name, found in forms.items() if found]
         if not changed:
             return None
-        if len(asked) < len(columns):
+        if len(forms) < len(columns):
             raise errors.StatementRefused(
                 message=(
                     "Several columns of the result have the same name, and one has a type that Arrow "
@@ -267,9 +267,9 @@ class ClickHouseSession(Session):
         bare = plain_schema(sent)
         natives = known or self._described(statement, sent)
         if known is None and any(native and RECAST.search(native) for native in natives):
-            asked = self._recast(statement, list(zip(bare.names, map(str, natives), strict=True)))
-            if asked is not None:
-                return self._run(statement, *asked)
+            recast_statement = self._recast(statement, list(zip(bare.names, map(str, natives), strict=True)))
+            if recast_statement is not None:
+                return self._run(statement, *recast_statement)
         fields = [
             pa.field(field.name, (native and arrow_type(native, self._zone)) or field.type)
             for field, native in zip(bare, natives, strict=True)

@@ -19,7 +19,7 @@ MASK = re.compile(
     r"|[\[<({_*]{1,3}(?:redacted|masked|hidden|filtered|sensitive(?: value)?|secret|protected)[])>}_*]{1,3})\s*",
     re.IGNORECASE,
 )
-"""What forms, logs and exports of this and other products show in the place of a secret (Superset: ten X, Metabase:
+"""Masks that forms, logs and exports of this and other products show in place of a secret (Superset: ten X, Metabase:
 
 `**MetabasePass**`, Redash: eight dashes, Terraform: `(sensitive value)`): a mask that is stored as the secret would
 break the connection.

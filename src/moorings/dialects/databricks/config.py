@@ -23,7 +23,7 @@ HttpPath = Annotated[
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a Databricks connection needs for each way to log in."""
+    """The settings of a Databricks connection, for each login method."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (*always("host", "warehouse"), Need("username", when="use_machine_auth"))
     LOGINS: ClassVar[tuple[Login, ...]] = (

@@ -17,7 +17,7 @@ ENTRA = {ENTRA_PASSWORD: "ActiveDirectoryPassword", ENTRA_PRINCIPAL: "ActiveDire
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a SQL Server connection needs; every way to log in takes a user name and a password."""
+    """The settings of a SQL Server connection; every login method needs a user name and a password."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = always("host", "database", "username", "default_schema")
 

@@ -1,4 +1,4 @@
-"""What a server of the MySQL family holds, from information_schema: three statements, for any number of tables."""
+"""Reads the structure of a MySQL-family server from information_schema: three statements for any number of tables."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Relay:
                 _start(self._serve, wire)
 
     def _serve(self, near: socket.socket) -> None:
-        with contextlib.suppress(OSError), self._held(near):
+        with contextlib.suppress(OSError), self._registered(near):
             near.settimeout(HEAD_SECONDS)
             place = self._asked(near)
             if place is None:
@@ -92,12 +92,12 @@ class Relay:
             if far is None:
                 near.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                 return
-            with self._held(far):
+            with self._registered(far):
                 near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 pump(near, far)
 
     @contextlib.contextmanager
-    def _held(self, wire: socket.socket) -> Generator[None]:
+    def _registered(self, wire: socket.socket) -> Generator[None]:
         with self._lock:
             self._open.add(wire)
         try:

@@ -19,7 +19,7 @@ ServiceName = Annotated[
 
 
 class Config(TlsConfig, frozen=True):
-    """What an Oracle connection needs; `require` and stricter modes use TCPS, which has its own port."""
+    """The settings of an Oracle connection; `require` and stricter modes use TCPS, which has its own port."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (
         *always("host", "database", "username"),

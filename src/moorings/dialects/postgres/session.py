@@ -262,8 +262,8 @@ class PostgresSession(Session):
             )
         types = [parameters.common_type(name) for name in names]
         known = [each for each in types if each is not None]
-        wanted = known if len(known) == len(types) else self._prepared_types(sql)
-        return parameters.typed(sql, wanted), parameters.texts(values, names)
+        needed = known if len(known) == len(types) else self._prepared_types(sql)
+        return parameters.typed(sql, needed), parameters.texts(values, names)
 
     def _prepared_types(self, sql: str) -> list[str]:
         """The types of a statement's parameters, as casts name them."""

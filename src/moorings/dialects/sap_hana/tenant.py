@@ -39,7 +39,7 @@ def locate(config: ConnectionConfig, context: SessionContext, database: str) -> 
         dialing.dial(addresses, port, context.connect_timeout_seconds) as plain,
         _encrypted(plain, config, context) as wire,
     ):
-        answer = _asked(wire, database)
+        answer = _answer(wire, database)
     if answer.get(CONNECTED):
         return host, port
     found = answer.get(HOST), answer.get(PORT)
@@ -57,7 +57,7 @@ def _encrypted(wire: socket.socket, config: ConnectionConfig, context: SessionCo
     return tls.wrap_socket(wire, server_hostname=config.host)
 
 
-def _asked(wire: socket.socket, database: str) -> Mapping[int, Any]:
+def _answer(wire: socket.socket, database: str) -> Mapping[int, Any]:
     """The options of the answer."""
     wire.sendall(GREETING)
     try:

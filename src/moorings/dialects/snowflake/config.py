@@ -38,7 +38,7 @@ Account = Annotated[str, Place(parse_account, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class Config(ConnectionConfig, frozen=True):
-    """What a Snowflake connection needs for each way to log in."""
+    """The settings of a Snowflake connection, for each login method."""
 
     REQUIRED: ClassVar[tuple[Need, ...]] = (
         Need("host", alternative="host_override"),

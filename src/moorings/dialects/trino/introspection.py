@@ -50,8 +50,8 @@ def _catalog(ask: Ask, scope: Scope, catalog: str) -> list[Table]:
     filled = {"catalog": identifier(catalog), "name": text(catalog)}
     by_table = filled | {"schemas": scope.sql("table_schema")}
     by_schema = filled | {"schemas": scope.sql("schema_name")}
-    comments = {(schema, name): comment for schema, name, comment in _asked(ask, COMMENTS.format(**by_schema))}
-    materialized = {(schema, name) for schema, name in _asked(ask, MATERIALIZED.format(**by_schema))}
+    comments = {(schema, name): comment for schema, name, comment in _optional_rows(ask, COMMENTS.format(**by_schema))}
+    materialized = {(schema, name) for schema, name in _optional_rows(ask, MATERIALIZED.format(**by_schema))}
     assembly = Assembly()
     for schema, name, kind in ask(TABLES.format(**by_table)):
         table_kind = "materialized view" if (schema, name) in materialized else "view" if kind == "VIEW" else "table"
@@ -63,7 +63,7 @@ def _catalog(ask: Ask, scope: Scope, catalog: str) -> list[Table]:
     return assembly.tables()
 
 
-def _asked(ask: Ask, sql: str) -> list[Sequence[Any]]:
+def _optional_rows(ask: Ask, sql: str) -> list[Sequence[Any]]:
     """The rows of a statement that some logins may not run and some connectors do not support; none in these cases."""
     with contextlib.suppress(TrinoQueryError):
         return list(ask(sql))

@@ -1,4 +1,4 @@
-"""What drivers do besides: they write no files, start nothing, and speak with nobody but the server.
+"""Side effects of drivers: they write no files, start no processes, and connect only to the server.
 
 Native code is seen only by what it leaves in the folders that the environment names. hdbcli looks its user's home up
 elsewhere, and keeps `.hdb` there, as the page of SAP HANA says.

@@ -1,4 +1,4 @@
-"""What holds in a session: its time zone, its default schema, and the query's id where a DBA sees it."""
+"""The state of a session: its time zone, its default schema, and the query's id where a DBA sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a warehouse holds: tables, columns, keys and comments, in a handful of statements.
+"""The structure of a warehouse: tables, columns, keys and comments, in a handful of statements.
 
 Each engine's `structure` makes, where its default schema is: `parents` with the columns id (key), name (not null),
 amount (10, 2) and made; `children`, whose parent_id refers to it and is half of its key; the view `named`; and in a
