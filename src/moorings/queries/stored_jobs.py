@@ -1,7 +1,7 @@
 """Jobs of queries in the metadata database, so that one replica can wait for a job that another replica runs.
 
-The SQL and the result are sealed. A process that runs a job writes a heartbeat; without one the job is lost, and
-whoever waits for it runs it again.
+The SQL and the result are sealed. A process that runs a job writes a heartbeat; without one the job is lost, and a
+process that waits for it runs it again.
 """
 
 from __future__ import annotations

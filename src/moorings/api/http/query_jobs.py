@@ -192,7 +192,7 @@ def _is_lost(task: asyncio.Task[QueryResult]) -> bool:
 
 
 class _Outcome(msgspec.Struct):
-    """What another replica needs of a job that has ended: its result, or its error."""
+    """The outcome of a job, for another replica: its result, or its error."""
 
     content: bytes = b""
     fields: dict[str, str] = {}

@@ -115,7 +115,7 @@ async def run(call: Call) -> Rendered | QueryPlan:
 async def wait(call: Call) -> Rendered:
     """Wait for jobs of queries, for a minute at most. A job whose result is no longer stored runs again."""
     query = Fields(call.query(), ("jobIds", "job_ids"))
-    jobs = await call.services.query_jobs.find(_key(call), _job_ids(query), Asked)
+    jobs = await call.services.query_jobs.find(_key(call), _job_ids(query), RunRequest)
     for job in jobs:
         if job.task is None:
             target, claim = await _permitted(call, job.request)

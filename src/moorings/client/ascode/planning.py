@@ -160,7 +160,7 @@ def _moved(item: Item, values: list[str], items: Items, where: str) -> list[str]
 
 
 def _moves(item: Item, found: Item) -> list[str]:
-    """Whom a change of the values of an environment moves, and whom a change of the attribute does."""
+    """The users that a change of an environment's values, or of the attribute, moves."""
     if item.kind == "routing" and item.fields["attribute"] != found.fields["attribute"]:
         return [f"all users of {item.name} are routed by {item.fields['attribute']} from now on"]
     field = {"environment": "userAttributeValues", "routing": "default"}.get(item.kind)

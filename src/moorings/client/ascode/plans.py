@@ -33,7 +33,7 @@ class Action:
     """As it will be; of a deletion as it is."""
     changes: list[Change] = field(default_factory=list[Change])
     notes: list[str] = field(default_factory=list[str])
-    """What it moves and whom it concerns."""
+    """The users that it moves, and other people that it concerns."""
 
     @property
     def address(self) -> str:
