@@ -39,6 +39,7 @@ from moorings.api.resources import (
     health,
     jobs,
     keys,
+    mcp,
     pages,
     queries,
     query_jobs,
@@ -65,6 +66,7 @@ from moorings.health.webhook import Webhook
 from moorings.jobs import events
 from moorings.jobs import service as jobs_of
 from moorings.jobs.models import Job
+from moorings.mcp.server import Mcp
 from moorings.migrations import migrate
 from moorings.queries.service import Queries
 from moorings.queries.stored_jobs import JobStore
@@ -201,6 +203,7 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
             yield
         if flight is not None:
             flight.refuse()
+        await agents.close()
         await worker.close()
         await revisions.close()
         await services.query_jobs.close()
@@ -216,15 +219,22 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         await asyncio.to_thread(tracing.stop)
         log.info("stopped", pid=os.getpid())
 
+    agents = Mcp()
     router = Router(
-        routes=[*routing.endpoints(services, API), *_pages(services)],
+        routes=[
+            *routing.endpoints(services, API),
+            *_pages(services),
+            StarletteRoute(mcp.PATH, mcp.McpEndpoint(services, agents)),
+        ],
         redirect_slashes=False,
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
     port = settings.metrics_port
     served = router if port is None else MetricsListener(router, port)
-    return Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
+    app = Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
+    agents.app = app
+    return app
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:

@@ -11,6 +11,9 @@ from moorings.access.service import Actor, authenticate, token_hash
 from moorings.db import Database, Versions
 from moorings.errors import InvalidToken
 
+OVER_MCP = "moorings.mcp"
+"""The key in the ASGI scope of requests that the tools of `/mcp` make. Clients cannot set it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:

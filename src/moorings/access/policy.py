@@ -44,7 +44,7 @@ class Scope(StrEnum):
     MCP = "mcp"
 
 
-ON_CONNECTIONS = frozenset({Scope.READ, Scope.QUERY, Scope.MANAGE})
+ON_CONNECTIONS = frozenset({Scope.READ, Scope.QUERY, Scope.MANAGE, Scope.MCP})
 """The scopes of a key that is limited to connections only."""
 
 OVER_MCP = frozenset({Scope.READ, Scope.QUERY})

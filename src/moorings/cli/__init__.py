@@ -132,6 +132,20 @@ app.command()(backup)
 app.command()(restore)
 
 
+@app.command()
+def mcp(
+    url: Annotated[str | None, typer.Option(help="The address of the service, in place of MOORINGS_URL.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile of `moorings login`.")] = None,
+) -> None:
+    """Serve tools for agents on standard input and output (MCP), through a running service.
+
+    The key is MOORINGS_KEY, or that of the profile. It needs the scope mcp, or no scopes.
+    """
+    from moorings.cli.agents import serve_stdio
+
+    serve_stdio(url, profile)
+
+
 @token_app.command("create")
 def create_token(
     name: Annotated[str, typer.Option(help="A name for the key.")] = "Made on the command line",

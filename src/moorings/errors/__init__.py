@@ -5,11 +5,11 @@
     ├── UnknownKeys               keys that a body or a query does not know
     ├── InvalidJson · NotAnObject · EmptyBody · InvalidId
     ├── UnknownDialect · UnknownDialects · ValueInUse · NotEnvironments · NotUsers · QueryIdInUse · AttributeInUse
-    ├── PersonalKey · BootstrapKey
+    ├── PersonalKey · BootstrapKey · ExtraMissing
     ├── AttributeHasDependents    environments, users or keys depend on the attribute
     ├── NameTaken
     │   └── EmailInUse · GroupInUse
-    ├── AuthenticationRequired · InvalidToken · PermissionDenied (ScopeMissing)
+    ├── AuthenticationRequired · InvalidToken · PermissionDenied (ScopeMissing, ForeignOrigin)
     ├── NotFound
     │   ├── ConnectionNotFound · EnvironmentNotFound · BaseConnectionNotFound · QueryNotFound · JobNotFound
     │   ├── KeyNotFound · UserNotFound · GroupNotFound · AttributeNotFound · ScheduleNotFound
@@ -82,7 +82,9 @@ from moorings.errors.requests import (
     EmbedUserNotFound,
     EmptyBody,
     EnvironmentNotFound,
+    ExtraMissing,
     Fault,
+    ForeignOrigin,
     GroupInUse,
     GroupNotFound,
     InvalidCommand,
@@ -204,7 +206,9 @@ __all__ = [
     "EmbedUserNotFound",
     "EmptyBody",
     "EnvironmentNotFound",
+    "ExtraMissing",
     "Fault",
+    "ForeignOrigin",
     "GroupInUse",
     "GroupNotFound",
     "HostNotFound",

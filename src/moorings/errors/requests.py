@@ -177,6 +177,17 @@ class ScopeMissing(PermissionDenied):
         self.scopes = tuple(scopes)
 
 
+class ForeignOrigin(PermissionDenied):
+    """A web page of another origin sent the request."""
+
+
+class ExtraMissing(MooringsError):
+    """The service was installed without an extra."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(f"The package {package} is not installed. Install it with: pip install 'moorings[{extra}]'")
+
+
 class BootstrapKey(MooringsError):
     """This key is set by MOORINGS_BOOTSTRAP_TOKEN. Change the setting to replace it"""
 

@@ -81,6 +81,8 @@ class QueryRequest:
     """Whether the operator's row limit applies if the caller names none; otherwise all rows are sent."""
     numeric_as: str | None = None
     """The format of numbers without a declared precision. Default: the connection's setting."""
+    read_only: bool = False
+    """Whether the statement may only read, also on a writable connection."""
     query_id: str | None = None
     """An id (a UUID) that the caller chose, so that it can cancel before it receives the first byte."""
 

@@ -215,6 +215,11 @@ class Settings(BaseSettings):
         "If a request comes from one of them, `X-Forwarded-For` names the client, for the log and for "
         "the limit of failed keys.",
     )
+    mcp_origins: str = Field(
+        "",
+        description="Origins of web pages that may call `/mcp`, as a comma list: `https://agents.example.com`. "
+        "Requests of other pages are refused. Clients that are no web pages send no origin.",
+    )
     drain_seconds: float = Field(
         0.0,
         ge=0,
@@ -374,6 +379,11 @@ class Settings(BaseSettings):
     def credential_directories(self) -> tuple[str, ...]:
         """The directories of CREDENTIAL_DIRS."""
         return tuple(part.strip() for part in self.credential_dirs.split(",") if part.strip())
+
+    @property
+    def mcp_origin_list(self) -> tuple[str, ...]:
+        """The origins of MCP_ORIGINS."""
+        return tuple(part.strip().rstrip("/") for part in self.mcp_origins.split(",") if part.strip())
 
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

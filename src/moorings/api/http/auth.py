@@ -21,15 +21,17 @@ async def identify(call: Call, headers: Headers, scopes: Collection[Scope]) -> N
     Raises AuthenticationRequired, InvalidToken, or RateLimited. A key has its own limit; failed keys are limited by
     their client address, which never limits a valid key from there. Raises ScopeMissing unless the key can call an
     operation that needs one of the scopes. Every operation gets its actor here, so none can forget its scopes.
+    Requests of the tools of `/mcp` were counted there.
     """
     services = call.services
     token = _token(call)
     admitted = await admission.authenticated(services.db, services.limits, services.key_uses, token, _address(call))
     call.actor, call.version = admitted.actor, admitted.version
-    window = await services.limits.count_request(call.actor.key_id)
+    over_mcp = admission.OVER_MCP in call.scope
+    window = None if over_mcp else await services.limits.count_request(call.actor.key_id)
     if window is not None:
         headers += window.headers()
-    call.actor.require_scope(scopes)
+    call.actor.require_scope(scopes, over_mcp=over_mcp)
 
 
 def _token(call: Call) -> str:

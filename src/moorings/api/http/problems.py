@@ -29,6 +29,7 @@ STATUS: dict[type[errors.MooringsError], int] = {
     errors.Saturated: 503,
     errors.QueryTimeout: 504,
     errors.OperatorError: 500,
+    errors.ExtraMissing: 501,
 }
 """The status of each class of errors; a class that is not named here has that of its nearest ancestor."""
 

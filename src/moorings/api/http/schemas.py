@@ -116,6 +116,11 @@ def query() -> dict[str, Any]:
             "pattern": f"^({NUMERIC_AS.pattern})$",
             "description": "The type of numbers without a declared precision.",
         },
+        "readOnly": {
+            "type": "boolean",
+            "default": False,
+            "description": "Refuse statements that write, also on a writable connection.",
+        },
     }
     return _object(properties) | {"required": ["sql"], "examples": [{"sql": "SELECT 1 AS one", "rowLimit": 100}]}
 

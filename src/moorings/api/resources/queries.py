@@ -108,7 +108,7 @@ async def cancel(call: Call) -> Done:
 
 
 def _read(call: Call) -> QueryRequest:
-    fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds", "numericAs"))
+    fields = Fields(call.body, ("sql", "parameters", "rowLimit", "timeoutSeconds", "numericAs", "readOnly"))
     sql = fields.string("sql", required=True, longest=SQL_LIMIT)
     parameters = fields.array("parameters") or []
     for position, value in enumerate(parameters):
@@ -121,8 +121,17 @@ def _read(call: Call) -> QueryRequest:
     numeric_as = fields.string("numericAs")
     if numeric_as and not is_numeric_as(numeric_as):
         fields.fault("numericAs", "invalid")
+    read_only = fields.boolean("readOnly") if fields.has("readOnly") else False
     fields.done()
-    return QueryRequest(sql, parameters, row_limit, timeout, numeric_as=numeric_as, query_id=_chosen_id(call))
+    return QueryRequest(
+        sql,
+        parameters,
+        row_limit,
+        timeout,
+        numeric_as=numeric_as,
+        query_id=_chosen_id(call),
+        read_only=bool(read_only),
+    )
 
 
 def _chosen_id(call: Call) -> str | None:

@@ -143,7 +143,7 @@ async def opened(call: Call, target: Target, request: QueryRequest, claim: Claim
         client = None if queries.ready(call.actor, target) else _client(call, resources)
         entering = resources.enter_async_context(running)
         query = await (client.unless_disconnected(entering) if client else entering)
-        query.begin(request, encoder, read_only=target.config.read_only)
+        query.begin(request, encoder, read_only=target.config.read_only or request.read_only)
         if client is None and not await query.soon():
             client = _client(call, resources)
         first = await (client.unless_disconnected(query.first(encoder)) if client else query.first(encoder))
