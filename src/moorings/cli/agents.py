@@ -6,6 +6,7 @@ import asyncio
 
 from moorings.client.errors import NotConfigured
 from moorings.client.profiles import resolve
+from moorings.distribution import install_command
 from moorings.errors import OperatorError
 from moorings.mcp.stdio import bridge
 
@@ -18,6 +19,5 @@ def serve_stdio(url: str | None, profile: str | None) -> None:
     except NotConfigured as missing:
         raise OperatorError(str(missing)) from None
     except ModuleNotFoundError as missing:
-        raise OperatorError(
-            f"the package {missing.name} is not installed. Install it with: pip install 'moorings[mcp]'"
-        ) from None
+        command = install_command("mcp")
+        raise OperatorError(f"the package {missing.name} is not installed. Install it with: {command}") from None

@@ -184,8 +184,8 @@ class ForeignOrigin(PermissionDenied):
 class ExtraMissing(MooringsError):
     """The service was installed without an extra."""
 
-    def __init__(self, extra: str, package: str) -> None:
-        super().__init__(f"The package {package} is not installed. Install it with: pip install 'moorings[{extra}]'")
+    def __init__(self, package: str, command: str) -> None:
+        super().__init__(f"The package {package} is not installed. Install it with: {command}")
 
 
 class BootstrapKey(MooringsError):

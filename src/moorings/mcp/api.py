@@ -83,6 +83,8 @@ class Api:
             exchange.gone.set()
         answer = json.loads(exchange.answer or b"null")
         if exchange.status >= 400:
+            if exchange.code == "read_only":
+                raise ToolFailed("This tool only reads, on every connection. The statement would write.")
             code = f" and code {exchange.code}" if exchange.code else ""
             raise ToolFailed(f"The service answered with status {exchange.status}{code}.", answer["detail"])
         return answer

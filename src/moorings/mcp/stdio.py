@@ -43,3 +43,4 @@ async def bridge(url: str, key: str) -> None:
             await asyncio.wait({backward, asyncio.ensure_future(idle.wait())}, return_when=asyncio.FIRST_COMPLETED)
         backward.cancel()
         await asyncio.wait({backward})
+        await printed.aclose()  # else the SDK's writer waits for more

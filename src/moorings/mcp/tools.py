@@ -18,6 +18,10 @@ DEFAULT_ROWS, MAX_ROWS = 50, 1000
 DEFAULT_SECONDS, MAX_SECONDS = 30, 300
 MAX_BYTES = 100_000
 
+NOT_FOUND = (
+    "Nothing found. A connection is searched once its catalog was refreshed; describe_table looks in its database too."
+)
+
 Arguments = Mapping[str, Any]
 
 
@@ -54,7 +58,7 @@ async def list_connections(api: Api, arguments: Arguments) -> str:
     page = arguments.get("page", 1)
     shown = found[(page - 1) * PAGE : page * PAGE]
     rows = [[each["id"], each["name"], each["dialect"], each["database"] or "", _health(each)] for each in shown]
-    more = f"{len(found)} connections. Page {page} of {max(1, -(-len(found) // PAGE))}."
+    more = f"{_number(len(found), 'connection')}. Page {page} of {max(1, -(-len(found) // PAGE))}."
     return listing(table(["id", "name", "dialect", "database", "health"], rows), 2, more)
 
 
@@ -74,13 +78,18 @@ async def describe_connection(api: Api, arguments: Arguments) -> str:
         "dialect": found["dialect"],
         "database": found["database"],
         "default schema": found.get("defaultSchema"),
-        "settings": found.get("settings"),
+        "settings": _told(found.get("settings") or {}),
         "health": found.get("health"),
         "tables in the stored catalog": catalog["tableCount"],
         "catalog refreshed at": catalog["refreshedAt"] or "never",
     }
     lines = [f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in facts.items()]
     return listing(lines, 0)
+
+
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were made: defaults that are false or absent tell an agent nothing."""
+    return {name: value for name, value in settings.items() if value not in (None, False, [], "")}
 
 
 async def _connection_id(api: Api, id_or_name: str) -> str:
@@ -111,7 +120,8 @@ async def search_catalog(api: Api, arguments: Arguments) -> str:
         [each.get("connectionName", connection_id), _full_name(each), each["kind"], _matches(each)]
         for each in found["records"]
     ]
-    return listing(table(["connection", "table", "kind", "matches"], rows), 2, _more(found["pageInfo"]))
+    note = _more(found["pageInfo"]) if rows else NOT_FOUND
+    return listing(table(["connection", "table", "kind", "matches"], rows), 2, note)
 
 
 def _full_name(found: Mapping[str, Any]) -> str:
@@ -211,9 +221,14 @@ def _as_json(found: Mapping[str, Any], most: int) -> str:
 
 
 def _counted(found: Mapping[str, Any]) -> str:
+    rows = _number(found["rowCount"], "row")
     if found["truncated"]:
-        return f"{found['rowCount']} rows. There are more: raise row_limit (at most {MAX_ROWS}), or aggregate in SQL."
-    return f"{found['rowCount']} rows."
+        return f"{rows}. There are more: raise row_limit (at most {MAX_ROWS}), or aggregate in SQL."
+    return f"{rows}."
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count} {of}" if count == 1 else f"{count} {of}s"
 
 
 async def explain_error(api: Api, arguments: Arguments) -> str:  # each tool has both

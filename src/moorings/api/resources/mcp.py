@@ -14,6 +14,7 @@ from moorings.api.http.call import Call, Headers, Rendered, Reply
 from moorings.api.http.routing import received
 from moorings.api.http.state import Services
 from moorings.db import UNREAD
+from moorings.distribution import install_command
 from moorings.errors import ExtraMissing, ForeignOrigin, MooringsError
 
 PATH = "/mcp"
@@ -50,7 +51,7 @@ class McpEndpoint:
             body = await received(call)
             await _answered(self._messages, call, headers, body)
         except ModuleNotFoundError as missing:
-            return self._refused(ExtraMissing("mcp", missing.name or "mcp"))
+            return self._refused(ExtraMissing(missing.name or "mcp", install_command("mcp")))
         except MooringsError as refused:
             return self._refused(refused)
         return None
