@@ -18,6 +18,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from moorings import dialects, errors
+from moorings.api.browser import assets
 from moorings.api.http import openapi, problems
 from moorings.app import ROUTES
 from moorings.cli import app
@@ -342,6 +343,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/api.md": api,
     "reference/openapi.json": document,
     "reference/dialects.md": warehouses,
+    "llms.txt": (assets.OURS / "llms.txt").read_text,
     **{f"reference/dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},
 }
 

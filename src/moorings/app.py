@@ -221,20 +221,20 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
 
     agents = Mcp()
     router = Router(
-        routes=[
-            *routing.endpoints(services, API),
-            *_pages(services),
-            StarletteRoute(mcp.PATH, mcp.McpEndpoint(services, agents)),
-        ],
+        routes=[*routing.endpoints(services, API), *_pages(services), mcp.route(services, agents)],
         redirect_slashes=False,
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
+    agents.app = _observed(settings, router, access_log)
+    return agents.app
+
+
+def _observed(settings: Settings, router: ASGIApp, access_log: AccessLog | None) -> ASGIApp:
+    """The app around its routes: what every request passes."""
     port = settings.metrics_port
     served = router if port is None else MetricsListener(router, port)
-    app = Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
-    agents.app = app
-    return app
+    return Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
 
 
 async def work(settings: Settings, stopped: asyncio.Event) -> None:

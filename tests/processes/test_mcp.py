@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
@@ -76,9 +77,9 @@ class Scene:
     def with_key(self, **limits: Any) -> Agent:
         return Agent(self.url, self.key(**limits))
 
-    def post(self, body: Any, **headers: str) -> Any:
+    def post(self, body: Any, timeout: float = 30, **headers: str) -> Any:
         given = {"authorization": f"Bearer {TOKEN}", "accept": "application/json, text/event-stream"} | headers
-        return self.replica.client.post(f"{self.url}/mcp", json=body, headers=given)
+        return self.replica.client.post(f"{self.url}/mcp", json=body, headers=given, timeout=timeout)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,18 @@ class TestQuery:
         assert failed
         assert "status 504" in text
 
+    def test_an_agent_that_leaves_stops_its_statement(self, scene: Scene) -> None:
+        endless = "SELECT count(*) FROM range(1000000000000) a(x) WHERE sin(x) > 2"
+        arguments = {"connection": "Shop", "sql": endless, "timeout_seconds": 300}
+        call = PING | {"method": "tools/call", "params": {"name": "query", "arguments": arguments}}
+        with pytest.raises(httpx.ReadTimeout):
+            scene.post(call, timeout=2)
+        for _ in range(300):
+            metrics = scene.replica.client.get(f"{scene.url}/metrics").text
+            if "\nhttp_server_active_requests 1.0\n" in metrics:  # this one alone
+                return
+        raise AssertionError("the statement still runs")
+
 
 class TestData:
     def test_of_databases_stands_between_marks_that_it_cannot_contain(self, scene: Scene) -> None:
@@ -254,6 +267,19 @@ class TestRequests:
             assert answers[3].headers["retry-after"]
             assert replica.client.get(url, headers=headers).status_code == 405
             assert replica.client.post(url, content=b"{", headers=headers).status_code in (400, 429)
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["llms.txt", "SKILL.md"])
+    def test_for_agents_are_served_and_name_what_exists(self, scene: Scene, name: str) -> None:
+        answer = scene.replica.client.get(f"{scene.url}/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/")
+        document = scene.replica.client.get(f"{scene.url}/openapi.json").json()
+        served = {path.replace("{id}", "") for path in document["paths"]}
+        for path in re.findall(r"`(?:GET|POST) (/[\w/{}-]+)", answer.text):
+            whole = path if path.startswith("/api") else f"/api/v1{path}"
+            assert whole.replace("{id}", "") in served, path
 
 
 class TestStdio:

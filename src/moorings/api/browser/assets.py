@@ -16,6 +16,8 @@ TYPES: Mapping[str, bytes] = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
+    ".txt": b"text/plain; charset=utf-8",
+    ".md": b"text/markdown; charset=utf-8",
 }
 
 PLACES: Mapping[str, Path] = {
@@ -27,6 +29,9 @@ PLACES: Mapping[str, Path] = {
     "swagger-ui-bundle.js": VIEWER,
 }
 """File → its folder. No other file is served."""
+
+FOR_AGENTS = ("llms.txt", "SKILL.md")
+"""Files that agents look for below `/`."""
 
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -56,7 +61,7 @@ class Asset:
 def asset(name: str) -> Asset | None:
     """The file of this name; None if the viewer is not installed."""
     try:
-        content = (PLACES[name] / name).read_bytes()
+        content = (PLACES.get(name, OURS) / name).read_bytes()
     except FileNotFoundError:
         return None
     return Asset(content, TYPES[Path(name).suffix], hashlib.sha256(content).hexdigest()[:12])

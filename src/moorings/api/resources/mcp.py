@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import msgspec
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from moorings.access.policy import Scope as KeyScope
@@ -59,6 +60,11 @@ class McpEndpoint:
     def _refused(self, refused: MooringsError) -> Rendered:
         found = problems.problem(refused)
         return Rendered(_encode(found), found.status, problems.headers(refused))
+
+
+def route(services: Services, messages: ASGIApp) -> Route:
+    """The route of `/mcp`."""
+    return Route(PATH, McpEndpoint(services, messages))
 
 
 def _require_own_origin(call: Call) -> None:

@@ -62,7 +62,8 @@ def pages(routes: Iterable[Route]) -> dict[str, Answer]:
         return _shown(html.console() if assets.has_viewer() else html.plain(openapi.document(routes)))
 
     served = {"/": welcome, "/openapi.json": document, "/docs": reference, **MONITORING}
-    return served | {f"/docs/{name}": _file(name) for name in assets.PLACES}
+    for_agents = {f"/{name}": _file(name) for name in assets.FOR_AGENTS}
+    return served | for_agents | {f"/docs/{name}": _file(name) for name in assets.PLACES}
 
 
 async def welcome(_: Services) -> Rendered:
