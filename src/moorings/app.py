@@ -220,18 +220,19 @@ def create_app(settings: Settings, draining: asyncio.Event | None = None, worker
         log.info("stopped", pid=os.getpid())
 
     agents = Mcp()
+    agents.app = _observed(services, agents, lifespan, access_log)
+    return agents.app
+
+
+def _observed(services: Services, agents: ASGIApp, lifespan: Any, access_log: AccessLog | None) -> ASGIApp:
+    """All routes, and what every request passes before them."""
     router = Router(
         routes=[*routing.endpoints(services, API), *_pages(services), mcp.route(services, agents)],
         redirect_slashes=False,
         default=scim.before(routing.not_found, services),
         lifespan=lifespan,
     )
-    agents.app = _observed(settings, router, access_log)
-    return agents.app
-
-
-def _observed(settings: Settings, router: ASGIApp, access_log: AccessLog | None) -> ASGIApp:
-    """The app around its routes: what every request passes."""
+    settings = services.settings
     port = settings.metrics_port
     served = router if port is None else MetricsListener(router, port)
     return Exchanges(DrainRequestMiddleware(SegmentedPaths(served)), access_log, settings.trusted_networks)
