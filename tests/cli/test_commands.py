@@ -37,6 +37,24 @@ class TestToken:
             refused = httpx.post(serving.url + API, headers=headers, json={}, trust_env=False)
             assert refused.status_code == 403
 
+    def test_limits_and_rotation(self, terminal):
+        with terminal.serving() as serving:
+
+            def status(token: str, method: str = "GET") -> int:
+                headers = {"Authorization": f"Bearer {token}"}
+                return httpx.request(method, serving.url + API, headers=headers, trust_env=False).status_code
+
+            limits = ("--scope", "read", "--connection", "Sample", "--expires", "90d")
+            token = terminal.run("token", "create", "--name", "Limited", *limits).stdout.strip()
+            assert (status(token), status(token, "POST")) == (200, 403)
+            listed = {key["name"]: key for key in json.loads(terminal.run("token", "list", "--json").stdout)}
+            assert listed["Limited"]["scopes"] == "read"
+            assert listed["Limited"]["expires"]
+            later = terminal.run("token", "rotate", listed["Limited"]["id"]).stdout.strip()
+            assert (status(token), status(later)) == (200, 200)
+            last = terminal.run("token", "rotate", listed["Limited"]["id"], "--overlap", "0").stdout.strip()
+            assert [status(each) for each in (token, later, last)] == [403, 403, 200]
+
     def test_list_shows_no_token(self, terminal):
         terminal.make_database()
         token = terminal.run("token", "create").stdout.strip()
@@ -190,6 +208,10 @@ class TestRefusals:
         [
             (("token", "revoke", "nope"), "There is no key with id nope"),
             (("token", "create", "--personal", "nobody@example.com"), "There is no user nobody@example.com"),
+            (("token", "create", "--scope", "write"), "--scope is 'write'. Use one of read, query, manage, scim, mcp"),
+            (("token", "create", "--connection", "Nowhere"), "There is no connection Nowhere"),
+            (("token", "create", "--expires", "soon"), "--expires is 'soon'. Use a period such as 90d or 12h"),
+            (("token", "rotate", "nope", "--overlap", "90d"), "--overlap is '90d'. Use 0"),
             (("user", "role", "nobody@example.com", "x", "boss"), "unknown role boss"),
             (("user", "create", ""), "an email address needs"),
             (("user", "create", "ann"), "an email address needs"),
