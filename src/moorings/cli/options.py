@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from moorings.errors import MooringsError
 
 HELP = {"help_option_names": ["-h", "--help"]}
-"""What asks for help. A command has it from the `moorings` command."""
+"""The options that print help. The command `moorings` passes them on to all others."""
 
 
 class ErrorReportingGroup(TyperGroup):

@@ -170,7 +170,7 @@ def _is_tcp(descriptor: int) -> bool:
 
 
 class Watched(Protocol):
-    """What limits one call: the bytes that its driver receives, or the memory of its process."""
+    """Limits one call: the bytes that its driver receives, or the memory of its process."""
 
     def find(self, thread: threading.Thread) -> None:
         """Find what is to be measured; called at each tick."""

@@ -18,7 +18,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 ROOM = 3
 """How often the limit fits into the memory that a process may take: drivers copy messages, and convert their values."""
 DRIVER_BYTES = 128 * 1024 * 1024
-"""What a driver itself may take: it is loaded during the login."""
+"""The memory that a driver itself may take: it is loaded during the login."""
 
 
 class ProcessMemory:
