@@ -7,11 +7,13 @@ from typing import Any
 
 import duckdb
 import pytest
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
 from moorings.access.policy import Role
 from tests.conftest import TOKEN
+from tests.http.scim.test_scim import send
 
 USED = "moorings-connection-id"
 
@@ -330,6 +332,31 @@ class TestDependents:
         for owner in owners:
             service.request("PUT", f"/users/{owner}/attributes", json={made["name"]: None})
         assert service.request("DELETE", path).json() == {"success": True}
+
+    def test_a_value_that_is_cleared_is_a_warning(self, service: Any, fleet: Fleet):
+        key, user = service.new_user(**{fleet.base: Role.QUERIER})
+        path = f"/users/{user}/attributes"
+        assert service.request("PUT", path, json={fleet.attribute: ["dev"]}).json() == {"success": True}
+        assert service.request("PUT", path, json={fleet.attribute: ["prod"]}).json() == {"success": True}
+        (warning,) = service.request("PUT", path, json={fleet.attribute: None}).json()["warnings"]
+        assert warning.startswith("1 user now gets ")
+        assert fleet.place(key) == "base"
+
+    @pytest.mark.parametrize("method", ["PUT", "PATCH"])
+    def test_a_value_that_an_identity_provider_clears_is_logged(self, service: Any, fleet: Fleet, method: str):
+        _, user = service.new_user(**{fleet.base: Role.QUERIER})
+        fleet.give(user, "dev")
+        extension = "urn:omni:params:1.0:UserAttribute"
+        found = send(service, "GET", f"/Users/{user}").json()
+        cleared = {"op": "replace", "path": f"{extension}:{fleet.attribute}", "value": None}
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [cleared]}
+        if method == "PUT":
+            body = found | {extension: {fleet.attribute: None}}
+        with structlog.testing.capture_logs() as lines:
+            answer = send(service, method, f"/Users/{user}", body)
+        assert answer.status_code == 200, answer.text
+        (line,) = [each for each in lines if each["event"] == "user_without_environment"]
+        assert (line["user"], line["base_connection"], line["after"]) == (user, fleet.base, fleet.base)
 
     @pytest.mark.parametrize("force", ["true", "True", "1"])
     def test_force_says_whom_it_moves(self, service: Any, fleet: Fleet, force: str):

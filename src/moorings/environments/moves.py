@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -56,9 +56,42 @@ def _place(base: Base, values: AttributeValues) -> str | None:
     return choose(base, values.own, values.default).connection_id
 
 
+async def places_of_owner(
+    session: AsyncSession, owner: User | ApiKey, known: Sequence[UserAttribute], names: Collection[str]
+) -> list[tuple[Connection, Places]]:
+    """`places` of one user or organization key, for the base connections that the named attributes decide."""
+    named = (
+        Connection.organization_id == owner.organization_id,
+        Connection.environment_attribute.in_(names),
+        Connection.deleted_at.is_(None),
+    )
+    bases = list(await session.scalars(select(Connection).where(*named).order_by(Connection.name, Connection.id)))
+    default = {attribute.name: tuple(attribute.default_values) for attribute in known}
+    own = await attributes.values_of(session, owner) if bases else {}
+    whose = ("user" if isinstance(owner, User) else "key", owner.id)
+    found: list[tuple[Connection, Places]] = []
+    for base in bases:
+        name = base.environment_attribute or ""
+        values = AttributeValues(own.get(name), default.get(name, ()))
+        found.append((base, {whose: _place(await meanings(session, base), values)}))
+    return found
+
+
+async def unmatched_owner(
+    session: AsyncSession, before: list[tuple[Connection, Places]], after: list[tuple[Connection, Places]]
+) -> list[Move]:
+    """As `unmatched`, between two results of `places_of_owner`."""
+    pairs = zip(before, after, strict=True)
+    made = [move for (base, left), (_, right) in pairs for move in await _moves(session, base, left, right)]
+    return [move for move in made if _is_unmatched(move)]
+
+
 async def since(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
     """The moves since `before`, the largest first."""
-    after = await places(session, base)
+    return await _moves(session, base, before, await places(session, base))
+
+
+async def _moves(session: AsyncSession, base: Connection, before: Places, after: Places) -> list[Move]:
     counted = Counter(
         (before[owner], place, owner[0]) for owner, place in after.items() if before.get(owner, place) != place
     )
@@ -98,7 +131,11 @@ async def places_of(session: AsyncSession, bases: Iterable[Connection]) -> list[
 
 async def unmatched(session: AsyncSession, base: Connection, before: Places) -> list[Move]:
     """Moves of `since` to the base connection itself or to no connection. A change seldom intends these."""
-    return [move for move in await since(session, base, before) if move.after is None or move.after.id == base.id]
+    return [move for move in await since(session, base, before) if _is_unmatched(move)]
+
+
+def _is_unmatched(move: Move) -> bool:
+    return move.after is None or move.after.id == move.base.id
 
 
 async def since_all(session: AsyncSession, before: Iterable[tuple[Connection, Places]]) -> list[Move]:

@@ -14,7 +14,7 @@ from moorings.access.attributes import Definition
 from moorings.access.models import ApiKey, User, UserAttribute
 from moorings.access.policy import Scope
 from moorings.api.http import idempotency, schemas
-from moorings.api.http.answers import Done, Shape
+from moorings.api.http.answers import Shape
 from moorings.api.http.call import Call, Parameter
 from moorings.api.http.fields import Fields
 from moorings.api.http.routing import Route
@@ -216,18 +216,20 @@ async def of_key(call: Call) -> AttributeValuesShape:
     return await _values(call, await service.organization_key(call.session, call.actor, call.ids["id"]))
 
 
-async def give_user(call: Call) -> Done:
+async def give_user(call: Call) -> Moving:
     """Set attribute values of a user, by attribute name.
 
-    Null removes a value. Attributes that are left out keep theirs.
+    Null removes a value. Attributes that are left out keep theirs. `warnings` name the base connections that no longer
+    choose an environment because of the change.
     """
     return await _give(call, await service.user(call.session, call.actor, call.ids["id"], lock=True))
 
 
-async def give_key(call: Call) -> Done:
+async def give_key(call: Call) -> Moving:
     """Set attribute values of an organization key, by attribute name.
 
-    Null removes a value. Attributes that are left out keep theirs.
+    Null removes a value. Attributes that are left out keep theirs. `warnings` name the base connections that no longer
+    choose an environment because of the change.
     """
     return await _give(call, await service.organization_key(call.session, call.actor, call.ids["id"], lock=True))
 
@@ -237,7 +239,7 @@ async def _values(call: Call, owner: User | ApiKey) -> AttributeValuesShape:
     return AttributeValuesShape({name: list(values) for name, values in found.items()})
 
 
-async def _give(call: Call, owner: User | ApiKey) -> Done:
+async def _give(call: Call, owner: User | ApiKey) -> Moving:
     known = await attributes.defined(call.session, call.actor.organization_id)
     by_name = {attribute.name: attribute for attribute in known}
     if unknown := [name for name in call.body if name not in by_name]:
@@ -248,8 +250,11 @@ async def _give(call: Call, owner: User | ApiKey) -> Done:
         for name in call.body
     }
     fields.done()
+    before = await moves.places_of_owner(call.session, owner, known, definition)
     await attributes.assign(call.session, owner, definition, known)
-    return Done()
+    after = await moves.places_of_owner(call.session, owner, known, definition)
+    made = await moves.unmatched_owner(call.session, before, after)
+    return Moving(warnings=moving.warnings(call.actor, made))
 
 
 FORCE = Parameter("force", schemas.FLAG, "Proceed even if connections, users or keys depend on the attribute.")
@@ -318,7 +323,7 @@ ROUTES = (
         handler=give_user,
         admin=True,
         summary="Set a user's attributes",
-        answer=Done,
+        answer=Moving,
         body=schemas.attribute_values,
         errors=(UserNotFound,),
     ),
@@ -339,7 +344,7 @@ ROUTES = (
         handler=give_key,
         admin=True,
         summary="Set an organization key's attributes",
-        answer=Done,
+        answer=Moving,
         body=schemas.attribute_values,
         errors=(KeyNotFound,),
     ),

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+import structlog
 from scim2_models import (
     InvalidPathException,
     Resource,
@@ -35,7 +36,10 @@ from moorings.api.scim.models import Provider
 from moorings.api.scim.resources import Projection, Read, of_user, projection, read
 from moorings.api.scim.vocabulary import ROLES
 from moorings.db import Database
+from moorings.environments import moves
 from moorings.errors import GroupNotFound, UserNotFound
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -208,7 +212,18 @@ class Storage(ScimStorage):
             for name in changed
         }
         fields.done()
-        await attributes.assign(self._session, user, search, list(self._known.values()))
+        known = list(self._known.values())
+        before = await moves.places_of_owner(self._session, user, known, search)
+        await attributes.assign(self._session, user, search, known)
+        after = await moves.places_of_owner(self._session, user, known, search)
+        for move in await moves.unmatched_owner(self._session, before, after):  # SCIM's answers have no place for it
+            log.warning(
+                "user_without_environment",
+                user=user.id,
+                base_connection=move.base.id,
+                before=move.before.id if move.before else None,
+                after=move.after.id if move.after else None,
+            )
 
     def delete(self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None) -> None:
         """Delete a resource, which the transaction has locked since it was read."""
