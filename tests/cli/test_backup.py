@@ -112,7 +112,7 @@ class TestBackup:
 class TestRestore:
     def test_opens_every_seal(self, restored):
         # The password, the fingerprint key, and both of the webhook.
-        assert "Every seal opens: 4 values decrypted" in restored[1]
+        assert "Decrypted all stored secrets: 4" in restored[1]
 
     def test_serves_what_was_there(self, made, restored):
         terminal, _ = restored

@@ -1,4 +1,4 @@
-"""The schema's history, and the one way to bring a database up to date."""
+"""The schema's history, and the function that migrates a database."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ from moorings.errors import OperatorError
 from moorings.migrations import freshness
 
 HEAD = "0020"
-"""The revision this code is written for."""
+"""The schema revision of this version."""
 
 UNFINISHED = "copying"
-"""How the version of a database begins that `moorings db copy` has not finished."""
+"""The prefix of the version of a database whose `moorings db copy` has not finished."""
 
 
 def migrate(url: str, *, new: bool = True) -> None:
-    """Bring the database at `url` to HEAD; safe to call from several processes at once.
+    """Migrate the database at `url` to HEAD; safe to call from several processes at once.
 
-    Raises OperatorError when it cannot be reached, holds a schema that is newer than this code, or holds none and may
-    not be `new`.
+    Raises OperatorError if it cannot be reached, has a newer schema than this version, or has none and `new` is false.
     """
     asyncio.run(_migrate(Database(url), new=new))
 
@@ -52,7 +51,7 @@ async def _migrate(database: Database, *, new: bool) -> None:
 
 @contextlib.asynccontextmanager
 async def _alone(database: Database) -> AsyncGenerator[AsyncConnection]:
-    """A transaction that no other migration runs beside."""
+    """A transaction that no other migration runs at the same time."""
     lock = _file_lock(Path(f"{database.file}.lock")) if database.file else contextlib.nullcontext()
     with lock:
         async with database.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection that `migrations.migrate` holds the lock with."""
+"""Alembic's entry: it runs on the connection with which `migrations.migrate` has taken the lock."""
 
 from alembic import context
 

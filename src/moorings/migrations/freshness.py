@@ -1,7 +1,7 @@
-"""The triggers that count changes of the tables that processes keep rows of in memory.
+"""Triggers that count changes of the tables whose rows processes cache.
 
-PostgreSQL has one for each table since the migration that made the table. SQLite drops a table's triggers when a
-migration makes the table anew: so they are made after the last migration, whichever it was.
+On PostgreSQL, the migration that creates a table also creates its trigger. SQLite drops a table's triggers when a
+migration recreates the table, so they are created after the last migration.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ WATCHED = (
     "connection_environments",
     "environment_values",
 )
-"""The tables from which follows who may query a connection, which connection they get, and how it is reached."""
+"""The tables that decide on rights, on routes, and on the settings of connections."""
 
 SHOWN = ("connection_health", "catalogs")
-"""The tables that say how connections are and what they hold: a counter of their own, which no right depends on.
+"""The tables of health and catalogs, with their own counter, which no right depends on.
 
-A refresh writes the row of its catalog, whatever else it changes.
+Every refresh writes the row of its catalog.
 """
 
 COUNTERS = {"changed_by": WATCHED, "health_changed_by": SHOWN}
 
 
 def watch(connection: Connection) -> None:
-    """Make the triggers that an SQLite database lacks."""
+    """Create the triggers that an SQLite database lacks."""
     for counter, tables in COUNTERS.items():
         for table in tables:
             for act in ("INSERT", "UPDATE", "DELETE"):

@@ -101,7 +101,7 @@ An `instant` has a zone, an `object` is a struct.
 
 @dataclass(frozen=True)
 class Sql:
-    """How an engine says what the tests want of it. Where a mark is in braces, the test fills it in."""
+    """The SQL of an engine for the tests. The test replaces marks in braces."""
 
     many: str
     """`{rows}` rows with a `number` (from 1) and a `text` (`row 1`)."""
@@ -131,7 +131,7 @@ class Sql:
     bypasses: Sequence[str] = ()
     """The engine's own ways around read-only, each of which writes to `written` if it works."""
     bypass_setup: Sequence[str] = ()
-    """Statements, run from outside, that those ways need."""
+    """Statements that these ways need, run directly on the server."""
     timeout: str = ""
     """A statement that asks the server how many seconds it lets a statement run."""
     zone: str = ""
@@ -223,7 +223,7 @@ class Under:
 
 
 class Warehouse:
-    """An engine that runs: how to connect, and its other side."""
+    """A running engine: how to connect, and its other side."""
 
     def __init__(self, under: Under, server: Server | None, directory: Path) -> None:
         self.under = under
@@ -237,11 +237,11 @@ class Warehouse:
         self.statements, self.tagged = outside.statements, outside.tagged
 
     def config(self, **changes: Any) -> ConnectionConfig:
-        """The Config that works, with changes by their names on the wire; None leaves a field out."""
+        """The working Config, with changes by their API names; None leaves a field out."""
         return self.dialect.Config.read(self.body(**changes))
 
     def body(self, **changes: Any) -> dict[str, Any]:
-        """The same as a request has it."""
+        """The same as a request body."""
         body: dict[str, Any] = {"dialect": self.under.dialect, "name": "tested"}
         if self.server is None:
             body |= {"database": "tested.duckdb", "passwordUnencrypted": SENTINEL}

@@ -1,4 +1,4 @@
-"""The hook by which the suite learns of engines."""
+"""The pytest hook by which plugins register engines."""
 
 from __future__ import annotations
 

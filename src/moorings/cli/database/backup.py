@@ -20,7 +20,7 @@ from moorings.secrets import Keyset
 from moorings.settings import Settings
 
 ATTEMPTS = 5
-"""How often a DuckDB file is copied that queries write to meanwhile."""
+"""How many times a DuckDB file is copied if queries write to it meanwhile."""
 WAL = ".wal"
 """The suffix that DuckDB adds to the name of a file for its write-ahead log."""
 
@@ -39,7 +39,7 @@ def back_up(file: Path, *, keyset: bool, passphrase_file: Path | None) -> None:
 
 
 def _write(settings: Settings, file: Path, chosen: str | None) -> None:
-    """Write it under another name first, so that the file is whole as soon as it is there."""
+    """Write it under another name first, so that the final file is always complete."""
     if file.exists():
         raise OperatorError(f"{file} exists: name another file")
     with tempfile.TemporaryDirectory(prefix=".moorings-backup-", dir=file.absolute().parent) as made:
@@ -61,7 +61,7 @@ def _write(settings: Settings, file: Path, chosen: str | None) -> None:
 
 
 def _snapshot(settings: Settings, target: Path) -> tuple[str, int]:
-    """Copy the database as it is at one moment, as one file of SQLite; returns its schema and its keyset's id."""
+    """Copy a snapshot of the database into one SQLite file; returns its schema and its keyset's id."""
     source = settings.database_file
     if source is None:
         copying.copy(settings.database, f"sqlite:///{target}", lambda table, number: None)
@@ -107,7 +107,7 @@ def _copy_duckdb(source: Path, target: Path) -> None:
 
 
 def _copy_unchanged(path: Path, target: Path) -> None:
-    """Copy a file, again when it was written to meanwhile; raises OperatorError when it always is."""
+    """Copy a file, again if it was written to meanwhile; raises OperatorError if every attempt fails."""
     for _ in range(ATTEMPTS):
         before = _states(path)
         for suffix in ("", WAL):

@@ -1,4 +1,4 @@
-"""`moorings db copy`, `moorings backup` and `moorings restore`, as they are called."""
+"""The commands `moorings db copy`, `moorings backup` and `moorings restore`."""
 
 from __future__ import annotations
 

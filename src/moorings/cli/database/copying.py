@@ -103,7 +103,7 @@ async def _require_empty(connection: AsyncConnection, target: Database) -> None:
 
 
 async def _continues(reading: AsyncConnection, looking: AsyncConnection) -> bool:
-    """Whether the facts of the installation, which are copied first, are those of the source."""
+    """Whether the facts of the installation, which are copied first, equal the source's."""
     facts = text("SELECT key, value FROM installation")
     there = {tuple(row) for row in await looking.execute(facts)}
     return there <= {tuple(row) for row in await reading.execute(facts)}
@@ -139,7 +139,10 @@ async def _copied(source_url: str, target_url: str, report: Report) -> int:
 
 @contextlib.asynccontextmanager
 async def _at_one_moment(source: Database) -> AsyncGenerator[AsyncConnection]:
-    """A transaction in which the source does not change: nobody else writes to SQLite, PostgreSQL shows a snapshot."""
+    """A transaction in which the source does not change.
+
+    No one else writes to SQLite, and PostgreSQL shows a snapshot.
+    """
     async with source.engine.connect() as connection:
         if source.embedded:
             await connection.execution_options(moorings_writes=True)
@@ -150,7 +153,7 @@ async def _at_one_moment(source: Database) -> AsyncGenerator[AsyncConnection]:
 
 
 async def _copy_table(reading: AsyncConnection, target: Database, table: Table) -> None:
-    """Write the rows behind the last one that is there, each batch in a transaction of its own."""
+    """Write the rows after the last one in the target, each batch in its own transaction."""
     async with target.engine.connect() as looking:
         last = await rows.last_key(looking, table)
     while batch := await rows.read(reading, table, last):

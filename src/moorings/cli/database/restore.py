@@ -20,7 +20,7 @@ from moorings.settings.database import parsed
 
 
 def restored(file: Path, *, passphrase_file: Path | None) -> None:
-    """Restore, and print what was opened; raises OperatorError, and then nothing is changed."""
+    """Restore, and print the number of decrypted secrets; raises OperatorError, after which nothing is changed."""
     settings = prepared(new=True)
     with directory.alone_in(settings.data_dir):
         _require_room(settings)
@@ -33,12 +33,12 @@ def restored(file: Path, *, passphrase_file: Path | None) -> None:
                 )
             opened = _prove(settings, folder, manifest, passphrase_file)
             _place(settings, folder)
-    typer.echo(f"Every seal opens: {opened:,} values decrypted with keyset {manifest.keyset}.")
+    typer.echo(f"Decrypted all stored secrets: {opened:,}, with keyset {manifest.keyset}.")
     typer.echo(f"Restored the backup of {manifest.created} into {parsed(settings.database)}.")
 
 
 def _require_room(settings: Settings) -> None:
-    """Raise OperatorError for what a restore would overwrite. A PostgreSQL database is looked at when it is filled."""
+    """Raise OperatorError if a restore would overwrite files. A PostgreSQL database is checked when it is filled."""
     file, duckdb = settings.database_file, settings.duckdb_directory
     if file is not None and file.exists():
         raise OperatorError(f"{file} exists: restore into an empty data directory, with --data-dir")
@@ -56,7 +56,7 @@ def _prove(settings: Settings, folder: Path, manifest: archive.Manifest, passphr
 
 
 def _keyset(settings: Settings, folder: Path, passphrase_file: Path | None) -> Keyset:
-    """The keyset that is in place already, or the one of the backup, which is unpacked for `_place`."""
+    """The keyset that is already in place, or the backup's, which is unpacked for `_place`."""
     path, packed = settings.keyset_path, folder / archive.KEYSET
     if path.exists():
         return Keyset.read(path)
@@ -79,7 +79,7 @@ def _unpacked(folder: Path) -> Path:
 
 
 def _place(settings: Settings, folder: Path) -> None:
-    """Move everything to its place; the database last, since with it the service would start."""
+    """Move all files to their places; the database last, because the service can start as soon as it is there."""
     if settings.database_file is None:
         copying.copy(f"sqlite:///{folder / archive.DATABASE}", settings.database, lambda table, number: None)
     try:

@@ -1,6 +1,6 @@
 """The rows of the metadata database as they are stored: every table of the models, without their conversions.
 
-A JSON text stays the text that it is, and a sealed value its bytes.
+A JSON text stays text, and a sealed value stays bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 
 
 def tables() -> list[Table]:
-    """Every table, those that others refer to first."""
+    """Every table; tables that others reference come first."""
     importlib.import_module("moorings.app")  # with every model of the service
     return list(Base.metadata.sorted_tables)
 
@@ -33,7 +33,7 @@ def key_of(of: Table, row: Row) -> Row:
 
 
 async def read(connection: AsyncConnection, of: Table, after: Row | None) -> Sequence[Row]:
-    """The next rows of a table behind a primary key, or the first ones, in the order of the key's bytes."""
+    """The next rows of a table after a primary key, or the first ones, in the order of the key's bytes."""
     stored = _stored(of)
     order = list(_order(of, connection.dialect.name))
     rows = select(*stored.columns).order_by(*order).limit(BATCH)

@@ -21,7 +21,7 @@ WATCHED = (
     "connection_environments",
     "environment_values",
 )
-"""Tables whose changes make every replica forget what it keeps in memory (PostgreSQL; SQLite counts by itself)."""
+"""Tables whose changes invalidate the caches of every replica (PostgreSQL; SQLite counts changes itself)."""
 
 
 def upgrade() -> None:
@@ -183,7 +183,7 @@ def _running_queries() -> None:
 
 
 def _watch() -> None:
-    """One row that holds the id of the last transaction that changed something.
+    """One row with the id of the last transaction that changed something.
 
     The triggers are deferred, so the row's lock is taken last and held only while committing: no deadlocks, and
     writers queue for a moment only. A transaction touches the row once, however many rows it changes.

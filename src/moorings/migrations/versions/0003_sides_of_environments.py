@@ -1,4 +1,4 @@
-"""Which side of environments a connection stands on, kept by the database: none is an environment of an environment."""
+"""Stores the side of a connection, so that the database forbids environments of environments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 
 def _detach_the_nested() -> None:
-    """Detach environments of what is an environment itself: who asked for the base was never routed to them."""
+    """Detach environments of connections that are environments themselves: no request was ever routed to them."""
     environments = sa.table(TABLE, sa.column("id"), sa.column("base_connection_id"), sa.column("connection_id"))
     values = sa.table("environment_values", sa.column("environment_id"))
     above = environments.alias()

@@ -1,4 +1,4 @@
-"""Groups with their members and roles; of users, what identity providers know, and that they were deleted."""
+"""Groups with their members and roles; for users, the identity provider's fields and the time of deletion."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _users() -> None:
 
 
 def _fill_keys() -> None:
-    """Fold the emails; of several that differ in case only, the oldest user's is the one that is found and kept."""
+    """Fold the emails; if several differ only in case, the oldest user keeps the email."""
     connection = op.get_bind()
     rows = connection.execute(sa.text("SELECT id, organization_id, email, name FROM users ORDER BY created_at, id"))
     taken: set[tuple[str, str]] = set()

@@ -1,6 +1,6 @@
-"""Catalogs with what changed in them, and the jobs that refresh them.
+"""Catalogs, their changes, and the jobs that refresh them.
 
-No table is watched: jobs change often, and nothing that a process keeps in memory depends on any of these.
+These tables have no change counter: jobs change often, and no cache depends on them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeps what an absent `sslMode` meant for connections that were made before it meant more than `prefer`.
+"""Sets `sslMode` to `prefer` on connections without one, which is what an absent mode meant before this version.
 
 Lakebase sends its token as a clear-text password, which is now sent over verified TLS only. Its connections had the
 mode `require` unless they named another one: those verify the server now.

@@ -1,4 +1,4 @@
-"""Counts the logins that probes were refused in a row, so that they come less and less often."""
+"""Counts consecutive refused logins of probes, so that the pauses between probes can grow."""
 
 from __future__ import annotations
 

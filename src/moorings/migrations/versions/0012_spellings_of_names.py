@@ -23,7 +23,7 @@ def upgrade() -> None:
         taken = {(organization, key) for _, organization, key in rows}
         for row, organization, key in rows:
             folded = unicodedata.normalize("NFC", key)
-            # Of two names that are one now, each keeps the key that it has: somebody must rename one of them.
+            # If two names are now equal, each keeps its old key: an admin must rename one of them.
             if folded == key or ((table, column) in UNIQUE and (organization, folded) in taken):
                 continue
             taken.add((organization, folded))

@@ -1,4 +1,4 @@
-"""Health has a counter of its own, so that a probe makes no process forget the rights that it keeps in memory.
+"""Health has its own change counter, so that a probe does not invalidate cached rights.
 
 Also the table of requests to cancel a query that no process has registered.
 """

@@ -1,4 +1,4 @@
-"""Keeps what published clients write and read back: names of roles that have two, and whether dbt defers."""
+"""Stores values that published clients read back: the spelling of role names with an alias, and dbt's deferral."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refresh of a catalog is counted, so that what processes keep of one in memory is never older than it."""
+"""Counts refreshes of catalogs, so that a cached catalog is never outdated."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _refold(connection: sa.Connection, table: str, column: str) -> None:
     taken = {(organization, key) for _, organization, key in rows}
     for row, organization, key in rows:
         new = folded(key)
-        # Of two names that are one now, each keeps the key that it has: somebody must rename one of them.
+        # If two names are now equal, each keeps its old key: an admin must rename one of them.
         if new == key or ((table, column) in UNIQUE and (organization, new) in taken):
             continue
         taken.add((organization, new))

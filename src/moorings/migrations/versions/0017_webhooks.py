@@ -1,4 +1,4 @@
-"""Webhooks beside the one of the settings, and which state of a connection's health was announced last."""
+"""Webhooks, in addition to the one in the settings, and the last state of health that was sent for a connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools: bounded, shared fairly, never leaking; and statements that end when nobody wants them any more."""
+"""Pools: bounded, shared fairly, without leaks; and statements that end when their caller has left."""
 
 from __future__ import annotations
 
