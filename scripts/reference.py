@@ -22,6 +22,7 @@ from moorings.api.browser import assets
 from moorings.api.http import openapi, problems
 from moorings.app import ROUTES
 from moorings.cli import app
+from moorings.client.ascode.schema import schema
 from moorings.client.cli import base, exits
 from moorings.dialects.base import Dialect
 from moorings.engine import probe
@@ -314,6 +315,17 @@ def document() -> str:
     return json.dumps(openapi.document(ROUTES), indent=1, ensure_ascii=False) + "\n"
 
 
+def as_code() -> str:
+    """The JSON Schema of the files that `moorings plan` reads."""
+    described = json.loads(json.dumps([_dialect_of_the_api(dialect) for dialect in EVERY]))
+    return json.dumps(schema(described), indent=2, ensure_ascii=False) + "\n"
+
+
+def _dialect_of_the_api(dialect: Dialect) -> dict[str, Any]:
+    fields = [{"name": facts.wire, "secret": facts.secret} for facts in dialect.Config.fields()]
+    return {"name": dialect.name, "fields": fields, "schema": dialect.Config.json_schema()}
+
+
 def measured() -> str:
     """Every metric."""
     rows = (
@@ -342,6 +354,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/metrics.md": measured,
     "reference/api.md": api,
     "reference/openapi.json": document,
+    "reference/moorings.schema.json": as_code,
     "reference/dialects.md": warehouses,
     "llms.txt": (assets.OURS / "llms.txt").read_text,
     **{f"reference/dialects/{dialect.name}.md": functools.partial(warehouse, dialect) for dialect in EVERY},

@@ -80,8 +80,16 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def cells(page: Path) -> Block:
+    """The blocks of Python of a page about notebooks, which share their names."""
+    return Block("python", "".join(block.text for block in blocks(page) if block.language == "python"))
+
+
 def steps(page: Path) -> list[tuple[str, str | None]]:
     """What is run of a page."""
+    if page.name == "notebook.md":
+        others = [block for block in blocks(page) if block.language in RUN and block.language != "python"]
+        return [step for block in (*others, cells(page)) for step in block.steps]
     return [step for block in blocks(page) if block.language in RUN and not block.reason for step in block.steps]
 
 

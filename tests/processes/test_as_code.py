@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from moorings.client.ascode import applying, documents, exporting, planning, pla
 from moorings.client.ascode.desired import items
 from moorings.client.ascode.faults import ApplyFailed, FileFault, StalePlan
 from tests.processes.conftest import TOKEN, Replica
+from tests.terminal import MOORINGS
 
 SECRET = "s3cret-of-the-files"
 
@@ -217,6 +220,69 @@ class TestTheFlow:
         monkeypatch.setenv("SHOP_US_PASSWORD", f"{SECRET}-us")
         assert verbs(make(text, prune=True)) == []
         jsonschema_rs.validate(schema.schema(client.dialects.list()), found)
+
+
+class TestCommands:
+    @pytest.fixture
+    def run(self, replica: Replica, tmp_path: Path):
+        """Run `moorings` in a folder, as a CI job does."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MOORINGS_")}
+        config = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "NO_COLOR": "1"}
+
+        def running(*arguments: str, url: str = replica.serving.url, code: int = 0, given: str = "") -> str:
+            found = subprocess.run(
+                [*MOORINGS, *arguments],
+                env=clean | config | {"MOORINGS_URL": url, "MOORINGS_KEY": TOKEN},
+                cwd=tmp_path,
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert found.returncode == code, found.stdout + found.stderr
+            assert SECRET not in found.stdout + found.stderr
+            return found.stdout + found.stderr
+
+        return running
+
+    def test_plan_apply_and_plan_again(self, run, tmp_path):
+        (tmp_path / "moorings.yaml").write_text(connection("Command"))
+        assert "+ create connection Command" in run("plan", "--out", "plan.json", "--check", code=1)
+        assert "created connection Command" in run("apply", "--plan", "plan.json")
+        assert "No changes" in run("plan", "--check")
+        assert "is not as it was" in run("apply", "--plan", "plan.json", code=1)
+
+    def test_apply_asks_first(self, run, tmp_path):
+        (tmp_path / "moorings.yaml").write_text(connection("Asked"))
+        assert "Add --yes" in run("apply", code=2)
+        assert "Applied: 1 action." in run("apply", "--yes")
+
+    def test_a_fault_is_one_line(self, run, tmp_path):
+        (tmp_path / "moorings.yaml").write_text(connection("x", hots="h"))
+        assert run("plan", code=1).count("\n") == 1
+        assert "there is no such file" in run("plan", "-f", "nowhere.yaml", code=1)
+
+    def test_export_and_schema(self, run, tmp_path):
+        run("export", "--out", "all.yaml")
+        run("schema", "--out", "schema.json")
+        found = yaml.safe_load((tmp_path / "all.yaml").read_text())
+        jsonschema_rs.validate(json.loads((tmp_path / "schema.json").read_text()), found)
+        assert "Shop" in found["connections"]
+
+    def test_import_from_omni(self, run, replica, tmp_path):
+        """The service speaks Omni's API, so it stands in for an Omni."""
+        (tmp_path / "omni.key").write_text(TOKEN)
+        options = ("import", "omni", "--url", f"{replica.serving.url}/api/v1", "--key-file", "omni.key")
+        run(*options, "--out", "omni.yaml", "--map", "ids.json")
+        found = yaml.safe_load((tmp_path / "omni.yaml").read_text())["connections"]["Shop"]
+        assert found["host"] == "${var:shop_host}"
+        assert found["passwordUnencrypted"] == "${env:SHOP_PASSWORD}"
+        assert found["environments"] == {"attribute": "region", "default": ["eu"], "connections": {"Shop US": ["us"]}}
+        assert found["dbt"]["environments"][0]["name"] == "prod"
+        names = {each["name"]: each["id"] for each in json.loads((tmp_path / "ids.json").read_text()).values()}
+        assert names["Shop"]
+        assert "There is no variable" in run("plan", "-f", "omni.yaml", code=1)
 
 
 class TestTwoAppliesAtOnce:

@@ -23,7 +23,7 @@ SCHEMA_LINE = "# yaml-language-server: $schema=moorings.schema.json\n"
 
 
 def export(client: Client) -> str:
-    """The YAML of everything that the key sees. Ids distinguish connections with the same name."""
+    """The YAML of everything that the key sees. A connection whose name is not unique is an error."""
     dialects = {each["name"]: each for each in client.dialects.list()}
     items = read(client).items.values()
     connections = {item.name: _connection(item, dialects[item.fields["dialect"]]) for item in _of(items, "connection")}

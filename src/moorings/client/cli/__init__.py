@@ -13,6 +13,7 @@ import typer
 from moorings import __version__
 from moorings.client.cli import (
     account,
+    ascode,
     catalog,
     changes,
     completion,
@@ -61,6 +62,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 health.add(app)
+ascode.add(app)
 completion.add(app)
 
 __all__ = ["app", "changes"]
