@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -516,6 +517,21 @@ class TestOtherGroups:
     def test_keys(self, shell):
         assert "First key" in shell.ok("keys", "list", "-o", "name").splitlines()
         assert shell.json("keys", "get", "First key")["type"] == "organization"
+        limits = ("--scope", "read", "--connection", "Sample", "--expires", "2099-01-31")
+        token = shell.ok("keys", "create", "Limited", *limits).strip()
+        assert shell.ok("connections", "list", "-o", "name", MOORINGS_KEY=token) == "Sample\n"
+        forbidden = shell.run("query", "Sample", "SELECT 1", MOORINGS_KEY=token)
+        assert forbidden.returncode == exits.FORBIDDEN
+        rotated = shell.ok("keys", "rotate", "Limited", "--overlap", "0").strip()
+        assert shell.run("whoami", MOORINGS_KEY=token).returncode == exits.LOGIN
+        shell.ok("keys", "edit", "Limited", "--scope", "read", "--scope", "query", "--unlimited")
+        assert shell.json("keys", "get", "Limited").get("expiresAt") is None
+        assert shell.run("query", "Sample", "SELECT 1", MOORINGS_KEY=rotated).returncode == exits.OK
+        shell.ok("keys", "revoke", "Limited", "--yes")
+        assert shell.run("whoami", MOORINGS_KEY=rotated).returncode == exits.LOGIN
+
+    def test_profile_of_adbc(self, shell):
+        assert tomllib.loads(shell.ok("connections", "profile", "Sample"))["driver"] == "flightsql"
 
     def test_health_has_a_code_for_what_fails(self, shell):
         shell.run("connections", "test", "Sample")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moorings.client.cli import exits, terminal
-from moorings.client.cli.base import Commands, asked, client
+from moorings.client.cli.base import Commands, PlainCommand, asked, client
 from moorings.client.cli.names import CONNECTIONS, USERS
 from moorings.client.cli.output import Columns, done, print_json, put, show, show_one
 from moorings.client.cli.text import cell, safe
@@ -175,6 +175,26 @@ def _listed(name: str) -> Any:
         return ", ".join(map(str, found[name])) if isinstance(found[name], list) else found[name]
 
     return shown
+
+
+@app.command("profile", cls=PlainCommand)
+def profile(
+    connection: Connection,
+    uri: Annotated[
+        str | None,
+        typer.Option("--uri", metavar="URI", help="The address of Flight SQL; default: port 31337 of the host."),
+    ] = None,
+    key_variable: Annotated[
+        str, typer.Option("--key-variable", metavar="NAME", help="The environment variable that has the key.")
+    ] = "MOORINGS_KEY",
+) -> None:
+    """Print a connection profile for ADBC: a TOML file from which its driver managers open the connection."""
+    from moorings.client import adbc
+
+    with client() as service:
+        found = service.connections.get(connection)
+        address = uri or adbc.flight_uri(service.url)
+    put(adbc.profile(found["id"], found["name"], address, key_variable).rstrip("\n"))
 
 
 @app.command("archive")

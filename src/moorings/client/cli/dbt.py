@@ -101,7 +101,7 @@ def _yaml(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = yaml.SafeLoader(file.read_text(encoding="utf-8")).get_single_data()
     except OSError as failed:
         raise Unreadable(f"{file} cannot be read: {failed.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from moorings.client.errors import (
+    CODES,
     AmbiguousName,
     ApiError,
     AuthenticationFailed,
@@ -90,8 +91,8 @@ def code(error: ClientError) -> int:
 
 
 def _of_warehouse(error: ApiError) -> bool:
-    """Whether a database is the reason: the test of a connection that was to be stored."""
-    return error.status == 400 and error.detail.startswith("Connection test failed")
+    """Whether a database is the reason: the service names its code, or the test of a connection failed."""
+    return error.code not in CODES.values() or error.detail.startswith("Connection test failed")
 
 
 def line(error: ClientError) -> str:

@@ -106,8 +106,7 @@ def query(
     statement = Statement(_statement(sql, execute, file), connection, _values(parameter, parameters), options)
     with client() as service:
         if dry_run:
-            with running.failing():
-                _plan(service.plan(statement.sql, connection, statement.parameters, **options))
+            _plan(service.plan(statement.sql, connection, statement.parameters, **options))
         elif form == "table":
             _table(service, statement, to, quiet=quiet)
         else:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from moorings.client.cli import exits
 from moorings.client.cli.text import aligned, amount, safe
-from moorings.client.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from moorings.client import Client
@@ -34,21 +31,9 @@ class Statement:
 
 
 def download(service: Client, statement: Statement, form: Any, **more: Any) -> Download:
-    """The bytes of a result. What the database refused has an exit code of its own."""
+    """The bytes of a result."""
     options: Any = {**statement.options, **more}
-    with failing():
-        return service.download(statement.sql, statement.connection, statement.parameters, format=form, **options)
-
-
-@contextlib.contextmanager
-def failing() -> Generator[None]:
-    """Tell a refusal of the database from a wrong field of the request, which is ours."""
-    try:
-        yield
-    except InvalidRequest as refused:
-        if refused.status != 400 or refused.detail.startswith("Bad Request: "):
-            raise
-        raise exits.Failed(refused.detail, refused.next_step, code=exits.WAREHOUSE) from None
+    return service.download(statement.sql, statement.connection, statement.parameters, format=form, **options)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from moorings.client.shapes import (
     Group,
     GroupAssigned,
     ModelRoles,
+    NewApiKey,
     User,
     UserAssigned,
     UserAttribute,
@@ -175,6 +176,24 @@ class KeyMethods:
     def get(self, key: str) -> Steps[ApiKey]:
         """One key, without its secret."""
         return (yield Request("GET", at("api-keys", (yield from key_id(key)))))
+
+    @method
+    def create(self, name: str, **limits: Any) -> Steps[NewApiKey]:
+        """Create a key; the answer has its token, this once. `limits` are type, scopes, connectionIds and expiresAt."""
+        return (yield Request("POST", "/api-keys", json={"name": name} | limits))
+
+    @method
+    def update(self, key: str, fields: Mapping[str, Any]) -> Steps[ApiKey]:
+        """Change whether a key is enabled, or its limits: scopes, connectionIds and expiresAt. None removes a limit."""
+        return (yield Request("PUT", at("api-keys", (yield from key_id(key))), json=dict(fields)))
+
+    @method
+    def rotate(
+        self, key: str, *, overlap_seconds: int | None = None, expires_at: str | None = None
+    ) -> Steps[NewApiKey]:
+        """Give a key a new token. The old one works until the overlap ends, one day by default."""
+        body = given(overlapSeconds=overlap_seconds, expiresAt=expires_at)
+        return (yield Request("POST", at("api-keys", (yield from key_id(key)), "rotate"), json=body))
 
     @method
     def set_enabled(self, key: str, *, enabled: bool) -> Steps[ApiKey]:

@@ -6,7 +6,10 @@ from typing import Any, NotRequired, TypedDict
 
 
 class ApiKey(TypedDict):
-    """An API key, without its token. `membershipId` is the id of the user that a personal key acts as."""
+    """An API key, without its token. `membershipId` is the id of the user that a personal key acts as.
+
+    `scopes` and `connectionIds` are there for a key that is limited, `expiresAt` for one that expires.
+    """
 
     id: str
     name: str
@@ -14,6 +17,18 @@ class ApiKey(TypedDict):
     enabled: bool
     createdAt: str
     membershipId: str | None
+    scopes: NotRequired[list[str]]
+    connectionIds: NotRequired[list[str]]
+    expiresAt: NotRequired[str]
+    lastUsedAt: NotRequired[str]
+    createdBy: NotRequired[str]
+
+
+class NewApiKey(ApiKey):
+    """A key with its token, which is never shown again. After a rotation, the old token works until the given time."""
+
+    token: str
+    previousTokenExpiresAt: NotRequired[str]
 
 
 class HeldRole(TypedDict):
