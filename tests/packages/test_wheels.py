@@ -251,6 +251,20 @@ class TestElsewhere:
         assert f"{elsewhere.folder}/.moorings is private" in printed
 
 
+class TestClientElsewhere:
+    def test_has_the_client_commands_and_nothing_of_the_service(self, release, tmp_path):
+        client = Elsewhere(tmp_path, release / CLIENT, "client")
+        assert client.run("moorings", "--version").stdout == f"moorings {VERSION}\n"
+        listed = client.run("moorings", "--help").stdout
+        assert re.search(r"^\W*query\b", listed, re.MULTILINE)
+        assert not re.search(r"^\W*serve\b", listed, re.MULTILINE)
+        refused = client.run("moorings", "connections", "list")
+        assert refused.returncode != 0
+        assert "Traceback" not in refused.stderr
+        imported = client.run("python", "-c", "import moorings.client, moorings.client.cli.sql.shell, moorings.app")
+        assert "No module named 'moorings.app'" in imported.stderr
+
+
 class TestInstallCommand:
     """Never `moorings` from an index, whoever owns that name there."""
 
