@@ -157,8 +157,12 @@ async def _copy_table(reading: AsyncConnection, target: Database, table: Table) 
     async with target.engine.connect() as looking:
         last = await rows.last_key(looking, table)
     while batch := await rows.read(reading, table, last):
-        async with target.unit_of_work() as session:
-            await rows.write(await session.connection(), table, batch)
+        try:
+            async with target.unit_of_work() as session:
+                await rows.write(await session.connection(), table, batch)
+        except AWAY as refused:
+            first = _shown(rows.key_of(table, batch[0]))
+            raise OperatorError(f"the copy stopped in {table.name}, from row {first} on: {reason(refused)}") from None
         last = rows.key_of(table, batch[-1])
     async with target.unit_of_work() as session:
         await rows.continue_numbering(await session.connection(), table)
@@ -178,9 +182,12 @@ async def _verified(reading: AsyncConnection, written: AsyncConnection, table: T
         number, last = number + len(batch), rows.key_of(table, batch[-1])
 
 
+def _shown(key: rows.Row) -> str:
+    return ", ".join(map(str, key))
+
+
 def _differs(table: Table, row: rows.Row) -> OperatorError:
-    key = ", ".join(map(str, rows.key_of(table, row)))
     return OperatorError(
-        f"row {key} of {table.name} is not the same in both databases: the source was changed after the copy began. "
-        "Start again with an empty database"
+        f"row {_shown(rows.key_of(table, row))} of {table.name} is not the same in both databases: the source was "
+        "changed after the copy began. Start again with an empty database"
     )
