@@ -30,11 +30,38 @@ install_system_packages() {
     fi
 }
 
+# A real Trino, where Maven and a JDK that runs it are there: tests/warehouses/trino/real.py finds them.
+install_trino() {
+    trino=$PWD/.engines/trino
+    if [ -d "$trino/lib" ] || ! command -v mvn >/dev/null 2>&1 || ! has_java; then return; fi
+    echo "Installing Trino for the tests ..." >&2
+    parts=$PWD/.engines/trino-parts
+    for artifact in trino-server-core:$TRINO:tar.gz trino-tpch:$TRINO:zip trino-memory:$TRINO:zip; do
+        mvn -q -B dependency:copy "-Dartifact=io.trino:$artifact" "-DoutputDirectory=$parts" -Dmdep.useBaseVersion=true </dev/null
+    done
+    tar -xzf "$parts/trino-server-core-$TRINO.tar.gz" -C "$parts"
+    for plugin in tpch memory; do
+        python3 -m zipfile -e "$parts/trino-$plugin-$TRINO.zip" "$parts/trino-server-core-$TRINO/plugin"
+    done
+    mv "$parts/trino-server-core-$TRINO" "$trino"
+    rm -rf "$parts"
+}
+
+TRINO=476
+has_java() {
+    for place in "${JAVA_HOME:-/nonexistent}" /usr/lib/jvm/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+        version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$place/release" 2>/dev/null || true)
+        if [ "${version:-0}" -ge 24 ]; then return 0; fi
+    done
+    return 1
+}
+
 install_system_packages
 if [ "${MOORINGS_TEST_REQUIRE:-}" = all ]; then
     . scripts/uv.sh
     need_uv
     # The JDBC driver that tests of Flight SQL use; where Maven is missing, they say so.
     if present mvn; then mvn -q -B dependency:get -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:18.3.0; fi
+    install_trino
     for lock in requirements/engines/*.lock; do install_environment "$lock" "$PWD/.engines/$(basename "$lock" .lock)"; done
 fi

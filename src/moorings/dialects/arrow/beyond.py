@@ -38,6 +38,8 @@ class Notation:
     """The suffix of a date in a year before 1."""
     before_end: str = ""
     """The suffix of the whole value."""
+    signed: bool = False
+    """Years before 1 have a sign, with year 0 between; a blank and no T stands before the time."""
     epoch_days: int = 0
     """The engine's own day 0. The driver added this number, which may have overflowed."""
 
@@ -52,11 +54,19 @@ class Notation:
             return "-infinity"
         days, rest = divmod(own + self.epoch_days * a_day, a_day)
         year, day = _civil(days)
+        if self.signed:
+            return self._signed(year, day, rest, kind)
         historic = year < 1
         written = f"{1 - year if historic else year:04}-{day}" + (self.before_date if historic else "")
         if not types.is_date(kind):
             written += self._time(rest, kind, historic=historic)
         return written + (self.before_end if historic else "")
+
+    def _signed(self, year: int, day: str, ticks: int, kind: pa.DataType) -> str:
+        date = f"{'-' if year < 0 else ''}{abs(year):04}-{day}"
+        if types.is_date(kind):
+            return date
+        return f"{'+' if year > 9999 else ''}{date} {_clock(ticks, kind.unit)}{' UTC' if kind.tz else ''}"
 
     def _time(self, ticks: int, kind: pa.DataType, *, historic: bool) -> str:
         clock = _clock(ticks, kind.unit)
@@ -69,6 +79,7 @@ class Notation:
 NOTATIONS: Mapping[bytes, Notation] = {
     b"postgres": Notation(before_end=" BC", epoch_days=10_957),
     b"duckdb": Notation(before_date=" (BC)"),
+    b"trino": Notation(signed=True),
 }
 
 

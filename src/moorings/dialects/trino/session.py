@@ -15,6 +15,7 @@ from trino.client import ClientSession, TrinoQuery, TrinoRequest
 from trino.exceptions import TrinoQueryError
 
 from moorings import errors
+from moorings.dialects.arrow.beyond import noted
 from moorings.dialects.base import Session, SessionContext, Statement
 from moorings.dialects.config.connection import ConnectionConfig
 from moorings.dialects.config.hosts import in_url
@@ -132,7 +133,9 @@ class TrinoSession(Session):
             raise
         types = [str(each["type"]) for each in query.columns or ()]
         names = [str(each["name"]) for each in query.columns or ()]
-        schema = pa.schema([pa.field(name, arrow_type(each)) for name, each in zip(names, types, strict=True)])
+        schema = pa.schema(
+            [noted(pa.field(name, arrow_type(each)), b"trino") for name, each in zip(names, types, strict=True)]
+        )
         return pa.RecordBatchReader.from_batches(
             schema, self._batches(query, result.rows, schema, types, statement.batch_rows)
         )

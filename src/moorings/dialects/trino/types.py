@@ -7,6 +7,7 @@ microseconds. Source: https://trino.io/docs/current/language/types.html.
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from moorings.dialects.arrow.columns import FIRST_DAY, TICKS, decimal_type
 from moorings.dialects.arrow.columns import column as plain_column
-from moorings.dialects.arrow.columns import decimal_type
 from moorings.dialects.arrow.nested import field, parse_nested
 
 SAME = {
@@ -38,8 +39,10 @@ FINEST = 9
 """The most fractional digits of a second in Arrow; Trino has twelve."""
 LATTER_HALVES = ("with time zone", "day to second", "year to month")
 """The words after the first one, for types of several words."""
-ORDINARY_YEAR = r"^\d{4}-"
-"""Years 1 to 9999: others have a sign, or more digits."""
+ORDINARY = re.compile(r"(?!0000)\d{4}-")
+"""Years 1 to 9999: others are 0, have a sign, or more digits."""
+MOMENT_TEXT = re.compile(r"([+-]?\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d+))?)?")
+DAYS_OF_400_YEARS = 146_097
 
 
 def arrow_type(native: str) -> pa.DataType:
@@ -57,7 +60,8 @@ def arrow_type(native: str) -> pa.DataType:
     if name == "array":
         return pa.list_(arrow_type(inner[0]))
     if name == "map":
-        return pa.map_(arrow_type(inner[0]), arrow_type(inner[1]))
+        key = arrow_type(inner[0])
+        return pa.map_(pa.string() if pa.types.is_null(key) else key, arrow_type(inner[1]))  # no key is null
     if name == "row":
         return pa.struct([(label, arrow_type(each)) for label, each in _fields(inner)])
     return pa.string()
@@ -69,7 +73,20 @@ def _unit(precision: str | None) -> str:
 
 
 def _fields(inner: Iterable[str]) -> list[tuple[str, str]]:
-    """Name and type of a row's fields; those without a name are numbered from 0, as `DESCRIBE` does."""
+    """Name and type of a row's fields; those without a name are numbered from 0, as `DESCRIBE` does.
+
+    A repeated name gets a number: readers of Arrow find a field by its name.
+    """
+    found: list[tuple[str, str]] = []
+    for name, native in _named(inner):
+        names, unique, number = {each for each, _ in found}, name, 2
+        while unique in names:
+            unique, number = f"{name}_{number}", number + 1
+        found.append((unique, native))
+    return found
+
+
+def _named(inner: Iterable[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for place, argument in enumerate(inner):
         name, native = field(argument)
@@ -116,7 +133,9 @@ def _decimals(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Arr
 
 
 def _dates(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
-    return _ordinary(pa.array(values, pa.string())).cast(target)
+    if _are_ordinary(values):
+        return pa.array(values, pa.string()).cast(target)
+    return pa.array([None if value is None else _ticks(value, "d") for value in values], pa.int32()).cast(target)
 
 
 def _times(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
@@ -143,8 +162,11 @@ def _region(zone: str) -> str:
 
 
 def _moments(values: Sequence[Any], target: pa.DataType) -> pa.Array:
-    """Dates with times. Null for years outside 1 to 9999, and outside the range of nanoseconds (1677 to 2262)."""
-    texts = _ordinary(pa.array([None if value is None else value[: 20 + FINEST] for value in values], pa.string()))
+    """Dates with times. Null outside the range of nanoseconds (1677 to 2262), where the type has them."""
+    if target.unit != "ns" and not _are_ordinary(values):
+        return pa.array([None if value is None else _ticks(value, target.unit) for value in values], target)
+    cut = [None if value is None or not ORDINARY.match(value) else value[: 20 + FINEST] for value in values]
+    texts = pa.array(cut, pa.string())
     try:
         return texts.cast(target)
     except pa.ArrowInvalid:
@@ -152,8 +174,25 @@ def _moments(values: Sequence[Any], target: pa.DataType) -> pa.Array:
         return pc.if_else(sayable, texts, pa.scalar(None, pa.string())).cast(target)
 
 
-def _ordinary(texts: pa.Array) -> pa.Array:
-    return pc.if_else(pc.match_substring_regex(texts, ORDINARY_YEAR), texts, pa.scalar(None, pa.string()))
+def _are_ordinary(values: Sequence[Any]) -> bool:
+    """Whether Arrow parses all of these dates."""
+    return all(value is None or ORDINARY.match(value) for value in values)
+
+
+def _ticks(text: str, unit: str) -> int | None:
+    """A date in days (`d`) or a date with time in a unit, since 1970, of any year."""
+    found = MOMENT_TEXT.match(text)
+    if found is None:
+        return None
+    cycles, year = divmod(int(found[1]) - 1, 400)
+    day = datetime.date(year + 1, int(found[2]), int(found[3])).toordinal() - 1
+    days = FIRST_DAY + day + cycles * DAYS_OF_400_YEARS
+    if unit == "d":
+        return days
+    hours, minutes, seconds = (int(each or 0) for each in found.groups()[3:6])
+    digits = len(str(TICKS[unit])) - 1
+    fraction = int((found[7] or "").ljust(digits, "0")[:digits] or 0)
+    return ((days * 24 + hours) * 3600 + minutes * 60 + seconds) * TICKS[unit] + fraction
 
 
 def _list(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
@@ -164,7 +203,7 @@ def _list(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
 
 def _map(values: Sequence[Any], native: str, target: pa.DataType) -> pa.Array:
     key, item = parse_nested(native)[1]
-    keys = column(list(chain.from_iterable(value or () for value in values)), key)
+    keys = column(list(chain.from_iterable(value or () for value in values)), key).cast(target.key_type)
     items = column(list(chain.from_iterable(value.values() for value in values if value)), item)
     return pa.MapArray.from_arrays(_offsets(values), keys, items, type=target, mask=_missing(values))
 

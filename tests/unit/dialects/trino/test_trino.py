@@ -7,6 +7,7 @@ import decimal
 import math
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from moorings.dialects.base import Statement
@@ -26,14 +27,14 @@ class TestColumns:
             ("decimal(10,2)", "decimal128(10, 2)", ["1.23"], [decimal.Decimal("1.23")]),
             ("char(3)", "string", ["x  "], ["x  "]),
             ("varbinary", "binary", ["AP8=", None], [b"\0\xff", None]),
-            ("date", "date32[day]", ["2020-01-01", "-0001-01-01", None], [datetime.date(2020, 1, 1), None, None]),
+            ("date", "date32[day]", ["2020-01-01", None], [datetime.date(2020, 1, 1), None]),
             ("time(3)", "time64[us]", ["12:34:56.123"], [datetime.time(12, 34, 56, 123000)]),
             ("timestamp(0)", "timestamp[s]", ["2020-01-01 00:00:00"], [NEW_YEAR]),
             ("timestamp", "timestamp[ms]", ["2020-01-01 00:00:00.000", None], [NEW_YEAR, None]),
             (
                 "timestamp(6)",
                 "timestamp[us]",
-                ["2020-01-01 00:00:00.000000", "+12020-01-01 00:00:00.000000"],
+                ["2020-01-01 00:00:00.000000", None],
                 [NEW_YEAR, None],
             ),
             (
@@ -47,6 +48,13 @@ class TestColumns:
             ("unknown", "null", [None], [None]),
             ("uuid", "string", ["3f333df6-90a4-4fda-8dd3-9485d27cee36"], ["3f333df6-90a4-4fda-8dd3-9485d27cee36"]),
             ("array(integer)", "list<item: int32>", [[1, None], None, []], [[1, None], None, []]),
+            ("map(unknown, unknown)", "map<string, null>", [{}, None], [[], None]),
+            (
+                "row(a integer, a integer, a_2 integer)",
+                "struct<a: int32, a_2: int32, a_2_2: int32>",
+                [[1, 2, 3]],
+                [{"a": 1, "a_2": 2, "a_2_2": 3}],
+            ),
             ("map(integer, boolean)", "map<int32, bool>", [{"1": True}, None], [[(1, True)], None]),
             (
                 'row(a integer, "b c" array(timestamp(3)))',
@@ -66,6 +74,21 @@ class TestColumns:
         found = column(sent, native)
         assert str(arrow_type(native)) == arrow == str(found.type)
         assert found.to_pylist() == got
+
+    @pytest.mark.parametrize(
+        ("native", "sent", "ticks"),
+        [
+            ("date", "0000-01-01", -719_528),
+            ("date", "-0001-01-01", -719_893),
+            ("date", "12020-01-01", 3_670_687),
+            ("timestamp(0)", "0000-01-01 00:00:01", -719_528 * 86_400 + 1),
+            ("timestamp(6)", "+12020-01-01 00:00:00.000007", 3_670_687 * 86_400_000_000 + 7),
+            ("timestamp(3) with time zone", "+12020-01-01 01:00:00.000 +01:00", 3_670_687 * 86_400_000),
+        ],
+    )
+    def test_years_beyond_pythons_have_their_place(self, native: str, sent: str, ticks: int) -> None:
+        found = column([sent, None], native)
+        assert found.cast(pa.int32() if native == "date" else pa.int64()).to_pylist() == [ticks, None]
 
     def test_nan(self) -> None:
         assert math.isnan(column(["NaN"], "double").to_pylist()[0])
