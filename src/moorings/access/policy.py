@@ -78,7 +78,7 @@ class Limits:
             return True
         held = ON_CONNECTIONS if self.scopes is None else self.scopes
         if over_mcp:
-            held = (held & OVER_MCP) or OVER_MCP
+            held = ((held & OVER_MCP) or OVER_MCP) if Scope.MCP in held else frozenset[Scope]()
         return not held.isdisjoint(scopes)
 
     def include(self, connection_id: str) -> bool:

@@ -5,18 +5,47 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from moorings.errors import OperatorError
+
+PING = {"jsonrpc": "2.0", "id": 0, "method": "ping"}
+ACCEPT = "application/json, text/event-stream"
+
 
 async def bridge(url: str, key: str) -> None:
-    """Pass messages in both directions until standard input ends and the last request is answered."""
+    """Pass messages in both directions until standard input ends and the last request is answered.
+
+    Raises OperatorError if the service cannot be reached or refuses the key: before the first message, so that the
+    person who configures the agent reads it.
+    """
     import httpx2
-    from mcp.client.streamable_http import streamable_http_client
-    from mcp.server.stdio import stdio_server
 
     timeout = httpx2.Timeout(30.0, read=600.0)
     headers = {"authorization": f"Bearer {key}"}
+    try:
+        async with httpx2.AsyncClient(headers=headers, timeout=timeout) as client:
+            answer = await client.post(f"{url}/mcp", json=PING, headers={"accept": ACCEPT})
+            if not answer.is_success:
+                raise OperatorError(f"{url}/mcp answered with status {answer.status_code}: {answer.text[:500]}")
+            await _pass_on(f"{url}/mcp", client)
+    except httpx2.TransportError as failed:
+        raise _unreachable(url, failed) from None
+    except BaseExceptionGroup as several:
+        lost = several.subgroup(httpx2.TransportError)
+        if lost is None:
+            raise
+        raise _unreachable(url, lost.exceptions[0]) from None
+
+
+def _unreachable(url: str, failed: BaseException) -> OperatorError:
+    return OperatorError(f"{url} cannot be reached ({type(failed).__name__}). Check MOORINGS_URL and the service")
+
+
+async def _pass_on(url: str, client: Any) -> None:
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.server.stdio import stdio_server
+
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=timeout) as client,
-        streamable_http_client(f"{url}/mcp", http_client=client) as (answers, requests),
+        streamable_http_client(url, http_client=client) as (answers, requests),
         stdio_server() as (typed, printed),
     ):
         pending: set[Any] = set()

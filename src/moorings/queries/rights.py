@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from moorings.access import service as access
-from moorings.access.policy import Permission
+from moorings.access.policy import Permission, Scope
 from moorings.connections import service as connections
 from moorings.environments import service as environments
 from moorings.errors import (
@@ -48,6 +48,8 @@ async def holds(session: AsyncSession, claim: Claim) -> bool:
     """Whether the same request would still be allowed, and routed to the same connection."""
     try:
         actor = await access.actor(session, claim.key_id)
+        if not any(actor.limits.allow((Scope.QUERY,), over_mcp=over_mcp) for over_mcp in (False, True)):
+            return False
         if claim.base_id is None:
             actor.require_admin()
             return True

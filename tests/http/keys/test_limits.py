@@ -15,6 +15,7 @@ from moorings.access import keys
 from moorings.access.models import ApiKey, ApiKeyUse, User
 from moorings.access.policy import Role
 from moorings.jobs import events
+from moorings.queries.rights import Claim, holds
 from moorings.webhooks.models import WebhookMessage
 from tests.conftest import TOKEN, Service, settings_for
 
@@ -156,6 +157,19 @@ class TestScopes:
     def test_a_key_for_mcp_reaches_nothing_else(self, service):
         key = create(service, scopes=["mcp"])["token"]
         assert [status(service, key, path=path) for path in ("/connections", "/whoami", "/api-keys")] == [403] * 3
+
+    def test_that_are_taken_away_end_the_right_of_running_queries(self, service):
+        connection = service.create(**MEMORY)
+        made = create(service, scopes=["query"])
+        claim = Claim(made["id"], connection, None, connection)
+        path = f"/api-keys/{made['id']}"
+        held: list[bool] = []
+        for scopes in (["query"], ["read"], ["mcp"], ["mcp", "read"], ["manage"], None):
+            service.request("PUT", path, json={"scopes": scopes})
+            held.append(service.change(lambda session: holds(session, claim)))
+        assert held == [True, False, True, False, False, True]
+        service.request("PUT", path, json={"connectionIds": [service.create(**MEMORY)]})
+        assert not service.change(lambda session: holds(session, claim))
 
     def test_can_be_changed_and_removed(self, service):
         made = create(service, scopes=["read"])

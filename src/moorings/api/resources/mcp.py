@@ -78,7 +78,8 @@ def _require_own_origin(call: Call) -> None:
     if origin and origin.rstrip("/") not in settings.mcp_origin_list:
         raise ForeignOrigin(f"Origin {_shown(origin)} is not allowed. Add it to MOORINGS_MCP_ORIGINS")
     host = (call.header(b"host") or b"").decode("latin-1")
-    if LOOPBACK.fullmatch(settings.host) and not settings.trusted_proxies and not LOOPBACK.fullmatch(host):
+    listens = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if LOOPBACK.fullmatch(listens) and not settings.trusted_proxies and not LOOPBACK.fullmatch(host):
         raise ForeignOrigin(
             f"Host {_shown(host)} is not allowed: this service listens on {settings.host}. Behind a reverse proxy, set"
             " MOORINGS_TRUSTED_PROXIES"
