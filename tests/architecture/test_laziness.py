@@ -27,7 +27,7 @@ def loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter holds after a statement."""
     script = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    return set(json.loads(answer.stdout))
+    return set(json.loads(answer.stdout.splitlines()[-1]))
 
 
 class TestDriversAreLoadedWhenTheyConnect:
@@ -53,6 +53,14 @@ class TestScim:
 class TestTheCommandLineStartsQuickly:
     def test_help_loads_neither_app_nor_storage(self):
         assert not loaded_by("import moorings.cli") & {"sqlalchemy", "starlette", "granian", "pydantic", *DRIVERS}
+
+    def test_the_services_commands_load_nothing_of_the_client(self):
+        loaded = loaded_by("from moorings.cli import app\ntry: app(['serve', '--help'])\nexcept SystemExit: pass")
+        assert not {name for name in loaded if name.startswith("moorings.client")}
+
+    def test_the_clients_commands_load_what_they_need_when_they_run(self):
+        loaded = loaded_by("import moorings.client.cli")
+        assert not loaded & {"httpx", "rich", "prompt_toolkit", "keyring", "yaml", "pyarrow", *DRIVERS}
 
     def test_app_does_not_load_alembic(self):
         assert "alembic" not in loaded_by("import moorings.app")

@@ -22,7 +22,7 @@ class Quit(Exception):
 
 
 def describe(session: Session, argument: str) -> list[str]:
-    """The tables of the connection, or the columns of one table."""
+    """List the tables of the connection, or describe one of them."""
     schema, _, name = argument.rpartition(".")
     stored = session.service.catalog.stored(
         session.connection["id"], schema=schema.rpartition(".")[2] or None, table=name or None
@@ -65,7 +65,7 @@ def _columns(table: Any) -> list[str]:
 
 
 def connections(session: Session, argument: str) -> list[str]:
-    """The connections, with a mark at the one in use."""
+    """List the connections; * marks the one in use."""
     found = session.service.connections.list(name=argument or None)
     rows = [
         [
@@ -88,32 +88,32 @@ def connect(session: Session, argument: str) -> list[str]:
 
 
 def refresh(session: Session, argument: str) -> list[str]:
-    """Read the catalog from the database."""
+    """Read the catalog from the database again."""
     session.service.connections.refresh(session.connection["id"], wait=True)
     session.load_catalog()
     return ["The catalog is refreshed."]
 
 
 def timing(session: Session, argument: str) -> list[str]:
-    """Show the time of each statement, or stop it."""
+    """Switch the time of each statement on or off."""
     session.timing = _switched(argument, session.timing)
     return [f"Timing is {'on' if session.timing else 'off'}."]
 
 
 def expanded(session: Session, argument: str) -> list[str]:
-    """Show each row as a block of lines, or stop it."""
+    """Switch between a table and a block of lines for each row."""
     session.expanded = _switched(argument, session.expanded)
     return [f"Expanded display is {'on' if session.expanded else 'off'}."]
 
 
 def pager(session: Session, argument: str) -> list[str]:
-    """Show long results in a pager, or stop it."""
+    """Switch the pager for long results on or off."""
     session.paging = _switched(argument, session.paging)
     return [f"The pager is {'on' if session.paging else 'off'}."]
 
 
 def limit(session: Session, argument: str) -> list[str]:
-    """The rows that a result shows."""
+    """Set how many rows a result shows."""
     if argument:
         if not argument.isdigit() or argument == "0":
             raise UsageError("\\limit takes a number of rows")

@@ -61,11 +61,14 @@ class Session:
         return exits.OK
 
     def _answer(self, text: str) -> list[str]:
-        return commands.run(self, text) if text.startswith("\\") else self._rows(text)
+        if text.startswith("\\"):
+            return commands.run(self, text)
+        start = time.perf_counter()
+        rows = self._rows(text)
+        return [*rows, *([f"Time: {1000 * (time.perf_counter() - start):,.1f} ms"] if self.timing else [])]
 
     def _reported(self, work: Any) -> int:
         """Show what some work returns, or say in one line why it failed."""
-        start = time.perf_counter()
         try:
             lines = work()
         except ClientError as failed:
@@ -74,7 +77,7 @@ class Session:
         except KeyboardInterrupt:
             terminal.note("Cancelled.")
             return exits.INTERRUPTED
-        self._show([*lines, *([f"Time: {1000 * (time.perf_counter() - start):,.1f} ms"] if self.timing else [])])
+        self._show(lines)
         return exits.OK
 
     def _rows(self, sql: str) -> list[str]:
