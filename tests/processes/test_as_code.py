@@ -263,15 +263,18 @@ class TestCommands:
         assert run("plan", code=1).count("\n") == 1
         assert "there is no such file" in run("plan", "-f", "nowhere.yaml", code=1)
 
-    def test_export_and_schema(self, run, tmp_path):
+    def test_export_and_schema(self, client, make, run, tmp_path):
+        apply(client, make(SHOP))
+        (tmp_path / "0.yaml").unlink()
         run("export", "--out", "all.yaml")
         run("schema", "--out", "schema.json")
         found = yaml.safe_load((tmp_path / "all.yaml").read_text())
         jsonschema_rs.validate(json.loads((tmp_path / "schema.json").read_text()), found)
         assert "Shop" in found["connections"]
 
-    def test_import_from_omni(self, run, replica, tmp_path):
+    def test_import_from_omni(self, client, make, run, replica, tmp_path):
         """The service speaks Omni's API, so it stands in for an Omni."""
+        apply(client, make(SHOP))
         (tmp_path / "omni.key").write_text(TOKEN)
         options = ("import", "omni", "--url", f"{replica.serving.url}/api/v1", "--key-file", "omni.key")
         run(*options, "--out", "omni.yaml", "--map", "ids.json")
