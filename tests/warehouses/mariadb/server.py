@@ -46,8 +46,11 @@ SETTINGS = (
 
 
 @contextlib.contextmanager
-def mariadb(*, tls: bool) -> Iterator[Server]:
-    """A server with one user who may do everything, and the database `app`."""
+def mariadb(*, tls: bool, client_authority: str = "") -> Iterator[Server]:
+    """A server with one user who may do everything, and the database `app`.
+
+    With `client_authority`, in PEM, it asks clients for certificates that this authority signed.
+    """
     daemon = shutil.which("mariadbd", path=PATHS)
     if not daemon:
         unavailable("MariaDB", "apt-get install -y mariadb-server-core")
@@ -60,6 +63,11 @@ def mariadb(*, tls: bool) -> Iterator[Server]:
         if tls:
             crt, key = certificate(home)
             options = [f"--ssl-cert={crt}", f"--ssl-key={key}"]
+        if client_authority:
+            path = home / "clients.crt"
+            path.write_text(client_authority)
+            own(path, 0o644)
+            options.append(f"--ssl-ca={path}")
         command = [daemon, "--no-defaults", f"--datadir={data}", f"--socket={home}/socket", f"--port={port}"]
         command += [f"--init-file={setup}", f"--pid-file={home}/pid", *SETTINGS, *options]
         log = home / "log"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
-from moorings.dialects.config.tls import failure
+from moorings.dialects.config.tls import ASKS_FOR_CERTIFICATE, failure
 from moorings.dialects.mysql.config import Config, FamilyConfig
 from moorings.dialects.mysql.faults import FAULTS
 
 CLIENT_ERRORS = range(2000, 3000)
+LOST = (2006, 2013)
 
 
 class MySQL(Dialect):
@@ -28,7 +29,9 @@ class MySQL(Dialect):
             return "local file"
         number = error.args[0] if error.args and isinstance(error.args[0], int) else None
         if number is None or isinstance(error, OSError) or number in CLIENT_ERRORS:
-            return failure(error) or str(number)
+            # In TLS 1.3 the server refuses a client's certificate after the handshake, and the driver says "lost".
+            refused = ASKS_FOR_CERTIFICATE.search(str(error)) if number in LOST else None
+            return "client certificate" if refused else failure(error) or str(number)
         return str(number) if str(number) in FAULTS else "statement"
 
     def error_text(self, error: BaseException) -> str:
