@@ -37,11 +37,12 @@ And what identity providers send is taken although the document does not have it
 def asks_for_more(case: Any) -> bool:
     """Whether what a call must send is more than JSON Schema can say.
 
-    A cursor that was given out, values of a type, a name that no other request had, one of two spellings, an address.
+    A cursor of an answer, values of a type, a name that no other request had, one of two spellings, an address, or the
+    id of a connection that exists.
     """
     named = (case.query or {}).get("cursor") or "idempotency-key" in map(str.lower, case.headers or {})
     return bool(named) or case.operation.path.startswith(
-        ("/api/v1/user-attributes", "/api/v1/query/wait", "/api/v1/webhooks")
+        ("/api/v1/user-attributes", "/api/v1/query/wait", "/api/v1/webhooks", "/api/v1/api-keys")
     )
 
 
