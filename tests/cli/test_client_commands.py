@@ -194,9 +194,11 @@ class TestErrors:
         found = shell.run(*arguments, **variables)
         assert (found.returncode, found.stdout) == (code, "")
         assert words in found.stderr
-        if code != exits.USAGE or "--yes" in words:
-            assert len(found.stderr.splitlines()) == 1
-            assert found.stderr.startswith("moorings: ")
+        assert len(found.stderr.splitlines()) == 1
+        assert found.stderr.startswith("moorings: ")
+
+    def test_suggests_a_command(self, shell):
+        assert "Did you mean 'query'" in shell.run("qeury").stderr
 
     def test_a_result_in_a_pipe_that_closes_is_no_error(self, shell):
         command = (

@@ -25,6 +25,12 @@ class Root(ErrorReportingGroup):
         """A command by its name."""
         return self.commands.get(cmd_name) or _of_client().get(cmd_name)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command, or suggest one of either kind."""
+        if args and self.get_command(ctx, args[0]) is None:
+            self.commands = {**self.commands, **_of_client()}
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""
         return list(dict.fromkeys([*self.commands, *_of_client()]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.main
+from typer._click.exceptions import UsageError
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from moorings.client.cli import exits
@@ -93,6 +94,15 @@ class ClientCommand(TyperCommand):
 
     def __init__(self, name: str | None, *, params: list[Any] | None = None, **more: Any) -> None:
         super().__init__(name, params=[*(params or ()), *_options(self.formats)], **more)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read the arguments. A wrong one is reported in one line too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except UsageError as wrong:
+            path = wrong.ctx.command_path if wrong.ctx else f"moorings {info_name}"
+            say(f"{wrong.format_message().rstrip('.')}. See: {path} -h")
+            raise typer.Exit(exits.USAGE) from None
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
