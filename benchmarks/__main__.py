@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import catalogs, growth, lists, probes, processes, queries, reads, report, small, starts
+from benchmarks import catalogs, flights, growth, lists, probes, processes, queries, reads, report, small, starts
 from benchmarks.engines import ENGINES, Engine
 
 TIMED = {
@@ -30,7 +30,9 @@ TIMED = {
 """Parts that load a server for so many seconds, round by round."""
 REPEATED = {"start": starts.measure, "catalog": catalogs.measure, "probes": probes.measure}
 """Parts that do one thing again and again."""
-PARTS = (*TIMED, *REPEATED, "query")
+QUERIES = {"query": queries.measure, "flight": flights.measure}
+"""Parts that run on each engine."""
+PARTS = (*TIMED, *REPEATED, *QUERIES)
 MEASURED = ("granian", "pyarrow", "adbc-driver-postgresql", "asyncmy", "duckdb", "clickhouse-connect")
 
 
@@ -68,9 +70,9 @@ def measure(
         for part, repeated in REPEATED.items():
             if part in parts:
                 lines += repeated(directory, rounds=rounds)
-        for engine in engines if "query" in parts else ():
+        for engine, part in [(engine, part) for engine in engines for part in QUERIES if part in parts]:
             try:
-                lines += queries.measure(directory, engine, rounds=rounds)
+                lines += QUERIES[part](directory, engine, rounds=rounds)
             except (pytest.skip.Exception, pytest.fail.Exception) as absent:  # as the tests' servers say it
                 missing.append(f"{engine.title} was not measured: {absent}")
     return lines, missing

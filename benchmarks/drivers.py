@@ -67,7 +67,7 @@ def duckdb(address: Mapping[str, Any], sql: str) -> Iterator[Read]:
     import duckdb as driver
 
     with driver.connect(address["path"], read_only=True) as connection:
-        yield lambda: connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+        yield lambda: connection.sql(sql).to_arrow_reader(address.get("batch_rows", BATCH_ROWS))
 
 
 @contextmanager

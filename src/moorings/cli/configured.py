@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from moorings.cli import core_dumps, directory, files
 from moorings.errors import OperatorError
 from moorings.settings import Settings, leave_environment, load
@@ -15,7 +17,23 @@ def configured() -> Settings:
         raise OperatorError(
             "MOORINGS_WORKERS above 1 needs MOORINGS_RATE_LIMIT_URL: each worker would count its own rate limits"
         )
+    _require_certificate(settings)
     return settings
+
+
+def _require_certificate(settings: Settings) -> None:
+    """Raise OperatorError for a certificate without a key, a key without a certificate, or two that do not match."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise OperatorError("set both MOORINGS_TLS_CERT and MOORINGS_TLS_KEY, or neither")
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")  # never asks for a passphrase
+    except (OSError, ValueError):
+        raise OperatorError(
+            "MOORINGS_TLS_CERT and MOORINGS_TLS_KEY must be a certificate and its private key (PEM, no passphrase)"
+        ) from None
 
 
 def prepared(*, new: bool = False) -> Settings:

@@ -120,7 +120,11 @@ class Lease:
 
     async def pull(self, encode: Callable[[pa.RecordBatch | None], T]) -> T:
         """Read the next batch (None after the last one) and encode it, in one crossing into the session's thread."""
-        return await self._cross(lambda: encode(self._slot.guard(self._next)))
+        return await self.consume(lambda read: encode(read()))
+
+    async def consume(self, consume: Callable[[Next], T]) -> T:
+        """Consume further batches in one crossing; `consume` gets the function that reads the next one."""
+        return await self._cross(lambda: consume(lambda: self._slot.guard(self._next)))
 
     async def cancel(self, reason: errors.QueryCancelled | None = None) -> None:
         """Stop the statement in the warehouse; the open or pull that waits for it raises the reason."""

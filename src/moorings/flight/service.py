@@ -197,7 +197,8 @@ class Service:
             await work
         except asyncio.CancelledError as left:
             failure = left
-            log.info("query_abandoned", query=call.query_id)
+            if call.query_id:
+                log.info("query_abandoned", query=call.query_id)
         except MooringsError as failed:
             failure = failed
         except Exception as failed:  # noqa: BLE001  # the last handler: any exception becomes a status
@@ -282,7 +283,7 @@ class Service:
         schema = schema_of(command)
         await self._put(handover, Piece(schema))
         async for batch in self._batches(call, command, schema, route):
-            await self._put(handover, Piece(None, (batch,)))
+            await self._put(handover, Piece.of(batch))
 
     async def _put(self, handover: Handover, piece: Piece) -> None:
         try:

@@ -6,6 +6,7 @@ The loop's task reads one piece ahead and waits while the client takes none, so 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,10 +30,17 @@ class Piece:
 
     schema: pa.Schema | None
     batches: tuple[pa.RecordBatch, ...] = ()
+    size: int = 0
+    """Of the batches, in bytes: counting it takes Arrow a while."""
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> Piece:
+        """One batch."""
+        return cls(None, (batch,), batch.nbytes)
 
     def __len__(self) -> int:
         """The size in bytes."""
-        return sum(batch.nbytes for batch in self.batches)
+        return self.size
 
     def __bool__(self) -> bool:
         """Every piece counts: a result without rows has a schema."""
@@ -40,7 +48,7 @@ class Piece:
 
     def __add__(self, other: Piece, /) -> Piece:
         """This piece with the next one behind it."""
-        return Piece(self.schema or other.schema, self.batches + other.batches)
+        return Piece(self.schema or other.schema, self.batches + other.batches, self.size + other.size)
 
 
 class PieceEncoder:
@@ -55,7 +63,7 @@ class PieceEncoder:
 
     def batch(self, batch: pa.RecordBatch) -> Piece:
         """Some rows."""
-        return Piece(None, (batch,))
+        return Piece.of(batch)
 
     def end(self, *, truncated: bool, row_count: int) -> Piece:
         """Nothing: a Flight stream ends by its status."""
@@ -65,6 +73,12 @@ class PieceEncoder:
     def more(self) -> Piece:
         """Nothing."""
         return Piece(None)
+
+
+def call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    """Call a function on the loop, from a thread; a loop that has ended meanwhile needs no call."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function)
 
 
 class Handover:
@@ -96,7 +110,7 @@ class Handover:
             if isinstance(item, BaseException):
                 raise faults.fault(item) from None
             if item is not None:
-                self._loop.call_soon_threadsafe(self._room.release)
+                call_on(self._loop, self._room.release)
             return item
 
 
@@ -110,7 +124,7 @@ class Source:
 
     def stop(self) -> None:
         """Stop the task, which cancels its statement in the warehouse; harmless once it has ended."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        call_on(self._loop, self._task.cancel)
 
     def stream(self, has_left: Callable[[], bool]) -> flight.FlightDataStream:
         """The result for gRPC, once its schema is there; raises the failure as gRPC's error."""

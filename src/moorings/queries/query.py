@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from moorings import clock
 from moorings.dialects.base import Statement
 from moorings.engine.service import Job, Lease
 from moorings.errors import QueryCancelled, ResultTooLarge, WarehouseError
@@ -21,6 +22,11 @@ SMALL_BYTES = 64 * 1024
 """First rows of fewer bytes wait a moment for the end of the result, so that a small result needs one crossing only."""
 SOON_SECONDS = 0.02
 """How long that moment is, counted from the start of the statement."""
+
+FILLED_BYTES = 1024 * 1024
+"""A chunk of fewer bytes takes further batches, as long as each is read at once."""
+AT_ONCE_SECONDS = 0.005
+"""The time within which a batch counts as read at once."""
 
 
 class Chunk(Protocol):
@@ -185,7 +191,7 @@ class Query:
             self.byte_count += len(piece)
             self.ended = not encoder.pending
             return piece
-        rows = await self._lease.pull(lambda batch: self._encode(encoder, batch))
+        rows = await self._lease.consume(lambda read: self._filled(encoder, read))
         self.byte_count += len(rows)
         self.ended = self._complete and not encoder.pending
         return rows
@@ -211,6 +217,17 @@ class Query:
     async def cancel(self, reason: QueryCancelled | None = None) -> None:
         """Stop the statement in the warehouse; `reason` is raised in the task that waits for its rows."""
         await self._lease.cancel(reason)
+
+    def _filled(self, encoder: Encoder[C], read: Callable[[], pa.RecordBatch | None]) -> C:
+        """The next batch, and those behind it that are there at once, so that small batches share one crossing."""
+        began = now = clock.monotonic()
+        chunk, read_at = self._encode(encoder, read()), clock.monotonic()
+        while not self._complete and len(chunk) < FILLED_BYTES:
+            if read_at - now > AT_ONCE_SECONDS or read_at - began > SOON_SECONDS:
+                break
+            now, chunk = read_at, chunk + self._encode(encoder, read())
+            read_at = clock.monotonic()
+        return chunk
 
     def _encode(self, encoder: Encoder[C], batch: pa.RecordBatch | None) -> C:
         if batch is None:

@@ -54,10 +54,10 @@ class Settings(BaseSettings):
         description="Port of the Flight SQL server inside `serve`, on MOORINGS_HOST. Absent: no such server. "
         "`moorings flight` runs it as a process of its own.",
     )
-    tls_cert: Path | None = Field(
+    tls_cert: FilePath | None = Field(
         None, description="File with the certificate chain of the Flight SQL server, in PEM. Set MOORINGS_TLS_KEY too."
     )
-    tls_key: Path | None = Field(None, description="File with the private key of MOORINGS_TLS_CERT, in PEM.")
+    tls_key: FilePath | None = Field(None, description="File with the private key of MOORINGS_TLS_CERT, in PEM.")
     metrics_host: str = Field("127.0.0.1", description="Address of the listener of MOORINGS_METRICS_PORT.")
     metrics_port: int | None = Field(
         None,

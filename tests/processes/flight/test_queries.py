@@ -385,6 +385,22 @@ class TestTls:
             with distrusting as cursor, pytest.raises(adbc_driver_manager.Error, match="certificate"):
                 cursor.execute("SELECT 1")
 
+    @pytest.mark.parametrize("setting", ["TLS_CERT", "TLS_KEY"])
+    def test_one_file_without_the_other_is_refused(self, terminal: Any, tmp_path: Any, setting: str):
+        file = tmp_path / "file.pem"
+        file.write_text("PEM")
+        refused = terminal.run("serve", **{setting: file, "FLIGHT_PORT": free_port()})
+        assert refused.returncode == 1
+        assert "set both MOORINGS_TLS_CERT and MOORINGS_TLS_KEY" in refused.stderr
+
+    def test_files_that_are_no_certificates_are_refused(self, terminal: Any, tmp_path: Any):
+        certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+        certificate.write_text(issued(authority()).pem)
+        key.write_text(issued(authority()).key)
+        refused = terminal.run("serve", TLS_CERT=certificate, TLS_KEY=key, FLIGHT_PORT=free_port())
+        assert refused.returncode == 1
+        assert "must be a certificate and its private key" in refused.stderr
+
 
 class TestOwnProcess:
     def test_serves_until_it_is_stopped(self, terminal: Any):

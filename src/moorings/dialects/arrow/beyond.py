@@ -161,7 +161,7 @@ def _limits(kind: pa.DataType) -> tuple[Any, Any] | None:
 def _ticks(column: pa.Array) -> pa.Array:
     if types.is_decimal(column.type):
         return column
-    return column.cast(pa.int32() if types.is_date32(column.type) else pa.int64())
+    return column.view(pa.int32() if types.is_date32(column.type) else pa.int64())  # a cast takes ten times as long
 
 
 def _beyond(column: pa.Array) -> pa.Array | None:
