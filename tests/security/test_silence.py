@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from moorings import dialects, errors
@@ -341,6 +342,28 @@ class TestAbandoned:
                     await engine.test(QUICK, QUICK_CONFIG, "other")
                 wait.over()
                 await comes(lambda: not engine.abandoned())
+
+        asyncio.run(work())
+
+
+class TestNestedViews:
+    """Each view names the one before twice, so that the plan doubles with each: no text shows that."""
+
+    def test_their_planning_ends_at_the_deadline(self, tmp_path: Path) -> None:
+        async def work() -> None:
+            with duckdb.connect(str(tmp_path / "views.duckdb")) as made:
+                made.execute("CREATE VIEW v0 AS SELECT 1 AS x")
+                for number in range(1, 12):
+                    made.execute(f"CREATE VIEW v{number} AS SELECT l.x FROM v{number - 1} l, v{number - 1} r")
+            dialect = dialects.named("duckdb")
+            config = dialect.Config.model_validate({"database": "views.duckdb", "read_only": True})
+            target = Target("views", 1, dialect, config)
+            async with engine_of(tmp_path) as engine:
+                many = ", ".join(f"v11 t{number}" for number in range(64))
+                fault = await heard(read(engine, target, f"SELECT count(*) FROM {many}"), 1)
+                assert isinstance(fault, errors.WarehouseError)
+                await comes(lambda: not engine.abandoned())
+                await read(engine, target, "SELECT 1 AS a", seconds=30)
 
         asyncio.run(work())
 
