@@ -54,7 +54,7 @@ def mapping(found: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any
 
 
 def _names(connections: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The keys of the file: Omni's names, told apart by a number where two have one."""
+    """The keys of the file: Omni's names, with a number added to repeated ones."""
     names: dict[str, str] = {}
     for each in connections:
         name, count = each["name"], 1
