@@ -167,7 +167,7 @@ def create_token(
 
     A key with --scope or --connection is never an organization admin.
     """
-    from moorings.cli.keys import create
+    from moorings.cli.access.keys import create
 
     typer.echo(create(name, personal, scope, connection, expires))
 
@@ -181,7 +181,7 @@ def rotate_token(
     data_dir: DataDir = None,
 ) -> None:
     """Give a key a new token and print it once. A key that expires gets a new period of the same length."""
-    from moorings.cli.keys import rotate
+    from moorings.cli.access.keys import rotate
 
     typer.echo(rotate(key_id, overlap))
 
@@ -189,7 +189,7 @@ def rotate_token(
 @token_app.command("list")
 def list_tokens(json: Json = False, data_dir: DataDir = None) -> None:
     """List the keys, without their tokens, which are not stored."""
-    from moorings.cli.keys import listed
+    from moorings.cli.access.keys import listed
     from moorings.cli.tables import show
 
     show(listed(), as_json=json)
@@ -200,7 +200,7 @@ def revoke_token(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as listed.")], data_dir: DataDir = None
 ) -> None:
     """Revoke a key permanently, on every replica at once."""
-    from moorings.cli.keys import revoke
+    from moorings.cli.access.keys import revoke
 
     revoke(key_id)
     typer.echo("Revoked.")
@@ -214,7 +214,7 @@ def create_user(
     data_dir: DataDir = None,
 ) -> None:
     """Create a user and print their id."""
-    from moorings.cli.users import create
+    from moorings.cli.access.users import create
 
     typer.echo(create(email, name or email, admin=admin))
 
@@ -222,8 +222,8 @@ def create_user(
 @user_app.command("list")
 def list_users(json: Json = False, data_dir: DataDir = None) -> None:
     """List the users."""
+    from moorings.cli.access.users import listed
     from moorings.cli.tables import show
-    from moorings.cli.users import listed
 
     show(listed(), as_json=json)
 
@@ -231,7 +231,7 @@ def list_users(json: Json = False, data_dir: DataDir = None) -> None:
 @user_app.command("disable")
 def disable_user(user: UserName, data_dir: DataDir = None) -> None:
     """Disable a user: their keys are refused until the user is enabled again."""
-    from moorings.cli.users import enable
+    from moorings.cli.access.users import enable
 
     enable(user, enabled=False)
     typer.echo("Disabled.")
@@ -240,7 +240,7 @@ def disable_user(user: UserName, data_dir: DataDir = None) -> None:
 @user_app.command("enable")
 def enable_user(user: UserName, data_dir: DataDir = None) -> None:
     """Enable a disabled user: their keys are accepted again."""
-    from moorings.cli.users import enable
+    from moorings.cli.access.users import enable
 
     enable(user, enabled=True)
     typer.echo("Enabled.")
@@ -249,7 +249,7 @@ def enable_user(user: UserName, data_dir: DataDir = None) -> None:
 @user_app.command("delete")
 def delete_user(user: UserName, data_dir: DataDir = None) -> None:
     """Delete a user permanently: their keys are revoked, their groups, roles and attribute values removed."""
-    from moorings.cli.users import delete
+    from moorings.cli.access.users import delete
 
     delete(user)
     typer.echo("Deleted.")
@@ -262,7 +262,7 @@ def make_admin(
     data_dir: DataDir = None,
 ) -> None:
     """Make a user an organization admin."""
-    from moorings.cli.users import make_admin
+    from moorings.cli.access.users import make_admin
 
     make_admin(user, admin=not remove)
     typer.echo("Done.")
@@ -271,8 +271,8 @@ def make_admin(
 @user_app.command("roles")
 def list_roles(user: UserName, json: Json = False, data_dir: DataDir = None) -> None:
     """List a user's roles on connections, the source of each, and which role applies."""
+    from moorings.cli.access.users import roles_of
     from moorings.cli.tables import show
-    from moorings.cli.users import roles_of
 
     show(roles_of(user), as_json=json)
 
@@ -280,7 +280,7 @@ def list_roles(user: UserName, json: Json = False, data_dir: DataDir = None) -> 
 @user_app.command("role")
 def give_role(user: UserName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
     """Set a user's own role on a connection. It replaces the previous one."""
-    from moorings.cli.users import give
+    from moorings.cli.access.users import give
 
     give(user, connection_id, role)
     typer.echo("Done.")
@@ -291,7 +291,7 @@ def creategroup(
     name: Annotated[str, typer.Argument(help="The group's name. Unique, whatever the case.")], data_dir: DataDir = None
 ) -> None:
     """Create a group and print its id."""
-    from moorings.cli.groups import create
+    from moorings.cli.access.groups import create
 
     typer.echo(create(name))
 
@@ -299,7 +299,7 @@ def creategroup(
 @group_app.command("list")
 def list_groups(json: Json = False, data_dir: DataDir = None) -> None:
     """List the groups."""
-    from moorings.cli.groups import listed
+    from moorings.cli.access.groups import listed
     from moorings.cli.tables import show
 
     show(listed(), as_json=json)
@@ -308,7 +308,7 @@ def list_groups(json: Json = False, data_dir: DataDir = None) -> None:
 @group_app.command("members")
 def list_members(group: GroupName, json: Json = False, data_dir: DataDir = None) -> None:
     """List the members of a group."""
-    from moorings.cli.groups import members
+    from moorings.cli.access.groups import members
     from moorings.cli.tables import show
 
     show(members(group), as_json=json)
@@ -317,7 +317,7 @@ def list_members(group: GroupName, json: Json = False, data_dir: DataDir = None)
 @group_app.command("add")
 def add_members(group: GroupName, users: UserNames, data_dir: DataDir = None) -> None:
     """Add users to a group."""
-    from moorings.cli.groups import change
+    from moorings.cli.access.groups import change
 
     change(group, joining=users)
     typer.echo("Done.")
@@ -326,7 +326,7 @@ def add_members(group: GroupName, users: UserNames, data_dir: DataDir = None) ->
 @group_app.command("remove")
 def remove_members(group: GroupName, users: UserNames, data_dir: DataDir = None) -> None:
     """Remove users from a group."""
-    from moorings.cli.groups import change
+    from moorings.cli.access.groups import change
 
     change(group, leaving=users)
     typer.echo("Done.")
@@ -335,7 +335,7 @@ def remove_members(group: GroupName, users: UserNames, data_dir: DataDir = None)
 @group_app.command("role")
 def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleName, data_dir: DataDir = None) -> None:
     """Set a group's role on a connection. It replaces the previous one."""
-    from moorings.cli.groups import give
+    from moorings.cli.access.groups import give
 
     give(group, connection_id, role)
     typer.echo("Done.")
@@ -344,7 +344,7 @@ def give_group_role(group: GroupName, connection_id: ConnectionId, role: RoleNam
 @group_app.command("delete")
 def deletegroup(group: GroupName, data_dir: DataDir = None) -> None:
     """Delete a group and its roles. Its members stay."""
-    from moorings.cli.groups import delete
+    from moorings.cli.access.groups import delete
 
     delete(group)
     typer.echo("Deleted.")

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from moorings.access import directory, groups
 from moorings.access import service as access
 from moorings.access.directory import MAX_NAME_LENGTH
+from moorings.cli.access.users import find_connection, read_role
 from moorings.cli.storage import changing, reading
 from moorings.cli.tables import when
-from moorings.cli.users import find_connection, read_role
 from moorings.errors import OperatorError
 
 
