@@ -12,7 +12,7 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT"})
 """DELETE and PATCH are not among them: a second DELETE is refused because the first one worked."""
 
 WITH_KEY = re.compile(
-    r"/connections(/[^/]+/(restore|refresh|schedules|dbt/environments))?|/connection-environments|/user-attributes|/api-keys"
+    r"/connections(/[^/]+/(restore|refresh|schedules|dbt/environments))?|/connection-environments|/user-attributes"
 )
 """The paths of the POST requests that take an Idempotency-Key."""
 

@@ -55,6 +55,8 @@ class Whoami(TypedDict):
     rolesByModel: dict[str, HeldRole]
     rolesByModelTruncated: bool
     user: Person
+    scopes: NotRequired[list[str]]
+    connectionIds: NotRequired[list[str]]
 
 
 class UserAttribute(TypedDict):

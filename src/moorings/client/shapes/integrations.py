@@ -12,6 +12,8 @@ class Webhook(TypedDict):
     url: str
     events: list[str]
     enabled: bool
+    disabledReason: str | None
+    previousSecretExpiresAt: str | None
     createdAt: str
     updatedAt: str
 
@@ -23,6 +25,8 @@ class NewWebhook(TypedDict):
     url: str
     events: list[str]
     enabled: bool
+    disabledReason: str | None
+    previousSecretExpiresAt: str | None
     createdAt: str
     updatedAt: str
     secret: str
