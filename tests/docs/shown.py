@@ -27,6 +27,8 @@ REASONS = (
     "needs a server of your own",
     "needs R",
     "asks the package registry",
+    "needs an extension from the network",
+    "another test runs it",
 )
 """Why a block that could be run is not."""
 
