@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from moorings.cli.database.commands import backup, db_app, restore
-from moorings.cli.options import DataDir, FlightPort, Host, Json, Port, group
-from moorings.cli.root import root
+from moorings.cli.options import DataDir, FlightPort, Host, Json, Port, group, root
 
 app = root("Moorings: stores connections to your warehouses and runs SQL through them.")
 token_app = group("Manage API keys: organization keys and personal access tokens.")
