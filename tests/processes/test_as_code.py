@@ -209,6 +209,7 @@ class TestTheFlow:
         apply(client, plan)
         assert client.connections.list(name="By hand") == []
         apply(client, make(SHOP))
+        assert verbs(make(SHOP)) == []  # what was deleted is there again
 
     def test_what_is_exported_plans_to_nothing(self, client, make, tmp_path, monkeypatch):
         text = exporting.export(client)

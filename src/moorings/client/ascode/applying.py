@@ -26,6 +26,7 @@ def checked(client: Client, plan: Plan) -> Plan:
     again = planning.plan(client, plan.wanted, prune=plan.prune)
     if not same(plan, again):
         raise StalePlan("The service, or a secret, is not as it was when the plan was made")
+    again.id = plan.id
     return again
 
 
@@ -33,7 +34,7 @@ def apply(client: Client, plan: Plan) -> Iterator[tuple[Action, list[str]]]:
     """Do the actions of a plan; yields each that is done, with the service's warnings. Raises ApplyFailed."""
     ids = {item["name"]: item["id"] for item in client.connections.list()}
     ids |= {action.item.name: action.item.id for action in plan.actions if action.item.kind == "connection"}
-    doing = _Doing(client, {name: id_ for name, id_ in ids.items() if id_})
+    doing = _Doing(client, plan.id, {name: id_ for name, id_ in ids.items() if id_})
     for number, action in enumerate(plan.actions, 1):
         try:
             answer = doing.act(action)
@@ -59,8 +60,9 @@ def _opened(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Doing:
-    def __init__(self, client: Client, ids: dict[str, str]) -> None:
+    def __init__(self, client: Client, plan_id: str, ids: dict[str, str]) -> None:
         self._client = client
+        self._plan_id = plan_id
         self._ids = ids
         self._acts: dict[str, Callable[[str, Item], Any]] = {
             "attribute": self._attribute,
@@ -94,7 +96,7 @@ class _Doing:
     def _attribute(self, verb: str, item: Item) -> Any:
         body = item.fields | {"name": item.name}
         if verb == "create":
-            return self._send("POST", "/user-attributes", body, seed=self._moment(item))
+            return self._send("POST", "/user-attributes", body, seed=self._plan_id)
         return self._send("PUT", at("user-attributes", item.id or ""), body)
 
     def _connection(self, verb: str, item: Item) -> Any:
@@ -118,7 +120,7 @@ class _Doing:
         if found is None:
             base, connection = self._id(item.facts["base"]), self._id(item.facts["connection"])
             body = {"baseConnectionId": base, "environmentConnectionIds": [connection]}
-            made = self._send("POST", "/connection-environments", body, seed=self._moment(item))
+            made = self._send("POST", "/connection-environments", body, seed=self._plan_id)
             found = made["connectionEnvironments"][0]["id"]
         values = {"userAttributeValues": item.fields["userAttributeValues"]}
         return self._send("PUT", at("connection-environments", found), values)
@@ -126,7 +128,7 @@ class _Doing:
     def _schedule(self, verb: str, item: Item) -> Any:
         path = at("connections", self._id(item.owner), "schedules")
         if verb == "create":
-            return self._send("POST", path, item.fields, seed=self._moment(item))
+            return self._send("POST", path, item.fields, seed=self._plan_id)
         return self._send("DELETE" if verb == "delete" else "PUT", path + at(item.id or ""), _body(verb, item.fields))
 
     def _dbt(self, verb: str, item: Item) -> Any:
@@ -138,7 +140,7 @@ class _Doing:
         variables = [_variable(name, value, ids.get(name)) for name, value in item.fields.get("variables", {}).items()]
         body = item.fields | {"variables": variables}
         if verb == "create":
-            return self._send("POST", path, body, seed=self._moment(item))
+            return self._send("POST", path, body, seed=self._plan_id)
         return self._send("DELETE" if verb == "delete" else "PUT", path + at(item.id or ""), _body(verb, body))
 
     def _role(self, verb: str, item: Item) -> Any:
@@ -158,16 +160,6 @@ class _Doing:
             return self._send("PATCH", at("webhooks", made["id"]), {"enabled": False})
         path = at("webhooks", item.id or "")
         return self._send("DELETE" if verb == "delete" else "PATCH", path, _body(verb, item.fields))
-
-    def _moment(self, item: Item) -> Any:
-        """What tells a creation from an earlier one of the same: the ids of its kind that there are."""
-        if item.kind == "attribute":
-            return sorted(each["id"] for each in self._client.attributes.list())
-        if item.kind == "environment":
-            return sorted(each["id"] for each in self._client.environments.list())
-        if item.kind == "schedule":
-            return sorted(each["scheduleId"] for each in self._client.schedules.list(self._id(item.owner)))
-        return sorted(each["id"] for each in self._client.dbt.environments(self._id(item.owner)))
 
 
 def _body(verb: str, fields: dict[str, Any]) -> dict[str, Any] | None:

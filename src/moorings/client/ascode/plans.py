@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +50,14 @@ class Plan:
     prune: bool
     wanted: Items
     actions: list[Action]
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Two applies of one plan create things once."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is saved."""
         return {
             "format": FORMAT,
+            "id": self.id,
             "url": self.url,
             "prune": self.prune,
             "actions": [_action(action) for action in self.actions],
@@ -83,7 +87,7 @@ def load(path: Path) -> Plan:
             raise FileFault(f"{path}: this version of Moorings reads plans of format {FORMAT}")
         wanted = [_read_item(each) for each in found["wanted"]]
         actions = [_read_action(each) for each in found["actions"]]
-        return Plan(found["url"], found["prune"], {item.address: item for item in wanted}, actions)
+        return Plan(found["url"], found["prune"], {item.address: item for item in wanted}, actions, found["id"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as failed:
         raise FileFault(f"{path} is no plan: {failed}") from failed
 
