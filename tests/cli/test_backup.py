@@ -146,7 +146,7 @@ class TestRestore:
             ]
         assert terminal.run("backup", str(tmp_path / "again.backup")).returncode == 0
         archive.extract(tmp_path / "again.backup", (again := tmp_path / "again"))
-        archive.extract(made.without_keyset, (first := tmp_path / "first"))
+        archive.extract(made.file, (first := tmp_path / "first"))
         assert _dump(again / archive.DATABASE) == _dump(first / archive.DATABASE)
 
     def test_a_wrong_passphrase(self, made, terminal):
