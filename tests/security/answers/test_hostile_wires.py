@@ -40,13 +40,15 @@ from tests.warehouses.oracle.test_oracle import accepted
 from tests.warehouses.servers.process import certificate, issued_certificate
 
 TOO_LARGE = "MOORINGS_MAX_BUFFER_BYTES"
+PATIENCE = 10.0
+"""Seconds in which others are answered on a busy machine; a service that stands still answers after 20."""
 BUFFER = 64 * 1024 * 1024
 """Less than this is no fault: drivers refuse some answers by their first bytes."""
 
 
 @pytest.fixture(scope="module")
 def replica(start: Any) -> Iterator[Replica]:
-    with start(CONNECT_TIMEOUT_SECONDS="3") as running:
+    with start(CONNECT_TIMEOUT_SECONDS="10") as running:
         yield running
 
 
@@ -88,7 +90,7 @@ class TestQueries:
             connection = created(replica, dialect, host="127.0.0.1", port=server.port, **body)
             runs(replica, connection)
             server.armed.set()
-            with watched(replica):
+            with watched(replica, PATIENCE):
                 error = refused(replica, connection)
             assert TOO_LARGE in error or server.dials > 1 or server.sent < BUFFER
             assert server.sent < SENT
@@ -132,9 +134,9 @@ class TestFirstAnswers:
         of_server, authority = issued
         with EndlessHttp(lambda _: answer, None if body in PLAIN else of_server).running() as server:
             connection = created(replica, body.__name__, **body(server.port, authority))
-            with watched(replica):
+            with watched(replica, PATIENCE):
                 error = refused(replica, connection)
-            assert TOO_LARGE in error or server.sent < BUFFER
+            assert TOO_LARGE in error or "in time" in error or server.sent < BUFFER
             assert server.sent < SENT
 
     @pytest.mark.parametrize("dialect", ["mssql", "sap_hana", "oracle", "exasol"])
@@ -146,9 +148,9 @@ class TestFirstAnswers:
         with Endless(begin, piece, certified).running() as server:
             place = {"host": "127.0.0.1", "port": server.port, "username": "u", "sslMode": mode}
             connection = created(replica, dialect, **place, **further)
-            with watched(replica):
+            with watched(replica, PATIENCE):
                 error = refused(replica, connection)
-            assert TOO_LARGE in error or server.sent < BUFFER
+            assert TOO_LARGE in error or "in time" in error or server.sent < BUFFER
             assert server.sent < SENT
 
 
