@@ -109,7 +109,7 @@ class Outside:
     def tagged(self, query_id: str) -> int:
         found = self.ask(
             "SELECT toInt32(count()) FROM system.processes WHERE query NOT LIKE '%system.processes%'"
-            f" AND Settings['log_comment'] = '{query_id}'"
+            f" AND Settings['insert_deduplication_token'] = '{query_id}'"
         )
         return int(found[0][0])
 

@@ -32,6 +32,8 @@ USERS = {
     "careful": ("careful", {"readonly": "2"}),
 }
 """User → password and profile."""
+NAMED_BY = "insert_deduplication_token"
+"""The setting that holds the id of a statement: free text, which nothing else here uses."""
 NO_SETTINGS = {
     "query", "user", "password", "database", "default_format", "query_id", "session_id", "quota_key", "role",
     "buffer_size", "wait_end_of_query", "compress", "decompress", "client_protocol_version", "enable_http_compression",
@@ -94,12 +96,12 @@ class ClickHouse(Handler):
         """What the engine answers, settled as the request asks."""
         settings = {name: value for name, value in given.items() if self.is_setting(name)}
         # The engine names statements itself: ours keep their id in a setting, which its list of processes shows.
-        for each in ({"log_comment": given.get("query_id", "")}, profile, settings):
+        for each in ({NAMED_BY: given.get("query_id", "")}, profile, settings):
             if each:
                 session.query("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in each.items()))
         if database := given.get("database"):
             session.query(f"USE `{database}`")
-        sql = re.sub(r"^(KILL QUERY WHERE )query_id", r"\1Settings['log_comment']", sql)
+        sql = re.sub(r"^(KILL QUERY WHERE )query_id", rf"\1Settings['{NAMED_BY}']", sql)
         parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
         return bytes(session.query(sql, expected, params=parameters or None).bytes() or b"")
 

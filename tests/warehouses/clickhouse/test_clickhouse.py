@@ -237,7 +237,7 @@ class TestFaults:
 
     def test_a_statement_is_named_to_the_server(self, warehouse: Warehouse, rows: Callable[..., Rows]) -> None:
         query_id = str(uuid.uuid4())
-        assert rows("SELECT getSetting('log_comment') AS id", query_id=query_id) == [(query_id,)]
+        assert rows("SELECT getSetting('insert_deduplication_token') AS id", query_id=query_id) == [(query_id,)]
 
 
 class TestStructure:

@@ -242,8 +242,9 @@ class ClickHouseSession(Session):
             "http_send_timeout": seconds,  # else the server would disconnect a reader that pauses
             "max_block_size": statement.batch_rows,
             "session_timezone": self._config.session_zone,
-            "log_comment": statement.note,
         }
+        if statement.note:
+            requested["log_comment"] = statement.note
         settings = self._allowed(requested | ({"readonly": 1} if statement.read_only else {}))
         place = {"query_id": self._query_id} | ({"database": self._database} if self._database else {})
         return settings | place
