@@ -189,7 +189,7 @@ def seconds(header: str | None) -> float | None:
     return float(header) if header and re.fullmatch(r"\d+(\.\d+)?", header.strip()) else None
 
 
-_FAULT = re.compile(r"([A-Za-z_][\w.:-]*): (.+?)(?=; [A-Za-z_][\w.:-]*: |$)", re.DOTALL)
+_FIELD = re.compile(r"[A-Za-z_][\w.:-]*")
 
 
 def faults(detail: str) -> dict[str, str]:
@@ -197,4 +197,12 @@ def faults(detail: str) -> dict[str, str]:
     prefix = "Bad Request: "
     if not detail.startswith(prefix):
         return {}
-    return {found[1]: found[2] for found in _FAULT.finditer(detail.removeprefix(prefix))}
+    found: dict[str, str] = {}
+    last = ""
+    for part in detail.removeprefix(prefix).split("; "):
+        field, colon, reason = part.partition(": ")
+        if colon and _FIELD.fullmatch(field):
+            found[field], last = reason, field
+        elif last:  # a reason has semicolons of its own
+            found[last] += f"; {part}"
+    return found

@@ -22,7 +22,7 @@ PASSWORDLESS = ("duckdb",)
 
 def address(url: str) -> str:
     """The address of an Omni, which people copy with `/api` or `/api/v1`."""
-    return re.sub(r"(/api(/v1)?)?/*$", "", url)
+    return url.rstrip("/").removesuffix("/api/v1").removesuffix("/api").rstrip("/")
 
 
 def read(client: Client) -> dict[str, Any]:

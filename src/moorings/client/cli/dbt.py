@@ -199,4 +199,4 @@ def _assignment(line: str) -> tuple[str, str] | None:
     value = found[2]
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
         return found[1], value[1:-1]
-    return found[1], re.sub(r"\s+#.*\Z", "", value)
+    return found[1], re.split(r"\s#", value, maxsplit=1)[0].rstrip()

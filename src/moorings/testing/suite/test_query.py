@@ -107,9 +107,13 @@ class TestPostgresValues:
         assert found == datetime.datetime(2020, 1, 1, 10, tzinfo=datetime.UTC)
 
     def test_nan_and_infinity(self, rows: Callable[..., Rows]) -> None:
-        found = rows("SELECT 'NaN'::float8, 'Infinity'::float8, 'NaN'::numeric(10, 2), 'infinity'::timestamp")[0]
+        found = rows("SELECT 'NaN'::float8, 'Infinity'::float8, 'NaN'::numeric, 'infinity'::timestamp")[0]
         assert math.isnan(found[0])
-        assert found[1:] == (math.inf, None, None)
+        assert found[1:] == (math.inf, "NaN", None)
+
+    def test_nan_in_a_decimal_is_refused_rather_than_null(self, rows: Callable[..., Rows]) -> None:
+        with pytest.raises(errors.StatementRefused, match="cast it to double or text"):
+            rows("SELECT 'NaN'::numeric(10, 2)")
 
     def test_numbers_without_a_declared_precision_are_exact_text(self, rows: Callable[..., Rows]) -> None:
         assert rows("SELECT sum(i)::numeric / 3 AS third FROM generate_series(1, 4) i") == [("3.3333333333333333",)]

@@ -19,7 +19,7 @@ WORDS = (
     *("WHERE", "WITH"),
 )
 
-_PREFIX = re.compile(r"[\w$.\"]*$")
+_NAME = re.compile(r"[\w$.\"]*")
 _TABLES = re.compile(r"\b(?:from|join|update|into)\s+([\w$.\"]+)(?:\s+(?:as\s+)?(\w+))?", re.IGNORECASE)
 _SOURCE = re.compile(r"\b(from|join|update|into|table)\s+[\w$.\"]*$", re.IGNORECASE)
 
@@ -84,8 +84,8 @@ class SqlCompleter(Completer):
         if before.lstrip().startswith("\\"):
             yield from self._of_command(before.lstrip())
             return
-        match = _PREFIX.search(before)
-        prefix = match[0] if match else ""
+        backwards = _NAME.match(before[::-1])  # to search for the end from each place takes quadratic time
+        prefix = backwards[0][::-1] if backwards else ""
         for text, meta in candidates(self._catalog.known, document.text, before, prefix):
             yield Completion(text, -len(prefix.rpartition(".")[2]), display_meta=meta)
 
