@@ -141,7 +141,7 @@ class Slot:
     @property
     def is_reused(self) -> bool:
         """Whether the session was used before and can be replaced from its own thread."""
-        return self.idle_since != self.born and not self._own_process
+        return self.idle_since != self.born
 
     @property
     def can_be_lost(self) -> bool:
@@ -151,7 +151,8 @@ class Slot:
 
     def replaced(self) -> Session:
         """A new session in the place of one that the server closed; to be called in the session's thread."""
-        self.logout()
+        if self._own_process:
+            self._start()
         return self.guard(self._login)
 
     def _connect(self, config: ConnectionConfig) -> Session:

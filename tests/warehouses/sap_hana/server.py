@@ -109,7 +109,6 @@ UNDER = Under(
     BackDoor,
     body=lambda server: {"host": "localhost", "sslRootCert": server.certificate.read_text()},
     lacks={
-        "replaced sessions": "never: a session is a process of its own, which only the next caller gets anew",
         "tls modes": "never: HANA's driver has no prefer and no verify-ca; test_sap_hana.py tests what it has",
         "zone": "never: HANA's sessions have no time zone",
     },
