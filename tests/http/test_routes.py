@@ -48,7 +48,8 @@ class Fleet:
 
     def give(self, user_id: str, values: Any, owners: str = "users") -> None:
         answer = self.service.request("PUT", f"/{owners}/{user_id}/attributes", json={self.attribute: values})
-        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        assert (answer.status_code, answer.json()["success"]) == (200, True)
+        assert answer.json().keys() <= {"success", "warnings"}
 
     def ask(self, key: str, query: str = "") -> Any:
         return self.service.request(
