@@ -140,6 +140,8 @@ class Query:
         """The rows and bytes that were returned so far."""
         self.traceparent = ""
         self._complete = False
+        self._ahead: pa.RecordBatch | None = None
+        """A batch that was read, and is to be encoded next."""
         self._first = _First()
 
     def begin(self, request: QueryRequest, encoder: Encoder[C], *, read_only: bool) -> None:
@@ -219,14 +221,18 @@ class Query:
         await self._lease.cancel(reason)
 
     def _filled(self, encoder: Encoder[C], read: Callable[[], pa.RecordBatch | None]) -> C:
-        """The next batch, and those behind it that are there at once, so that small batches share one crossing."""
+        """The next batch, and small ones behind it that are there at once, so that these share one crossing."""
         began = now = clock.monotonic()
-        chunk, read_at = self._encode(encoder, read()), clock.monotonic()
+        batch, self._ahead = self._ahead, None
+        chunk, read_at = self._encode(encoder, read() if batch is None else batch), clock.monotonic()
         while not self._complete and len(chunk) < FILLED_BYTES:
             if read_at - now > AT_ONCE_SECONDS or read_at - began > SOON_SECONDS:
                 break
-            now, chunk = read_at, chunk + self._encode(encoder, read())
-            read_at = clock.monotonic()
+            now, batch = read_at, read()
+            if batch is not None and batch.nbytes > FILLED_BYTES:
+                self._ahead = batch  # to join it would copy all of it
+                break
+            chunk, read_at = chunk + self._encode(encoder, batch), clock.monotonic()
         return chunk
 
     def _encode(self, encoder: Encoder[C], batch: pa.RecordBatch | None) -> C:
