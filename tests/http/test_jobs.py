@@ -276,6 +276,14 @@ class TestWhileItRuns:
         assert (job["status"], job["attempt"], job["result"]["tables"]) == ("COMPLETED", 2, 0)
         assert "The connection was changed while its warehouse was read." in [each["message"] for each in job["log"]]
 
+    @pytest.fixture
+    def two_sessions(self, hasty: Any, connection_id: str, at_once: Any) -> None:
+        """Idle ones, because PostgreSQL may need its catalog for a login."""
+        path = f"/connections/{connection_id}/query"
+        for answer in at_once(hasty, [("POST", path, {"sql": "SELECT pg_sleep(0.5)"})] * 2):
+            assert answer.status_code == 200, answer.text
+
+    @pytest.mark.usefixtures("two_sessions")
     def test_queries_go_on_beside_it(self, hasty: Any, table_lock: Any, connection_id: str):
         ask(hasty, connection_id)
         wait_for(lambda: asks(table_lock))

@@ -31,7 +31,7 @@ ROUNDS = 60
 
 
 def test_a_job_of_a_query_is_waited_for_at_another_replica(replicas: Replicas) -> None:
-    body = {"dialect": "duckdb", "name": "m", "database": ":memory:", "readOnly": False, "passwordUnencrypted": "p"}
+    body = {"dialect": "duckdb", "name": "m", "database": ":memory:", "readOnly": False, "baseRole": "NO_ACCESS"}
     model = replicas.first.request("POST", "/connections", json=body).json()["data"]
     query = {"modelId": model, "userEditedSQL": "SELECT 42 AS n"}
     ran = replicas.first.request("POST", "/query/run", json={"query": query, "resultType": "json"})

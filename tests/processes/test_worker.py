@@ -157,7 +157,7 @@ class TestStopped:
         table_lock.execute("COMMIT")
         job = ended(running.door, job_id)
         assert (job["status"], job["attempt"]) == ("COMPLETED", 1)
-        assert "The worker was stopped, and gives the job up." in [line["message"] for line in job["log"]]
+        assert "The worker was stopped, and releases the job." in [line["message"] for line in job["log"]]
 
     def test_without_a_job_it_ends_at_once(self, fleet: Any):
         for worker in fleet().workers:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from moorings.dialects.base import Abilities, Dialect, Session, SessionContext, importing
 from moorings.dialects.config.tls import ASKS_FOR_CERTIFICATE, failure
 from moorings.dialects.mysql.config import Config, FamilyConfig
-from moorings.dialects.mysql.faults import FAULTS
+from moorings.dialects.mysql.faults import FAULTS, LOST
 
 CLIENT_ERRORS = range(2000, 3000)
-LOST = (2006, 2013)
 
 
 class MySQL(Dialect):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from moorings import errors
 from moorings.dialects.config.tls import NETWORK_FAULTS
 
+LOST = (2006, 2013)
+"""The driver's numbers of a connection that the server closed."""
 NO_ROOM_FOR_USER = (
     "The user has no free connection, or has used up its hourly limit. Raise the user's limits in the database,"
     " or lower MOORINGS_POOL_SIZE."

@@ -21,8 +21,9 @@ from asyncmy.protocol import FieldDescriptorPacket, MysqlPacket
 from moorings import errors
 from moorings.dialects.base import ByteLimits, SessionContext
 from moorings.dialects.config.fields import SslMode
-from moorings.dialects.config.tls import tls_context
+from moorings.dialects.config.tls import NO_CLIENT_CERTIFICATE, tls_context
 from moorings.dialects.mysql.config import FamilyConfig
+from moorings.dialects.mysql.faults import LOST
 from moorings.dialects.network.dialing import Network, dial
 from moorings.dialects.ssl_modes import may_send_password, mode_for, transport
 
@@ -148,8 +149,11 @@ async def login(config: FamilyConfig, context: SessionContext, addresses: Sequen
     try:
         async with asyncio.timeout(seconds):  # the driver's own limit ends with the TCP handshake
             await wire.connect()
-    except BaseException:
+    except BaseException as error:
         await disconnect(wire)
+        if config.ssl_client_cert is not None and error.args[:1] in ((code,) for code in LOST):
+            # A server that refuses the certificate may close the connection before its alert can be read.
+            raise NO_CLIENT_CERTIFICATE.with_detail("") from None
         raise
     return wire
 
