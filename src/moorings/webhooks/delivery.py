@@ -70,10 +70,11 @@ class Deliverer:
         status = "delivered" if arrived(answer) else "failed" if given_up else "pending"
         next_at = now + pause(attempts) if status == "pending" else None
         values = {"attempts": attempts, "attempted_at": now, "answer": answer, "status": status, "next_at": next_at}
-        async with self.db.unit_of_work() as session:
-            await session.execute(update(WebhookMessage).where(WebhookMessage.id == message.id).values(values))
+        # Two answers of one webhook that is gone would lock each other's messages.
+        async with self.db.alone() if answer == GONE else self.db.unit_of_work() as session:
             if answer == GONE:
                 await disable_gone(session, message.webhook_id, now)
+            await session.execute(update(WebhookMessage).where(WebhookMessage.id == message.id).values(values))
         metrics.webhook_attempts.labels("given_up" if given_up else "failed" if status == "pending" else status).inc()
         if answer == GONE:
             log.warning("webhook_disabled", webhook=message.webhook_id, delivery=message.id, reason=answer)
